@@ -1,0 +1,189 @@
+"""Small array functions that everything above shares. T tokens, E experts, k choices."""
+
+import math
+
+import numpy as np
+
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def softmax(scores, axis=-1):
+    """Turn scores into positive shares that sum to 1 along `axis`; safe for large scores.
+
+    >>> softmax(np.array([0.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.0, 1.0]
+    """
+    shifted = scores - np.max(scores, axis=axis, keepdims=True)
+    powers = np.exp(shifted)
+    return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def softmax_backward(probs, dprobs):
+    """Carry a gradient from softmax's output (T, E) back to its input (T, E).
+
+    >>> softmax_backward(np.array([[0.5, 0.5]]), np.array([[1.0, 0.0]])).tolist()
+    [[0.25, -0.25]]
+    """
+    return probs * (dprobs - (probs * dprobs).sum(axis=-1, keepdims=True))
+
+
+def log_sum_exp(scores, axis=-1):
+    """Return log(sum(exp(scores))) along `axis`, safe for large scores.
+
+    >>> round(float(log_sum_exp(np.array([1e4, 1e4])) - 1e4), 6)
+    0.693147
+    """
+    top = np.max(scores, axis=axis, keepdims=True)
+    return np.squeeze(top, axis) + np.log(np.exp(scores - top).sum(axis=axis))
+
+
+def sigmoid(scores):
+    """Squash each score into (0, 1) by itself; no overflow at either end.
+
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    shrunk = np.exp(-np.abs(scores))
+    return np.where(scores >= 0, 1 / (1 + shrunk), shrunk / (1 + shrunk))
+
+
+def softplus(scores):
+    """Return log(1 + exp(score)), a smooth max(score, 0).
+
+    >>> softplus(np.array([-1e4, 1e4])).tolist()
+    [0.0, 10000.0]
+    """
+    return np.maximum(scores, 0) + np.log1p(np.exp(-np.abs(scores)))
+
+
+def normal_cdf(values):
+    """Return the probability that a standard normal draw lies below each value.
+
+    >>> normal_cdf(np.array([-40.0, 0.0, 40.0])).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    return 0.5 * (1 + _erf(np.asarray(values) / math.sqrt(2)).astype(float))
+
+
+def top_k_index(scores, k):
+    """Return the columns of the k largest scores of each row, best first: (T, E) -> (T, k).
+
+    Ties go to the lowest column, which is why the sort is stable.
+
+    >>> top_k_index(np.array([[1.0, 3.0, 3.0, 2.0]]), 2).tolist()
+    [[1, 2]]
+    """
+    return np.argsort(-scores, axis=-1, kind="stable")[..., :k]
+
+
+def one_hot(index, num_classes):
+    """Return a bool array with True at each index; a negative index gives an all-False row.
+
+    >>> one_hot(np.array([1, -1]), 3).astype(int).tolist()
+    [[0, 1, 0], [0, 0, 0]]
+    """
+    return np.asarray(index)[..., None] == np.arange(num_classes)
+
+
+def masked_mean(values, mask=None):
+    """Average the rows of values (T, E) where mask (T,) is True; no mask means all rows.
+
+    >>> masked_mean(np.array([[1.0], [3.0], [100.0]]), np.array([True, True, False])).tolist()
+    [2.0]
+    """
+    return values.mean(axis=0) if mask is None else values[mask].mean(axis=0)
+
+
+def check_matrix(value, name, shape="(T, E)"):
+    """Return `value` as a finite float matrix, or raise a ValueError that says what is wrong.
+
+    >>> check_matrix([[1, 2]], "logits").dtype
+    dtype('float64')
+    >>> check_matrix([1.0, 2.0], "logits")
+    Traceback (most recent call last):
+    ValueError: logits must have shape (T, E), got shape (2,)
+    """
+    array = _as_array(value, name)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
+    if array.ndim != 2:
+        raise ValueError(f"{name} must have shape {shape}, got shape {array.shape}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty, got shape {array.shape}")
+    array = array if array.dtype.kind == "f" else array.astype(float)
+    if not np.isfinite(array).all():
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name} must be finite, got {array[row, column]} at [{row}, {column}]")
+    return array
+
+
+def check_same_shape(value, name, like, like_name):
+    """Return `value` as a finite float matrix of the same shape as `like`, or raise ValueError.
+
+    >>> check_same_shape([[1.0]], "noise_logits", np.zeros((1, 2)), "logits")
+    Traceback (most recent call last):
+    ValueError: noise_logits must have the shape of logits (1, 2), got (1, 1)
+    """
+    array = check_matrix(value, name)
+    if array.shape != like.shape:
+        raise ValueError(f"{name} must have the shape of {like_name} {like.shape}, got {array.shape}")
+    return array
+
+
+def check_vector(value, name, length=None, kind="fiu"):
+    """Return `value` as a finite vector of one of the dtype kinds, or raise ValueError.
+
+    >>> check_vector([0.1, 0.2], "bias", length=3)
+    Traceback (most recent call last):
+    ValueError: bias must have shape (3,), got shape (2,)
+    """
+    array = _as_array(value, name)
+    if array.ndim != 1 or (length is not None and len(array) != length):
+        expected = "one dimension" if length is None else f"shape ({length},)"
+        raise ValueError(f"{name} must have {expected}, got shape {array.shape}")
+    if array.dtype.kind not in kind:
+        raise ValueError(f"{name} has dtype {array.dtype}, expected one of the kinds {'/'.join(kind)}")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
+    return array
+
+
+def check_count(value, name, low=1, high=None):
+    """Return `value` as an int between low and high, or raise a ValueError.
+
+    >>> check_count(3, "k", high=2)
+    Traceback (most recent call last):
+    ValueError: k must be a whole number between 1 and 2, got 3
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
+    if not whole or value < low or (high is not None and value > high):
+        limits = f"of at least {low}" if high is None else f"between {low} and {high}"
+        raise ValueError(f"{name} must be a whole number {limits}, got {value!r}")
+    return int(value)
+
+
+def check_number(value, name, low=-math.inf, high=math.inf):
+    """Return `value` as a finite float between low and high, both included, or raise ValueError.
+
+    >>> check_number(-1.0, "factor", low=0.0)
+    Traceback (most recent call last):
+    ValueError: factor must be a number between 0.0 and inf, got -1.0
+    """
+    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be a number between {low} and {high}, got {value!r}")
+    return float(value)
+
+
+def check_rng(rng):
+    """Return `rng` if it is a NumPy generator, or raise a ValueError that shows how to make one."""
+    if not isinstance(rng, np.random.Generator):
+        raise ValueError(f"rng must be a numpy Generator such as np.random.default_rng(0), got {rng!r}")
+    return rng
+
+
+def _as_array(value, name):
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} is not an array: {error}") from None

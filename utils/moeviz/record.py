@@ -1,0 +1,142 @@
+"""Routing: the one record that routers make and that capacity, experts, metrics and plots take."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz.arrays import check_matrix, check_same_shape
+
+EMPTY = -1
+
+
+class Pairs(NamedTuple):
+    """The kept assignments as four vectors of equal length, sorted by expert, then token."""
+
+    token: np.ndarray
+    expert: np.ndarray
+    weight: np.ndarray
+    slot: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Routing:
+    """Who goes where: the result of a router for T tokens, E experts and up to k choices per token.
+
+    logits: (T, E) what the gate produced, or None where there was no gate (hash, random).
+    probs: (T, E) the scores that selection saw, as shares; rows sum to 1.
+    expert_index: (T, k) the chosen experts, best first; EMPTY (-1) pads unused slots.
+    combine_weight: (T, k) the weight of that expert in the output; 0 where EMPTY.
+    kept: (T, k) bool, False where capacity dropped the choice or the slot is EMPTY.
+    label: a name for plot titles.
+
+    Arrays are copied, checked and made read-only. EMPTY used as an index would silently pick the
+    last expert, so read assignments through `pairs()`, `dispatch()` or `combine()`.
+    Raises ValueError naming the field that is wrong.
+
+    >>> Routing(None, [[0.9, 0.1]], [[0]], [[0.9]], [[True]], "one token").dispatch().tolist()
+    [[True, False]]
+    """
+
+    logits: np.ndarray | None
+    probs: np.ndarray
+    expert_index: np.ndarray
+    combine_weight: np.ndarray
+    kept: np.ndarray
+    label: str = "routing"
+
+    def __post_init__(self):
+        probs = check_matrix(self.probs, "probs")
+        if (probs < 0).any() or not np.allclose(probs.sum(axis=1), 1, atol=1e-4):
+            raise ValueError("probs must be non-negative and each row must sum to 1, "
+                             f"got row sums {probs.sum(axis=1).min():.4g} to {probs.sum(axis=1).max():.4g}")
+        index = _check_index(self.expert_index, *probs.shape)
+        weight = check_same_shape(self.combine_weight, "combine_weight", index, "expert_index")
+        kept = _check_kept(self.kept, index)
+        if (weight < 0).any() or (weight[index == EMPTY] != 0).any():
+            raise ValueError("combine_weight must be non-negative, and 0 where expert_index is EMPTY (-1)")
+        if not isinstance(self.label, str):
+            raise ValueError(f"label must be text, got {self.label!r}")
+        logits = None if self.logits is None else check_same_shape(self.logits, "logits", probs, "probs")
+        fields = {"logits": logits, "probs": probs, "expert_index": index, "combine_weight": weight, "kept": kept}
+        for name, array in fields.items():
+            object.__setattr__(self, name, _frozen_copy(array))
+
+    @property
+    def num_tokens(self):
+        return self.probs.shape[0]
+
+    @property
+    def num_experts(self):
+        return self.probs.shape[1]
+
+    @property
+    def top_k(self):
+        """The number of slots per token; routers with a free choice leave some of them EMPTY."""
+        return self.expert_index.shape[1]
+
+    def pairs(self):
+        """Return the kept assignments as token, expert, weight, slot, sorted by expert, then token."""
+        token, slot = np.nonzero(self.kept)
+        order = np.argsort(self.expert_index[token, slot], kind="stable")
+        token, slot = token[order], slot[order]
+        return Pairs(token, self.expert_index[token, slot], self.combine_weight[token, slot], slot)
+
+    def dispatch(self):
+        """Return (T, E) bool: which expert gets which token, dropped choices left out."""
+        chosen = np.zeros(self.probs.shape, dtype=bool)
+        pairs = self.pairs()
+        chosen[pairs.token, pairs.expert] = True
+        return chosen
+
+    def combine(self):
+        """Return (T, E): the weight of each expert in each token's output, dropped choices left out."""
+        weights = np.zeros(self.probs.shape, dtype=self.combine_weight.dtype)
+        pairs = self.pairs()
+        weights[pairs.token, pairs.expert] = pairs.weight
+        return weights
+
+    def __repr__(self):
+        shown = min(self.num_tokens, 6)
+        head = f"Routing {self.label!r}: {self.num_tokens} tokens, {self.num_experts} experts, k = {self.top_k}"
+        rows = [f"  token {token}: {self._describe_row(token)}" for token in range(shown)]
+        rest = [f"  ... {self.num_tokens - shown} more"] if shown < self.num_tokens else []
+        return "\n".join([head, *rows, *rest])
+
+    def _describe_row(self, token):
+        choices = zip(self.expert_index[token], self.combine_weight[token], self.kept[token], strict=True)
+        words = [f"e{e} {w:.3f}{'' if kept else ' dropped'}" for e, w, kept in choices if e != EMPTY]
+        return ", ".join(words) or "no expert"
+
+
+def _check_index(value, num_tokens, num_experts):
+    index = np.asarray(value)
+    if index.ndim != 2 or len(index) != num_tokens or index.shape[1] < 1:
+        raise ValueError(f"expert_index must have shape ({num_tokens}, k), got shape {index.shape}")
+    if index.dtype.kind not in "iu":
+        raise ValueError(f"expert_index must hold whole numbers, got dtype {index.dtype}")
+    if index.min() < EMPTY or index.max() >= num_experts:
+        wrong = index[(index < EMPTY) | (index >= num_experts)][0]
+        raise ValueError(f"expert_index must lie in 0..{num_experts - 1} (or be EMPTY, -1), got {wrong}")
+    ordered = np.sort(index, axis=1)
+    twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] != EMPTY)
+    if twice.any():
+        raise ValueError(f"expert_index names an expert twice for token {np.nonzero(twice)[0][0]}")
+    return index.astype(np.int64, copy=False)
+
+
+def _check_kept(value, index):
+    kept = np.asarray(value)
+    if kept.shape != index.shape or kept.dtype != bool:
+        raise ValueError(f"kept must be bool of shape {index.shape}, got {kept.dtype} of shape {kept.shape}")
+    if (kept & (index == EMPTY)).any():
+        raise ValueError("kept must be False where expert_index is EMPTY (-1)")
+    return kept
+
+
+def _frozen_copy(array):
+    if array is None:
+        return None
+    copy = array.copy()
+    copy.setflags(write=False)
+    return copy
