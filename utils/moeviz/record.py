@@ -58,8 +58,9 @@ class Routing:
         if not isinstance(self.label, str):
             raise ValueError(f"label must be text, got {self.label!r}")
         logits = None if self.logits is None else check_same_shape(self.logits, "logits", probs, "probs")
-        fields = {"logits": logits, "probs": probs, "expert_index": index, "combine_weight": weight, "kept": kept}
-        for name, array in fields.items():
+        checked = {"logits": logits, "probs": probs, "expert_index": index,
+                   "combine_weight": weight, "kept": kept}
+        for name, array in checked.items():
             object.__setattr__(self, name, _frozen_copy(array))
 
     @property
@@ -98,7 +99,8 @@ class Routing:
 
     def __repr__(self):
         shown = min(self.num_tokens, 6)
-        head = f"Routing {self.label!r}: {self.num_tokens} tokens, {self.num_experts} experts, k = {self.top_k}"
+        head = (f"Routing {self.label!r}: {self.num_tokens} tokens, "
+                f"{self.num_experts} experts, k = {self.top_k}")
         rows = [f"  token {token}: {self._describe_row(token)}" for token in range(shown)]
         rest = [f"  ... {self.num_tokens - shown} more"] if shown < self.num_tokens else []
         return "\n".join([head, *rows, *rest])
