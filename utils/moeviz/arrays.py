@@ -73,7 +73,7 @@ def top_k_index(scores, k):
     >>> top_k_index(np.array([[1.0, 3.0, 3.0, 2.0]]), 2).tolist()
     [[1, 2]]
     """
-    return np.argsort(-scores, axis=-1, kind="stable")[..., :k]
+    return np.argsort(-scores, axis=-1, kind="stable")[..., :k].copy()  # not a view of all T x E
 
 
 def one_hot(index, num_classes):
@@ -146,6 +146,23 @@ def check_vector(value, name, length=None, kind="fiu"):
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
     return array
+
+
+def check_mask(value, length, name="mask"):
+    """Return `value` as a bool vector with at least one True (None: all True), or raise ValueError.
+
+    >>> check_mask(None, 2).tolist()
+    [True, True]
+    >>> check_mask([False, False], 2)
+    Traceback (most recent call last):
+    ValueError: mask must be True for at least one token, got none
+    """
+    if value is None:
+        return np.ones(length, dtype=bool)
+    mask = check_vector(value, name, length, kind="b")
+    if not mask.any():
+        raise ValueError(f"{name} must be True for at least one token, got none")
+    return mask
 
 
 def check_count(value, name, low=1, high=None):

@@ -47,9 +47,7 @@ class Routing:
 
     def __post_init__(self):
         probs = check_matrix(self.probs, "probs")
-        if (probs < 0).any() or not np.allclose(probs.sum(axis=1), 1, atol=1e-4):
-            raise ValueError("probs must be non-negative and each row must sum to 1, "
-                             f"got row sums {probs.sum(axis=1).min():.4g} to {probs.sum(axis=1).max():.4g}")
+        _check_shares(probs)
         index = _check_index(self.expert_index, *probs.shape)
         weight = check_same_shape(self.combine_weight, "combine_weight", index, "expert_index")
         kept = _check_kept(self.kept, index)
@@ -109,6 +107,21 @@ class Routing:
         choices = zip(self.expert_index[token], self.combine_weight[token], self.kept[token], strict=True)
         words = [f"e{e} {w:.3f}{'' if kept else ' dropped'}" for e, w, kept in choices if e != EMPTY]
         return ", ".join(words) or "no expert"
+
+
+def _check_shares(probs):
+    if probs.min() < 0:
+        raise ValueError(f"probs must be non-negative, got {probs.min():.4g}")
+    totals = probs.sum(axis=1)
+    if np.abs(totals - 1).max() > 1e-4:
+        raise ValueError(f"probs must sum to 1 in each row, got {totals.min():.4g} to {totals.max():.4g}")
+
+
+def check_routing(value, name="routing"):
+    """Return `value` if it is a Routing, or raise a ValueError that says what it is instead."""
+    if not isinstance(value, Routing):
+        raise ValueError(f"{name} must be a Routing, got {type(value).__name__}")
+    return value
 
 
 def _check_index(value, num_tokens, num_experts):
