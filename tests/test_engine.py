@@ -101,3 +101,8 @@ def test_calling_prints_and_never_raises(capsys):
     SUMS(lambda matrix: 1 / 0)
     SUMS(row_sums)
     assert "right, all 2 cases" in capsys.readouterr().out
+
+
+def test_a_list_counts_as_the_array_it_stands_for():
+    assert SUMS.grade(lambda matrix: list(matrix.sum(axis=1))).status == "right"
+    assert SUMS.grade(lambda matrix: [[1.0], [2.0, 3.0]]).status == "wrong shape"

@@ -66,6 +66,8 @@ class Exercise:
             return "not attempted", "not attempted yet"
         if not _same(arguments, case, 0):
             return "wrong value", f"changed its input in place\n{_show_case(case)}"
+        if isinstance(got, list) and isinstance(expected, np.ndarray):
+            got = _as_array(got)
         return _compare(expected, got, case, self.tolerance)
 
     def _diagnosis(self, attempt, status):
@@ -85,6 +87,14 @@ def _compare(expected, got, case, tolerance):
         text = f"wrong value\n{_show_case(case)}\n{_show('expected', expected)}\n{_show('yours', got)}"
         return "wrong value", text
     return None
+
+
+def _as_array(values):
+    """A list of equal rows counts as the array it stands for; a ragged one stays what it is."""
+    try:
+        return np.asarray(values)
+    except ValueError:
+        return values
 
 
 def _run(function, case):

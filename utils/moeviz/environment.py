@@ -1,0 +1,75 @@
+"""Is this Python fit for the course? Imports nothing but the standard library, so that it can always tell.
+
+`report()` prints one line per check, and for each that fails what to do about it.
+"""
+
+import importlib.metadata
+import pathlib
+import sys
+from typing import NamedTuple
+
+FLOORS = {"numpy": "1.26", "matplotlib": "3.8", "tqdm": "4.66", "ipywidgets": "8.0", "jupyterlab": "4.0"}
+OLDEST_PYTHON = (3, 11)
+MEND = "run `python start.py` in the project's folder"
+
+
+class Finding(NamedTuple):
+    """One check: what was looked at, whether it is fine, and the remedy where it is not."""
+
+    what: str
+    fine: bool
+    remedy: str
+
+
+def findings(*, version=sys.version_info, installed=None, data=None):
+    """Return a Finding for Python, each package and the trained model.
+
+    >>> all(finding.fine for finding in findings())
+    True
+    >>> [finding.what for finding in findings(version=(3, 10, 4)) if not finding.fine]
+    ['Python 3.10.4']
+    """
+    installed = _installed if installed is None else installed
+    data = pathlib.Path(__file__).parent / "data" / "tiny_moe.npz" if data is None else data
+    packages = [_package(name, floor, installed(name)) for name, floor in FLOORS.items()]
+    return [_python(version), *packages, _model(data)]
+
+
+def report():
+    """Print every finding; return True when the course can run here."""
+    found = findings()
+    for what, fine, remedy in found:
+        print(f"{'ok  ' if fine else 'MEND'}  {what}" + ("" if fine else f": {remedy}"))
+    return all(finding.fine for finding in found)
+
+
+def _python(version):
+    remedy = f"the course needs Python {_dots(OLDEST_PYTHON)} or newer; start it with a newer one"
+    return Finding(f"Python {_dots(version[:3])}", tuple(version[:2]) >= OLDEST_PYTHON, remedy)
+
+
+def _package(name, floor, version):
+    if version is None:
+        return Finding(f"{name} is not installed in {sys.prefix}", False, MEND)
+    return Finding(f"{name} {version}", _numbers(version) >= _numbers(floor), f"needs {floor} or newer; {MEND}")
+
+
+def _model(path):
+    remedy = "fetch a fresh copy of the project, or train it anew with `python -m moeviz.tinylm`"
+    return Finding("the course's trained model", path.is_file(), remedy)
+
+
+def _installed(name):
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _numbers(version):
+    """Read '2.4.0rc1' as (2, 4): enough to compare with a floor."""
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def _dots(version):
+    return ".".join(map(str, version))
