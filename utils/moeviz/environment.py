@@ -51,7 +51,8 @@ def _python(version):
 def _package(name, floor, version):
     if version is None:
         return Finding(f"{name} is not installed in {sys.prefix}", False, MEND)
-    return Finding(f"{name} {version}", _numbers(version) >= _numbers(floor), f"needs {floor} or newer; {MEND}")
+    new_enough = _numbers(version) >= _numbers(floor)
+    return Finding(f"{name} {version}", new_enough, f"needs {floor} or newer; {MEND}")
 
 
 def _model(path):
