@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from moeviz.arrays import check_number, check_same_shape, sigmoid, softmax, softmax_backward
+from moeviz.arrays import check_number, check_same_shape, sigmoid, softmax, softmax_backward, softplus
 from moeviz.record import EMPTY
+from moeviz.routing.common import softmax_top_k
 
 SCORINGS = ("softmax", "sigmoid", "relu")
 
@@ -27,7 +28,7 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
     """
     logits = _check_logits(routing)
     dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
-    scale = check_number(scale, "scale", low=np.finfo(float).tiny)
+    scale = check_number(scale, "scale", low=1e-12)
     if scoring not in SCORINGS:
         raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, got {scoring!r}")
     if scoring == "relu":
@@ -40,6 +41,48 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
         dprobs = check_same_shape(dprobs, "dprobs", logits, "logits")
         dlog += softmax_backward(routing.probs, dprobs)
     return dlog if scoring == "softmax" else dlog * sigmoid(-logits)
+
+
+def gshard_top_2_backward(routing, dweight, *, dprobs=None):
+    """Carry a gradient from the weights (T, 2) of `gshard_top_2` back to its logits (T, E).
+
+    The first weight is p1 / (p1 + p2) even where the second choice was not taken and its slot is EMPTY,
+    so the runner-up is looked up again. dweight in EMPTY slots is ignored; dprobs: (T, E) or None.
+    Raises ValueError for wrong shapes or a routing without logits.
+
+    >>> from moeviz.routing import gshard_top_2
+    >>> routing = gshard_top_2([[2.0, -2.0]], rng=np.random.default_rng(0))
+    >>> gshard_top_2_backward(routing, [[1.0, 0.0]]).round(4).tolist()
+    [[0.0177, -0.0177]]
+    """
+    logits = _check_logits(routing)
+    dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
+    dweight = np.where(routing.expert_index == EMPTY, 0, dweight)
+    both = softmax_top_k(logits, min(2, logits.shape[1]), True, routing.label)
+    return weights_backward(both, dweight[:, :both.top_k], dprobs=dprobs)
+
+
+def noisy_top_k_backward(routing, dlogits, *, logits, noise_logits):
+    """Split a gradient on the noisy logits (T, E) into those on the clean logits and on noise_logits.
+
+    routing: from `noisy_top_k`; dlogits: (T, E), for example from `weights_backward`; logits and
+    noise_logits: (T, E), what the router was given. Noisy = clean + draw * softplus(noise), hence
+    dclean = dlogits and dnoise = dlogits * draw * sigmoid(noise). Returns (dclean, dnoise).
+    Raises ValueError for wrong shapes or a routing without logits.
+
+    >>> from moeviz.routing import noisy_top_k
+    >>> clean, noise = np.array([[1.0, 0.0]]), np.zeros((1, 2))
+    >>> routing = noisy_top_k(clean, noise, rng=None, training=False)
+    >>> noisy_top_k_backward(routing, [[1.0, 0.0]], logits=clean, noise_logits=noise)[1].tolist()
+    [[0.0, 0.0]]
+    """
+    noisy = _check_logits(routing)
+    dlogits = check_same_shape(dlogits, "dlogits", noisy, "routing.logits")
+    logits = check_same_shape(logits, "logits", noisy, "routing.logits")
+    noise_logits = check_same_shape(noise_logits, "noise_logits", noisy, "routing.logits")
+    width = softplus(noise_logits)
+    draws = np.divide(noisy - logits, width, out=np.zeros_like(width), where=width > 0)
+    return dlogits.copy(), dlogits * draws * sigmoid(noise_logits)
 
 
 def _dlog_score(routing, dweight, renormalize, scale):
