@@ -100,6 +100,6 @@ def margin_in_shares(logits, k):
 
 
 margin = Exercise("margin", slow_margin, ((SMALL, 2), (TIED, 1), (RANDOM, 2), (RANDOM, 4)), {
-    "you compared the best two scores; with k choices the border lies after the k-th": margin_of_the_first_two,
+    "you compared the best two scores; the border lies after the k-th": margin_of_the_first_two,
     "one rank too late: counting from zero, the last chosen expert is k - 1": margin_one_rank_late,
     "that is a difference of softmax shares; the margin is one of scores": margin_in_shares})
