@@ -103,14 +103,15 @@ def check_matrix(value, name, shape="(T, E)"):
     Traceback (most recent call last):
     ValueError: logits must have shape (T, E), got shape (2,)
     """
-    array = _as_array(value, name)
+    array = as_array(value, name)
     if array.dtype.kind not in "fiu":
         raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape {shape}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    array = array if array.dtype.kind == "f" else array.astype(float)
+    if array.dtype.kind != "f" or array.dtype.itemsize < 4:  # half precision is too coarse for shares
+        array = array.astype(float)
     if not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name} must be finite, got {array[row, column]} at [{row}, {column}]")
@@ -137,7 +138,7 @@ def check_vector(value, name, length=None, kind="fiu"):
     Traceback (most recent call last):
     ValueError: bias must have shape (3,), got shape (2,)
     """
-    array = _as_array(value, name)
+    array = as_array(value, name)
     if array.ndim != 1 or (length is not None and len(array) != length):
         expected = "one dimension" if length is None else f"shape ({length},)"
         raise ValueError(f"{name} must have {expected}, got shape {array.shape}")
@@ -186,7 +187,7 @@ def check_number(value, name, low=-math.inf, high=math.inf):
     Traceback (most recent call last):
     ValueError: factor must be a number between 0.0 and inf, got -1.0
     """
-    real = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not real or not math.isfinite(value) or not low <= value <= high:
         raise ValueError(f"{name} must be a number between {low} and {high}, got {value!r}")
     return float(value)
@@ -199,7 +200,13 @@ def check_rng(rng):
     return rng
 
 
-def _as_array(value, name):
+def as_array(value, name):
+    """Return `value` as an array, or raise a ValueError that names it.
+
+    >>> as_array([[1], [2, 3]], "kept")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: kept is not an array: ...
+    """
     try:
         return np.asarray(value)
     except (ValueError, TypeError) as error:

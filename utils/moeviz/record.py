@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_matrix, check_same_shape
+from moeviz.arrays import as_array, check_matrix, check_same_shape
 
 EMPTY = -1
 
@@ -125,7 +125,7 @@ def check_routing(value, name="routing"):
 
 
 def _check_index(value, num_tokens, num_experts):
-    index = np.asarray(value)
+    index = as_array(value, "expert_index")
     if index.ndim != 2 or len(index) != num_tokens or index.shape[1] < 1:
         raise ValueError(f"expert_index must have shape ({num_tokens}, k), got shape {index.shape}")
     if index.dtype.kind not in "iu":
@@ -141,7 +141,7 @@ def _check_index(value, num_tokens, num_experts):
 
 
 def _check_kept(value, index):
-    kept = np.asarray(value)
+    kept = as_array(value, "kept")
     if kept.shape != index.shape or kept.dtype != bool:
         raise ValueError(f"kept must be bool of shape {index.shape}, got {kept.dtype} of shape {kept.shape}")
     if (kept & (index == EMPTY)).any():

@@ -3,7 +3,7 @@
 import numpy as np
 
 from moeviz.arrays import check_number, check_same_shape, sigmoid, softmax, softmax_backward, softplus
-from moeviz.record import EMPTY
+from moeviz.record import EMPTY, check_routing
 from moeviz.routing.common import softmax_top_k
 
 SCORINGS = ("softmax", "sigmoid", "relu")
@@ -108,6 +108,6 @@ def _relu_probs_backward(routing, dprobs):
 
 
 def _check_logits(routing):
-    if getattr(routing, "logits", None) is None:
-        raise ValueError(f"routing must have logits to carry a gradient to, got {routing!r}")
+    if check_routing(routing).logits is None:
+        raise ValueError(f"routing must have logits to carry a gradient to, got None in {routing.label!r}")
     return routing.logits
