@@ -102,10 +102,18 @@ def _run(function, case):
 
 
 def _behave_alike(mistake, attempt, case, tolerance):
+    """Say whether both give the same value for a case, or fail on it in the same way."""
+    one, other = (_outcome(function, case) for function in (mistake, attempt))
+    if isinstance(one, Exception) or isinstance(other, Exception):
+        return type(one) is type(other)
+    return _same(one, other, tolerance)
+
+
+def _outcome(function, case):
     try:
-        return _same(_run(mistake, case), _run(attempt, case), tolerance)
-    except Exception:  # one of them cannot run this case: not alike
-        return False
+        return _run(function, case)
+    except Exception as error:  # the learner's own code may raise anything
+        return error
 
 
 def _parts(value):

@@ -1,0 +1,111 @@
+"""Exercises of notebook 01: cut a dense layer, count its parameters, run only the active experts."""
+
+import numpy as np
+
+from moeviz.exercises.engine import Exercise
+
+
+def _layer(seed, num_tokens, width, hidden, num_experts):
+    rng = np.random.default_rng(seed)
+    w_in, w_out = rng.normal(size=(num_experts, width, hidden)), rng.normal(size=(num_experts, hidden, width))
+    return rng.normal(size=(num_tokens, width)), w_in, w_out
+
+
+def slow_split(w_in, w_out, num_experts):
+    width, hidden = w_in.shape[0], w_in.shape[1] // num_experts
+    cut_in, cut_out = np.zeros((num_experts, width, hidden)), np.zeros((num_experts, hidden, width))
+    for unit in range(w_in.shape[1]):
+        cut_in[unit // hidden, :, unit % hidden] = w_in[:, unit]
+        cut_out[unit // hidden, unit % hidden] = w_out[unit]
+    return cut_in, cut_out
+
+
+def split_by_reshape(w_in, w_out, num_experts):
+    width, hidden = w_in.shape[0], w_in.shape[1] // num_experts
+    return w_in.reshape(num_experts, width, hidden), w_out.reshape(num_experts, hidden, width)
+
+
+def split_every_eth_unit(w_in, w_out, num_experts):
+    cut_in = np.stack([w_in[:, e::num_experts] for e in range(num_experts)])
+    return cut_in, np.stack([w_out[e::num_experts] for e in range(num_experts)])
+
+
+def split_the_inputs(w_in, w_out, num_experts):
+    return np.stack(np.split(w_in, num_experts, axis=0)), np.stack(np.split(w_out, num_experts, axis=1))
+
+
+SMALL_IN, SMALL_OUT = np.arange(8.0).reshape(2, 4), 10 + np.arange(8.0).reshape(4, 2)
+
+split = Exercise("split", slow_split, (
+    (SMALL_IN, SMALL_OUT, 2), (SMALL_IN, SMALL_OUT, 4),
+    (np.arange(24.0).reshape(4, 6), np.arange(24.0).reshape(6, 4), 2)), {
+    "reshape cuts rows of w_in in pieces; an expert owns whole columns of it": split_by_reshape,
+    "the units are dealt out one by one; here each expert gets neighbours": split_every_eth_unit,
+    "you cut the token's width; cut the hidden units": split_the_inputs})
+
+
+def slow_count(width, hidden, num_experts, k):
+    total = active = 0
+    for expert in range(num_experts):
+        gate_column, matrices = width, width * hidden + hidden * width
+        total += gate_column + matrices
+        active += gate_column + (matrices if expert < k else 0)
+    return total, active
+
+
+def count_without_gate(width, hidden, num_experts, k):
+    return num_experts * 2 * width * hidden, k * 2 * width * hidden
+
+
+def count_one_matrix(width, hidden, num_experts, k):
+    gate = width * num_experts
+    return num_experts * width * hidden + gate, k * width * hidden + gate
+
+
+def count_part_of_the_gate(width, hidden, num_experts, k):
+    return num_experts * (2 * width * hidden + width), k * (2 * width * hidden + width)
+
+
+count = Exercise("count", slow_count, ((2, 3, 4, 1), (64, 256, 8, 2), (64, 32, 64, 8)), {
+    "the gate is missing: it has a column per expert": count_without_gate,
+    "an expert has two matrices, one in and one out": count_one_matrix,
+    "every token uses the whole gate, also columns of experts it does not choose": count_part_of_the_gate})
+
+
+def slow_sparse(tokens, w_in, w_out, active):
+    output = np.zeros_like(tokens)
+    for t in range(len(tokens)):
+        for e in range(len(w_in)):
+            if active[t, e]:
+                output[t] += np.maximum(tokens[t] @ w_in[e], 0) @ w_out[e]
+    return output
+
+
+def sparse_without_relu(tokens, w_in, w_out, active):
+    return np.einsum("te,td,edh,eho->to", active, tokens, w_in, w_out)
+
+
+def sparse_last_expert_only(tokens, w_in, w_out, active):
+    output = np.zeros_like(tokens)
+    for e in range(len(w_in)):
+        output[active[:, e]] = np.maximum(tokens[active[:, e]] @ w_in[e], 0) @ w_out[e]
+    return output
+
+
+def sparse_mean(tokens, w_in, w_out, active):
+    return slow_sparse(tokens, w_in, w_out, active) / np.maximum(active.sum(axis=1, keepdims=True), 1)
+
+
+def sparse_everyone(tokens, w_in, w_out, active):
+    return slow_sparse(tokens, w_in, w_out, np.ones_like(active))
+
+
+ACTIVE = np.array([[True, False], [True, True], [False, False]])
+
+sparse = Exercise("sparse", slow_sparse, (
+    (*_layer(0, 3, 2, 2, 2), ACTIVE),
+    (*_layer(1, 20, 4, 3, 5), np.random.default_rng(1).random((20, 5)) < 0.4)), {
+    "the ReLU between the two matrices is missing": sparse_without_relu,
+    "a later expert overwrites an earlier one: add with +=": sparse_last_expert_only,
+    "you averaged; the experts' answers add up": sparse_mean,
+    "every expert ran for every token; look at active": sparse_everyone})
