@@ -1,0 +1,116 @@
+"""The palette, the ink, the descriptions, and that only `use` touches matplotlib's settings."""
+
+import colorsys
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+
+from moeviz import style
+
+
+def wcag_contrast(one, other):
+    """The formula of WCAG 2.1 written out channel by channel."""
+    def lightness(color):
+        total = 0.0
+        for share, channel in zip((0.2126, 0.7152, 0.0722), to_rgb(color), strict=True):
+            total += share * (channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4)
+        return total + 0.05
+    return max(lightness(one), lightness(other)) / min(lightness(one), lightness(other))
+
+
+@pytest.fixture
+def settings_restored():
+    with mpl.rc_context():
+        yield
+
+
+def test_the_first_eight_experts_have_the_okabe_ito_colours_in_order():
+    assert style.expert_colors(8) == ["#E69F00", "#56B4E9", "#009E73", "#F0E442",
+                                      "#0072B2", "#D55E00", "#CC79A7", "#000000"]
+    assert style.expert_colors(3) == style.expert_colors(8)[:3]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 64, 128])
+def test_every_expert_has_a_colour_of_its_own(count):
+    colors = style.expert_colors(count)
+    assert len(colors) == count
+    assert len(set(colors)) == count
+
+
+def test_colours_beyond_eight_run_from_dark_to_light():
+    lightness = [style.luminance(color) for color in style.expert_colors(64)]
+    assert (np.diff(lightness) > 0).all()
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.0, True, "8", None])
+def test_a_wrong_number_of_experts_is_named(count):
+    with pytest.raises(ValueError, match="num_experts"):
+        style.expert_colors(count)
+
+
+def test_ink_is_readable_on_every_colour_there_is():
+    grid = [colorsys.hsv_to_rgb(h, s, v) for h in np.linspace(0, 1, 13)
+            for s in (0, 0.5, 1) for v in np.linspace(0, 1, 21)]
+    for color in [*grid, *style.expert_colors(8), *style.expert_colors(64), style.DROPPED, style.FAINT]:
+        ink = style.ink_on(color)
+        assert ink in ("black", "white")
+        assert wcag_contrast(ink, color) >= 4.5
+        assert style.contrast(ink, color) == pytest.approx(wcag_contrast(ink, color))
+
+
+def test_ink_for_running_text_and_for_asides_is_readable_on_white():
+    assert wcag_contrast(style.INK, "white") >= 7
+    assert wcag_contrast(style.MUTED, "white") >= 4.5
+
+
+def test_tint_mixes_with_white():
+    assert style.tint("#0072B2", 1.0).upper() == "#0072B2"
+    assert style.tint("#000000", 0.5) == "#808080"
+    with pytest.raises(ValueError, match="amount"):
+        style.tint("#000000", 1.5)
+
+
+def test_use_sets_large_type_and_nothing_below_12_points(settings_restored):
+    style.use()
+    sizes = [mpl.rcParams[name] for name in ("font.size", "axes.titlesize", "axes.labelsize",
+                                             "xtick.labelsize", "ytick.labelsize", "legend.fontsize")]
+    assert min(sizes) >= 12
+    assert mpl.rcParams["figure.constrained_layout.use"]
+
+
+def test_importing_the_package_leaves_the_settings_alone(settings_restored):
+    mpl.rcdefaults()
+    before = dict(mpl.rcParams)
+    import moeviz.plots  # noqa: F401
+    assert dict(mpl.rcParams) == before
+
+
+def test_describe_joins_the_sentences_of_a_figure_and_of_an_array():
+    fig, axes = plt.subplots(1, 2)
+    style.set_description(axes[0], "One.")
+    style.set_description(axes[1], "Two.")
+    assert style.describe(axes[0]) == "One."
+    assert style.describe(axes) == style.describe(fig) == "One. Two."
+
+
+def test_describe_names_what_has_no_description():
+    with pytest.raises(ValueError, match="drawn"):
+        style.describe(plt.figure().add_subplot())
+
+
+def test_axes_or_new_uses_the_given_axes_and_never_the_current_one():
+    current = plt.figure().add_subplot()
+    given = plt.figure(figsize=(2, 2)).add_subplot()
+    assert style.axes_or_new(given) is given
+    fresh = style.axes_or_new(None, (3, 4))
+    assert fresh not in (current, given)
+    assert fresh.figure.get_size_inches().tolist() == [3, 4]
+
+
+@pytest.mark.parametrize("wrong", [plt, 3, "ax", np.zeros(2)])
+def test_something_else_than_axes_is_named(wrong):
+    with pytest.raises(ValueError, match="ax must be"):
+        style.axes_or_new(wrong)

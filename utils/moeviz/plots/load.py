@@ -1,0 +1,72 @@
+"""How many assignments each expert gets."""
+
+import numpy as np
+
+from moeviz.plots.inputs import extremes
+from moeviz.record import EMPTY, check_routing
+from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, halo, set_description
+
+MAX_LABELLED = 16
+
+
+def count_assignments(routing):
+    """Return two (E,) vectors of whole numbers: assignments kept, and assignments dropped, per expert."""
+    taken = routing.expert_index != EMPTY
+    kept, dropped = (np.bincount(routing.expert_index[taken & is_kept], minlength=routing.num_experts)
+                     for is_kept in (routing.kept, ~routing.kept))
+    return kept, dropped
+
+
+def plot_load(routing, *, ax=None, compact=False):
+    """Draw one bar per expert: its share of the assignments in percent, dropped ones hatched on top.
+
+    The number under each share counts the assignments, the dashed line is the fair share 1/E.
+    `compact` leaves the counts and the scale out, for a small panel beside something else.
+    Returns the Axes. Raises ValueError when routing is no Routing.
+
+    >>> from moeviz.record import Routing
+    >>> plot_load(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])).get_xlabel()
+    'expert'
+    """
+    kept, dropped = count_assignments(check_routing(routing))
+    num_experts, total = len(kept), max((kept + dropped).sum(), 1)
+    ax = axes_or_new(ax, (10, 5))
+    experts = np.arange(num_experts)
+    shares, lost = 100 * kept / total, 100 * dropped / total
+    ax.bar(experts, shares, color=expert_colors(num_experts), edgecolor=MUTED, linewidth=0.8)
+    if dropped.any():
+        ax.bar(experts, lost, bottom=shares, label="dropped", **dropped_patch())
+        ax.legend(loc="upper right")
+    _label_bars(ax, kept + dropped, shares + lost, compact)
+    top = 1.2 * max((shares + lost).max(), 100 / num_experts)
+    ax.set(title=routing.label, xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",
+           xlim=(-0.6, num_experts - 0.4), ylim=(0, top))
+    _draw_fair_share(ax, 100 / num_experts, compact)
+    ax.set_xticks(experts if num_experts <= MAX_LABELLED else experts[::num_experts // 8])
+    ax.tick_params(axis="x", length=0)
+    return set_description(ax, _describe(routing, kept + dropped, dropped))
+
+
+def _draw_fair_share(ax, fair, compact):
+    ax.axhline(fair, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=0.5)
+    if compact:
+        ax.set_yticks([fair], [f"fair\n{fair:.3g}%"])
+        ax.set_ylabel("share (%)")
+    else:
+        ax.annotate(f"fair share\n{fair:.3g}%", (1, fair), xycoords=("axes fraction", "data"), xytext=(6, 0),
+                    textcoords="offset points", va="center", color=MUTED, annotation_clip=False)
+
+
+def _label_bars(ax, numbers, heights, compact):
+    """Write share and count over each bar; over the longest alone where bars are many."""
+    shown = range(len(heights)) if len(heights) <= MAX_LABELLED else [np.argmax(heights)]
+    for expert in shown:
+        share = f"{heights[expert]:.0f}" if compact else f"{heights[expert]:.0f}%\n{numbers[expert]}"
+        ax.annotate(share, (expert, heights[expert]), xytext=(0, 4), textcoords="offset points",
+                    ha="center", va="bottom", path_effects=halo(7))
+
+
+def _describe(routing, numbers, dropped):
+    return (f"Bar chart, {routing.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
+            f"{len(numbers) - 1}; {extremes(numbers)}; fair share {100 / len(numbers):.3g}%; "
+            f"{dropped.sum()} dropped.")

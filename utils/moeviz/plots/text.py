@@ -1,0 +1,149 @@
+"""The picture of the course: text coloured by the expert that each byte goes to."""
+
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.collections import PolyCollection
+
+from moeviz.arrays import check_count
+from moeviz.plots.glyphs import draw_glyphs, readable
+from moeviz.plots.inputs import check_labels, extremes
+from moeviz.plots.load import plot_load
+from moeviz.record import EMPTY, check_routing
+from moeviz.style import FAINT, INK, axes_or_new, dropped_patch, expert_colors, ink_on, set_description
+
+
+class Cell(NamedTuple):
+    """A cell of the text: its size in inches and, as shares of its height, where its lines stand."""
+
+    width: float
+    height: float
+    label_at: float
+    number_at: tuple
+    stripe_top: tuple
+
+
+ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
+TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
+LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
+MIN_COLUMNS = 12
+TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT = 0.6, 2.9, 2.7  # inches
+
+
+def plot_text(routing, labels, *, ax=None, per_row=32, show_second=False, text_bytes=None):
+    """Draw the text as a grid: each byte on the colour of its first-choice expert, whose number stands below.
+
+    A choice that capacity dropped is grey and hatched; a byte without an expert is pale.
+    labels: T texts, such as `text.byte_labels` gives; a label that the font lacks becomes the hex of
+    its byte, from `text_bytes` (T bytes) if given. `show_second` adds a stripe for the second choice.
+    Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> plot_text(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]], "one"), ["a"]).axison
+    False
+    """
+    labels, columns = _check(routing, labels, per_row, text_bytes)
+    rows = -(-routing.num_tokens // columns)
+    cell = TWO_CHOICES if show_second and routing.top_k > 1 else ONE_CHOICE
+    ax = axes_or_new(ax, (cell.width * columns + 0.4, cell.height * rows + 0.6 + TITLE_ROOM))
+    _draw_text(ax, routing, readable(labels, text_bytes), columns, cell)
+    _draw_key(ax, routing, columns, rows, cell)
+    ax.set_ylim(rows + 0.6 / cell.height, 0)
+    return ax
+
+
+def plot_text_layers(routings, labels, *, per_row=28, text_bytes=None):
+    """Draw the same text once per layer, each beside the load of its experts; the picture of the course.
+
+    routings: L records of the same T tokens. Returns an array of Axes (L, 2): text, load.
+    Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> plot_text_layers([Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])], ["a"]).shape
+    (1, 2)
+    """
+    if not len(routings := list(routings)):
+        raise ValueError("routings must hold at least one Routing, got none")
+    labels, columns = [_check(routing, labels, per_row, text_bytes) for routing in routings].pop()
+    rows = -(-len(labels) // columns)
+    width, height = ONE_CHOICE.width * columns, ONE_CHOICE.height * rows + TITLE_ROOM + 0.6
+    size = (width + LOAD_WIDTH + 1.1, max(height, LOAD_HEIGHT) * len(routings))
+    axes = plt.subplots(len(routings), 2, figsize=size, width_ratios=(width, LOAD_WIDTH), squeeze=False)[1]
+    for (left, right), routing in zip(axes, routings, strict=True):
+        _draw_text(left, routing, readable(labels, text_bytes), columns, ONE_CHOICE)
+        plot_load(routing, ax=right, compact=True).set_title("")
+    top = max(ax.get_ylim()[1] for ax in axes[:, 1])
+    for ax in axes[:, 1]:
+        ax.set_ylim(0, top)
+    return axes
+
+
+def _check(routing, labels, per_row, text_bytes):
+    labels = check_labels(labels, check_routing(routing).num_tokens)
+    if text_bytes is not None and len(text_bytes) != routing.num_tokens:
+        raise ValueError(f"text_bytes must have {routing.num_tokens} entries, got {len(text_bytes)}")
+    per_row = check_count(per_row, "per_row")
+    return labels, max(min(routing.num_tokens, per_row), min(MIN_COLUMNS, per_row))
+
+
+def _draw_text(ax, routing, labels, columns, cell):
+    tokens = np.arange(routing.num_tokens)
+    corners = np.stack([tokens % columns, tokens // columns], axis=1).astype(float)
+    inks = [_draw_cells(ax, routing, slot, corners, top) for slot, top in enumerate(cell.stripe_top)]
+    sizes = [LABEL_SIZE if len(label) <= 1 else 26 / len(label) for label in labels]
+    _write(ax, labels, corners + np.array([0.5, cell.label_at]), sizes, inks[0], cell)
+    for slot, at in enumerate(cell.number_at):
+        numbers = ["" if expert == EMPTY else str(expert) for expert in routing.expert_index[:, slot]]
+        _write(ax, numbers, corners + np.array([0.5, at]), NUMBER_SIZE, inks[slot], cell)
+    ax.set(xlim=(0, columns), ylim=(corners[-1, 1] + 1, 0), aspect=cell.height / cell.width, anchor="NW")
+    ax.set_title(routing.label)
+    ax.set_axis_off()
+    set_description(ax, _describe(routing))
+
+
+def _draw_cells(ax, routing, slot, corners, top):
+    """Draw the cells of one choice; return the ink that is readable on each."""
+    experts, kept = routing.expert_index[:, slot], routing.kept[:, slot]
+    colors = np.array([*expert_colors(routing.num_experts), FAINT])[experts]
+    cells = corners[:, None] + _box(0.03, 0.97, top, 0.96)
+    plain = kept | (experts == EMPTY)
+    ax.add_collection(PolyCollection(cells[plain], facecolors=colors[plain], edgecolors="none"))
+    if not plain.all():
+        ax.add_collection(PolyCollection(cells[~plain], **dropped_patch()))
+    return [ink_on(color) if is_plain else INK for color, is_plain in zip(colors, plain, strict=True)]
+
+
+def _box(left, right, top, bottom):
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+
+
+def _write(ax, texts, places, sizes, colors, cell):
+    draw_glyphs(ax, texts, places, size=sizes, colors=colors, cell=(cell.width, -cell.height))
+
+
+def _draw_key(ax, routing, columns, rows, cell):
+    """Draw one swatch per expert under the text, numbered as often as the numbers fit."""
+    dropped = (routing.expert_index[:, 0] != EMPTY) & ~routing.kept[:, 0]
+    top, bottom = rows + 0.17 / cell.height, rows + 0.48 / cell.height
+    width = min(1.0, (columns - 2.8 - 4.5 * dropped.any()) / routing.num_experts)
+    left = 2.6 + width * np.arange(routing.num_experts)
+    colors, every = expert_colors(routing.num_experts), int(np.ceil(1.0 / width))
+    swatches = left[:, None, None] * [1, 0] + _box(0, 0.94 * width, top, bottom)
+    ax.add_collection(PolyCollection(swatches, facecolors=colors))
+    places = swatches.mean(axis=1)
+    _write(ax, [str(e) for e in range(0, len(left), every)], places[::every], NUMBER_SIZE,
+           [ink_on(color) for color in colors[::every]], cell)
+    _write(ax, ["expert"], [(1.1, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
+    if dropped.any():
+        right = left[-1] + width + 0.6
+        ax.add_collection(PolyCollection([_box(right, right + 1, top, bottom)], **dropped_patch()))
+        _write(ax, ["dropped"], [(right + 2.5, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
+
+
+def _describe(routing):
+    first, kept = routing.expert_index[:, 0], routing.kept[:, 0]
+    counts = np.bincount(first[first != EMPTY], minlength=routing.num_experts)
+    return (f"Coloured text, {routing.label}: {routing.num_tokens} bytes, each in the colour of its first "
+            f"of {routing.num_experts} experts; {extremes(counts, unit='bytes')}; "
+            f"{((first != EMPTY) & ~kept).sum()} first choices dropped.")

@@ -1,0 +1,132 @@
+"""One look for every picture of the course: colours of experts, ink, and a sentence for each figure.
+
+`use()` is the only place that touches matplotlib's settings.
+"""
+
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.colors import to_hex, to_rgb
+
+from moeviz.arrays import check_count, check_number
+
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
+INK = "#222222"
+MUTED = "#5f6368"
+LINE = "#a6a6a6"
+FAINT = "#f2f2f2"
+DROPPED = "#e4e4e4"
+DROPPED_LINES = "#8a8a8a"
+HATCH = "////"
+MONO = ("DejaVu Sans Mono", "DejaVu Sans")
+
+
+def use():
+    """Apply the classroom style to every figure made from now on: large type, few lines, white ground.
+
+    >>> use()
+    """
+    plt.style.use(Path(__file__).with_name("classroom.mplstyle"))
+
+
+def expert_colors(num_experts):
+    """Return one hex colour per expert, the same for expert e in every figure of that many experts.
+
+    Up to 8 experts get the Okabe-Ito palette, which colour-blind readers can tell apart; more get
+    steps of viridis, which need the number beside them. Raises ValueError when num_experts < 1.
+
+    >>> expert_colors(2)
+    ['#E69F00', '#56B4E9']
+    """
+    count = check_count(num_experts, "num_experts")
+    if count <= len(OKABE_ITO):
+        return list(OKABE_ITO[:count])
+    return [to_hex(color) for color in mpl.colormaps["viridis"](np.linspace(0, 1, count))]
+
+
+def luminance(color):
+    """Return the relative luminance of a colour, 0 for black and 1 for white (WCAG 2.1).
+
+    >>> luminance("white")
+    1.0
+    """
+    channels = np.array(to_rgb(color))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.1).
+
+    >>> round(contrast("black", "white"))
+    21
+    """
+    low, high = sorted([luminance(one), luminance(other)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def ink_on(color):
+    """Return "black" or "white", whichever is easier to read on the colour; always at least 4.5:1.
+
+    >>> ink_on("#F0E442"), ink_on("#0072B2")
+    ('black', 'white')
+    """
+    return max(("black", "white"), key=lambda ink: contrast(ink, color))
+
+
+def tint(color, amount):
+    """Mix a colour with white: amount 0 gives white, 1 the colour itself.
+
+    >>> tint("#000000", 0.0)
+    '#ffffff'
+    """
+    amount = check_number(amount, "amount", 0.0, 1.0)
+    return to_hex(1 - amount * (1 - np.array(to_rgb(color))))
+
+
+def dropped_patch():
+    """Return the patch settings of everything that capacity dropped: grey, with hatching.
+
+    >>> dropped_patch()["hatch"]
+    '////'
+    """
+    return {"facecolor": DROPPED, "edgecolor": DROPPED_LINES, "hatch": HATCH, "linewidth": 0.0}
+
+
+def halo(width=3.0, color="white"):
+    """Return the path effects that keep a text readable over lines: an outline in the ground's colour."""
+    return [patheffects.withStroke(linewidth=width, foreground=color)]
+
+
+def axes_or_new(ax, size=None):
+    """Return `ax`, or the axes of a new figure of `size` (width, height in inches); never the current one."""
+    if ax is None:
+        return plt.subplots(figsize=size)[1]
+    if not isinstance(ax, mpl.axes.Axes):
+        raise ValueError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
+    return ax
+
+
+def set_description(ax, sentence):
+    """Attach a sentence to an axes, for `describe` to find; return the axes."""
+    ax.moeviz_description = sentence
+    return ax
+
+
+def describe(drawn):
+    """Return the sentence that says what an Axes, an array of Axes or a Figure shows, numbers included.
+
+    It is the alt text wherever the figure is shown. Raises ValueError when nothing was described.
+
+    >>> fig = mpl.figure.Figure()
+    >>> describe(set_description(fig.add_subplot(), "Bar chart: expert 0 has 3 tokens."))
+    'Bar chart: expert 0 has 3 tokens.'
+    """
+    every = drawn.axes if isinstance(drawn, mpl.figure.FigureBase) else np.ravel(drawn)
+    sentences = [ax.moeviz_description for ax in every if hasattr(ax, "moeviz_description")]
+    if not sentences:
+        raise ValueError("drawn has no description: it was not drawn by a plot of moeviz")
+    return " ".join(sentences)
