@@ -89,7 +89,7 @@ def _dlog_score(routing, dweight, renormalize, scale):
     """Return the gradient (T, E) of the log of each score: no division, so tiny weights are safe."""
     weight = routing.combine_weight
     if renormalize:
-        dweight = dweight - (dweight * weight).sum(axis=1, keepdims=True) / scale
+        dweight = dweight - (dweight * (weight / scale)).sum(axis=1, keepdims=True)
     return _scatter(routing, weight * dweight)
 
 

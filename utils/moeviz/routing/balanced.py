@@ -132,8 +132,10 @@ def hash_route(token_ids, num_experts, k=1):
     [2, 1, 2]
     """
     token_ids = check_vector(token_ids, "token_ids", kind="iu")
-    if token_ids.size == 0 or token_ids.min() < 0:
-        raise ValueError(f"token_ids must be one or more whole numbers >= 0, got {token_ids.tolist()}")
+    if token_ids.size == 0:
+        raise ValueError("token_ids must not be empty, got shape (0,)")
+    if token_ids.min() < 0:
+        raise ValueError(f"token_ids must be whole numbers >= 0, got {token_ids.min()}")
     num_experts = check_count(num_experts, "num_experts")
     k = check_count(k, "k", high=num_experts)
     index = top_k_index(_mix(token_ids, num_experts), k)
