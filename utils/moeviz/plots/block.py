@@ -1,0 +1,118 @@
+"""Where the experts sit: a dense Transformer block beside a sparse one, areas true to the weights."""
+
+from matplotlib.patches import Rectangle
+
+from moeviz.arrays import check_count
+from moeviz.style import INK, LINE, MUTED, axes_or_new, expert_colors, ink_on, set_description, tint
+
+WIDTH = 4.0  # of attention and of the dense FFN; the unit of the drawing is free
+ATTENTION_HEIGHT = 1.2
+FIRST_PLUS_Y, ROUTER_Y, FFN_Y = 1.65, 2.5, 3.2
+SPARSE_X, BYPASS = 6.8, 0.9
+GREY = "#cfd4da"
+STREAM = {"color": INK, "linewidth": 2, "zorder": 1}
+
+
+def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
+    """Draw a dense Transformer block beside a sparse one, whose FFN is replaced by a router and experts.
+
+    Every box has an area true to its number of weights (biases and norms left out): attention 4 D D,
+    FFN 2 D H, router D E, and E experts that the FFN is cut into, so that H must be a multiple of E.
+    k experts are lit: as many as one token uses. Returns the Axes. Raises ValueError naming the wrong
+    argument.
+
+    >>> plot_block(8, 2).texts[-1].get_text()
+    'each expert\\n16,384'
+    """
+    num_experts = check_count(num_experts, "num_experts")
+    k, d_model = check_count(k, "k", high=num_experts), check_count(d_model, "d_model")
+    expert_hidden = cut_width(check_count(d_hidden, "d_hidden"), num_experts)
+    weights = {"attention": 4 * d_model**2, "FFN": 2 * d_model * d_hidden, "router": d_model * num_experts,
+               "expert": 2 * d_model * expert_hidden}
+    area = WIDTH * ATTENTION_HEIGHT / weights["attention"]  # of the drawing, per weight
+    top = FFN_Y + weights["FFN"] * area / WIDTH
+    ax = axes_or_new(ax, (11.5, 7))
+    _draw_dense(ax, weights, top)
+    right = _draw_sparse(ax, weights, area, top, num_experts, k)
+    ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3), aspect="equal")
+    ax.set_axis_off()
+    return set_description(ax, _describe(weights, num_experts, k))
+
+
+def cut_width(d_hidden, num_experts):
+    """Return the hidden width of one of E equal pieces of an FFN; ValueError if they do not come out even.
+
+    >>> cut_width(512, 8)
+    64
+    """
+    if d_hidden % num_experts:
+        raise ValueError(f"num_experts must divide the hidden width {d_hidden}, got {num_experts}")
+    return d_hidden // num_experts
+
+
+def _draw_dense(ax, weights, top):
+    note = f"the whole FFN works\nfor each token: {weights['FFN']:,} weights"
+    _draw_frame(ax, 0.0, top, "dense block", note, weights)
+    ax.plot([WIDTH / 2] * 2, [FIRST_PLUS_Y, top + 0.8], **STREAM)
+    _draw_box(ax, 0.0, FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}")
+
+
+def _draw_sparse(ax, weights, area, top, num_experts, k):
+    """Draw router and experts, side by side and as high as the dense FFN; return the right end."""
+    note = f"{k} of {num_experts} experts work\nfor one token: {k * weights['expert']:,} weights"
+    _draw_frame(ax, SPARSE_X, top, "mixture of experts", note, weights)
+    middle, router_height = SPARSE_X + WIDTH / 2, weights["router"] * area / WIDTH
+    ax.plot([middle] * 2, [FIRST_PLUS_Y, ROUTER_Y], **STREAM)
+    _draw_box(ax, SPARSE_X, ROUTER_Y - router_height / 2, WIDTH, router_height, INK)
+    ax.text(SPARSE_X + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {weights['router']:,}", va="center",
+            fontsize=15)
+    width = weights["expert"] * area / (top - FFN_Y)
+    pitch = width + min(0.12, 0.3 * width)
+    start = middle - (pitch * num_experts - pitch + width) / 2
+    for expert, color in enumerate(expert_colors(num_experts)):
+        left, lit = start + expert * pitch, expert in spread_lit(num_experts, k)
+        if lit:
+            ax.plot([middle, left + width / 2, left + width / 2, middle], [ROUTER_Y, FFN_Y, top, top + 0.8],
+                    color=color, linewidth=3.5, zorder=1.5)
+        _draw_box(ax, left, FFN_Y, width, top - FFN_Y, color if lit else tint(color, 0.22),
+                  str(expert) if width > 0.3 else "")
+    right = middle + (middle - start)
+    ax.text(right + 0.2, (FFN_Y + top) / 2, f"each expert\n{weights['expert']:,}", va="center", fontsize=15)
+    return right
+
+
+def _draw_frame(ax, left, top, name, note, weights):
+    """Draw what both blocks share: the stream of tokens, its two bypasses, attention, and the headings."""
+    middle, side = left + WIDTH / 2, left - BYPASS
+    ax.plot([middle] * 2, [-0.9, FIRST_PLUS_Y], **STREAM)
+    ax.annotate("", (middle, top + 1.6), (middle, top + 0.8),
+                arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
+    for low, high in ((-0.35, FIRST_PLUS_Y), (FIRST_PLUS_Y + 0.35, top + 0.8)):
+        ax.plot([middle, side, side, middle], [low, low, high, high], color=LINE, linewidth=2, zorder=0.9)
+        ax.plot(middle, high, "o", color="white", markeredgecolor=INK, markersize=17, zorder=2)
+        ax.plot(middle, high, "+", color=INK, markersize=10, markeredgewidth=1.6, zorder=3)
+    _draw_box(ax, left, 0.0, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}")
+    ax.text(left - BYPASS, top + 2.6, name, fontsize=18, fontweight="bold", va="bottom")
+    ax.text(left - BYPASS, top + 2.4, note, color=MUTED, fontsize=15, va="top", linespacing=1.3)
+
+
+def _draw_box(ax, left, bottom, width, height, color, words=""):
+    ax.add_patch(Rectangle((left, bottom), width, height, facecolor=color, edgecolor="none", zorder=2))
+    ax.text(left + width / 2, bottom + height / 2, words, color=ink_on(color), ha="center", va="center",
+            fontsize=15, linespacing=1.4, zorder=3)
+
+
+def spread_lit(num_experts, k):
+    """Return k expert numbers spread over all of them, the ones a drawing lights up.
+
+    >>> spread_lit(8, 2)
+    [2, 6]
+    """
+    return [int((2 * choice + 1) * num_experts / (2 * k)) for choice in range(k)]
+
+
+def _describe(weights, num_experts, k):
+    return (f"Schematic: a dense Transformer block with attention ({weights['attention']:,} weights) and FFN "
+            f"({weights['FFN']:,}) beside a sparse one with the same attention, a router "
+            f"({weights['router']:,}) and {num_experts} experts ({weights['expert']:,} each), {k} of them "
+            "lit; areas are true to the number of weights.")
