@@ -35,7 +35,7 @@ def reveal(prediction, value, *, within=0.1):
     How many experts run per token? You said 3, measured: 2. What did you overlook?
     """
     question, guess = prediction
-    measured = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    measured = _measured(value)
     if guess is None:
         print(f"{question} Measured: {measured}.")
     elif _equal(guess, value):
@@ -52,10 +52,9 @@ def claim(text, value, holds):
     >>> claim("the weights sum to 1, largest error", 0.0, True)
     holds: the weights sum to 1, largest error: 0
     """
-    measured = f"{value:.4g}" if isinstance(value, float) else f"{value}"
     if not holds:
-        raise AssertionError(f"this run does not support the claim: {text}: {measured}")
-    print(f"holds: {text}: {measured}")
+        raise AssertionError(f"this run does not support the claim: {text}: {_measured(value)}")
+    print(f"holds: {text}: {_measured(value)}")
 
 
 def table(columns, *, digits=3):
@@ -71,6 +70,10 @@ def table(columns, *, digits=3):
     print("  ".join(name.rjust(widths[name]) for name in cells))
     for row in zip(*cells.values(), strict=True):
         print("  ".join(value.rjust(width) for value, width in zip(row, widths.values(), strict=True)))
+
+
+def _measured(value):
+    return f"{value:.4g}" if isinstance(value, numbers.Real) and not _whole(value) else f"{value}"
 
 
 def _cell(value, digits):
