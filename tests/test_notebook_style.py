@@ -1,0 +1,213 @@
+"""Every notebook keeps every limit of `notebook_style`, and each limit can be seen to fail."""
+
+import copy
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import notebook_style as style
+import notebook_tools as tools
+
+OPENING = """# Cut a layer into experts
+
+**What does "activate k of E" leave out?**
+
+You will be able to
+
+- cut the weights of a layer
+- say why that works
+- compute what a token costs
+
+**Needs:** matrix products.
+**Minutes:** 30.
+**Place:** Part I."""
+IMPORTS = "import numpy as np\n\nrng = np.random.default_rng(0)"
+FOLDED = """<details><summary>Hint 1</summary>
+
+Count first.
+
+</details>
+<details><summary>Hint 2</summary>
+
+About 12.5 % of them.
+
+</details>
+<details><summary>Solution</summary>
+
+```python
+def my_thing(a, b=1):
+    return a + b
+```
+
+</details>"""
+RECAP = """## Recap
+
+| Claim | Shown by |
+|---|---|
+| It adds up | a cell |
+
+## Limits of this toy
+
+Everything here is small, typed by hand and far from what a large model does with its many layers.
+
+## References
+
+- Somebody 2017, [A Paper](https://example.org/1701.06538): where the layer was first described in full.
+
+Next: [Start here](00_start_here.ipynb)."""
+
+
+def exercise(level):
+    """Return the cells of one exercise."""
+    return [new_markdown_cell(f"### Level {level}: add"),
+            new_code_cell("def my_thing(a, b=1):\n    ...", metadata={"tags": ["exercise"]}),
+            new_code_cell("check.thing(my_thing)"), new_markdown_cell(FOLDED)]
+
+
+def good_notebook():
+    """Return a notebook that keeps every limit."""
+    prose = [new_markdown_cell("Look at the layer and say what you see. " * 13) for _ in range(9)]
+    kept = new_code_cell("1", outputs=[new_output("stream", text="1")], metadata={"tags": ["keep_output"]})
+    return new_notebook(metadata=copy.deepcopy(tools.METADATA), cells=[
+        new_markdown_cell(OPENING), new_code_cell(IMPORTS), new_markdown_cell("## One layer"), *prose, kept,
+        *[new_code_cell(f"print({number})") for number in range(6)], new_markdown_cell("## Exercises"),
+        *exercise(1), *exercise(2), *exercise(3), new_markdown_cell(RECAP)])
+
+
+def complain(notebook, path=tools.NOTEBOOKS / "99_x.ipynb"):
+    """Return the complaints of every check, with the name of the check in front."""
+    return [f"{check.__name__}: {line}" for check in style.CHECKS for line in check(notebook, path)]
+
+
+def replaced(notebook, old, new):
+    """Replace a text wherever it stands in the sources."""
+    assert any(old in cell.source for cell in notebook.cells)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace(old, new)
+
+
+def with_cell(notebook, cell):
+    """Insert a cell before the exercises."""
+    notebook.cells.insert(10, cell)
+
+
+def swap(old, new):
+    return lambda notebook: replaced(notebook, old, new)
+
+
+def insert(source, **metadata):
+    return lambda notebook: with_cell(notebook, new_code_cell(source, metadata=metadata))
+
+
+def prose(text):
+    return lambda notebook: with_cell(notebook, new_markdown_cell(text))
+
+
+def change(which, **values):
+    return lambda notebook: tools.code_cells(notebook)[which].update(values)
+
+
+FAULTS = {
+    "opening: the opening cell lacks a title": swap("# Cut a layer into experts", "Cut"),
+    "opening: the opening cell lacks the question": swap("out?**", "out.**"),
+    "opening: the opening cell lacks bullets": swap("\n- ", "\n* "),
+    "opening: the opening cell lacks **Needs:**": swap("**Needs:**", "Needs"),
+    "opening: the opening cell lacks **Minutes:**": swap("**Minutes:** 30", "**Minutes:** few"),
+    "opening: the opening cell lacks **Place:**": swap("**Place:**", "Place"),
+    "opening: the opening cell's parts are out of order": swap(
+        "**Needs:** matrix products.\n**Minutes:** 30.", "**Minutes:** 30.\n**Needs:** matrix products."),
+    "abilities: 2 abilities": swap("- say why that works\n", ""),
+    "abilities: 6 abilities": swap("- say why that works\n", "- say why that works\n" * 4),
+    "abilities: `understand` cannot be checked": swap("- cut the", "- understand the"),
+    "imports: imports stand in code cells [0, 1]": insert("import os"),
+    "imports: imports stand in code cells []": swap("import numpy as np", ""),
+    "imports: the import cell lacks": swap("default_rng(0)", "default_rng()"),
+    "cell_lengths: the median cell has 7": lambda notebook: [insert("1\n" * 7)(notebook) for _ in range(15)],
+    "cell_lengths: a code cell has 16 lines": insert("print(1)\n" * 16),
+    "cell_lengths: a code cell has 26 lines": insert("def long():\n" + "    print(1)\n" * 25),
+    "cell_lengths: a code cell has 20 lines": lambda notebook: [
+        insert(f"def long{n}():\n" + "    print(1)\n" * 19)(notebook) for n in range(2)],
+    "amounts: 29 code cells": lambda notebook: [insert("1")(notebook) for _ in range(15)],
+    "amounts: 11 code cells": lambda notebook: [notebook.cells.remove(cell) for cell in list(notebook.cells)
+                                                if cell.source in ("print(1)", "print(2)", "print(3)")],
+    "words per code cell, expected": swap("Look at the layer and say what you see. ", "Look. "),
+    "words, expected": prose("many words " * 800),
+    "headings: 2 titles": prose("# Another"),
+    "headings: heading `Deep` skips a level": prose("## One\n\n#### Deep"),
+    "outputs: 0 cells tagged keep_output": change(1, metadata={}),
+    "outputs: 4 cells tagged keep_output": lambda notebook: [
+        insert("1", tags=["keep_output"])(notebook) for _ in range(3)],
+    "outputs: no output to keep: 1": change(1, outputs=[]),
+    "outputs: an output is stored: print(0)": change(2, outputs=[new_output("stream", text="0")]),
+    "outputs: an execution count is stored: print(0)": change(2, execution_count=4),
+    "outputs: a widget is stored": change(1, outputs=[new_output(
+        "display_data", {"application/vnd.jupyter.widget-view+json": {}})]),
+    "metadata: foreign notebook metadata": lambda notebook: notebook.metadata.update(author="me"),
+    "metadata: foreign cell metadata ['scrolled']": insert("1", scrolled=True),
+    "cell_ids: cell id 'twice' is missing or stands twice": lambda notebook: [
+        cell.update(id="twice") for cell in notebook.cells[:2]],
+    "exercises: no exercise of level 3": swap("### Level 3", "### Level 2"),
+    "exercises: 2 cells tagged exercise": change(-2, metadata={}),
+    "exercises: the stub my_thing already does something": swap("    ...", "    return 1"),
+    "exercises: nothing checks my_thing": swap("check.thing(my_thing)", "my_thing(1)"),
+    "exercises: my_thing has 1 folded hints": swap("Hint 2", "Tip"),
+    "exercises: my_thing has no folded solution": swap("```python", "```text"),
+    "exercises: the solution of my_thing takes other": swap("b=1):\n    return", "b=2):\n    return"),
+    "closing: the last sections are": swap("## Limits of this toy", "## Limits"),
+    "closing: the recap has no table": swap("|---|---|", ""),
+    "closing: the limits of this toy are not": swap("Everything here is small, typed by hand and", ""),
+    "closing: a reference lacks its link": swap("](https", "](paper"),
+    "closing: a reference lacks its link or its": swap(": where the layer was first described in full", ""),
+    "closing: the references are empty": swap("- Somebody", "Somebody"),
+    "numbers_in_prose: the number 0.35 stands": prose("About 0.35 of them."),
+    "numbers_in_prose: the number 12 % stands": prose("Then 12 % remain."),
+    "numbers_in_prose: the number 4,426 stands": prose("There are 4,426 teams."),
+}
+
+
+@pytest.mark.parametrize("check", style.CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("path", tools.paths(), ids=lambda path: path.stem)
+def test_notebook_keeps(path, check):
+    assert check(tools.load(path), path) == []
+
+
+def test_a_good_notebook_has_no_complaints():
+    assert complain(good_notebook()) == []
+
+
+@pytest.mark.parametrize("expected", FAULTS)
+def test_each_fault_is_named(expected):
+    notebook = good_notebook()
+    FAULTS[expected](notebook)
+    assert [line for line in complain(notebook) if expected in line]
+
+
+def test_the_way_on_is_a_link_to_the_next_notebook(tmp_path, monkeypatch):
+    monkeypatch.setattr(style, "NOTEBOOKS", tmp_path)
+    (tmp_path / "08_other.ipynb").touch()
+    notebook = good_notebook()
+    path = tmp_path / "07_x.ipynb"
+    assert style.way_on(notebook, path) == ["the last cell does not link to 08_other.ipynb"]
+    replaced(notebook, "00_start_here.ipynb", "08_other.ipynb")
+    assert style.way_on(notebook, path) == []
+    assert style.way_on(notebook, tmp_path / "08_other.ipynb") == []
+
+
+@pytest.mark.parametrize("text", ["`0.5` of them", "$p = 0.5$", "$$0.5\n$$", "Gemini 1.5 and Python 3.11",
+                                  "```python\n0.5\n```", "[it](v1.5)", "k of 8, in 1991",
+                                  "## References\n\n- 12.5 % of it"])
+def test_numbers_may_stand_where_a_reader_expects_them(text):
+    notebook = good_notebook()
+    with_cell(notebook, new_markdown_cell(text))
+    assert style.numbers_in_prose(notebook, None) == []
+
+
+def test_one_long_cell_may_define():
+    notebook = good_notebook()
+    with_cell(notebook, new_code_cell("def long():\n" + "    print(1)\n" * 24))
+    assert style.cell_lengths(notebook, None) == []
+
+
+def test_words_are_what_a_reader_reads():
+    text = "Two <b>words</b> and [a link](https://example.org/x/y) $x = y$\n```python\nprint(1)\n```\n42"
+    assert style.words(text) == 5
