@@ -1,0 +1,129 @@
+"""Choices beside choices: of the same token, of its neighbour, and of the same token later in training.
+
+Functions here take a Routing, or where said an expert_index (T,) or (T, k) with EMPTY (-1) as padding.
+Dropped choices count, EMPTY slots never match.
+"""
+
+import math
+
+import numpy as np
+
+from moeviz.arrays import check_count, check_rng, one_hot
+from moeviz.metrics.meaning import expert_columns, label_codes
+from moeviz.record import EMPTY, check_routing
+
+KINDS = ("first", "any")
+
+
+def co_activation(routing):
+    """Return (E, E): P(j is chosen | i is chosen) over all pairs, row i, column j; diagonal 1.
+
+    The row of an expert that is never chosen is 0. For a router without preferences every other
+    entry of a row is (k - 1) / (E - 1).
+    Source: OLMoE, arXiv 2409.02060, section 5.2 (its script counts neighbours in rank only).
+
+    >>> from moeviz.routing import top_k
+    >>> co_activation(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2))[0].tolist()
+    [1.0, 0.5, 0.5]
+    """
+    chosen = _chosen(routing).astype(float)
+    together = chosen.T @ chosen
+    return together / np.maximum(np.diag(together), 1)[:, None]
+
+
+def repetition(expert_index, *, kind="first"):
+    """Return how often neighbouring tokens use the same expert.
+
+    expert_index: a Routing, (T,) or (T, k). kind "first": the first choices are equal; "any": the two
+    sets of choices share an expert. 1 / E is the wrong null for it: see `repetition_if_uniform`,
+    `repetition_if_independent` and `repetition_if_shuffled`.
+    Raises ValueError for fewer than two tokens or an unknown kind.
+    Source: Mixtral of Experts, arXiv 2401.04088, table 5.
+
+    >>> repetition([[0, 1], [0, 2], [2, 1]], kind="first"), repetition([[0, 1], [0, 2], [2, 1]], kind="any")
+    (0.5, 1.0)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    index = expert_columns(expert_index)
+    if len(index) < 2:
+        raise ValueError(f"expert_index must hold at least two tokens, got {len(index)}")
+    index = index[:, :1] if kind == "first" else index
+    same = (index[:-1, :, None] == index[1:, None, :]) & (index[:-1, :, None] != EMPTY)
+    return float(same.any(axis=(1, 2)).mean())
+
+
+def repetition_if_uniform(num_experts, k=1):
+    """Return the chance that two independent, uniform sets of k experts share one; 1 / E for k = 1.
+
+    Raises ValueError for k outside 1..E.
+
+    >>> round(repetition_if_uniform(8, 2), 3)
+    0.464
+    """
+    num_experts = check_count(num_experts, "num_experts")
+    k = check_count(k, "k", high=num_experts)
+    return 1 - math.comb(num_experts - k, k) / math.comb(num_experts, k)
+
+
+def repetition_if_independent(expert_index):
+    """Return sum f^2: the chance that two tokens drawn from these first choices agree.
+
+    expert_index: a Routing, (T,) or (T, k); f is the share of first choices, over tokens that have one.
+    Above 1 / E as soon as the load is uneven, though the order means nothing. NaN without a choice.
+
+    >>> repetition_if_independent([0, 0, 0, 1])
+    0.625
+    """
+    first = expert_columns(expert_index)[:, 0]
+    times = np.bincount(first + 1)[1:]
+    return float((times**2).sum() / times.sum() ** 2) if times.any() else math.nan
+
+
+def repetition_if_shuffled(expert_index, *, rng, kind="first", domains=None, repeats=20):
+    """Return the mean repetition after the tokens were shuffled `repeats` times.
+
+    expert_index, kind: as for `repetition`. domains: (T,) labels such as prose or code; with them
+    tokens trade places only within their domain, so that what is left above this null is more than
+    "the same kind of text in a row".
+    Raises ValueError for wrong domains, repeats below 1, or a bad rng.
+
+    >>> rng = np.random.default_rng(0)
+    >>> repetition_if_shuffled([0, 0, 0, 1, 1], rng=rng, domains=["a", "a", "a", "b", "b"])
+    0.75
+    """
+    index, rng = expert_columns(expert_index), check_rng(rng)
+    codes = np.zeros(len(index), int) if domains is None else label_codes(domains, "domains", len(index))
+    home = np.argsort(codes, kind="stable")
+    values = np.empty(check_count(repeats, "repeats"))
+    for trial in range(len(values)):
+        shuffled = np.empty_like(index)
+        shuffled[home] = index[np.lexsort((rng.random(len(index)), codes))]
+        values[trial] = repetition(shuffled, kind=kind)
+    return float(values.mean())
+
+
+def saturation(routing, final):
+    """Return the mean over tokens of |choices now and at the end| / |choices at the end|.
+
+    routing, final: the same tokens through the same layer, early and at the end of training. 1 means
+    that routing has settled; two routers that agree by chance give k / E. Tokens without a choice at
+    the end are left out; NaN when that is all of them.
+    Raises ValueError for different numbers of tokens or experts.
+    Source: OLMoE, arXiv 2409.02060, section 5.1.
+
+    >>> from moeviz.routing import top_k
+    >>> saturation(top_k([[2.0, 1.0, 0.0]], k=2), top_k([[2.0, 0.0, 1.0]], k=2))
+    0.5
+    """
+    now, end = _chosen(routing), _chosen(final, "final")
+    if now.shape != end.shape:
+        raise ValueError(f"final must have the tokens and experts of routing {now.shape}, got {end.shape}")
+    wanted = end.sum(axis=1)
+    shared = (now & end).sum(axis=1)[wanted > 0] / wanted[wanted > 0]
+    return float(shared.mean()) if len(shared) else math.nan
+
+
+def _chosen(routing, name="routing"):
+    """Return (T, E) bool: which experts each token chose."""
+    return one_hot(check_routing(routing, name).expert_index, routing.num_experts).any(axis=1)

@@ -1,0 +1,127 @@
+"""What the choice of expert says about a label (byte class, domain, cluster), and the other way round.
+
+`expert` is a Routing or an expert_index (T,) or (T, k): every choice of a token counts once, so give
+`routing.expert_index[:, 0]` to look at first choices. EMPTY slots are left out. `labels` is (T,):
+whole numbers, bools or text.
+"""
+
+import numpy as np
+
+from moeviz.arrays import check_count, check_matrix, check_rng
+from moeviz.record import EMPTY, Routing
+
+
+def mutual_information(expert, labels):
+    """Return I(expert; label) in bits: how much of the label one choice of expert gives away.
+
+    0 when experts ignore the label; `label_entropy` when they name it, so their ratio is a share.
+    With few tokens it is above 0 by chance: compare with `mutual_information_null`.
+    Raises ValueError for labels of another length or kind, or when no expert is chosen.
+
+    >>> mutual_information([0, 0, 1, 1], ["prose", "prose", "code", "code"])
+    1.0
+    """
+    return information_of_table(_table(expert, labels))
+
+
+def mutual_information_null(expert, labels, *, rng, repeats=20):
+    """Return the mean of I(expert; label) in bits after the labels were shuffled `repeats` times.
+
+    Raises ValueError as `mutual_information` does, and for a bad rng or repeats below 1.
+
+    >>> rng = np.random.default_rng(0)
+    >>> mutual_information_null([0, 0, 1, 1], [7, 7, 7, 7], rng=rng)
+    0.0
+    """
+    index, rng = expert_columns(expert, "expert"), check_rng(rng)
+    codes = label_codes(labels, "labels", len(index))
+    repeats = check_count(repeats, "repeats")
+    return float(np.mean([mutual_information(index, rng.permutation(codes)) for _ in range(repeats)]))
+
+
+def information_of_table(table):
+    """Return the mutual information in bits between the rows and columns of a table of counts (N, M).
+
+    For published tables such as domain x expert, where the tokens themselves are not at hand.
+    Raises ValueError for negative entries or a table that is empty or all 0.
+
+    >>> information_of_table([[5, 0], [0, 5]])
+    1.0
+    """
+    table = check_matrix(table, "table", shape="(N, M)").astype(float)
+    if table.min() < 0 or table.sum() == 0:
+        raise ValueError(f"table must hold counts >= 0 that are not all 0, got sum {table.sum():g}")
+    information = _bits(table.sum(axis=0)) + _bits(table.sum(axis=1)) - _bits(table)
+    return max(0.0, information)  # rounding can leave -1e-16
+
+
+def label_entropy(labels):
+    """Return the entropy of the labels (T,) in bits.
+
+    Raises ValueError for labels that are not one row of whole numbers, bools or text.
+
+    >>> label_entropy(["a", "a", "b", "b"])
+    1.0
+    """
+    return _bits(np.bincount(label_codes(labels, "labels")).astype(float))
+
+
+def purity(expert, labels):
+    """Return the share of choices whose label is the most frequent one of their expert.
+
+    1 when every expert serves a single label; the share of the largest label when one expert has all.
+    Splitting a label over several experts costs nothing, merging labels in one expert does.
+    Raises ValueError as `mutual_information` does.
+
+    >>> purity([0, 0, 0, 1], ["a", "a", "b", "c"])
+    0.75
+    """
+    table = _table(expert, labels)
+    return float(table.max(axis=1).sum() / table.sum())
+
+
+def expert_columns(value, name="expert_index"):
+    """Return a Routing's expert_index, or an index (T,) or (T, k) as (T, k); raise ValueError if neither.
+
+    >>> expert_columns([3, 1]).tolist()
+    [[3], [1]]
+    """
+    index = np.asarray(value.expert_index if isinstance(value, Routing) else value)
+    if index.dtype.kind not in "iu" or index.ndim not in (1, 2) or index.size == 0:
+        raise ValueError(f"{name} must be a Routing or whole numbers of shape (T,) or (T, k), "
+                         f"got {index.dtype} of shape {index.shape}")
+    if index.min() < EMPTY:
+        raise ValueError(f"{name} must be at least 0 (or EMPTY, -1), got {index.min()}")
+    return index.astype(np.int64, copy=False).reshape(len(index), -1)
+
+
+def label_codes(labels, name, length=None):
+    """Return labels (T,) as codes 0, 1, ... in sorted order, or raise ValueError.
+
+    >>> label_codes(["b", "a", "b"], "labels").tolist()
+    [1, 0, 1]
+    """
+    array = np.asarray(labels)
+    if array.ndim != 1 or array.dtype.kind not in "iubSU" or len(array) == 0:
+        raise ValueError(f"{name} must be whole numbers, bools or text of shape (T,), "
+                         f"got {array.dtype} of shape {array.shape}")
+    if length is not None and len(array) != length:
+        raise ValueError(f"{name} must have shape ({length},), got shape {array.shape}")
+    return np.unique(array, return_inverse=True)[1]
+
+
+def _table(expert, labels):
+    """Return (number of experts, number of labels): how often each goes with each."""
+    index = expert_columns(expert, "expert")
+    codes = label_codes(labels, "labels", len(index))
+    token, slot = np.nonzero(index != EMPTY)
+    if len(token) == 0:
+        raise ValueError("expert must name at least one expert, got only EMPTY slots")
+    width = codes.max() + 1
+    cells = np.bincount(index[token, slot] * width + codes[token], minlength=(index.max() + 1) * width)
+    return cells.reshape(-1, width)
+
+
+def _bits(counts):
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log2(share)).sum()) + 0.0  # turns -0.0 into 0.0

@@ -1,0 +1,81 @@
+"""What tokens get out of a Routing: how sure the router is, what is dropped, what score is captured."""
+
+import math
+
+import numpy as np
+
+from moeviz.arrays import check_count, check_mask
+from moeviz.record import EMPTY, check_routing
+
+
+def router_entropy(routing, *, mask=None):
+    """Return the mean entropy of a token's probs, divided by ln E: 0 when sure, 1 when undecided.
+
+    A sure router can load its experts evenly or not, and so can an undecided one: compare with
+    `load_entropy`, which has the same scale. With a single expert it is 1, as there.
+    mask: (T,) bool, False for padding. Raises ValueError for a wrong mask.
+
+    >>> from moeviz.routing import top_k
+    >>> router_entropy(top_k([[0.0, 0.0], [900.0, 0.0]], k=1))
+    0.5
+    """
+    probs = check_routing(routing).probs[check_mask(mask, routing.num_tokens)].astype(float)
+    entropy = -(probs * np.log(np.where(probs > 0, probs, 1))).sum(axis=1).mean()
+    return float(entropy / math.log(routing.num_experts)) if routing.num_experts > 1 else 1.0
+
+
+def drop_rate(routing):
+    """Return the share of choices that were dropped; EMPTY slots are no choices. 0 without a choice.
+
+    >>> from moeviz.capacity import apply_capacity
+    >>> from moeviz.routing import top_k
+    >>> drop_rate(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 3))
+    0.25
+    """
+    chosen = check_routing(routing).expert_index != EMPTY
+    return float((chosen & ~routing.kept).sum() / max(chosen.sum(), 1))
+
+
+def fully_dropped(routing):
+    """Return the share of tokens that no expert serves: all choices dropped, or none made.
+
+    Only the residual connection carries these tokens on. Under expert choice nothing is dropped,
+    yet tokens that no expert picked count here.
+
+    >>> from moeviz.capacity import apply_capacity
+    >>> from moeviz.routing import top_k
+    >>> fully_dropped(apply_capacity(top_k([[1.0, 0.0]] * 4, k=2), 3))
+    0.25
+    """
+    return float(1 - check_routing(routing).kept.any(axis=1).mean())
+
+
+def pad_waste(routing, capacity, *, groups=1):
+    """Return the share of the E C seats (of all groups) that stay empty and are computed for nothing.
+
+    routing: after `apply_capacity` with the same capacity and groups.
+    Raises ValueError for a capacity or groups below 1, or a capacity that an expert exceeds.
+
+    >>> from moeviz.capacity import apply_capacity
+    >>> from moeviz.routing import top_k
+    >>> pad_waste(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 2), 2)
+    0.5
+    """
+    served = check_routing(routing).dispatch().sum(axis=0)
+    seats = check_count(capacity, "capacity") * check_count(groups, "groups")
+    if served.max() > seats:
+        raise ValueError(f"capacity must be the one that was applied, got {capacity} x {groups} groups "
+                         f"for an expert that serves {served.max()}")
+    return float(1 - served.sum() / (seats * routing.num_experts))
+
+
+def captured_score(routing):
+    """Return the mean over tokens of the summed probs of the experts that serve it.
+
+    The price of balance: every method that moves or drops tokens captures less than plain top-k.
+
+    >>> from moeviz.routing import top_k
+    >>> captured_score(top_k([[0.0, 0.0]], k=1))
+    0.5
+    """
+    return float((check_routing(routing).probs * routing.dispatch()).sum() / routing.num_tokens)
