@@ -1,4 +1,4 @@
-"""What every test needs: figures that are drawn without a screen and closed afterwards."""
+"""What every test needs: figures drawn without a screen, closed afterwards, and settings put back."""
 
 import matplotlib
 import pytest
@@ -7,8 +7,9 @@ matplotlib.use("agg")
 
 
 @pytest.fixture(autouse=True)
-def close_figures():
+def clean_figures():
     import matplotlib.pyplot as plt
 
-    yield
+    with matplotlib.rc_context():
+        yield
     plt.close("all")

@@ -196,6 +196,11 @@ def test_wrong_arguments_of_plot_text_are_named(six, arguments, name):
         plots.plot_text(six, **{"labels": list("abcdef"), **arguments})
 
 
+def test_a_text_too_long_for_a_picture_is_refused(many):
+    with pytest.raises(ValueError, match="labels must fit"):
+        plots.plot_text(routing.top_k(np.zeros((151, 2)), k=1), ["a"] * 151, per_row=1)
+
+
 # --- plot_text_layers ---
 
 def test_layers_stand_below_each_other_with_their_load_on_one_scale(six, many):

@@ -21,12 +21,6 @@ def wcag_contrast(one, other):
     return max(lightness(one), lightness(other)) / min(lightness(one), lightness(other))
 
 
-@pytest.fixture
-def settings_restored():
-    with mpl.rc_context():
-        yield
-
-
 def test_the_first_eight_experts_have_the_okabe_ito_colours_in_order():
     assert style.expert_colors(8) == ["#E69F00", "#56B4E9", "#009E73", "#F0E442",
                                       "#0072B2", "#D55E00", "#CC79A7", "#000000"]
@@ -73,7 +67,7 @@ def test_tint_mixes_with_white():
         style.tint("#000000", 1.5)
 
 
-def test_use_sets_large_type_and_nothing_below_12_points(settings_restored):
+def test_use_sets_large_type_and_nothing_below_12_points():
     style.use()
     sizes = [mpl.rcParams[name] for name in ("font.size", "axes.titlesize", "axes.labelsize",
                                              "xtick.labelsize", "ytick.labelsize", "legend.fontsize")]
@@ -81,7 +75,7 @@ def test_use_sets_large_type_and_nothing_below_12_points(settings_restored):
     assert mpl.rcParams["figure.constrained_layout.use"]
 
 
-def test_importing_the_package_leaves_the_settings_alone(settings_restored):
+def test_importing_the_package_leaves_the_settings_alone():
     mpl.rcdefaults()
     before = dict(mpl.rcParams)
     import moeviz.plots  # noqa: F401

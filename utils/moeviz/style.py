@@ -8,7 +8,6 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.colors import to_hex, to_rgb
 
 from moeviz.arrays import check_count, check_number
@@ -94,11 +93,6 @@ def dropped_patch():
     '////'
     """
     return {"facecolor": DROPPED, "edgecolor": DROPPED_LINES, "hatch": HATCH, "linewidth": 0.0}
-
-
-def halo(width=3.0, color="white"):
-    """Return the path effects that keep a text readable over lines: an outline in the ground's colour."""
-    return [patheffects.withStroke(linewidth=width, foreground=color)]
 
 
 def axes_or_new(ax, size=None):

@@ -33,7 +33,8 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand
         _draw_column(ax, column * PITCH, values, chosen, colors)
     for row, color in enumerate(colors):
         ax.add_patch(Rectangle((-0.3, row - 0.3), 0.2, 0.6, facecolor=color, edgecolor="none"))
-        ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15)
+        ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
+                in_layout=False)
     ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25), title=title)
     ax.set_axis_off()
     return set_description(ax, _describe(stages[:shown], chosen, title))
@@ -52,15 +53,16 @@ def _draw_column(ax, left, values, chosen, colors):
     """Draw one stage; a column with negative numbers has its zero line inside."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     is_share = low == 0 and high <= 1
-    scale = 0.72 if is_share else (0.72 if low == 0 else 0.52) / max(high - low, 1e-12)
-    zero = left + (0.28 - low * scale if low < 0 else 0)
+    scale = 0.72 if is_share else (0.72 if low == 0 else 0.5) / max(high - low, 1e-12)
+    zero = left + (0.36 - low * scale if low < 0 else 0)
     ax.plot([zero, zero], [-0.4, len(values) - 0.6], color=LINE, linewidth=1.5, zorder=1)
     for row, value in enumerate(values):
         color = colors[row] if chosen[row] else tint(colors[row], 0.35)
         ax.add_patch(Rectangle((zero, row - 0.3), value * scale, 0.6, facecolor=color, edgecolor="none"))
         side, gap = ("left", 5) if value >= 0 else ("right", -5)
         ax.annotate(format_number(value), (zero + value * scale, row), xytext=(gap, 0), ha=side, va="center",
-                    textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED)
+                    textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
+                    in_layout=False)
 
 
 def format_number(value):

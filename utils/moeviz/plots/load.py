@@ -4,9 +4,9 @@ import numpy as np
 
 from moeviz.plots.inputs import extremes
 from moeviz.record import EMPTY, check_routing
-from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, halo, set_description
+from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, set_description
 
-MAX_LABELLED = 16
+MAX_LABELLED, MAX_LABELLED_COMPACT = 16, 10
 
 
 def count_assignments(routing):
@@ -59,11 +59,13 @@ def _draw_fair_share(ax, fair, compact):
 
 def _label_bars(ax, numbers, heights, compact):
     """Write share and count over each bar; over the longest alone where bars are many."""
-    shown = range(len(heights)) if len(heights) <= MAX_LABELLED else [np.argmax(heights)]
+    many = len(heights) > (MAX_LABELLED_COMPACT if compact else MAX_LABELLED)
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    shown = [np.argmax(heights)] if many else range(len(heights))
     for expert in shown:
         share = f"{heights[expert]:.0f}" if compact else f"{heights[expert]:.0f}%\n{numbers[expert]}"
-        ax.annotate(share, (expert, heights[expert]), xytext=(0, 4), textcoords="offset points",
-                    ha="center", va="bottom", path_effects=halo(7))
+        ax.annotate(share, (expert, heights[expert]), xytext=(0, 5), textcoords="offset points",
+                    ha="center", va="bottom", bbox=ground, in_layout=False)
 
 
 def _describe(routing, numbers, dropped):

@@ -40,7 +40,7 @@ def plot_seats(routing, capacity, *, seats=None, step=None, labels=None, ax=None
     _draw_empty_seats(ax, routing.num_experts, capacity)
     _draw_people(ax, routing, capacity, (token[:shown], expert[:shown], seat[:shown]), labels, width)
     _dress(ax, routing, capacity, columns)
-    ax.set(aspect=CELL_HEIGHT / width, anchor="W")
+    ax.set(aspect=CELL_HEIGHT / width, anchor="NW")
     return set_description(ax, _describe(routing, capacity, seat[:shown], len(token)))
 
 

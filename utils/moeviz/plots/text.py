@@ -27,7 +27,7 @@ class Cell(NamedTuple):
 ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
-MIN_COLUMNS = 12
+MIN_COLUMNS, MAX_ROWS = 12, 150
 TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT = 0.6, 2.9, 2.7  # inches
 
 
@@ -84,6 +84,8 @@ def _check(routing, labels, per_row, text_bytes):
     if text_bytes is not None and len(text_bytes) != routing.num_tokens:
         raise ValueError(f"text_bytes must have {routing.num_tokens} entries, got {len(text_bytes)}")
     per_row = check_count(per_row, "per_row")
+    if len(labels) > MAX_ROWS * per_row:
+        raise ValueError(f"labels must fit {MAX_ROWS} rows of {per_row}, got {len(labels)}; draw a part")
     return labels, max(min(routing.num_tokens, per_row), min(MIN_COLUMNS, per_row))
 
 

@@ -1,0 +1,237 @@
+"""The explorers without a front end: what they draw, that they close it, and once inside a real kernel."""
+
+import base64
+from io import BytesIO
+
+import ipywidgets
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from IPython.display import Image
+
+from moeviz import plots, routing, style, widgets
+
+GATE = np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]])
+TOKENS = np.random.default_rng(0).normal(size=(60, 2))
+LOGITS = np.random.default_rng(1).normal(size=(32, 8))
+DRAWS = np.random.default_rng(2).standard_normal((32, 8))
+
+
+class Model:
+    """Routes byte b to expert b % 4 in layer 1 and to b % 3 in layer 2."""
+
+    def route(self, sentence):
+        raw = np.frombuffer(sentence.encode(), dtype=np.uint8)
+        return tuple(routing.top_k(np.eye(4)[raw % modulus], k=1) for modulus in (4, 3))
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collect what the explorers display."""
+    images = []
+    monkeypatch.setattr(widgets, "display", images.append)
+    return images
+
+
+def controls(box):
+    return {control.description: control for control in box.children[1].children}
+
+
+EXPLORERS = {
+    "sentence": lambda: widgets.explore_sentence(Model(), "Hello"),
+    "gate": lambda: widgets.explore_gate(GATE, TOKENS),
+    "temperature": lambda: widgets.explore_temperature(LOGITS, rng=np.random.default_rng(0)),
+    "capacity": lambda: widgets.explore_capacity(routing.top_k(LOGITS, k=2)),
+}
+
+
+@pytest.mark.parametrize("explore", EXPLORERS.values(), ids=EXPLORERS)
+def test_an_explorer_shows_one_picture_with_alt_text_and_leaves_no_figure_open(explore, shown):
+    before = dict(mpl.rcParams)
+    box = explore()
+    assert len(shown) == 1 and isinstance(shown[0], Image)
+    assert len(shown[0].alt) > 60
+    assert shown[0].data.startswith(b"\x89PNG")
+    assert plt.get_fignums() == []
+    assert dict(mpl.rcParams) == before
+    assert 1 <= len(controls(box)) <= 4
+    assert int(box.children[2].layout.min_height.removesuffix("px")) > 200
+
+
+@pytest.mark.parametrize("explore", EXPLORERS.values(), ids=EXPLORERS)
+def test_every_control_has_a_label_and_moving_it_shows_one_more_picture(explore, shown):
+    box = explore()
+    assert isinstance(box.children[0], ipywidgets.Label) and box.children[0].value
+    for count, (label, control) in enumerate(controls(box).items(), start=2):
+        assert label
+        move(control)
+        assert len(shown) == count
+    assert plt.get_fignums() == []
+
+
+def move(control):
+    if isinstance(control, ipywidgets.Text):
+        control.value += " world"
+    elif hasattr(control, "options"):
+        values = [option[1] if isinstance(option, tuple) else option for option in control.options]
+        control.value = next(value for value in values if value != control.value)
+    else:
+        control.value = control.min if control.value != control.min else control.max
+
+
+def test_pictures_of_one_explorer_have_one_size(shown):
+    box = widgets.explore_gate(GATE, TOKENS)
+    controls(box)["turn (degrees)"].value = 90.0
+    first, second = (plt.imread(BytesIO(image.data)) for image in shown)
+    assert first.shape == second.shape
+    assert (first != second).any()
+
+
+def test_what_the_picture_cannot_show_becomes_a_line_of_text(shown, capsys):
+    box = widgets.explore_sentence(Model(), "Hello")
+    controls(box)["sentence"].value = ""
+    assert len(shown) == 1
+    assert "sentence must have 1 to 400 bytes, got 0" in capsys.readouterr().out
+    controls(box)["sentence"].value = "again"
+    assert len(shown) == 2
+
+
+@pytest.mark.parametrize("count", [0, 5])
+def test_no_control_or_too_many_are_refused(count):
+    sliders = {f"c{at}": ipywidgets.IntSlider() for at in range(count)}
+    with pytest.raises(ValueError, match="controls"):
+        widgets.explore(lambda **values: None, caption="", **sliders)
+
+
+# --- the pure drawings ---
+
+def heights(ax):
+    return [bar.get_height() for bar in ax.patches[:len(ax.get_xticks())]]
+
+
+def test_the_default_sentence_is_the_static_picture():
+    axes = widgets.draw_sentence(Model(), "Hello")
+    static = plots.plot_text_layers(Model().route("Hello"), list("Hello"), text_bytes=b"Hello")
+    assert style.describe(axes) == style.describe(static)
+    assert axes.shape == (2, 2)
+
+
+def test_one_layer_is_shown_alone():
+    axes = widgets.draw_sentence(Model(), "Hello", layer=2)
+    assert axes.shape == (1, 2)
+    assert heights(axes[0, 1]) == heights(widgets.draw_sentence(Model(), "Hello")[1, 1])
+
+
+def test_a_sentence_in_any_script_is_cut_into_bytes():
+    axes = widgets.draw_sentence(Model(), "語 é")
+    assert "6 bytes" in style.describe(axes)
+
+
+@pytest.mark.parametrize(("sentence", "layer", "name"), [
+    ("", 0, "sentence"), ("x" * 401, 0, "sentence"), ("é" * 201, 0, "sentence"), ("x", 3, "layer"),
+    ("x", -1, "layer"),
+])
+def test_wrong_sentences_are_named(sentence, layer, name):
+    with pytest.raises(ValueError, match=name):
+        widgets.draw_sentence(Model(), sentence, layer=layer)
+
+
+def test_the_default_gate_is_the_gate_itself():
+    axes = widgets.draw_gate(GATE, TOKENS)
+    static = plots.plot_regions(GATE, tokens=TOKENS, bias=np.zeros(4))
+    assert style.describe(axes[0]) == style.describe(static)
+    counts = routing.top_k(TOKENS @ GATE, k=1).dispatch().sum(axis=0)
+    assert heights(axes[1]) == pytest.approx(100 * counts / 60)
+
+
+def test_turning_stretching_and_biasing_change_one_expert_only():
+    untouched = GATE.copy()
+    axes = widgets.draw_gate(GATE, TOKENS, expert=1, turn=90.0, length=2.0, bias=0.5)
+    moved = GATE.copy()
+    moved[:, 1] = [-2.0, 0.0]  # (0, 1) turned by 90 degrees, twice as long
+    counts = routing.top_k(TOKENS @ moved + [0, 0.5, 0, 0], k=1).dispatch().sum(axis=0)
+    assert heights(axes[1]) == pytest.approx(100 * counts / 60)
+    assert np.array_equal(GATE, untouched)
+
+
+def test_an_expert_without_length_wins_nothing_but_by_its_bias():
+    assert heights(widgets.draw_gate(GATE, TOKENS, expert=0, length=0.0, bias=99.0)[1])[0] == 100
+
+
+@pytest.mark.parametrize(("values", "name"), [({"expert": 4}, "expert"), ({"turn": np.nan}, "turn"),
+                                              ({"length": "2"}, "length"), ({"bias": np.inf}, "bias")])
+def test_wrong_gate_settings_are_named(values, name):
+    with pytest.raises(ValueError, match=name):
+        widgets.draw_gate(GATE, TOKENS, **values)
+
+
+def weights(axes):
+    """Return the (E,) weights in the last column of the gating picture."""
+    return [bar.get_width() / 0.72 for bar in axes[0].patches if bar.get_width() != 0.2][-8:]
+
+
+def test_temperature_changes_the_weights_but_not_the_choice():
+    cold, hot = (widgets.draw_temperature(LOGITS, DRAWS, temperature=t) for t in (0.5, 2.0))
+    assert heights(cold[1]) == heights(hot[1])
+    assert max(weights(cold)) > max(weights(hot))
+    expected = routing.top_k(LOGITS / 2, k=2).combine()[0]
+    assert weights(hot) == pytest.approx(expected)
+    assert float(hot[1].get_title().split()[-1]) > float(cold[1].get_title().split()[-1])
+
+
+def test_noise_changes_the_choice_and_the_same_settings_give_the_same_picture():
+    calm, wild, again = (widgets.draw_temperature(LOGITS, DRAWS, noise=n) for n in (0.0, 3.0, 3.0))
+    assert heights(calm[1]) != heights(wild[1])
+    assert heights(wild[1]) == heights(again[1])
+
+
+def test_a_token_is_named_by_its_label():
+    axes = widgets.draw_temperature(LOGITS, DRAWS, labels=list("abcdefgh" * 4), token=3)
+    assert "token 3: d" in style.describe(axes[0])
+
+
+@pytest.mark.parametrize(("values", "name"), [({"temperature": 0.0}, "temperature"), ({"k": 9}, "k must"),
+                                              ({"noise": -1.0}, "noise"), ({"token": 32}, "token")])
+def test_wrong_temperatures_are_named(values, name):
+    with pytest.raises(ValueError, match=name):
+        widgets.draw_temperature(LOGITS, DRAWS, **values)
+
+
+def test_noise_needs_a_generator():
+    with pytest.raises(ValueError, match="rng"):
+        widgets.explore_temperature(LOGITS, rng=0)
+
+
+def test_more_seats_drop_less_and_the_order_changes_who_and_not_how_many():
+    record = routing.top_k(LOGITS, k=2)
+    tight, wide = (widgets.draw_capacity(record, factor=f)[1].get_title() for f in (0.5, 4.0))
+    assert int(tight.split("%")[0]) >= 50 and wide.startswith("0%")
+    orders = [widgets.draw_capacity(record, factor=0.5, order=order) for order in widgets.ORDERS]
+    assert {axes[1].get_title() for axes in orders} == {tight}
+    assert all(order in axes[0].get_title() for order, axes in zip(widgets.ORDERS, orders, strict=True))
+
+
+@pytest.mark.parametrize(("values", "name"), [({"factor": -1.0}, "factor"), ({"order": "last"}, "order"),
+                                              ({"step": 65}, "step"), ({"labels": ["a"]}, "labels")])
+def test_wrong_capacities_are_named(values, name):
+    with pytest.raises(ValueError, match=name):
+        widgets.draw_capacity(routing.top_k(LOGITS, k=2), **values)
+
+
+# --- inside a kernel ---
+
+@pytest.mark.notebook
+def test_an_explorer_runs_in_a_kernel_without_a_front_end():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    source = ("import numpy as np\nfrom moeviz import style, widgets\nstyle.use()\n"
+              "box = widgets.explore_gate(np.eye(2), np.eye(2))\n"
+              "box.children[1].children[1].value = 45.0\nbox")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    assert "application/vnd.jupyter.widget-view+json" in notebook.cells[0].outputs[-1]["data"]
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    outputs = [out for widget in state.values() for out in widget["state"].get("outputs", [])]
+    assert len(outputs) == 1  # the second picture took the place of the first
+    assert base64.b64decode(outputs[0]["data"]["image/png"]).startswith(b"\x89PNG")
+    assert outputs[0]["metadata"]["image/png"]["alt"].startswith("Map, routing regions")
