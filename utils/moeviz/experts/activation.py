@@ -1,4 +1,4 @@
-"""The three activations of an expert's hidden units, in place, and their derivatives."""
+"""The three activations of an expert's hidden units, and their derivatives."""
 
 import math
 
@@ -14,49 +14,47 @@ def check_activation(activation):
     >>> check_activation("relu")
     'relu'
     """
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
     return activation
 
 
-def activate(values, activation):
-    """Overwrite values (n, H) with relu, gelu or silu of themselves, and return them.
+def activate(values, activation, out=None):
+    """Return relu, gelu or silu of values (..., H), in `out` where one is given.
 
-    In place, because the hidden units are the largest array of the layer. gelu is the tanh form that
-    GPT-2 uses (Hendrycks & Gimpel 2016, section 2); silu(x) = x * sigmoid(x) is also called swish.
+    gelu is the tanh form of Hendrycks & Gimpel 2016, which GPT-2 uses; silu(x) = x * sigmoid(x).
 
     >>> activate(np.array([-1.0, 2.0]), "relu").tolist()
     [0.0, 2.0]
     """
     if activation == "relu":
-        return np.maximum(values, 0, out=values)
-    share = _half_tanh(_gelu_inner(values) if activation == "gelu" else values * 0.5)
-    return np.multiply(values, share, out=values)
+        # A row of zeros, not the number 0: NumPy compares two arrays twice as fast as array and number.
+        return np.maximum(values, np.zeros(values.shape[-1:], values.dtype), out=out)
+    return np.multiply(values, _share(values, activation), out=out)
 
 
 def slope(values, activation):
-    """Return the derivative of the activation at values (n, H); relu's is 0 at 0.
+    """Return the derivative of the activation at values (..., H); relu's is 0 at 0.
 
     >>> slope(np.array([-1.0, 0.0, 2.0]), "relu").tolist()
     [0.0, 0.0, 1.0]
     """
     if activation == "relu":
         return (values > 0).astype(values.dtype)
-    if activation == "silu":
-        share = _half_tanh(values * 0.5)
-        return share * (1 + values * (1 - share))
-    share = _half_tanh(_gelu_inner(values))
-    inner_slope = _GELU_SCALE * (1 + 3 * _GELU_CUBIC * values * values)
-    return share + 2 * values * share * (1 - share) * inner_slope
+    share = _share(values, activation)
+    growth = 1 if activation == "silu" else 2 * _GELU_SCALE * (1 + 3 * _GELU_CUBIC * values * values)
+    return share + values * share * (1 - share) * growth
 
 
-def _gelu_inner(values):
-    return _GELU_SCALE * values * (1 + _GELU_CUBIC * values * values)
+def _share(values, activation):
+    """Return sigmoid(z) = (1 + tanh(z / 2)) / 2, the share of each value that passes.
 
-
-def _half_tanh(values):
-    """Return (1 + tanh(values)) / 2 in place of values: sigmoid(2 * values), safe at both ends."""
-    np.tanh(values, out=values)
-    values += 1
-    values *= 0.5
-    return values
+    silu has z = value; gelu's tanh form is the same with z = 2 sqrt(2 / pi) (value + 0.044715 value^3).
+    """
+    share = values * 0.5
+    if activation == "gelu":
+        share *= 2 * _GELU_SCALE * (1 + _GELU_CUBIC * values * values)
+    np.tanh(share, out=share)
+    share += 1
+    share *= 0.5
+    return share

@@ -52,17 +52,25 @@ class ExpertBank:
         """The hidden width H of each expert."""
         return self.w_in.shape[2]
 
+    def expert(self, index):
+        """Return (w_in, w_out, w_gate or None) of one expert; `slice(None)` for all of them at once."""
+        w_gate = None if self.w_gate is None else self.w_gate[index]
+        return self.w_in[index], self.w_out[index], w_gate
+
 
 def random_bank(num_experts, width, hidden, *, rng, gated=False, activation="relu", dtype=np.float64):
     """Draw an ExpertBank with normal weights of standard deviation 1 / sqrt(rows that feed each unit).
 
-    Raises ValueError for counts below 1, an unknown activation, or an rng that is no Generator.
+    gated: with a w_gate. dtype: float16, float32 or float64.
+    Raises ValueError for counts below 1, an unknown activation or dtype, or an rng that is no Generator.
 
     >>> random_bank(8, 4, 16, rng=np.random.default_rng(0)).w_out.shape
     (8, 16, 4)
     """
     num_experts, width = check_count(num_experts, "num_experts"), check_count(width, "width")
     hidden, rng = check_count(hidden, "hidden"), check_rng(rng)
+    if dtype not in (np.float16, np.float32, np.float64):
+        raise ValueError(f"dtype must be float16, float32 or float64, got {dtype!r}")
     draw = partial(_draw, rng, dtype)
     w_in, w_out = draw(num_experts, width, hidden), draw(num_experts, hidden, width)
     return ExpertBank(w_in, w_out, draw(num_experts, width, hidden) if gated else None, activation)
@@ -78,23 +86,30 @@ def split_dense(w_in, w_out, num_experts, *, w_gate=None, activation="relu"):
     >>> split_dense(np.ones((4, 16)), np.ones((16, 4)), 8).w_in.shape
     (8, 4, 2)
     """
-    width, hidden = check_matrix(w_in, "w_in", "(D, H)").shape
+    w_in, w_out, w_gate = check_dense(w_in, w_out, w_gate)
+    width, hidden = w_in.shape
     check_count(num_experts, "num_experts", high=hidden)
     if hidden % num_experts:
         raise ValueError(f"num_experts must divide the {hidden} hidden units, got {num_experts}")
-    check_dense(w_in, w_out, w_gate)
-    columns = partial(_cut_columns, num_experts=num_experts)
-    gate = None if w_gate is None else columns(w_gate)
-    return ExpertBank(columns(w_in), np.array(w_out).reshape(num_experts, -1, width), gate, activation)
+    w_gate = None if w_gate is None else _cut_columns(w_gate, num_experts)
+    w_out = w_out.reshape(num_experts, hidden // num_experts, width).copy()
+    return ExpertBank(_cut_columns(w_in, num_experts), w_out, w_gate, activation)
 
 
 def check_dense(w_in, w_out, w_gate):
-    """Raise ValueError unless w_in (D, H), w_out (H, D) and w_gate (D, H) or None fit together."""
-    width, hidden = check_matrix(w_in, "w_in", "(D, H)").shape
-    if check_matrix(w_out, "w_out", "(H, D)").shape != (hidden, width):
-        raise ValueError(f"w_out must have shape ({hidden}, {width}), got {np.shape(w_out)}")
-    if w_gate is not None and check_matrix(w_gate, "w_gate", "(D, H)").shape != (width, hidden):
-        raise ValueError(f"w_gate must have shape ({width}, {hidden}), got {np.shape(w_gate)}")
+    """Return w_in (D, H), w_out (H, D) and w_gate (D, H) or None if they fit together, or raise ValueError.
+
+    >>> check_dense(np.ones((2, 3)), np.ones((2, 3)), None)
+    Traceback (most recent call last):
+    ValueError: w_out must have shape (3, 2), got shape (2, 3)
+    """
+    w_in, w_out = check_matrix(w_in, "w_in", "(D, H)"), check_matrix(w_out, "w_out", "(H, D)")
+    w_gate = None if w_gate is None else check_matrix(w_gate, "w_gate", "(D, H)")
+    wanted = {"w_out": (w_out, w_in.shape[::-1]), "w_gate": (w_gate, w_in.shape)}
+    for name, (matrix, shape) in wanted.items():
+        if matrix is not None and matrix.shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got shape {matrix.shape}")
+    return w_in, w_out, w_gate
 
 
 def check_bank(value, name="bank"):
@@ -109,7 +124,7 @@ def _check_weights(array, name, letters, shape=None):
         kind = getattr(array, "dtype", type(array).__name__)
         raise ValueError(f"{name} must be a float array of shape {letters}, got {kind}")
     if array.ndim != 3 or array.size == 0 or (shape is not None and array.shape != shape):
-        raise ValueError(f"{name} must have shape {shape or letters}, got {array.shape}")
+        raise ValueError(f"{name} must have shape {shape or letters}, got shape {array.shape}")
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)][0]}")
     return array

@@ -7,30 +7,35 @@ from moeviz.experts.activation import activate, check_activation
 from moeviz.experts.bank import check_bank, check_dense
 from moeviz.experts.groups import check_width
 
-
-def run_expert(rows, bank, expert):
-    """Return what one expert says about rows (n, D): (n, D); expert=slice(None) runs all on (E, n, D).
-
-    >>> from moeviz import experts
-    >>> run_expert(np.ones((3, 4)), experts.random_bank(2, 4, 8, rng=np.random.default_rng(0)), 1).shape
-    (3, 4)
-    """
-    gate = None if bank.w_gate is None else bank.w_gate[expert]
-    return run_network(rows, bank.w_in[expert], bank.w_out[expert], gate, bank.activation)
+BLOCK = 512  # tokens that share one buffer of hidden units, so that it stays near the processor
 
 
-def run_network(rows, w_in, w_out, w_gate, activation):
-    """Return activation(rows @ w_in) @ w_out, or the gated form, in the dtype of rows.
+def run_network(rows, weights, activation, *, out=None, scratch=(None, None)):
+    """Return hidden @ w_out, where hidden is activation(rows @ w_in), or of the gated form (see ExpertBank).
 
-    >>> run_network(np.ones((1, 2)), np.ones((2, 3)), np.ones((3, 2)), None, "relu").tolist()
+    rows: (..., n, D). weights: (w_in, w_out, w_gate or None). out: (..., n, D), may be rows itself.
+    scratch: two buffers (n, H) for the hidden units and the gate.
+
+    >>> run_network(np.ones((1, 2)), (np.ones((2, 3)), np.ones((3, 2)), None), "relu").tolist()
     [[6.0, 6.0]]
     """
-    hidden = _project(rows, w_in)
+    w_in, w_out, w_gate = weights
+    hidden = np.matmul(rows, w_in, out=scratch[0])
     if w_gate is None:
-        activate(hidden, activation)
+        activate(hidden, activation, out=hidden)
     else:
-        hidden *= activate(_project(rows, w_gate), activation)
-    return _project(hidden, w_out)
+        gate = np.matmul(rows, w_gate, out=scratch[1])
+        hidden *= activate(gate, activation, out=gate)
+    return np.matmul(hidden, w_out, out=out)
+
+
+def make_scratch(length, hidden, dtype):
+    """Return buffers (2, length, H) for `run_network`, to be overwritten; without gates one stays untouched.
+
+    >>> make_scratch(3, 8, np.float32).shape
+    (2, 3, 8)
+    """
+    return np.empty((2, length, hidden), dtype=dtype)
 
 
 def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
@@ -44,16 +49,21 @@ def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
     """
     tokens = check_matrix(tokens, "tokens", "(T, D)")
     check_activation(activation)
-    check_dense(w_in, w_out, w_gate)
+    weights = w_in, w_out, w_gate = check_dense(w_in, w_out, w_gate)
     check_width(tokens, len(w_in), "w_in")
-    return run_network(tokens, w_in, w_out, w_gate, activation)
+    output = np.empty_like(tokens)
+    scratch = make_scratch(min(BLOCK, len(tokens)), w_in.shape[1], tokens.dtype)
+    for start in range(0, len(tokens), BLOCK):
+        rows, out = tokens[start:start + BLOCK], output[start:start + BLOCK]
+        run_network(rows, weights, activation, out=out, scratch=scratch[:, :len(rows)])
+    return output
 
 
 def forward_all(tokens, bank, weights):
     """Return sum_e weights[t, e] * expert_e(x_t), (T, D): every expert on every token, the reference.
 
-    tokens: (T, D). weights: (T, E), such as `routing.combine()`; 0 leaves an expert out of the sum,
-    but not out of the bill. Raises ValueError where the inputs do not fit together.
+    tokens: (T, D). weights: (T, E), such as `routing.combine()`; a weight of 0 leaves an expert out of
+    the sum, but its products are computed all the same. Raises ValueError for shapes that do not fit.
 
     >>> from moeviz import experts
     >>> bank = experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
@@ -66,10 +76,5 @@ def forward_all(tokens, bank, weights):
         raise ValueError(f"weights must have shape ({len(tokens)}, {bank.num_experts}), got {weights.shape}")
     output = np.zeros_like(tokens)
     for expert in range(bank.num_experts):
-        output += weights[:, expert, None].astype(tokens.dtype) * run_expert(tokens, bank, expert)
+        output += weights[:, expert, None] * run_network(tokens, bank.expert(expert), bank.activation)
     return output
-
-
-def _project(rows, matrix):
-    product = np.empty_like(rows, shape=(*rows.shape[:-1], matrix.shape[-1]))
-    return np.matmul(rows, matrix, out=product)

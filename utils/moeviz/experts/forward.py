@@ -3,8 +3,8 @@
 import numpy as np
 
 from moeviz.arrays import check_count
-from moeviz.experts.dense import run_expert
-from moeviz.experts.groups import check_layer, group_by_expert
+from moeviz.experts.dense import make_scratch, run_network
+from moeviz.experts.groups import check_layer, group_by_expert, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -23,8 +23,8 @@ def forward_loop(tokens, bank, routing):
     for t in range(routing.num_tokens):
         for slot in range(routing.top_k):
             if routing.kept[t, slot]:
-                expert = routing.expert_index[t, slot]
-                output[t] += routing.combine_weight[t, slot] * run_expert(tokens[t:t + 1], bank, expert)[0]
+                expert = bank.expert(routing.expert_index[t, slot])
+                output[t] += routing.combine_weight[t, slot] * run_network(tokens[t], expert, bank.activation)
     return output
 
 
@@ -42,13 +42,13 @@ def forward_grouped(tokens, bank, routing):
     """
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, tokens.dtype)
-    output = np.zeros_like(tokens)
+    rows = take_rows(tokens, groups)
+    scratch = make_scratch(max(stop - start for start, stop in groups.spans), bank.hidden, tokens.dtype)
     for expert, (start, stop) in enumerate(groups.spans):
-        rows = groups.token[start:stop]
-        result = run_expert(tokens[rows], bank, expert)
-        result *= groups.weight[start:stop]
-        output[rows] += result  # a token chooses an expert once, so no row is named twice here
-    return output
+        part = rows[start:stop]  # holds the expert's tokens, then what the expert says about them
+        run_network(part, bank.expert(expert), bank.activation, out=part, scratch=scratch[:, :len(part)])
+        part *= groups.weight[start:stop]
+    return sum_rows(rows, groups)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):
@@ -65,16 +65,22 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    pairs = routing.pairs()
-    load = np.bincount(pairs.expert, minlength=bank.num_experts)
-    capacity = int(load.max()) if capacity is None else check_count(capacity, "capacity")
-    if load.max() > capacity:
-        raise ValueError(f"capacity must be at least {load.max()}, the load of expert {load.argmax()}, "
-                         f"got {capacity}")
-    seat = np.arange(len(pairs.token)) - (np.cumsum(load) - load)[pairs.expert]
-    buffer = np.zeros_like(tokens, shape=(bank.num_experts, capacity, bank.width))
-    buffer[pairs.expert, seat] = tokens[pairs.token]
-    results = run_expert(buffer, bank, slice(None))[pairs.expert, seat]
-    output = np.zeros_like(tokens)
-    np.add.at(output, pairs.token, results * pairs.weight.astype(tokens.dtype)[:, None])
-    return output
+    groups = group_by_expert(routing, tokens.dtype)
+    capacity = _check_capacity(capacity, [stop - start for start, stop in groups.spans])
+    rows = take_rows(tokens, groups)
+    buffer = np.zeros((bank.num_experts, capacity, bank.width), dtype=tokens.dtype)
+    for seats, (start, stop) in zip(buffer, groups.spans, strict=True):
+        seats[:stop - start] = rows[start:stop]
+    results = run_network(buffer, bank.expert(slice(None)), bank.activation)
+    for result, (start, stop) in zip(results, groups.spans, strict=True):
+        rows[start:stop] = result[:stop - start] * groups.weight[start:stop]
+    return sum_rows(rows, groups)
+
+
+def _check_capacity(capacity, load):
+    if capacity is None:
+        return max(load)
+    most = max(load)
+    if check_count(capacity, "capacity") < most:
+        raise ValueError(f"capacity must be {most} for the load of expert {load.index(most)}, got {capacity}")
+    return capacity

@@ -1,4 +1,4 @@
-"""Sorting tokens by expert: what the grouped forward and the backward share."""
+"""Sorting tokens by expert and back again: what the forward passes and the backward share."""
 
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,26 +11,44 @@ from moeviz.record import check_routing
 
 
 class Groups(NamedTuple):
-    """The n kept assignments sorted by expert: those of expert e are spans[e] = (start, stop)."""
+    """The n kept assignments sorted by expert, as rows 0 to n - 1; row n belongs to nobody and is zero."""
 
-    token: np.ndarray
-    slot: np.ndarray
-    weight: np.ndarray
-    spans: list
+    token: np.ndarray  # (n,) whose row it is
+    weight: np.ndarray  # (n + 1, 1) its weight in the token's output
+    spans: list  # E pairs: expert e has the rows from start to stop
+    place: np.ndarray  # (k, T) the row of each choice; n for a choice that is not kept
 
 
 def group_by_expert(routing, dtype):
-    """Return the Groups of a routing, with weights (n, 1) of the given dtype.
+    """Return the Groups of a routing, with weights of the given dtype.
 
     >>> from moeviz import Routing
     >>> two = Routing(None, np.ones((2, 2)) / 2, [[1], [0]], np.ones((2, 1)), np.ones((2, 1), bool))
     >>> group_by_expert(two, float).spans
     [(0, 1), (1, 2)]
     """
-    pairs = routing.pairs()
-    edges = np.searchsorted(pairs.expert, np.arange(routing.num_experts + 1)).tolist()
-    weight = pairs.weight.astype(dtype)[:, None]
-    return Groups(pairs.token, pairs.slot, weight, list(pairwise(edges)))
+    token, expert, weight, slot = routing.pairs()
+    edges = np.searchsorted(expert, np.arange(routing.num_experts + 1)).tolist()
+    place = np.full((routing.top_k, routing.num_tokens), len(token))
+    place[slot, token] = np.arange(len(token))
+    weight = np.append(weight, 0).astype(dtype)[:, None]
+    return Groups(token, weight, list(pairwise(edges)), place)
+
+
+def take_rows(values, groups):
+    """Return the row of values (T, D) for each kept assignment, then the row of zeros: (n + 1, D)."""
+    rows = np.empty_like(values, shape=(len(groups.token) + 1, values.shape[1]))
+    np.take(values, groups.token, axis=0, out=rows[:-1], mode="clip")  # "raise" would copy once more
+    rows[-1] = 0
+    return rows
+
+
+def sum_rows(rows, groups):
+    """Return (T, D): for each token the sum of its rows of (n + 1, D), the inverse way of `take_rows`."""
+    total = rows[groups.place[0]]
+    for places in groups.place[1:]:
+        total += rows[places]
+    return total
 
 
 def check_layer(tokens, bank, routing):
