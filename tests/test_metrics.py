@@ -339,8 +339,9 @@ def test_shuffling_within_mixed_domains_moves_tokens_to_places_of_their_own_doma
 
 
 def test_shuffle_null_of_sets_moves_whole_tokens():
-    index = [[0, 1]] * 10
-    assert metrics.repetition_if_shuffled(index, rng=np.random.default_rng(0), kind="any") == 1.0
+    index, rng = [[0, 1], [1, 0]] * 10, np.random.default_rng(0)
+    assert metrics.repetition_if_shuffled(index, rng=rng, kind="any") == 1.0
+    assert metrics.repetition_if_shuffled(index, rng=rng, kind="first") == pytest.approx(18 / 38, abs=0.06)
 
 
 # --- what experts say about labels
@@ -389,6 +390,10 @@ def test_information_of_a_table_is_that_of_its_tokens():
     expert = np.repeat([0, 0, 0, 1, 1, 1], table.ravel())
     labels = np.repeat([0, 1, 2, 0, 1, 2], table.ravel())
     assert metrics.information_of_table(table) == pytest.approx(metrics.mutual_information(expert, labels))
+
+
+def test_information_of_an_independent_table_is_not_pushed_below_zero_by_rounding():
+    assert 0 <= metrics.information_of_table(np.outer([5, 2, 2, 3, 5, 1], [4, 2])) < 1e-12
 
 
 def test_null_information_is_the_bias_of_a_finite_sample():
