@@ -1,0 +1,113 @@
+"""ModelSpec: the shape of a transformer, enough to count its parameters, FLOPs and bytes."""
+
+from dataclasses import dataclass
+
+from moeviz.arrays import check_count
+from moeviz.cost.attention import Attention
+from moeviz.cost.checks import check_choice, check_flag, check_text
+from moeviz.cost.ffn import DenseFFN, MoEFFN
+from moeviz.cost.hf import fields_from_config
+from moeviz.cost.mixers import LatentAttention, StateLayer
+from moeviz.cost.schema import KINDS, read_fields
+
+
+@dataclass(frozen=True, repr=False)
+class ModelSpec:
+    """Describe a model by groups of equal layers; which layer stands where does not change a count.
+
+    name: for titles. d_model: d. vocab: rows of the token table; 0 leaves both tables out.
+    attention: tuple of `Attention`, `LatentAttention` and `StateLayer` groups.
+    ffn: tuple of `DenseFFN` and `MoEFFN` groups.
+    kind: "decoder" or "encoder-decoder". tied: one table serves as embedding and as head.
+    norms_per_sublayer: 1 (before the block), 2 (before and after) or 0 (not counted); one more norm
+    ends every stack. norm_vectors: 1 (scale) or 2 (scale and shift).
+    extra: parameters that stand outside of all this, such as position tables.
+    Write it with `from_dict` or `from_hf_config`. Raises ValueError naming the field that is wrong.
+
+    >>> ModelSpec.from_dict({"layers": 32, "d_model": 4096, "vocab": 32000,
+    ...     "attention": {"kind": "grouped-query", "heads": 32, "kv_heads": 8, "head_dim": 128},
+    ...     "moe": {"experts": 8, "top_k": 2, "hidden": 14336}})
+    ModelSpec 'model': d = 4096, 32 mixer layers, 32 FFN layers (32 MoE: 2 of 8 experts)
+    """
+
+    name: str
+    d_model: int
+    vocab: int
+    attention: tuple
+    ffn: tuple
+    kind: str = "decoder"
+    tied: bool = False
+    norms_per_sublayer: int = 1
+    norm_vectors: int = 1
+    extra: int = 0
+
+    def __post_init__(self):
+        check_text(self.name, "name")
+        check_count(self.d_model, "d_model")
+        check_count(self.vocab, "vocab", low=0)
+        check_choice(self.kind, "kind", KINDS)
+        check_flag(self.tied, "tied")
+        check_count(self.norms_per_sublayer, "norms_per_sublayer", low=0, high=2)
+        check_count(self.norm_vectors, "norm_vectors", high=2)
+        check_count(self.extra, "extra", low=0)
+        _check_groups(self.attention, "attention", (Attention, LatentAttention, StateLayer))
+        _check_groups(self.ffn, "ffn", (DenseFFN, MoEFFN))
+        _check_stacks({group.stack for group in self.attention}, self.kind)
+
+    @classmethod
+    def from_dict(cls, fields):
+        """Return the ModelSpec that a dictionary describes; `moeviz.cost.schema` lists the fields.
+
+        A wrong, missing or unknown field raises a ValueError that names it and lists what is allowed.
+
+        >>> ModelSpec.from_dict({"layer": 32})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: model: unknown field 'layer'; allowed: attention, d_model, decoder_layers, dense, ...
+        """
+        return cls(**read_fields(fields))
+
+    @classmethod
+    def from_hf_config(cls, config, name=None):
+        """Return the ModelSpec that a Hugging Face config.json, read as a dictionary, describes.
+
+        Vision towers and prediction heads for further tokens (MTP) are left out.
+        An unknown model_type raises a ValueError that lists the known ones.
+
+        >>> ModelSpec.from_hf_config({"model_type": "gpt2"})  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ValueError: model_type must be one of 'dbrx', 'deepseek_v2', ..., got 'gpt2'
+        """
+        fields = fields_from_config(config)
+        return cls.from_dict(fields if name is None else fields | {"name": name})
+
+    @property
+    def moe(self):
+        """The groups of MoE layers; empty for a dense model."""
+        return tuple(group for group in self.ffn if isinstance(group, MoEFFN))
+
+    @property
+    def dense(self):
+        """The groups of dense feed-forward layers; empty where all are MoE layers."""
+        return tuple(group for group in self.ffn if isinstance(group, DenseFFN))
+
+    def __repr__(self):
+        mixers, blocks = (sum(group.layers for group in part) for part in (self.attention, self.ffn))
+        experts = [f"{m.layers} MoE: {m.top_k} of {m.experts} experts" for m in self.moe] or ["dense"]
+        return (f"ModelSpec {self.name!r}: d = {self.d_model}, {mixers} mixer layers, "
+                f"{blocks} FFN layers ({', '.join(experts)})")
+
+
+def _check_groups(groups, name, allowed):
+    names = ", ".join(each.__name__ for each in allowed)
+    if not isinstance(groups, tuple) or not groups:
+        raise ValueError(f"{name} must be a tuple with at least one of {names}, got {groups!r}")
+    for group in groups:
+        if not isinstance(group, allowed):
+            raise ValueError(f"{name} must hold {names}, got {type(group).__name__}")
+
+
+def _check_stacks(stacks, kind):
+    allowed = {"decoder"} if kind == "decoder" else {"decoder", "encoder", "cross"}
+    if stacks != allowed:
+        expected, seen = ", ".join(sorted(allowed)), ", ".join(sorted(stacks))
+        raise ValueError(f"attention of a model of kind {kind!r} must have the stacks {expected}, got {seen}")
