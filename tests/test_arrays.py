@@ -102,6 +102,7 @@ def test_checks_return_what_they_were_given():
     (lambda: arrays.check_count(True, "k"), "k must be a whole number of at least 1, got True"),
     (lambda: arrays.check_number("a", "p"), "p must be a number between -inf and inf, got 'a'"),
     (lambda: arrays.check_number(math.nan, "p"), "p must be a number between -inf and inf, got nan"),
+    (lambda: arrays.check_number(math.inf, "p"), "p must be a number between -inf and inf, got inf"),
     (lambda: arrays.check_number(True, "p"), "p must be a number between -inf and inf, got True"),
     (lambda: arrays.check_number(np.complex128(1), "p"), "p must be a number"),
     (lambda: arrays.check_number(1.1, "p", high=1.0), "p must be a number between -inf and 1.0, got 1.1"),

@@ -96,6 +96,14 @@ def test_renormalised_weights_sum_to_one_and_fall(name, logits, data):
     assert (np.diff(result.combine_weight, axis=1) <= 1e-15).all()
 
 
+@EXAMPLES
+@given(LOGITS, st.data())
+def test_expert_choice_fills_every_expert_even_where_probabilities_underflow(logits, data):
+    capacity = data.draw(st.integers(1, len(logits)))
+    result = routing.expert_choice(logits, capacity)
+    assert (result.dispatch().sum(axis=0) == capacity).all()
+
+
 @pytest.mark.parametrize("name", PER_TOKEN)
 @EXAMPLES
 @given(LOGITS, st.data())

@@ -32,7 +32,7 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
     if scoring not in SCORINGS:
         raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, got {scoring!r}")
     if scoring == "relu":
-        dlogits = _scatter(routing, dweight * (routing.combine_weight > 0) * scale)
+        dlogits = _scatter(routing, dweight * scale)
         return dlogits if dprobs is None else dlogits + _relu_probs_backward(routing, dprobs)
     dlog = _dlog_score(routing, dweight, renormalize, scale)
     if scoring == "softmax" and not renormalize:
