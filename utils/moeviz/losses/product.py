@@ -108,5 +108,6 @@ def _check_scoring(routing, scoring):
     log_scores = {"softmax": lambda z: z, "sigmoid": lambda z: -softplus(-z)}
     if scoring not in log_scores:
         raise ValueError(f"scoring must be one of {', '.join(log_scores)}, got {scoring!r}")
-    if not np.allclose(softmax(log_scores[scoring](routing.logits)), routing.probs, atol=1e-3):
+    logits, probs = routing.logits[:64], routing.probs[:64]  # some rows tell; all would slow training
+    if np.abs(softmax(log_scores[scoring](logits)) - probs).max() > 1e-3:
         raise ValueError(f"scoring must be the one that made the probs of {routing.label!r}, got {scoring!r}")
