@@ -1,0 +1,155 @@
+"""TinyLM: the trained model as one frozen record, with what notebooks ask of it.
+
+T bytes of a sentence, D model width, E experts, k choices, L MoE layers.
+"""
+
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz.arrays import check_count, softmax
+from moeviz.record import Routing
+from moeviz.text import encode
+from moeviz.tinylm import network
+from moeviz.tinylm.config import Config, weight_shapes
+
+PAD = 10  # newline: what a position sees before the first byte
+CHUNK = 8192
+
+
+class LayerTrace(NamedTuple):
+    """One MoE layer at work on T bytes: `tokens @ gate` is `logits`, and routing is top-k of those."""
+
+    tokens: np.ndarray   # (T, D) normalised vectors that enter the gate and the experts
+    gate: np.ndarray     # (D, E)
+    logits: np.ndarray   # (T, E)
+    routing: Routing
+    output: np.ndarray   # (T, D) weighted sum of the chosen experts, added to the stream
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TinyLM:
+    """A byte language model with L residual MoE layers.
+
+    weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
+    provenance: plain facts about the training (seed, steps, hash of the text, held-out losses).
+    Raises ValueError naming the array that is missing, of the wrong shape or dtype, or not finite.
+    """
+
+    weights: MappingProxyType
+    config: Config
+    provenance: MappingProxyType = field(default_factory=dict)
+
+    def __post_init__(self):
+        shapes = weight_shapes(self.config)
+        if set(self.weights) != set(shapes):
+            seen = ", ".join(map(str, self.weights))
+            raise ValueError(f"weights must be named {', '.join(shapes)}, got {seen}")
+        checked = {name: _check_weight(self.weights[name], name, shape) for name, shape in shapes.items()}
+        object.__setattr__(self, "weights", MappingProxyType(checked))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def route(self, sentence):
+        """Return one Routing per MoE layer for every byte of `sentence` (text, bytes or uint8 array).
+
+        Position t sees the `config.context` bytes up to and including byte t; before the first byte
+        it sees newlines. Raises ValueError if the sentence is empty or not text.
+        """
+        return tuple(layer.routing for layer in self.trace(sentence))
+
+    def trace(self, sentence):
+        """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing."""
+        layers = self._run(self._windows(sentence)).layers
+        return tuple(self._named(layer, number) for number, layer in enumerate(layers, start=1))
+
+    def hidden(self, sentence, *, layer=1):
+        """Return the vectors (T, D) that enter the gate of `layer`, counted from 1."""
+        return self.trace(sentence)[check_count(layer, "layer", high=self.config.layers) - 1].tokens
+
+    def gate(self, layer):
+        """Return the gate (D, E) of `layer`, counted from 1."""
+        return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
+
+    def bank(self, layer):
+        """Return the ExpertBank of `layer`, counted from 1."""
+        return network.bank(self.weights, check_count(layer, "layer", high=self.config.layers))
+
+    def predict(self, sentence):
+        """Return (T, 256): after each byte, the probability of each possible next byte."""
+        return softmax(self._run(self._windows(sentence)).logits)
+
+    def loss(self, sentence):
+        """Return the mean loss in nats per byte, each byte predicted from those before it.
+
+        The first bytes are predicted from newlines, so a short sentence has a high loss.
+        """
+        text = encode(sentence)
+        padded = np.concatenate([np.full(self.config.context, PAD, dtype=np.uint8), text[:-1]])
+        return float(self.window_losses(_sliding(padded, self.config.context), text).mean())
+
+    def window_losses(self, windows, targets):
+        """Return the loss (N,) in nats of each target byte (N,) after its window (N, context)."""
+        parts = range(0, len(windows), CHUNK)
+        probs = (softmax(self._run(windows[i:i + CHUNK]).logits) for i in parts)
+        chosen = [p[np.arange(len(p)), targets[i:i + CHUNK]] for i, p in zip(parts, probs, strict=True)]
+        return -np.log(np.maximum(np.concatenate(chosen), np.finfo(np.float32).tiny))
+
+    def route_windows(self, windows):
+        """Return one Routing per MoE layer for windows (N, context) of bytes, oldest byte first."""
+        layers = self._run(windows).layers
+        return tuple(self._named(layer, number).routing for number, layer in enumerate(layers, start=1))
+
+    def _run(self, windows):
+        return network.forward(self.weights, self.config, windows)
+
+    def _windows(self, sentence):
+        padding = np.full(self.config.context - 1, PAD, dtype=np.uint8)
+        return _sliding(np.concatenate([padding, encode(sentence)]), self.config.context)
+
+    def _named(self, layer, number):
+        chosen = replace(layer.routing, label=f"layer {number}")
+        return LayerTrace(layer.tokens, self.gate(number), chosen.logits, chosen, layer.output)
+
+    def __repr__(self):
+        c, count = self.config, sum(array.size for array in self.weights.values())
+        return (f"TinyLM: {count} weights, {c.layers} MoE layers, "
+                f"E = {c.num_experts}, k = {c.top_k}, D = {c.width}")
+
+
+def init(rng, config, *, dtype=np.float32):
+    """Draw an untrained TinyLM: weights scaled to their inputs, gates small (std 0.02), biases 0.
+
+    >>> init(np.random.default_rng(0), Config()).config.num_experts
+    8
+    """
+    weights = {name: _draw(rng, name, shape).astype(dtype) for name, shape in weight_shapes(config).items()}
+    return TinyLM(weights, config, {"trained": False})
+
+
+def _draw(rng, name, shape):
+    kind = name.rstrip("_0123456789")
+    if kind in ("b_mix", "b_read"):
+        return np.zeros(shape)
+    if kind == "norm":
+        return np.ones(shape)
+    scale = {"embedding": 1.0, "gate": 0.02, "w_read": shape[0] ** -0.5}.get(kind, (2 / shape[-2]) ** 0.5)
+    return rng.normal(size=shape) * scale
+
+
+def _check_weight(value, name, shape):
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(f"weights[{name!r}] must have shape {shape}, got {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        raise ValueError(f"weights[{name!r}] must be float32 or float64, got {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"weights[{name!r}] must be finite, got {array[~np.isfinite(array)][0]}")
+    array = array.copy()
+    array.setflags(write=False)
+    return array
+
+
+def _sliding(text, width):
+    return np.lib.stride_tricks.sliding_window_view(text, width)

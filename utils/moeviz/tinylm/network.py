@@ -1,0 +1,144 @@
+"""The model as pure functions: forward over windows of bytes, and the gradient derived by hand.
+
+N windows, D model width, E experts, k choices. Weights are a mapping from names (see
+`config.weight_shapes`) to arrays; nothing here keeps state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz import experts, losses, routing
+from moeviz.arrays import softmax
+
+EPSILON = 1e-6
+
+
+class Layer(NamedTuple):
+    """What one MoE layer saw and did, kept for the backward pass and for `TinyLM.trace`."""
+
+    stream: np.ndarray   # (N, D) the residual stream before the layer
+    tokens: np.ndarray   # (N, D) normalised: what gate and experts see
+    routing: object      # Routing of the N tokens
+    output: np.ndarray   # (N, D) what the layer adds to the stream
+    cache: object        # of experts.forward_cached
+
+
+class Pass(NamedTuple):
+    """A forward pass: logits of the next byte, (N, 256), and all that the backward pass needs."""
+
+    logits: np.ndarray
+    windows: np.ndarray
+    mixed: np.ndarray    # (N, D) the stream that enters the first layer
+    layers: tuple
+    stream: np.ndarray   # (N, D) the stream that is read out
+
+
+def bank(weights, layer):
+    """Return the ExpertBank of a layer, 1..L."""
+    return experts.ExpertBank(weights[f"w_in_{layer}"], weights[f"w_out_{layer}"])
+
+
+def forward(weights, config, windows, *, route=None):
+    """Run windows (N, context) of bytes through the model and return a Pass.
+
+    route(logits, layer) -> Routing replaces the router (top-k); tests freeze the choice with it.
+    """
+    route = route or (lambda logits, layer: routing.top_k(logits, config.top_k))
+    mixed = np.maximum(_embed(weights, windows) @ weights["w_mix"] + weights["b_mix"], 0)
+    layers, stream = [], mixed
+    for number in range(1, config.layers + 1):
+        layers.append(_moe(weights, number, stream, route))
+        stream = stream + layers[-1].output
+    logits = stream @ weights["w_read"] + weights["b_read"]
+    return Pass(logits, windows, mixed, tuple(layers), stream)
+
+
+def loss_and_gradients(weights, config, windows, targets, *, route=None):
+    """Return the loss (nats per byte), the balancing loss, the gradient of both per weight, the Pass.
+
+    windows: (N, context) bytes, targets: (N,) the byte that follows each.
+    """
+    done = forward(weights, config, windows, route=route)
+    loss, dlogits = cross_entropy(done.logits, targets)
+    balance, pushes = _balance(done.layers, config.aux_weight)
+    return loss, balance, _backward(weights, done, dlogits, pushes), done
+
+
+def cross_entropy(logits, targets):
+    """Return the mean of -log p(target) in nats and its gradient (N, 256).
+
+    >>> loss, gradient = cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> round(float(loss), 4), gradient.tolist()
+    (1.3863, [[0.25, 0.25, -0.75, 0.25]])
+    """
+    rows = np.arange(len(targets))
+    probs = softmax(logits)
+    loss = -np.log(np.maximum(probs[rows, targets], np.finfo(probs.dtype).tiny)).mean()
+    probs[rows, targets] -= 1
+    return loss, probs / len(targets)
+
+
+def _embed(weights, windows):
+    return weights["embedding"][windows].reshape(len(windows), -1)
+
+
+def _moe(weights, number, stream, route):
+    tokens = weights[f"norm_{number}"] * stream / _size(stream)
+    chosen = route(tokens @ weights[f"gate_{number}"], number)
+    output, cache = experts.forward_cached(tokens, bank(weights, number), chosen)
+    return Layer(stream, tokens, chosen, output, cache)
+
+
+def _size(stream):
+    """Return the root mean square of each row, (N, 1)."""
+    return np.sqrt((stream * stream).mean(axis=1, keepdims=True) + EPSILON)
+
+
+def _balance(layers, weight):
+    """Return the weighted sum of the Switch losses, and per layer its gradient on the gate's logits."""
+    values, gradients = zip(*(losses.switch_loss(layer.routing) for layer in layers), strict=True)
+    return weight * sum(values), [weight * gradient for gradient in gradients]
+
+
+def _backward(weights, done, dlogits, pushes):
+    gradients = {"w_read": done.stream.T @ dlogits, "b_read": dlogits.sum(axis=0)}
+    dstream = dlogits @ weights["w_read"].T
+    for number in range(len(done.layers), 0, -1):
+        dtokens = _moe_backward(weights, gradients, number, done.layers[number - 1], dstream, pushes)
+        dstream = dstream + _norm_backward(weights, gradients, number, done.layers[number - 1], dtokens)
+    _mix_backward(weights, gradients, done, dstream * (done.mixed > 0))
+    return gradients
+
+
+def _moe_backward(weights, gradients, number, layer, doutput, pushes):
+    back = experts.backward(layer.cache, doutput)
+    gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
+    dgate_logits = routing.weights_backward(layer.routing, back.combine_weight) + pushes[number - 1]
+    gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
+    return back.tokens + dgate_logits @ weights[f"gate_{number}"].T
+
+
+def _norm_backward(weights, gradients, number, layer, dtokens):
+    size = _size(layer.stream)
+    unit = layer.stream / size
+    gradients[f"norm_{number}"] = (dtokens * unit).sum(axis=0)
+    dunit = dtokens * weights[f"norm_{number}"]
+    return (dunit - unit * (dunit * unit).mean(axis=1, keepdims=True)) / size
+
+
+def _mix_backward(weights, gradients, done, dmixed):
+    gradients["w_mix"] = _embed(weights, done.windows).T @ dmixed
+    gradients["b_mix"] = dmixed.sum(axis=0)
+    dembedded = (dmixed @ weights["w_mix"].T).reshape(-1, weights["embedding"].shape[1])
+    gradients["embedding"] = _add_rows(dembedded, done.windows.ravel(), weights["embedding"])
+
+
+def _add_rows(rows, index, like):
+    """Sum the rows that share an index: sorted first, so that one reduceat does what a loop would."""
+    order = np.argsort(index, kind="stable")
+    ordered = index[order].astype(np.int64)
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    total = np.zeros_like(like)
+    total[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    return total

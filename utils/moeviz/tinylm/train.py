@@ -1,0 +1,99 @@
+"""Training: Adam on random windows of a corpus, every domain drawn equally often."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz.arrays import check_count
+from moeviz.text import window_starts
+from moeviz.tinylm.config import Config
+from moeviz.tinylm.model import TinyLM, init
+from moeviz.tinylm.network import loss_and_gradients
+
+STEPS = 2000
+
+
+class History(NamedTuple):
+    """What happened in S training steps."""
+
+    loss: np.ndarray     # (S,) nats per byte of the step's own windows
+    balance: np.ndarray  # (S,) weighted balancing loss, all layers
+    load: np.ndarray     # (S, L, E) share of the choices that each expert got
+
+
+def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True):
+    """Train a TinyLM on the bytes of a Corpus that are not held out; return (TinyLM, History).
+
+    config: a Config, the default one if None. steps: S, of config.batch windows each. progress: show a
+    tqdm bar. The same seed, corpus and machine give the same model.
+    Raises ValueError if steps or seed is no whole number or a domain has no training window.
+    """
+    config = Config() if config is None else config
+    steps, seed = check_count(steps, "steps"), check_count(seed, "seed", low=0)
+    rng = np.random.default_rng(seed)
+    weights = dict(init(rng, config).weights)
+    pools = training_starts(corpus, config)
+    moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
+    seen = []
+    for step in _bar(steps, progress):
+        windows, targets = draw_batch(rng, corpus, pools, config)
+        loss, balance, gradients, done = loss_and_gradients(weights, config, windows, targets)
+        rate = learning_rate(config, step, steps)
+        for name, gradient in gradients.items():
+            weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, step)
+        seen.append((loss, balance, [_load(layer.routing) for layer in done.layers]))
+    history = History(*(np.array(column) for column in zip(*seen, strict=True)))
+    about = {"trained": True, "seed": seed, "steps": steps, "text_sha256": corpus.sha256,
+             "text_bytes": len(corpus.text), "text_notes": list(corpus.notes)}
+    return TinyLM(weights, config, about), history
+
+
+def training_starts(corpus, config):
+    """Return per domain the starts (n,) of its training windows of context + 1 bytes."""
+    starts = window_starts(corpus, width=config.context + 1, held_out=False)
+    pools = [starts[corpus.domain[starts] == d] for d in range(len(corpus.domain_names))]
+    for name, pool in zip(corpus.domain_names, pools, strict=True):
+        if len(pool) == 0:
+            raise ValueError(f"corpus has no training window of {config.context + 1} bytes in {name}")
+    return pools
+
+
+def draw_batch(rng, corpus, pools, config):
+    """Draw windows (N, context) and their next bytes (N,), each domain with the same probability."""
+    domain = rng.integers(len(pools), size=config.batch)
+    sizes = np.array([len(pool) for pool in pools])
+    at = (rng.random(config.batch) * sizes[domain]).astype(int)
+    starts = np.array([pools[d][i] for d, i in zip(domain, at, strict=True)])
+    rows = corpus.text[starts[:, None] + np.arange(config.context + 1)]
+    return rows[:, :-1], rows[:, -1]
+
+
+def learning_rate(config, step, steps):
+    """Return the rate of a step, 0-based: linear warm-up, constant, linear decay to 0.
+
+    >>> [round(learning_rate(Config(warm_up=2), s, 10), 4) for s in (0, 1, 5, 9)]
+    [0.0015, 0.003, 0.003, 0.001]
+    """
+    rising = (step + 1) / config.warm_up
+    falling = (steps - step) / max(config.decay_share * steps, 1)
+    return config.learning_rate * min(1.0, rising, falling)
+
+
+def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilon=1e-8):
+    """Take one step of Adam (Kingma and Ba 2015, arXiv 1412.6980), 0-based; return weight, moments."""
+    first = beta1 * moments[0] + (1 - beta1) * gradient
+    second = beta2 * moments[1] + (1 - beta2) * gradient * gradient
+    size = np.sqrt(second / (1 - beta2 ** (step + 1))) + epsilon
+    return weight - rate / (1 - beta1 ** (step + 1)) * first / size, (first, second)
+
+
+def _load(routing):
+    counts = np.bincount(routing.pairs().expert, minlength=routing.num_experts)
+    return counts / counts.sum()
+
+
+def _bar(steps, progress):
+    if not progress:
+        return range(steps)
+    from tqdm import tqdm
+    return tqdm(range(steps), desc="training", unit="step", mininterval=0.5)
