@@ -4,12 +4,14 @@ Each `explore_x` puts controls over one pure `draw_x(...)`, which draws on a new
 by itself. `explore` shows the figure, with its description as alt text, and closes it.
 """
 
+from base64 import b64encode
+from html import escape
 from io import BytesIO
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
-from IPython.display import Image, display
+from IPython.display import HTML, display
 
 from moeviz import capacity, metrics, plots, routing, text
 from moeviz.arrays import check_count, check_matrix, check_number, check_rng
@@ -18,6 +20,7 @@ from moeviz.style import describe
 
 MAX_CONTROLS = 4
 MAX_BYTES = 400
+HOLD = 0.7  # of a picture's height is held for the next one; pages narrower than the picture shrink it
 ORDERS = ("choice", "token", "score")
 
 
@@ -32,26 +35,30 @@ def explore(redraw, *, caption, **controls):
         raise ValueError(f"controls must be 1 to {MAX_CONTROLS}, got {len(controls)}")
     seen = {}
     output = ipywidgets.interactive_output(lambda **now: seen.update(height=show(redraw, now)), controls)
-    output.layout.min_height = f"{seen['height']}px"  # so that the page does not jump between two pictures
+    output.layout.min_height = f"{round(HOLD * seen['height'])}px"
     for control in controls.values():
         control.style.description_width = "initial"
-    row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap"})
+        control.layout.width = "max-content" if hasattr(control, "options") else "min(460px, 100%)"
+    row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
     return ipywidgets.VBox([ipywidgets.Label(caption), row, output])
 
 
 def show(redraw, values):
     """Draw once, display the figure as one image with alt text, close it; return its height in pixels."""
     try:
-        drawn = redraw(**values)
+        figure = np.ravel(redraw(**values))[0].figure
     except ValueError as error:
         print(error)
         return 0
-    figure = np.ravel(drawn)[0].figure
     image = BytesIO()
     figure.savefig(image, format="png", dpi=figure.dpi, pil_kwargs={"compress_level": 1})
     plt.close(figure)
-    display(Image(image.getvalue(), format="png", alt=describe(figure)))
-    return round(figure.get_figheight() * figure.dpi)
+    width, height = (round(inches * figure.dpi) for inches in figure.get_size_inches())
+    source = f"data:image/png;base64,{b64encode(image.getvalue()).decode()}"
+    # as HTML, because notebook front ends drop the alt text of a plain image output
+    display(HTML(f'<img width="{width}" style="max-width: 100%; height: auto" '
+                 f'alt="{escape(describe(figure))}" src="{source}">'))
+    return height
 
 
 # --- notebook 00: a sentence ---
@@ -65,9 +72,8 @@ def explore_sentence(model, sentence, *, layer=0):
     return explore(
         lambda sentence, layer: draw_sentence(model, sentence, layer=layer),
         caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
-        sentence=ipywidgets.Text(sentence, description="sentence", layout={"width": "60ch"}),
-        layer=ipywidgets.ToggleButtons(options=choices, value=layer, description="show",
-                                       style={"button_width": "auto"}))
+        sentence=ipywidgets.Text(sentence, description="sentence"),
+        layer=ipywidgets.Dropdown(options=choices, value=layer, description="show"))
 
 
 def draw_sentence(model, sentence, *, layer=0):
@@ -174,8 +180,7 @@ def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=No
         lambda **values: draw_capacity(routed, labels=labels, **values),
         caption="Fewer seats drop more choices. Does the order change how many are dropped, or only who?",
         factor=_slider("capacity factor", factor, 0.25, 3.0, 0.05),
-        order=ipywidgets.ToggleButtons(options=ORDERS, value=order, description="who goes first",
-                                       style={"button_width": "auto"}),
+        order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
         step=ipywidgets.IntSlider(total if step is None else step, 0, total, description="choices arrived"))
 
 
@@ -206,5 +211,4 @@ def _fix_scale(ax, routed):
 
 def _slider(description, value, low, high, step):
     return ipywidgets.FloatSlider(value, min=low, max=high, step=step, description=description,
-                                  readout_format=".2f" if step < 0.1 else ".1f",
-                                  layout={"width": "min(420px, 100%)"})
+                                  readout_format=".2f" if step < 0.1 else ".1f")

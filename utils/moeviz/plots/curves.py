@@ -87,6 +87,7 @@ def _check_band(values, name, length):
 
 def _name_ends(ax, x, lines, palette):
     """Write each line's name at its right end, pushed apart where ends lie close together."""
+    ax.autoscale_view()  # the limits are final only now, and the names stand where the lines end
     to_axes = ax.transData + ax.transAxes.inverted()
     ends = {name: to_axes.transform((x[-1], line[-1]))[1] for name, line in lines.items()}
     gap = LABEL_PITCH / (ax.get_window_extent().height * 72 / ax.figure.dpi)

@@ -60,11 +60,11 @@ def _draw_fair_share(ax, fair, compact):
 def _label_bars(ax, numbers, heights, compact):
     """Write share and count over each bar; over the longest alone where bars are many."""
     many = len(heights) > (MAX_LABELLED_COMPACT if compact else MAX_LABELLED)
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 3.5}
     shown = [np.argmax(heights)] if many else range(len(heights))
     for expert in shown:
         share = f"{heights[expert]:.0f}" if compact else f"{heights[expert]:.0f}%\n{numbers[expert]}"
-        ax.annotate(share, (expert, heights[expert]), xytext=(0, 5), textcoords="offset points",
+        ax.annotate(share, (expert, heights[expert]), xytext=(0, 6), textcoords="offset points",
                     ha="center", va="bottom", bbox=ground, in_layout=False)
 
 
