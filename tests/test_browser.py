@@ -1,0 +1,112 @@
+"""JupyterLab in Chromium: run all cells, type a sentence, move a slider, and see the figure change."""
+
+import os
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import browser_tools as browser
+import notebook_tools as tools
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+START, GATING = tools.NOTEBOOKS / "00_start_here.ipynb", tools.NOTEBOOKS / "02_gating_by_hand.ipynb"
+EXPLORER = """import ipywidgets
+import matplotlib.pyplot as plt
+
+
+def redraw(text, height):
+    plt.figure(figsize=(2, 2))
+    plt.bar([0], [height])
+    plt.title(text)
+    plt.show()
+
+
+ipywidgets.interact(redraw, text=ipywidgets.Text("one"), height=ipywidgets.IntSlider(3, 1, 9));"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Serve the course's notebooks and two small ones."""
+    home = tmp_path_factory.mktemp("lab")
+    small, broken = home / "small.ipynb", home / "broken.ipynb"
+    filler = [new_markdown_cell("Scroll on.\n\n" * 30)]
+    tools.save(new_notebook(cells=[*filler, new_code_cell(EXPLORER)], metadata=tools.METADATA), small)
+    wrong = new_code_cell("import warnings\nwarnings.warn('beware')\n1 / 0")
+    tools.save(new_notebook(cells=[wrong], metadata=tools.METADATA), broken)
+    with browser.serve([*tools.paths(), small, broken], home) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page():
+    """Open Chromium; without one the tests are skipped, but never where CI runs them."""
+    if browser.find_chromium() is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has no Chromium: .ci/run installs it")
+        pytest.skip("no Chromium or Chrome on this machine")
+    with browser.browse() as opened:
+        yield opened
+
+
+def open_and_run(page, lab, name):
+    """Open a notebook, run all of it, and make sure that it did run and complained about nothing."""
+    browser.open_notebook(page, lab, name)
+    browser.run_all(page)
+    assert not [mark for mark in browser.run_marks(page) if mark.strip() in ("[ ]:", "[*]:")]
+    assert browser.errors(page) == []
+
+
+def use(page, area, act):
+    """Do something to the controls and return the figure before and after it."""
+    before = browser.picture(area)
+    act()
+    return before, browser.wait_for_change(page, area, before)
+
+
+def type_sentence(area, sentence):
+    box = area.locator("input[type=text]").first
+    box.fill(sentence)
+    box.press("Enter")
+
+
+def move_slider(area):
+    handle = area.locator(".noUi-handle").first
+    handle.focus()
+    handle.press("ArrowRight")
+
+
+def test_a_small_explorer_follows_its_controls(page, lab, tmp_path):
+    open_and_run(page, lab, "small.ipynb")
+    area = browser.output_of(page, "ipywidgets.interact")
+    _, typed = use(page, area, lambda: type_sentence(area, "two"))
+    _, moved = use(page, area, lambda: move_slider(area))
+    assert typed != moved
+    with pytest.raises(TimeoutError, match="stayed"):
+        browser.wait_for_change(page, area, moved, seconds=1)
+    assert browser.errors(page) == []
+    pictures = [path.read_bytes() for path in browser.shoot(page, tmp_path, "small")]
+    assert len(set(pictures)) == len(pictures) >= 2
+
+
+def test_errors_and_warnings_are_seen(page, lab):
+    browser.open_notebook(page, lab, "broken.ipynb")
+    browser.run_all(page)
+    assert ["beware" in text or "ZeroDivisionError" in text for text in browser.errors(page)] == [True, True]
+
+
+@pytest.mark.skipif(not START.is_file(), reason="notebook 00 is not there")
+def test_a_typed_sentence_is_routed(page, lab):
+    open_and_run(page, lab, START.name)
+    area = browser.output_of(page, "explore_sentence")
+    _, typed = use(page, area, lambda: type_sentence(area, "Ein Satz von mir: 42 Experten!"))
+    _, layer = use(page, area, lambda: area.locator("select").first.select_option(index=1))
+    assert typed != layer
+    assert browser.errors(page) == []
+
+
+@pytest.mark.skipif(not GATING.is_file(), reason="notebook 02 is not there")
+def test_a_slider_turns_the_gate(page, lab):
+    open_and_run(page, lab, GATING.name)
+    area = browser.output_of(page, "explore_gate")
+    use(page, area, lambda: move_slider(area))
+    assert browser.errors(page) == []
