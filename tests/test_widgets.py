@@ -17,6 +17,7 @@ from moeviz import plots, routing, style, widgets
 GATE = np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]])
 TOKENS = np.random.default_rng(0).normal(size=(60, 2))
 LOGITS = np.random.default_rng(1).normal(size=(32, 8))
+ANSWERS = np.random.default_rng(3).normal(size=(40, 4, 3))
 DRAWS = np.random.default_rng(2).standard_normal((32, 8))
 
 
@@ -32,7 +33,7 @@ class Model:
 def shown(monkeypatch):
     """Collect what the explorers display."""
     images = []
-    monkeypatch.setattr(widgets, "display", images.append)
+    monkeypatch.setattr(widgets.core, "display", images.append)
     return images
 
 
@@ -49,6 +50,7 @@ def controls(box):
 EXPLORERS = {
     "sentence": lambda: widgets.explore_sentence(Model(), "Hello"),
     "gate": lambda: widgets.explore_gate(GATE, TOKENS),
+    "k": lambda: widgets.explore_k(ANSWERS, rng=np.random.default_rng(0)),
     "temperature": lambda: widgets.explore_temperature(LOGITS, rng=np.random.default_rng(0)),
     "capacity": lambda: widgets.explore_capacity(routing.top_k(LOGITS, k=2)),
 }
@@ -244,3 +246,23 @@ def test_an_explorer_runs_in_a_kernel_without_a_front_end():
     assert len(outputs) == 1  # the second picture took the place of the first
     alt, png = read(outputs[0]["data"]["text/html"])
     assert alt.startswith("Map, routing regions") and png.startswith(b"\x89PNG")
+
+
+def test_missing_shares_fall_to_zero_and_good_picking_loses_least():
+    missing = widgets.missing_shares(ANSWERS, np.random.default_rng(0))
+    one = np.linalg.norm(ANSWERS, axis=2).argmax(axis=1)
+    whole = ANSWERS.sum(axis=1)
+    by_hand = sum(((whole[t] - ANSWERS[t, one[t]]) ** 2).sum() for t in range(40)) / (whole ** 2).sum()
+    assert missing["longest answers"][0] == pytest.approx(by_hand)
+    assert all(shares[-1] == pytest.approx(0, abs=1e-12) for shares in missing.values())
+    assert missing["longest answers"][1] < missing["random"][1]
+
+
+def test_the_chosen_point_and_the_title_follow_k_and_pick():
+    missing = {"a": np.array([0.5, 0.25, 0.0, 0.0]), "b": np.array([0.8, 0.6, 0.4, 0.0])}
+    ax = widgets.draw_k(missing, k=2, pick="b")
+    assert ax.get_title() == "50% of the work, 60% of the output missing"
+    assert ax.lines[-1].get_xydata().tolist() == [[2, 0.6]]
+    for values in ({"k": 5, "pick": "a"}, {"k": 1, "pick": "c"}):
+        with pytest.raises(ValueError, match=r"^(k|pick) must"):
+            widgets.draw_k(missing, **values)

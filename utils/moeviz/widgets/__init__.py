@@ -1,0 +1,18 @@
+"""Explorers: move a control, see the picture change. The only package that imports ipywidgets and IPython.
+
+Each `explore_x` puts controls over one pure `draw_x(...)`, which draws on a new figure and can be called
+by itself. `explore` shows the figure, with its description as alt text, and closes it.
+"""
+
+from moeviz.widgets.core import explore
+from moeviz.widgets.gate import draw_gate, explore_gate
+from moeviz.widgets.seats import ORDERS, draw_capacity, explore_capacity
+from moeviz.widgets.sentence import draw_sentence, explore_sentence
+from moeviz.widgets.sparsity import draw_k, explore_k, missing_shares
+from moeviz.widgets.temperature import draw_temperature, explore_temperature
+
+__all__ = [
+    "ORDERS", "draw_capacity", "draw_gate", "draw_k", "draw_sentence", "draw_temperature", "explore",
+    "explore_capacity", "explore_gate", "explore_k", "explore_sentence", "explore_temperature",
+    "missing_shares",
+]
