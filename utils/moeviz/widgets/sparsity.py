@@ -34,8 +34,9 @@ def draw_k(missing, *, k=2, pick="longest answers"):
     k = check_count(k, "k", high=num_experts)
     lost, work = 100 * missing[pick][k - 1], 100 * k / num_experts
     counts = np.arange(1, num_experts + 1)
-    ax = plots.plot_curves(counts, missing, x_label="k, active experts", y_label="missing share of the output",
-                           title=f"{work:.0f}% of the work, {lost:.0f}% of the output missing")
+    title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
+    ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
+                           y_label="missing share of the output")
     ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
     ax.set_xticks(counts)
     return ax
