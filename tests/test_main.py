@@ -182,7 +182,7 @@ def test_a_dash_in_front_needs_two_dashes(run):
 
 
 @pytest.mark.parametrize(("argv", "stdin", "word"), [
-    ([""], b"", "empty"), (["", ""], b"", "empty"), ([], b"", "empty"), ([], b"\n", "empty"),
+    ([""], b"", "empty"), ([], b"", "empty"), ([], b"\n", "empty"),
     ([], b"a" * 100_001, "100000"), (["a", "--png", "/nowhere/at/all.png"], b"", "nowhere"),
     (["a", "--weights", "/nowhere.npz"], b"", "nowhere"),
     (["a", "--colour"], b"", "unrecognized"), (["a", "--png"], b"", "expected one argument")])

@@ -78,7 +78,7 @@ def cell_width(label):
 
 
 def _columns(character):
-    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+    if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
@@ -172,17 +172,16 @@ def _parser():
 
 def _sentence(words, parser):
     if words:
-        return _checked(text.encode(" ".join(words)) if any(words) else b"")
+        return _checked(" ".join(words))
     if sys.stdin is None or sys.stdin.isatty():
         parser.error("there is no sentence; try: python -m moeviz \"The router reads bytes.\"")
     return _checked(sys.stdin.buffer.read(MAX_BYTES + 2).removesuffix(b"\n").removesuffix(b"\r"))
 
 
 def _checked(sentence):
-    if len(sentence) == 0:
-        raise ValueError("the sentence is empty: type at least one character")
+    sentence = text.encode(sentence)
     if len(sentence) > MAX_BYTES:
-        raise ValueError(f"the sentence has more than the {MAX_BYTES} bytes that fit a terminal")
+        raise ValueError(f"the sentence has more than {MAX_BYTES} bytes, too many for a terminal")
     return sentence
 
 
@@ -191,7 +190,7 @@ def _save_png(path, routings, labels, sentence):
     matplotlib.use("agg")
     from moeviz import plots, style
     style.use()
-    axes = plots.plot_text_layers(routings, labels, text_bytes=text.encode(sentence))
+    axes = plots.plot_text_layers(routings, labels, text_bytes=sentence)
     axes[0, 0].figure.savefig(path, format="png", bbox_inches="tight")
 
 
