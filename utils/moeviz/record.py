@@ -76,10 +76,12 @@ class Routing:
 
     def pairs(self):
         """Return the kept assignments as token, expert, weight, slot, sorted by expert, then token."""
-        token, slot = np.nonzero(self.kept)
-        order = np.argsort(self.expert_index[token, slot], kind="stable")
-        token, slot = token[order], slot[order]
-        return Pairs(token, self.expert_index[token, slot], self.combine_weight[token, slot], slot)
+        choice = np.flatnonzero(self.kept)
+        expert = self.expert_index.ravel()[choice]
+        # NumPy sorts integers of one or two bytes by counting, several times faster than long ones
+        order = np.argsort(expert.astype(np.min_scalar_type(self.num_experts)), kind="stable")
+        token, slot = np.divmod(choice[order], self.top_k)
+        return Pairs(token, expert[order], self.combine_weight.ravel()[choice[order]], slot)
 
     def dispatch(self):
         """Return (T, E) bool: which expert gets which token, dropped choices left out."""

@@ -61,7 +61,7 @@ class ExpertBank:
 def random_bank(num_experts, width, hidden, *, rng, gated=False, activation="relu", dtype=np.float64):
     """Draw an ExpertBank with normal weights of standard deviation 1 / sqrt(rows that feed each unit).
 
-    gated: with a w_gate. dtype: float16, float32 or float64.
+    gated: with a w_gate. dtype: float32 or float64.
     Raises ValueError for counts below 1, an unknown activation or dtype, or an rng that is no Generator.
 
     >>> random_bank(8, 4, 16, rng=np.random.default_rng(0)).w_out.shape
@@ -69,8 +69,8 @@ def random_bank(num_experts, width, hidden, *, rng, gated=False, activation="rel
     """
     num_experts, width = check_count(num_experts, "num_experts"), check_count(width, "width")
     hidden, rng = check_count(hidden, "hidden"), check_rng(rng)
-    if dtype not in (np.float16, np.float32, np.float64):
-        raise ValueError(f"dtype must be float16, float32 or float64, got {dtype!r}")
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
     draw = partial(_draw, rng, dtype)
     w_in, w_out = draw(num_experts, width, hidden), draw(num_experts, hidden, width)
     return ExpertBank(w_in, w_out, draw(num_experts, width, hidden) if gated else None, activation)

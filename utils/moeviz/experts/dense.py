@@ -29,13 +29,14 @@ def run_network(rows, weights, activation, *, out=None, scratch=(None, None)):
     return np.matmul(hidden, w_out, out=out)
 
 
-def make_scratch(length, hidden, dtype):
-    """Return buffers (2, length, H) for `run_network`, to be overwritten; without gates one stays untouched.
+def make_scratch(length, weights, dtype):
+    """Return the buffers (1 or 2, length, H) that `run_network` overwrites: hidden units, gate if any.
 
-    >>> make_scratch(3, 8, np.float32).shape
-    (2, 3, 8)
+    >>> make_scratch(3, (np.ones((4, 8)), np.ones((8, 4)), None), np.float32).shape
+    (1, 3, 8)
     """
-    return np.empty((2, length, hidden), dtype=dtype)
+    w_in, _, w_gate = weights
+    return np.empty((1 if w_gate is None else 2, length, w_in.shape[1]), dtype=dtype)
 
 
 def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
@@ -52,7 +53,7 @@ def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
     weights = w_in, w_out, w_gate = check_dense(w_in, w_out, w_gate)
     check_width(tokens, len(w_in), "w_in")
     output = np.empty_like(tokens)
-    scratch = make_scratch(min(BLOCK, len(tokens)), w_in.shape[1], tokens.dtype)
+    scratch = make_scratch(min(BLOCK, len(tokens)), weights, tokens.dtype)
     for start in range(0, len(tokens), BLOCK):
         rows, out = tokens[start:start + BLOCK], output[start:start + BLOCK]
         run_network(rows, weights, activation, out=out, scratch=scratch[:, :len(rows)])

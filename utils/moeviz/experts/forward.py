@@ -43,12 +43,12 @@ def forward_grouped(tokens, bank, routing):
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, tokens.dtype)
     rows = take_rows(tokens, groups)
-    scratch = make_scratch(max(stop - start for start, stop in groups.spans), bank.hidden, tokens.dtype)
+    longest = max(stop - start for start, stop in groups.spans)
+    scratch = make_scratch(longest, bank.expert(0), tokens.dtype)
     for expert, (start, stop) in enumerate(groups.spans):
         part = rows[start:stop]  # holds the expert's tokens, then what the expert says about them
         run_network(part, bank.expert(expert), bank.activation, out=part, scratch=scratch[:, :len(part)])
-        part *= groups.weight[start:stop]
-    return sum_rows(rows, groups)
+    return sum_rows(rows, groups.place, groups.weight)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):
@@ -73,8 +73,8 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
         seats[:stop - start] = rows[start:stop]
     results = run_network(buffer, bank.expert(slice(None)), bank.activation)
     for result, (start, stop) in zip(results, groups.spans, strict=True):
-        rows[start:stop] = result[:stop - start] * groups.weight[start:stop]
-    return sum_rows(rows, groups)
+        rows[start:stop] = result[:stop - start]
+    return sum_rows(rows, groups.place, groups.weight)
 
 
 def _check_capacity(capacity, load):

@@ -55,7 +55,7 @@ def forward_cached(tokens, bank, routing):
         gate = _multiply(rows, bank.w_gate, groups)
         hidden = activate(gate, bank.activation) * linear
     result = _multiply(hidden, bank.w_out, groups)
-    output = sum_rows(result * groups.weight, groups)
+    output = sum_rows(result, groups.place, groups.weight)
     return output, Cache(bank, groups, rows, linear, gate, hidden, result)
 
 
@@ -73,8 +73,8 @@ def backward(cache, doutput):
     """
     bank, groups = cache.bank, cache.groups
     drows = take_rows(_check_doutput(doutput, cache), groups)
-    dweight = np.einsum("nd,nd->n", drows, cache.result)[groups.place.T]
-    drows *= groups.weight
+    dweight = np.einsum("nd,nd->n", drows, cache.result)[groups.place]
+    drows[:-1] *= groups.weight[groups.token, groups.slot, None]
     dw_out = _outer(cache.hidden, drows, bank.w_out, groups)
     dlinear, dgate = _hidden_backward(cache, _multiply(drows, bank.w_out.swapaxes(1, 2), groups))
     dw_in = _outer(cache.tokens, dlinear, bank.w_in, groups)
@@ -82,7 +82,7 @@ def backward(cache, doutput):
     if dgate is not None:
         dw_gate = _outer(cache.tokens, dgate, bank.w_gate, groups)
         dtokens += _multiply(dgate, bank.w_gate.swapaxes(1, 2), groups)
-    return Gradients(sum_rows(dtokens, groups), dw_in, dw_out, dw_gate, dweight)
+    return Gradients(sum_rows(dtokens, groups.place), dw_in, dw_out, dw_gate, dweight)
 
 
 def _hidden_backward(cache, dhidden):
@@ -115,7 +115,7 @@ def _outer(rows, drows, weights, groups):
 
 
 def _check_doutput(doutput, cache):
-    shape = cache.groups.place.shape[1], cache.bank.width
+    shape = cache.groups.place.shape[0], cache.bank.width
     doutput = check_matrix(doutput, "doutput", "(T, D)")
     if doutput.shape != shape:
         raise ValueError(f"doutput must have the shape of the output {shape}, got shape {doutput.shape}")

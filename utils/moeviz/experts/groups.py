@@ -9,14 +9,17 @@ from moeviz.arrays import check_matrix
 from moeviz.experts.bank import check_bank
 from moeviz.record import check_routing
 
+BLOCK = 256  # tokens
+
 
 class Groups(NamedTuple):
     """The n kept assignments sorted by expert, as rows 0 to n - 1; row n belongs to nobody and is zero."""
 
     token: np.ndarray  # (n,) whose row it is
-    weight: np.ndarray  # (n + 1, 1) its weight in the token's output
+    slot: np.ndarray  # (n,) which of the token's choices it is
     spans: list  # E pairs: expert e has the rows from start to stop
-    place: np.ndarray  # (k, T) the row of each choice; n for a choice that is not kept
+    place: np.ndarray  # (T, k) the row of each choice; n for a choice that is not kept
+    weight: np.ndarray  # (T, k) the weight of each choice
 
 
 def group_by_expert(routing, dtype):
@@ -27,12 +30,11 @@ def group_by_expert(routing, dtype):
     >>> group_by_expert(two, float).spans
     [(0, 1), (1, 2)]
     """
-    token, expert, weight, slot = routing.pairs()
+    token, expert, _, slot = routing.pairs()
     edges = np.searchsorted(expert, np.arange(routing.num_experts + 1)).tolist()
-    place = np.full((routing.top_k, routing.num_tokens), len(token))
-    place[slot, token] = np.arange(len(token))
-    weight = np.append(weight, 0).astype(dtype)[:, None]
-    return Groups(token, weight, list(pairwise(edges)), place)
+    place = np.full(routing.kept.shape, len(token))
+    place[token, slot] = np.arange(len(token))
+    return Groups(token, slot, list(pairwise(edges)), place, routing.combine_weight.astype(dtype))
 
 
 def take_rows(values, groups):
@@ -43,11 +45,24 @@ def take_rows(values, groups):
     return rows
 
 
-def sum_rows(rows, groups):
-    """Return (T, D): for each token the sum of its rows of (n + 1, D), the inverse way of `take_rows`."""
-    total = rows[groups.place[0]]
-    for places in groups.place[1:]:
-        total += rows[places]
+def sum_rows(rows, place, weight=None):
+    """Return (T, D): for each token the sum of its rows of (n + 1, D), each times its weight if given.
+
+    place: (T, k) which rows. weight: (T, k) or None. The inverse way of `take_rows`; a block of tokens
+    at a time, so that the rows fetched for a slot are still near the processor when they are added.
+    """
+    total = np.empty_like(rows, shape=(len(place), rows.shape[1]))
+    fetched = np.empty_like(rows, shape=(min(BLOCK, len(place)), rows.shape[1]))
+    for start in range(0, len(place), BLOCK):
+        block = slice(start, start + BLOCK)
+        part = total[block]
+        for slot in range(place.shape[1]):
+            into = fetched[:len(part)] if slot else part
+            np.take(rows, place[block, slot], axis=0, out=into, mode="clip")
+            if weight is not None:
+                into *= weight[block, slot, None]
+            if slot:
+                part += into
     return total
 
 
