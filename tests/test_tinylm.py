@@ -10,7 +10,7 @@ from moeviz import experts, routing, text, tinylm
 from moeviz.arrays import softmax
 from moeviz.record import Routing
 from moeviz.tinylm import network
-from moeviz.tinylm.train import adam, draw_batch, learning_rate, training_starts
+from moeviz.tinylm.train import draw_batch, training_starts
 
 SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, top_k=2, batch=32, warm_up=2)
 
@@ -274,28 +274,6 @@ def test_batches_never_touch_held_out_bytes_and_draw_domains_equally(corpus):
     assert windows.max() < 255 and targets.max() < 255
     assert (windows == targets[:, None]).all()
     assert np.bincount(targets, minlength=4).min() > 850
-
-
-def slow_adam(weight, gradients, rate):
-    m = v = 0.0
-    for t, g in enumerate(gradients, start=1):
-        m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g * g
-        weight -= rate * (m / (1 - 0.9 ** t)) / ((v / (1 - 0.99 ** t)) ** 0.5 + 1e-8)
-    return weight
-
-
-def test_adam_follows_the_paper():
-    weight, moments, gradients = np.array([1.0]), (np.zeros(1), np.zeros(1)), [0.5, -2.0, 0.1]
-    for step, gradient in enumerate(gradients):
-        weight, moments = adam(weight, np.array([gradient]), moments, 0.01, step)
-    assert weight[0] == pytest.approx(slow_adam(1.0, gradients, 0.01), rel=1e-12)
-
-
-def test_learning_rate_warms_up_and_decays():
-    config = tinylm.Config(warm_up=10, decay_share=0.3)
-    rates = [learning_rate(config, step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(3e-4) and max(rates) == rates[9] == rates[69] == 3e-3
-    assert rates[85] == pytest.approx(1.5e-3) and 0 < rates[99] < 2e-4
 
 
 @pytest.mark.parametrize(("name", "value"), [("steps", 0), ("steps", 1.5), ("seed", -1), ("seed", "a")])

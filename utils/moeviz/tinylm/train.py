@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_count
+from moeviz.optimiser import adam, learning_rate
 from moeviz.text import window_starts
 from moeviz.tinylm.config import Config
 from moeviz.tinylm.model import TinyLM, init
@@ -38,7 +39,8 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True):
     for step in _bar(steps, progress):
         windows, targets = draw_batch(rng, corpus, pools, config)
         loss, balance, gradients, done = loss_and_gradients(weights, config, windows, targets)
-        rate = learning_rate(config, step, steps)
+        rate = learning_rate(step, steps, peak=config.learning_rate, warm_up=config.warm_up,
+                             decay_share=config.decay_share)
         for name, gradient in gradients.items():
             weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, step)
         seen.append((loss, balance, [_load(layer.routing) for layer in done.layers]))
@@ -66,25 +68,6 @@ def draw_batch(rng, corpus, pools, config):
     starts = np.array([pools[d][i] for d, i in zip(domain, at, strict=True)])
     rows = corpus.text[starts[:, None] + np.arange(config.context + 1)]
     return rows[:, :-1], rows[:, -1]
-
-
-def learning_rate(config, step, steps):
-    """Return the rate of a step, 0-based: linear warm-up, constant, linear decay to 0.
-
-    >>> [round(learning_rate(Config(warm_up=2), s, 10), 4) for s in (0, 1, 5, 9)]
-    [0.0015, 0.003, 0.003, 0.001]
-    """
-    rising = (step + 1) / config.warm_up
-    falling = (steps - step) / max(config.decay_share * steps, 1)
-    return config.learning_rate * min(1.0, rising, falling)
-
-
-def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilon=1e-8):
-    """Take one step of Adam (Kingma and Ba 2015, arXiv 1412.6980), 0-based; return weight, moments."""
-    first = beta1 * moments[0] + (1 - beta1) * gradient
-    second = beta2 * moments[1] + (1 - beta2) * gradient * gradient
-    size = np.sqrt(second / (1 - beta2 ** (step + 1))) + epsilon
-    return weight - rate / (1 - beta1 ** (step + 1)) * first / size, (first, second)
 
 
 def _load(routing):

@@ -1,0 +1,33 @@
+"""Adam and its learning rate: what every training run of the course descends with."""
+
+import numpy as np
+
+
+def learning_rate(step, steps, *, peak=3e-3, warm_up=50, decay_share=0.3):
+    """Return the rate of a step, counted from 0: linear warm-up, constant, linear decay towards 0.
+
+    steps: S in all. warm_up: steps until the full rate `peak`. decay_share: the last share of the steps.
+
+    >>> [learning_rate(s, 10, peak=1.0, warm_up=2, decay_share=0.4) for s in (0, 1, 5, 8)]
+    [0.5, 1.0, 1.0, 0.5]
+    """
+    rising = (step + 1) / max(warm_up, 1)
+    falling = (steps - step) / max(decay_share * steps, 1)
+    return peak * min(1.0, rising, falling)
+
+
+def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilon=1e-8):
+    """Take one step of Adam, counted from 0; return the new weight and the new moments.
+
+    moments: the running means of gradient and gradient^2, two arrays of the weight's shape; zeros at
+    first. The arrays that come in are left as they are.
+    Source: Kingma and Ba 2015, arXiv 1412.6980, algorithm 1.
+
+    >>> weight, moments = adam(np.array([1.0]), np.array([5.0]), (np.zeros(1), np.zeros(1)), 0.1, 0)
+    >>> weight.round(6).tolist()
+    [0.9]
+    """
+    first = beta1 * moments[0] + (1 - beta1) * gradient
+    second = beta2 * moments[1] + (1 - beta2) * gradient * gradient
+    size = np.sqrt(second / (1 - beta2 ** (step + 1))) + epsilon
+    return weight - rate / (1 - beta1 ** (step + 1)) * first / size, (first, second)
