@@ -1,0 +1,102 @@
+"""Links lead to files that exist, and no file names a machine's own paths or a package index's host."""
+
+import re
+import subprocess
+
+import pytest
+
+import notebook_tools as tools
+
+ROOT = tools.ROOT
+LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|(?:src|href)=\"([^\"]+)\"")
+MACHINE = re.compile(r"(?<![\w.])/(?:work|root|(?:home|Users|opt|tmp|mnt)/\w+)/|\b[A-Z]:\\Users\\")
+INDEX = re.compile(r"//[\w.-]*(?:pypi|pythonhosted|npmjs|debian|anaconda)\.|\bfiles\.python\w+\.org", re.I)
+CACHES = {".git", ".venv", "__pycache__", ".ipynb_checkpoints", ".pytest_cache", ".ruff_cache", ".hypothesis"}
+
+
+def files():
+    """Return the files of the project: those that git would ship, or where there is no git all but caches."""
+    try:
+        command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
+        found = [ROOT / name for name in shown.stdout.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        found = [path for path in ROOT.rglob("*") if not CACHES & set(path.relative_to(ROOT).parts)]
+    return sorted(path for path in found if path.is_file())
+
+
+def text_of(path):
+    """Return the text of a file, or None where it is not one."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def prose_of(path):
+    """Return the markdown of a page or a notebook, code left out."""
+    if path.suffix == ".ipynb":
+        pages = [cell.source for cell in tools.markdown_cells(tools.load(path))]
+    else:
+        pages = [path.read_text(encoding="utf-8")]
+    return re.sub(r"`[^`\n]*`", "", "\n\n".join(tools.without_fences(page) for page in pages))
+
+
+def broken_links(text, folder):
+    """Return the relative links that lead nowhere from a folder."""
+    targets = [first or second for first, second in LINK.findall(text)]
+    paths = [target.partition("#")[0] for target in targets if not re.match(r"[a-z]+:|#|attachment:", target)]
+    return [path for path in paths if not (folder / path).exists()]
+
+
+PAGES = [path for path in files() if path.suffix in (".md", ".ipynb")]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path):
+    assert broken_links(prose_of(path), path.parent) == []
+
+
+def test_no_machine_and_no_index_is_named():
+    texts = {path.relative_to(ROOT).as_posix(): text_of(path) for path in files()}
+    found = {name: match[0] for name, text in texts.items() if text
+             for match in [MACHINE.search(text) or INDEX.search(text)] if match}
+    assert found == {}
+
+
+def test_the_files_of_the_project_are_found():
+    names = {path.relative_to(ROOT).as_posix() for path in files()}
+    assert {"README.md", "start.py", "tests/test_links.py", "utils/moeviz/record.py"} <= names
+    assert not any(name.startswith((".git/", ".venv/")) for name in names)
+
+
+def test_broken_links_are_seen(tmp_path):
+    (tmp_path / "here.md").touch()
+    text = ("[a](here.md) [b](here.md#part) [c](https://example.org) [d](#part) [e](gone.md) "
+            "![f](<gone.png>) [g](here.md \"title\") <img src=\"lost.png\">")
+    assert broken_links(text, tmp_path) == ["gone.md", "gone.png", "lost.png"]
+
+
+@pytest.mark.parametrize("parts", [("/wo", "rk/main/x"), (" /ro", "ot/x"), ("see /home", "/ann/x"),
+                                   ("/tm", "p/venv/bin"), ("/opt", "/wheels/x"), ("C:\\Us", "ers\\ann")])
+def test_machine_paths_are_seen(parts):
+    assert MACHINE.search("".join(parts))
+
+
+@pytest.mark.parametrize("parts", [("https:/", "/py", "pi.org/simple"), ("http:/", "/deb.deb", "ian.org/x"),
+                                   ("files.python", "hosted.org")])
+def test_index_hosts_are_seen(parts):
+    assert INDEX.search("".join(parts))
+
+
+@pytest.mark.parametrize("text", ["https://example.org/work/x", "/usr/bin/chromium", "utils/moeviz",
+                                  "../work/x", "pip install -r requirements.txt", "Path('a') / 'root'"])
+def test_other_paths_are_let_through(text):
+    assert not MACHINE.search(text)
+    assert not INDEX.search(text)
+
+
+def test_binary_files_are_no_text(tmp_path):
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"PK\x03\x04\xff\xfe")
+    assert text_of(path) is None

@@ -1,0 +1,371 @@
+"""start.py: what it does on each system, and how it ends when something is missing."""
+
+import argparse
+import ast
+import errno
+import importlib.util
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import types
+
+import pytest
+
+FILE = pathlib.Path(__file__).resolve().parent.parent / "start.py"
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """Return start.py as a module that works in an empty copy of the project, with what it ran in `ran`."""
+    spec = importlib.util.spec_from_file_location("start", FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, text in {"requirements.txt": "numpy", "requirements-dev.txt": "pytest", "pyproject.toml": "",
+                       "notebooks/00_start_here.ipynb": "{}"}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(module, "STAMP", tmp_path / ".venv" / "moeviz-stamp.json")
+    monkeypatch.setattr(sys, "argv", ["start.py"])
+    return module
+
+
+@pytest.fixture
+def quiet(start, monkeypatch):
+    """Return the list of commands that start.py would have run; all succeed."""
+    ran = []
+    monkeypatch.setattr(start, "run_quietly", lambda command, watch=print: ran.append(command))
+    monkeypatch.setattr(start, "run", lambda command, **variables: ran.append((command, variables)) or 0)
+    monkeypatch.setattr(start, "works", lambda python, *modules: True)
+    monkeypatch.setattr(start, "check_port", lambda port: None)
+    return ran
+
+
+def ends_with(start, *arguments):
+    """Return the message that start.py ends with; a text in SystemExit means exit code 1."""
+    with pytest.raises(SystemExit) as end:
+        start.main(list(arguments))
+    assert isinstance(end.value.code, str)
+    assert len(end.value.code.splitlines()) == 2
+    return end.value.code
+
+
+def test_an_old_python_can_read_the_file_and_says_so(start, monkeypatch):
+    ast.parse(FILE.read_text(encoding="utf-8"), feature_version=(3, 6))
+    with pytest.raises(SyntaxError):
+        ast.parse("if (x := 1): pass", feature_version=(3, 6))
+    monkeypatch.setattr(sys, "version_info", (3, 8, 2, "final", 0))
+    message = ends_with(start)
+    assert "needs Python 3.11 or newer, and this is Python 3.8." in message
+    assert "python3.12 start.py" in message
+
+
+def test_it_imports_the_standard_library_only():
+    modules = {alias.name.split(".")[0] for node in ast.walk(ast.parse(FILE.read_text(encoding="utf-8")))
+               if isinstance(node, ast.Import) for alias in node.names}
+    assert modules <= sys.stdlib_module_names
+
+
+def test_a_missing_notebook_is_named(start):
+    (start.ROOT / start.NOTEBOOK).unlink()
+    assert "notebooks/00_start_here.ipynb is missing" in ends_with(start)
+
+
+def test_a_taken_port_is_named_with_another_one(start):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        message = ends_with(start, "--port", str(port))
+    assert f"Port {port} cannot be used" in message
+    assert f"--port {port + 1 if port < 65535 else 8889}" in message
+    assert not (start.ROOT / ".venv").exists()
+    start.check_port(port)
+
+
+def test_a_port_that_cannot_be_is_refused(start):
+    assert "Port 99999 cannot be used (ports go up to 65535)" in ends_with(start, "--port", "99999")
+
+
+@pytest.mark.parametrize("module", ["venv", "ensurepip"])
+def test_a_python_without_venv_names_the_package(start, monkeypatch, module):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == module else find(name))
+    monkeypatch.setattr(start, "check_port", lambda port: None)
+    message = ends_with(start)
+    assert f"lacks the module {module}" in message
+    assert "sudo apt install python3-venv" in message
+    assert not start.VENV.exists()
+
+
+def failing(output, code=1):
+    """Return a command that prints and fails."""
+    return [sys.executable, "-c", f"import sys; print({output!r}); sys.exit({code})"]
+
+
+@pytest.mark.parametrize(("output", "expected"), [
+    ("ERROR: Could not install packages: [Errno 28] No space left on device", "disk is full"),
+    ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
+    ("NewConnectionError('Failed to establish a new connection')", "cannot reach the package index"),
+    ("Temporary failure in name resolution", "cannot reach the package index"),
+    ("ReadTimeoutError: Read timed out.", "cannot reach the package index"),
+    ("ProxyError('Cannot connect to proxy.')", "cannot reach the package index"),
+])
+def test_a_failed_command_is_explained(start, output, expected):
+    with pytest.raises(SystemExit) as end:
+        start.run_quietly(failing(output))
+    assert expected in end.value.code
+    assert end.value.code.endswith("\nThen run again: python start.py")
+
+
+def test_another_failure_shows_its_last_lines(start):
+    with pytest.raises(SystemExit) as end:
+        start.run_quietly(failing("\n".join(f"line {n}" for n in range(40))))
+    assert "line 39" in end.value.code
+    assert "line 20" not in end.value.code
+    assert end.value.code.endswith("lines above say why.\nThen run again: python start.py")
+
+
+def test_a_command_is_watched_line_by_line(start):
+    seen = []
+    start.run_quietly([sys.executable, "-c", "print('one'); print('zwölf')"], seen.append)
+    assert seen == ["one\n", "zwölf\n"]
+
+
+@pytest.mark.parametrize(("error", "expected"), [
+    (OSError(errno.ENOSPC, "No space left on device"), "The disk is full"),
+    (PermissionError(errno.EACCES, "Permission denied", ".venv"), "The system refused: "),
+    (KeyboardInterrupt(), "Stopped."),
+])
+def test_what_the_system_refuses_is_said(start, monkeypatch, error, expected):
+    def refuse(names):
+        raise error
+
+    monkeypatch.setattr(start, "prepare", refuse)
+    monkeypatch.setattr(start, "check_port", lambda port: None)
+    message = ends_with(start)
+    assert message.startswith(expected)
+    assert message.endswith("Then run again: python start.py")
+
+
+@pytest.mark.parametrize(("system", "expected"), [
+    ("nt", ("Scripts", "python.exe")), ("posix", ("bin", "python"))])
+def test_each_system_has_its_own_place_for_python(start, system, expected):
+    assert start.venv_python(pathlib.Path("v"), system).parts == ("v", *expected)
+
+
+def test_windows_does_not_share_ports(start, monkeypatch):
+    options = []
+    fake = types.SimpleNamespace(
+        socket=lambda: FakeSocket(options), SOL_SOCKET=socket.SOL_SOCKET, SO_REUSEADDR=socket.SO_REUSEADDR)
+    monkeypatch.setattr(start, "socket", fake)
+    for system, expected in (("nt", 0), ("posix", 1)):
+        monkeypatch.setattr(start, "os", types.SimpleNamespace(name=system))
+        start.check_port(8888)
+        assert len(options) == expected
+
+
+class FakeSocket:
+    """A socket that can be bound anywhere."""
+
+    def __init__(self, options):
+        self.options = options
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *details):
+        pass
+
+    def setsockopt(self, *option):
+        self.options.append(option)
+
+    def bind(self, address):
+        pass
+
+
+@pytest.mark.parametrize("user", [0, 1000, None])
+def test_the_server_is_for_this_machine_alone(start, monkeypatch, user):
+    fake = types.SimpleNamespace() if user is None else types.SimpleNamespace(geteuid=lambda: user)
+    monkeypatch.setattr(start, "os", fake)
+    options = argparse.Namespace(port=8890, no_browser=user is None)
+    command = start.lab_command(pathlib.Path("python"), options)
+    assert {"--ServerApp.ip=127.0.0.1", "--ServerApp.port=8890", "--ServerApp.port_retries=0",
+            "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"} <= set(command)
+    assert not any("token" in word or "password" in word for word in command)
+    assert ("--ServerApp.allow_root=True" in command) == (user == 0)
+    assert ("--ServerApp.open_browser=False" in command) == options.no_browser
+
+
+def test_the_first_start_installs_and_the_second_does_not(start, quiet):
+    assert start.main([]) == 0
+    venv, pip, (lab, _) = quiet
+    assert venv[1:3] == ["-m", "venv"]
+    assert pip[1:4] == ["-m", "pip", "install"] and pip[-2:] == ["-r", "requirements.txt"]
+    assert lab[1:3] == ["-m", "jupyterlab"]
+    quiet.clear()
+    assert start.main(["--no-browser"]) == 0
+    assert [command[1:3] for command, _ in quiet] == [["-m", "jupyterlab"]]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml"])
+def test_a_changed_file_is_installed_again(start, quiet, name):
+    start.main([])
+    quiet.clear()
+    (start.ROOT / name).write_text("changed")
+    start.main([])
+    assert quiet[0][1:4] == ["-m", "pip", "install"]
+
+
+def test_another_python_or_place_counts_as_a_change(start, monkeypatch):
+    before = start.fingerprint("requirements.txt")
+    monkeypatch.setattr(sys, "version", "3.99")
+    changed = start.fingerprint("requirements.txt")
+    assert changed != before
+    (start.ROOT / "moved").mkdir()
+    for name in ("requirements.txt", "pyproject.toml"):
+        (start.ROOT / "moved" / name).write_bytes((start.ROOT / name).read_bytes())
+    monkeypatch.setattr(start, "ROOT", start.ROOT / "moved")
+    assert start.fingerprint("requirements.txt") != changed
+
+
+def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
+    start.main([])
+    quiet.clear()
+    assert start.main(["test", "-k", "record"]) == 0
+    pip, (ruff, _), (pytest_command, variables) = quiet
+    assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
+    assert ruff[1:] == ["-m", "ruff", "check", "."]
+    assert pytest_command[1:3] == ["-m", "pytest"] and pytest_command[-2:] == ["-k", "record"]
+    assert pytest_command[pytest_command.index("-n") + 1] == "2"
+    assert variables["OPENBLAS_NUM_THREADS"] == "1"
+    quiet.clear()
+    start.main([])
+    assert len(quiet) == 1
+
+
+def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet):
+    start.main(["test"])
+    (start.ROOT / "requirements.txt").write_text("numpy>=2")
+    start.main([])
+    assert set(json.loads(start.STAMP.read_text())) == set(start.CHECKS)
+
+
+@pytest.mark.parametrize(("style", "tests", "expected"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 5, 5)])
+def test_a_failure_of_either_check_counts(start, quiet, monkeypatch, style, tests, expected):
+    monkeypatch.setattr(start, "run", lambda command, **variables: style if "ruff" in command else tests)
+    assert start.main(["test"]) == expected
+
+
+def test_an_interrupted_install_is_made_anew(start, quiet, monkeypatch):
+    def interrupted(command, watch=print):
+        if "pip" in command:
+            watch("Installing collected packages: numpy\n")
+            raise KeyboardInterrupt
+
+    start.main([])
+    (start.VENV / "half a package").touch()
+    (start.ROOT / "requirements.txt").write_text("numpy>=2")
+    with monkeypatch.context() as patch:
+        patch.setattr(start, "run_quietly", interrupted)
+        assert "Stopped." in ends_with(start)
+    quiet.clear()
+    start.main([])
+    assert not (start.VENV / "half a package").exists()
+    assert [command[2] for command in quiet[:2]] == ["venv", "pip"]
+
+
+def test_an_interrupted_environment_is_made_anew(start, quiet, monkeypatch):
+    def interrupted(command, watch=print):
+        (start.VENV / "half a python").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(start, "run_quietly", interrupted)
+        assert "Stopped." in ends_with(start)
+    start.main([])
+    assert not (start.VENV / "half a python").exists()
+
+
+def test_a_download_that_failed_leaves_what_works(start, quiet, monkeypatch):
+    def away(command, watch=print):
+        watch("Collecting pytest\n")
+        start.stop(start.NETWORK_AWAY)
+
+    start.main([])
+    with monkeypatch.context() as patch:
+        patch.setattr(start, "run_quietly", away)
+        assert "cannot reach" in ends_with(start, "test")
+    quiet.clear()
+    start.main([])
+    assert len(quiet) == 1
+
+
+@pytest.mark.parametrize("text", ["{}", "", "not json", "[1]", "3"])
+def test_a_damaged_stamp_counts_as_unfinished(start, quiet, text):
+    start.main([])
+    start.STAMP.write_text(text)
+    quiet.clear()
+    start.main([])
+    assert [command[2] for command in quiet[:2]] == ["venv", "pip"]
+    assert set(json.loads(start.STAMP.read_text())) == {"requirements.txt"}
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(start, quiet, monkeypatch):
+    start.main([])
+    quiet.clear()
+    monkeypatch.setattr(start, "works", lambda python, *modules: False)
+    start.main([])
+    assert quiet[0][2] == "venv"
+
+
+def test_a_foreign_environment_is_used_where_it_works_and_never_deleted(start, quiet, monkeypatch):
+    start.VENV.mkdir()
+    (start.VENV / "mine").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(start, "works", lambda python, *modules: False)
+        assert "Rename or delete it" in ends_with(start)
+    start.main([])
+    assert quiet[0][2] == "pip"
+    assert (start.VENV / "mine").exists()
+
+
+def test_works_tries_a_python(start):
+    assert start.works(sys.executable, "json")
+    assert not start.works(sys.executable, "no_such_module")
+    assert not start.works(start.ROOT / "no" / "python")
+
+
+def test_run_returns_the_exit_code_and_sets_variables(start):
+    code = "import os, sys; sys.exit(int(os.environ['ANSWER']))"
+    assert start.run([sys.executable, "-c", code], ANSWER="7") == 7
+
+
+def test_run_waits_for_a_process_that_answers_ctrl_c_itself(start, monkeypatch):
+    answers = iter([KeyboardInterrupt(), KeyboardInterrupt(), 0])
+
+    def wait():
+        answer = next(answers)
+        if isinstance(answer, KeyboardInterrupt):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(start.subprocess, "Popen", lambda *args, **options: types.SimpleNamespace(wait=wait))
+    assert start.run(["anything"]) == 0
+
+
+def test_steps_say_their_seconds(start, capsys):
+    with start.step("Making tea"):
+        pass
+    assert capsys.readouterr().out == "Making tea ...\n  done in 0.0 s\n"
+
+
+def test_the_command_line_explains_itself():
+    done = subprocess.run([sys.executable, str(FILE), "--help"], capture_output=True, text=True, check=True,
+                          env={**os.environ, "COLUMNS": "100"})
+    assert "--port" in done.stdout
+    assert "start.py test" in done.stdout
