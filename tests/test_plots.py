@@ -114,6 +114,10 @@ def test_labels_that_the_fonts_lack_become_the_hex_of_their_byte():
     assert readable(["語", "·", "·"], "語".encode()) == ["e8", "·", "·"]
 
 
+def test_a_label_that_has_a_glyph_but_cannot_be_seen_becomes_hex_too():
+    assert readable(["\u00a0", "\u00ad"]) == ["c2", "c2"]
+
+
 def test_an_outline_is_centred_sideways():
     x = outline("m").vertices[:, 0]
     assert x.min() == pytest.approx(-x.max())
@@ -168,7 +172,9 @@ def test_the_second_choice_is_a_stripe_at_the_foot_of_the_cell(six):
     first, second = [c for c in ax.collections if isinstance(c, PolyCollection)][:2]
     assert face_colors(second) == [COLORS[e] for e in record.expert_index[:, 1]]
     assert second.get_paths()[0].get_extents().y0 > first.get_paths()[0].get_extents().y0 + 0.5
-    assert len(glyph_places(ax)) == len(glyph_places(plots.plot_text(record, list("abcdef")))) + 1
+    numbers = [c for c in ax.collections if isinstance(c, PathCollection)][2]
+    for path, expert in zip(numbers.get_paths(), record.expert_index[:, 1], strict=True):
+        assert path.codes.tolist() == outline(str(expert)).codes.tolist()
 
 
 def test_the_description_of_a_text_counts_its_bytes():
@@ -330,6 +336,22 @@ def test_ribbons_of_a_token_start_on_its_row_and_end_in_their_experts_block(many
         assert np.floor(vertices[0, 1]) == np.floor(vertices[7, 1])
         rows.append(int(vertices[0, 1]))
     assert np.bincount(rows).tolist() == [2] * 64
+
+
+def test_ribbons_of_a_token_lie_side_by_side_at_the_gate(six):
+    starts = {}
+    for ribbon in ribbons(plots.plot_flow(six)):
+        top, bottom = ribbon.get_path().vertices[[0, 7], 1]
+        starts.setdefault(int(top), []).append((top, bottom))
+    for first, second in map(sorted, starts.values()):
+        assert first[1] == pytest.approx(second[0])
+
+
+def test_the_dropped_come_last_at_their_expert():
+    kept = np.array([[False], [True], [True]])
+    ends = {bool(ribbon.get_hatch()): ribbon.get_path().vertices[3, 1]
+            for ribbon in ribbons(plots.plot_flow(make_routing([[0], [0], [0]], kept=kept)))}
+    assert ends[True] > ends[False]  # the axis points down
 
 
 def test_wrong_labels_are_named_by_matrix_and_flow(six):
