@@ -94,6 +94,13 @@ def test_one_token_one_expert_and_k_equal_to_e(forward, sizes):
     np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize("forward", ["padded", "grouped", "cached"])
+def test_more_tokens_than_one_block(forward):
+    tokens, bank, routing = make_layer(1, num_tokens=700, k=3)
+    expected = experts.forward_all(tokens, bank, routing.combine())
+    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
+
+
 @pytest.mark.parametrize("forward", FORWARDS)
 @pytest.mark.parametrize("gone", [{"empty": 1.0}, {"dropped": 1.0}], ids=["all empty", "all dropped"])
 def test_tokens_without_an_expert_get_zeros(forward, gone):
