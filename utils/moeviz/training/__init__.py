@@ -1,0 +1,20 @@
+"""Training one layer of experts on a toy task, with every router and every cure for an uneven load.
+
+`train(task, router=routers.top_k(1), balance=[(0.1, balance.switch)])` trains, `evaluate` judges, and
+`Router` says what a router of your own must provide.
+"""
+
+from moeviz.training import balance, pitchfork, routers
+from moeviz.training.evaluation import Evaluation, evaluate
+from moeviz.training.gates import Gate, cosine_gate, linear_gate
+from moeviz.training.history import History
+from moeviz.training.loop import Run, train, train_seeds
+from moeviz.training.plan import Plan
+from moeviz.training.routers import Context, Router
+from moeviz.training.tasks import Batch, Task, clustered_task
+
+__all__ = [
+    "Batch", "Context", "Evaluation", "Gate", "History", "Plan", "Router", "Run", "Task", "balance",
+    "clustered_task", "cosine_gate", "evaluate", "linear_gate", "pitchfork", "routers", "train",
+    "train_seeds",
+]

@@ -1,0 +1,85 @@
+"""Why success breeds choice: two experts, one number D, and the strength a at which they part.
+
+D is the difference of their two logits, so the first expert gets the share sigmoid(D) of the tokens.
+Every use makes an expert better by a; everything learned decays at the rate lambda. On average
+dD/dt = a tanh(D / 2) - lambda D: for a <= 2 lambda both experts live on, above it one takes over.
+"""
+
+import numpy as np
+
+from moeviz.arrays import check_count, check_number, check_rng, sigmoid
+
+
+def drift(difference, a, decay=1.0):
+    """Return dD/dt = a tanh(D / 2) - decay D, for a number or an array of differences D.
+
+    tanh(D / 2) = sigmoid(D) - sigmoid(-D) is how much more often the first expert is used.
+
+    >>> drift([0.0, 1.0], a=4.0).round(3).tolist()
+    [0.0, 0.848]
+    """
+    return a * np.tanh(np.asarray(difference) / 2) - decay * np.asarray(difference)
+
+
+def resting_share(a, decay=1.0):
+    """Return the share of the busier expert where the drift is zero and stable: 0.5 up to a = 2 decay.
+
+    Solved by bisection between 0 and a / decay, which D cannot pass. Raises ValueError for a negative a
+    or a decay that is not positive.
+
+    >>> [round(resting_share(a), 3) for a in (1.0, 2.0, 2.1, 4.0)]
+    [0.5, 0.5, 0.685, 0.979]
+    """
+    a, decay = check_number(a, "a", low=0.0), check_number(decay, "decay", low=1e-9)
+    if a <= 2 * decay:
+        return 0.5
+    low, high = 0.0, a / decay
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if middle == 0 or drift(middle, a, decay) > 0 else (low, middle)
+    return float(sigmoid(low))
+
+
+def follow(difference, a, *, decay=1.0, dt=0.02, steps=1000):
+    """Return D (steps + 1, ...) from a first difference on, along the drift, without any noise.
+
+    difference: a number or an array of starts. dt: the length of a step (Euler's method).
+
+    >>> follow(0.1, a=4.0).shape
+    (1001,)
+    """
+    path = [np.asarray(difference, dtype=float)]
+    for _ in range(check_count(steps, "steps")):
+        path.append(path[-1] + dt * drift(path[-1], a, decay))
+    return np.array(path)
+
+
+def reinforce(a, *, rng, decay=1.0, rate=0.02, steps=3000, runs=20):
+    """Return D (steps + 1, runs): the same rule, but with each token sent to an expert at random.
+
+    A token goes to the first expert with probability sigmoid(D), and the expert that it meets gains
+    rate * a; then D loses rate * decay * D. Its mean step is rate * drift(D), and the chance around it
+    is what blurs the threshold. All runs start at D = 0. Raises ValueError for a bad count or rng.
+
+    >>> reinforce(4.0, rng=np.random.default_rng(0), steps=10, runs=3).shape
+    (11, 3)
+    """
+    check_rng(rng)
+    path = [np.zeros(check_count(runs, "runs"))]
+    for _ in range(check_count(steps, "steps")):
+        first = rng.random(path[-1].shape) < sigmoid(path[-1])
+        path.append(path[-1] + rate * (np.where(first, a, -a) - decay * path[-1]))
+    return np.array(path)
+
+
+def busier_share(differences):
+    """Return the share of the busier expert in each run, averaged over the second half of its steps.
+
+    differences: (steps, runs) of D, as from `reinforce`. Chance alone makes it larger than one half.
+
+    >>> busier_share(np.zeros((10, 3))).tolist()
+    [0.5, 0.5, 0.5]
+    """
+    differences = np.asarray(differences)
+    share = sigmoid(differences[len(differences) // 2:]).mean(axis=0)
+    return np.maximum(share, 1 - share)

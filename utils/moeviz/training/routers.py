@@ -1,0 +1,149 @@
+"""Routers that can be trained: a forward from logits to a Routing, and the way back for its weights."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz import routing
+from moeviz.arrays import check_matrix, softmax, top_k_index
+from moeviz.record import EMPTY, Routing
+
+
+class Context(NamedTuple):
+    """What a router or a balancing loss may look at beside the logits. Most need none of it."""
+
+    logits: np.ndarray               # (T, E) from the gate, without noise
+    noise_logits: np.ndarray | None  # (T, E) from the noise gate, where the plan has one
+    bias: np.ndarray                 # (E,) the selection bias, moved by the plan's bias_rule
+    cluster: np.ndarray              # (T,) int, where each token came from
+    rng: np.random.Generator         # for routers that draw
+    training: bool                   # False on held-out tokens
+
+
+def weights_from_probs(routed, dweight):
+    """Carry a gradient (T, k) from weights that are probs, or probs renormalised, back to the logits.
+
+    Probs have to be a softmax of the logits; which of the two the weights are is read off the Routing.
+    Where both fit, the gradients are equal too. Raises ValueError where neither does.
+
+    >>> both = routing.top_k([[0.0, 0.0]], k=1, renormalize=False), routing.top_k([[0.0, 0.0]], k=1)
+    >>> [weights_from_probs(routed, [[1.0]]).tolist() for routed in both]
+    [[[0.25, -0.25]], [[0.0, 0.0]]]
+    """
+    empty = routed.expert_index == EMPTY
+    score = np.where(empty, 0, np.take_along_axis(routed.probs, routed.expert_index, axis=1))
+    if _close(score, routed.combine_weight):
+        return routing.weights_backward(routed, dweight, renormalize=False)
+    total = np.maximum(score.sum(axis=1, keepdims=True), np.finfo(score.dtype).tiny)
+    if _close(score / total, routed.combine_weight):
+        return routing.weights_backward(routed, dweight, renormalize=True)
+    raise ValueError(f"the weights of {routed.label!r} are neither probs nor probs renormalised: "
+                     "give the Router a backward of its own")
+
+
+class Router(NamedTuple):
+    """A router that trains. To train your own, write `route`; give `backward` only if it is asked for.
+
+    route(logits, context) -> Routing. logits: (T, E) from the gate; context: a Context. Put the logits
+    into `Routing.logits` and their softmax into `Routing.probs`, and make the weights those probs at
+    the chosen experts, renormalised or not: then the backward is known. A Routing with logits=None
+    leaves the gate untrained.
+    backward(routed, dweight) -> dlogits (T, E), from the gradient dweight (T, k) of the task's loss on
+    the weights. Needed where the weights are made in another way: a sigmoid, a scale, another softmax.
+    The choice of experts is never differentiated.
+
+    >>> def my_router(logits, context):
+    ...     return routing.top_k(logits + context.bias, k=1, renormalize=False)
+    >>> Router(my_router).backward is weights_from_probs
+    True
+    """
+
+    route: Callable
+    backward: Callable = weights_from_probs
+
+
+def soft():
+    """Use all E experts: the dense mixture (`routing.soft`)."""
+    return Router(lambda logits, context: routing.soft(logits))
+
+
+def top_k(k=1, *, renormalize=False):
+    """Softmax, then top-k (`routing.top_k`). With k=1 and renormalize the task cannot teach the gate."""
+    return Router(lambda logits, context: routing.top_k(logits, k, renormalize=renormalize))
+
+
+def biased_top_k(k=1, *, renormalize=False):
+    """Choose the top k of softmax + bias, weigh by the softmax alone; needs a bias_rule to do anything.
+
+    Source: Wang et al. 2024, arXiv 2408.15664, with softmax in place of the sigmoid (its table 6).
+    """
+    def route(logits, context):
+        logits = check_matrix(logits, "logits")
+        probs = softmax(logits)
+        index = top_k_index(probs + context.bias, k)
+        weight = np.take_along_axis(probs, index, axis=1)
+        weight = weight / weight.sum(axis=1, keepdims=True) if renormalize else weight
+        return Routing(logits, probs, index, weight, np.ones(index.shape, bool), f"biased top-{k}")
+    return Router(route)
+
+
+def sigmoid_top_k(k=1, *, renormalize=False):
+    """DeepSeek-V3's scores: choose by sigmoid + bias, weigh by the sigmoid (`routing.sigmoid_top_k`)."""
+    def route(logits, context):
+        return routing.sigmoid_top_k(logits, k, bias=context.bias, renormalize=renormalize)
+    return Router(route, partial(routing.weights_backward, scoring="sigmoid", renormalize=renormalize))
+
+
+def noisy_top_k(k=2):
+    """Learned noise in training, none afterwards (`routing.noisy_top_k`); the plan needs noise=True."""
+    def route(logits, context):
+        if context.noise_logits is None:
+            raise ValueError("noise must be True in the plan of a noisy router, got False")
+        return routing.noisy_top_k(logits, context.noise_logits, k, rng=context.rng,
+                                   training=context.training)
+    return Router(route)
+
+
+def gshard_top_2(*, threshold=None):
+    """Drop the second expert at random where its weight is small (`routing.gshard_top_2`)."""
+    def route(logits, context):
+        return routing.gshard_top_2(logits, rng=context.rng, threshold=threshold)
+    return Router(route, routing.gshard_top_2_backward)
+
+
+def expert_choice(k=1):
+    """Let each expert choose its T k / E tokens (`routing.expert_choice`)."""
+    def route(logits, context):
+        return routing.expert_choice(logits, max(1, len(logits) * k // logits.shape[1]))
+    return Router(route)
+
+
+def sinkhorn(k=1, *, iterations=5):
+    """Choose by a balanced plan in training, by the logits afterwards (`routing.sinkhorn`)."""
+    def route(logits, context):
+        return routing.sinkhorn(logits, k, iterations=iterations if context.training else 0)
+    scoring = "sigmoid" if k == 1 else "softmax"
+    return Router(route, partial(routing.weights_backward, scoring=scoring, renormalize=False))
+
+
+def quantile_balanced(k=1, *, sweeps=3):
+    """Choose by softmax plus the bias that balances this batch (`routing.quantile_balanced`)."""
+    return Router(lambda logits, context: routing.quantile_balanced(logits, k, sweeps=sweeps))
+
+
+def hash_route(k=1):
+    """Send each cluster to fixed experts, as if it were a token id (`routing.hash_route`); no gate."""
+    return Router(lambda logits, context: routing.hash_route(context.cluster, logits.shape[1], k))
+
+
+def random_route(k=1):
+    """Send each token to experts drawn at random (`routing.random_route`): the null to compare with."""
+    def route(logits, context):
+        return routing.random_route(*logits.shape, k, rng=context.rng)
+    return Router(route)
+
+
+def _close(made, given):
+    return np.abs(made - given).max() <= 1e-5
