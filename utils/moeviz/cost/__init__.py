@@ -8,7 +8,7 @@
 
 from moeviz.cost.attention import Attention
 from moeviz.cost.ffn import DenseFFN, MoEFFN
-from moeviz.cost.flops import flops_per_token
+from moeviz.cost.flops import flops_over, flops_per_token
 from moeviz.cost.memory import kv_cache_bytes, serving_bytes, training_bytes
 from moeviz.cost.mixers import LatentAttention, StateLayer
 from moeviz.cost.parameters import ParameterCount, count_parameters
@@ -26,7 +26,7 @@ from moeviz.cost.tally import Tally
 
 __all__ = [
     "Attention", "DenseFFN", "Hardware", "LatentAttention", "MoEFFN", "ModelSpec", "ParameterCount",
-    "StateLayer", "Tally", "break_even_batch", "count_parameters", "experts_touched", "flops_per_token",
-    "hardware", "hardware_list", "kv_cache_bytes", "roofline_seconds", "serving_bytes",
-    "time_against_dense", "training_bytes",
+    "StateLayer", "Tally", "break_even_batch", "count_parameters", "experts_touched", "flops_over",
+    "flops_per_token", "hardware", "hardware_list", "kv_cache_bytes", "roofline_seconds",
+    "serving_bytes", "time_against_dense", "training_bytes",
 ]

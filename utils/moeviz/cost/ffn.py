@@ -3,10 +3,10 @@
 Letters: d model width, H hidden width, E experts, k choices per token.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from moeviz.arrays import check_count
-from moeviz.cost.checks import check_flag, check_optional
+from moeviz.cost.checks import check_choice, check_flag, check_optional
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,23 @@ class MoEFFN:
     def router_vectors(self):
         """Return the numbers per expert that the router adds to its scores, if any."""
         return self.router_bias * self.experts
+
+
+def change_experts(group, **changes):
+    """Return a `MoEFFN` group with some of its fields changed, and all of it checked again.
+
+    A width of the shared experts that was never given follows that of the others.
+
+    >>> group = MoEFFN(layers=2, experts=8, top_k=2, hidden=16)
+    >>> change_experts(group, shared_experts=1, hidden=4).shared_hidden
+    4
+    """
+    known = {field.name: getattr(group, field.name) for field in fields(group)}
+    for name in changes:
+        check_choice(name, "the field to change", tuple(known))
+    if not group.shared_experts or not changes.get("shared_experts", 1):
+        known["shared_hidden"] = None
+    return MoEFFN(**known | changes)
 
 
 def matrix_entries(d_model, hidden, gated):

@@ -5,6 +5,8 @@ matrices; norms, biases, softmax, activations and the top-k itself are left out 
 A training step costs about 3 times the forward pass: the backward pass has two products for each one.
 """
 
+import numpy as np
+
 from moeviz.arrays import check_count
 from moeviz.cost.checks import check_choice, check_flag
 from moeviz.cost.tally import Tally
@@ -36,6 +38,22 @@ def flops_per_token(spec, context, *, phase="decode", absorbed=False):
     for part, flops in (*_mixer_flops(spec, context, phase, absorbed), *_ffn_flops(spec)):
         by_part[part] += flops
     return Tally(by_part, "FLOP")
+
+
+def flops_over(spec, contexts, *, phase="decode"):
+    """Return {part: (N,) FLOPs per token} at N contexts, without the parts that the model lacks.
+
+    Raises ValueError as `flops_per_token` does, and for no context at all.
+
+    >>> from moeviz.models import model
+    >>> flops_over(model("Mixtral 8x7B").spec, [4096, 8192])["attention scores"].tolist()
+    [2147483648.0, 4294967296.0]
+    """
+    each = [flops_per_token(spec, context, phase=phase).by_part for context in contexts]
+    if not each:
+        raise ValueError("contexts must hold at least one context, got none")
+    return {part: np.array([flops[part] for flops in each], float) for part in FLOP_PARTS
+            if any(flops[part] for flops in each)}
 
 
 def _mixer_flops(spec, context, phase, absorbed):

@@ -1,11 +1,11 @@
 """ModelSpec: the shape of a transformer, enough to count its parameters, FLOPs and bytes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moeviz.arrays import check_count
 from moeviz.cost.attention import Attention
 from moeviz.cost.checks import check_choice, check_flag, check_text
-from moeviz.cost.ffn import DenseFFN, MoEFFN
+from moeviz.cost.ffn import DenseFFN, MoEFFN, change_experts
 from moeviz.cost.hf import fields_from_config
 from moeviz.cost.mixers import LatentAttention, StateLayer
 from moeviz.cost.schema import KINDS, read_fields
@@ -89,6 +89,20 @@ class ModelSpec:
     def dense(self):
         """The groups of dense feed-forward layers; empty where all are MoE layers."""
         return tuple(group for group in self.ffn if isinstance(group, DenseFFN))
+
+    def with_moe(self, **changes):
+        """Return the same model with fields of its MoE layers changed, such as experts, top_k or hidden.
+
+        Raises ValueError for a model without MoE layers, an unknown field or a wrong value.
+
+        >>> from moeviz.models import model
+        >>> model("Mixtral 8x7B").spec.with_moe(experts=16)
+        ModelSpec 'Mixtral 8x7B': d = 4096, 32 mixer layers, 32 FFN layers (32 MoE: 2 of 16 experts)
+        """
+        if not self.moe:
+            raise ValueError(f"with_moe needs a model with MoE layers, got {self!r}")
+        ffn = [change_experts(group, **changes) if group in self.moe else group for group in self.ffn]
+        return replace(self, ffn=tuple(ffn))
 
     def __repr__(self):
         mixers, blocks = (sum(group.layers for group in part) for part in (self.attention, self.ffn))

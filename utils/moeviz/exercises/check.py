@@ -1,5 +1,8 @@
 """Every exercise of the course by its name: `check.name(my_name)`. One module of exercises per notebook."""
 
+from moeviz.exercises.catalogue import from_config, readings, tolerance
+from moeviz.exercises.context import cache, crossover, saving
+from moeviz.exercises.counting import moe_layer, token_flops, whole_model
 from moeviz.exercises.dispatch import gather, scatter, waste
 from moeviz.exercises.gating import margin, softmax, top_2
 from moeviz.exercises.orders import biased, survivors, threshold
@@ -7,6 +10,7 @@ from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
 
 __all__ = [
-    "biased", "combine", "count", "favourites", "gather", "load", "margin", "scatter", "softmax", "sparse",
-    "split", "survivors", "threshold", "top_2", "waste",
+    "biased", "cache", "combine", "count", "crossover", "favourites", "from_config", "gather", "load",
+    "margin", "moe_layer", "readings", "saving", "scatter", "softmax", "sparse", "split", "survivors",
+    "threshold", "token_flops", "tolerance", "top_2", "waste", "whole_model",
 ]

@@ -5,12 +5,14 @@ Nothing here computes statistics, draws random numbers, shows or saves.
 
 from moeviz.plots.assignment import plot_assignment
 from moeviz.plots.block import plot_block
+from moeviz.plots.cost import plot_ledger, plot_shares
 from moeviz.plots.curves import plot_curves, plot_timing
 from moeviz.plots.dense_blocks import plot_dense_blocks
 from moeviz.plots.flow import plot_flow
 from moeviz.plots.gate_steps import plot_gate_steps
 from moeviz.plots.load import plot_load
 from moeviz.plots.matrix import plot_matrix
+from moeviz.plots.model_map import plot_model_map
 from moeviz.plots.noise import plot_noisy_threshold
 from moeviz.plots.regions import plot_regions
 from moeviz.plots.seats import plot_seats
@@ -18,6 +20,6 @@ from moeviz.plots.text import plot_text, plot_text_layers
 
 __all__ = [
     "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_flow", "plot_gate_steps",
-    "plot_load", "plot_matrix", "plot_noisy_threshold", "plot_regions", "plot_seats", "plot_text",
-    "plot_text_layers", "plot_timing",
+    "plot_ledger", "plot_load", "plot_matrix", "plot_model_map", "plot_noisy_threshold", "plot_regions",
+    "plot_seats", "plot_shares", "plot_text", "plot_text_layers", "plot_timing",
 ]

@@ -4,15 +4,19 @@ Each `explore_x` puts controls over one pure `draw_x(...)`, which draws on a new
 by itself. `explore` shows the figure, with its description as alt text, and closes it.
 """
 
+from moeviz.widgets.builder import draw_model, explore_model
+from moeviz.widgets.context import draw_context, explore_context
 from moeviz.widgets.core import explore
 from moeviz.widgets.gate import draw_gate, explore_gate
 from moeviz.widgets.seats import ORDERS, draw_capacity, explore_capacity
 from moeviz.widgets.sentence import draw_sentence, explore_sentence
 from moeviz.widgets.sparsity import draw_k, explore_k, missing_shares
 from moeviz.widgets.temperature import draw_temperature, explore_temperature
+from moeviz.widgets.years import draw_years, explore_years
 
 __all__ = [
-    "ORDERS", "draw_capacity", "draw_gate", "draw_k", "draw_sentence", "draw_temperature", "explore",
-    "explore_capacity", "explore_gate", "explore_k", "explore_sentence", "explore_temperature",
+    "ORDERS", "draw_capacity", "draw_context", "draw_gate", "draw_k", "draw_model", "draw_sentence",
+    "draw_temperature", "draw_years", "explore", "explore_capacity", "explore_context", "explore_gate",
+    "explore_k", "explore_model", "explore_sentence", "explore_temperature", "explore_years",
     "missing_shares",
 ]

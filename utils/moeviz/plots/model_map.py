@@ -1,0 +1,131 @@
+"""Published models on one map: total parameters against active ones, every model with its name."""
+
+import numpy as np
+from matplotlib.patheffects import withStroke
+
+from moeviz.arrays import check_vector
+from moeviz.plots.inputs import check_labels
+from moeviz.plots.placing import place_names
+from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
+
+RATIOS = (1, 4, 16, 64, 256, 1024)
+MARKERS = "osD^vPX*"
+GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
+NAME_SIZE, RADIUS = 12, 6.0  # points
+FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
+LEADER_FROM = 11  # points between the middle of a marker and its name from which a line joins them
+
+
+def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
+                   ax=None, title="total against active parameters"):
+    """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
+
+    names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
+    that give colour and marker, at most 8 different ones. hollow: (N,) bool, drawn as rings, and
+    hollow_label what the key says of them. limits: (low, high) of active and of total in billions, to
+    keep the map still between two pictures. Returns the Axes. Raises ValueError naming the wrong
+    argument.
+
+    >>> ax = plot_model_map(["Mixtral 8x7B"], [46.7e9], [12.9e9])
+    >>> ax.get_xlabel()
+    'active parameters (billion)'
+    """
+    total, active = check_vector(total, "total") / 1e9, check_vector(active, "active") / 1e9
+    names = check_labels(names, len(total), "names")
+    kinds = _check_groups(groups, len(names))
+    hollow = np.zeros(len(names), bool) if hollow is None else hollow
+    rings = check_vector(hollow, "hollow", len(names), kind="b")
+    if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
+        raise ValueError("active must hold one number above 0 and at most the total for each model")
+    ax = axes_or_new(ax, (14, 10.5))
+    x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
+    ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
+           ylabel="total parameters (billion)")
+    ax.set_title(title, pad=30)
+    _draw_ratios(ax)
+    _draw_points(ax, active, total, kinds, rings)
+    _draw_key(ax, kinds, hollow_label if rings.any() else "")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    _write_names(ax, names, np.stack([active, total], axis=1))
+    return set_description(ax, _describe(names, total, active, title))
+
+
+def _check_groups(groups, count):
+    kinds = [""] * count if groups is None else check_labels(groups, count, "groups")
+    if len(set(kinds)) > len(MARKERS):
+        raise ValueError(f"groups must be at most {len(MARKERS)} different ones, got {len(set(kinds))}")
+    return np.array(kinds)
+
+
+def _around(values, factor):
+    return values.min() / factor, values.max() * factor
+
+
+def _draw_ratios(ax):
+    """Draw the lines total = r x active, named where they leave the map, and shade what cannot be."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    ends = np.array([left, right])
+    ax.fill_between(ends, bottom, ends, color=FAINT, zorder=0, linewidth=0)
+    for ratio in RATIOS:
+        ax.plot(ends, ratio * ends, color=LINE, linewidth=1.2, zorder=0.5, scalex=False, scaley=False)
+        words = f"{ratio}×" if ratio > 1 else "total = active"
+        if ratio * right <= top:
+            ax.annotate(words, (right, ratio * right), xytext=(7, 0), textcoords="offset points", va="center",
+                        color=MUTED, fontsize=13)
+        elif ratio * left < top:
+            ax.annotate(words, (top / ratio, top), xytext=(0, 5), textcoords="offset points", ha="center",
+                        color=MUTED, fontsize=13)
+
+
+def _draw_points(ax, active, total, kinds, rings):
+    for at, kind in enumerate(sorted(set(kinds))):
+        color = GROUP_COLORS[at]
+        for ring in (False, True):
+            here = (kinds == kind) & (rings == ring)
+            ax.plot(active[here], total[here], MARKERS[at], markersize=2 * RADIUS - 2, markeredgecolor=color,
+                    markerfacecolor="white" if ring else color, markeredgewidth=2, zorder=3)
+
+
+def _draw_key(ax, kinds, hollow_label):
+    for at, kind in enumerate(sorted(set(kinds) - {""})):
+        ax.plot([], [], MARKERS[at], color=GROUP_COLORS[at], markersize=10, label=kind)
+    if hollow_label:
+        ax.plot([], [], "o", color=MUTED, markerfacecolor="white", markeredgewidth=2, markersize=10,
+                label=hollow_label)
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
+
+
+def _write_names(ax, names, places):
+    """Write each name near its point, joined by a line where it had to go further away."""
+    ax.figure.draw_without_rendering()  # the layout moves the axes, and names are placed on the final ones
+    to_points = 72 / ax.figure.dpi
+    texts = [ax.text(0, 0, name, fontsize=NAME_SIZE) for name in names]
+    sizes = np.array([text.get_window_extent().size for text in texts]) * to_points
+    for text in texts:
+        text.remove()
+    points = ax.transData.transform(places) * to_points
+    frame = ax.get_window_extent().extents * to_points
+    legend = ax.get_legend()
+    taken = [legend.get_window_extent().extents * to_points] if legend else []
+    corners = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken)
+    for name, place, offset, size in zip(names, places, corners - points, sizes, strict=True):
+        _write_name(ax, name, place, offset, size)
+
+
+def _write_name(ax, name, place, offset, size):
+    gap = np.maximum(np.maximum(offset, -offset - size), 0)
+    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": RADIUS - 1}
+    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=NAME_SIZE, zorder=4,
+                       arrowprops=line if np.hypot(*gap) > LEADER_FROM else None)
+    note.set_path_effects([withStroke(linewidth=3, foreground="white")])
+    note.set_in_layout(False)
+
+
+def _describe(names, total, active, title):
+    ratio = total / active
+    low, high = int(ratio.argmin()), int(ratio.argmax())
+    return (f"Scatter chart, {title}: {len(names)} models, active {active.min():.3g} to {active.max():.3g} "
+            f"and total {total.min():.3g} to {total.max():,.4g} billion parameters; total over active from "
+            f"{ratio[low]:.3g} ({names[low]}) to {ratio[high]:.3g} ({names[high]}).")

@@ -1,0 +1,113 @@
+"""Where to write many names beside many points, so that none covers another: plain geometry."""
+
+import numpy as np
+
+DISTANCES = (0, 4, 8, 13, 19, 26, 34, 43, 54, 66, 80, 96, 115, 135)
+ANGLES = np.radians(sorted(np.arange(0, 360, 11.25), key=lambda angle: min(angle % 180, 180 - angle % 180)))
+COVERED, CROSSED, MISREAD, OUTSIDE = 1000.0, 200.0, 50.0, 1e6
+KEPT, SWEEPS = 140, 3  # candidates per name that may win, rounds of improving
+
+
+def place_names(points, sizes, bounds, *, radius=6.0, taken=()):
+    """Return the lower left corner of each name's box (N, 2): near its point, off all points and names.
+
+    points: (N, 2). sizes: (N, 2) width and height of each name. bounds: (left, bottom, right, top) that
+    no box leaves. radius: of a point's marker. taken: (M, 4) boxes that stay free. All in one unit,
+    meant to be points (1/72 inch). Names are placed one by one, then each again while the others stand,
+    in several orders, of which the best result is kept. Where there is no room at all, a name covers
+    something rather than being lost.
+
+    >>> place_names([[50, 50]], [[20, 10]], (0, 0, 100, 100)).tolist()
+    [[57.0, 45.0]]
+    """
+    points, sizes = np.asarray(points, float), np.asarray(sizes, float)
+    taken = np.reshape(np.asarray(taken, float), (-1, 4))
+    choices = [_choices(at, points, sizes, bounds, radius, taken) for at in range(len(points))]
+    results = [_improve(order, points, sizes, choices) for order in _orders(points, sizes)]
+    return min(results, key=lambda result: result[0])[1]
+
+
+def overlaps(boxes, others):
+    """Return (N, M) bool: whether box n and box m share any area. Boxes are (left, bottom, right, top).
+
+    >>> overlaps(np.array([[0, 0, 2, 2]]), np.array([[1, 1, 3, 3], [2, 0, 3, 1]])).tolist()
+    [[True, False]]
+    """
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    return (low < high).all(axis=2)
+
+
+def crossings(starts, ends, boxes):
+    """Return (N, M) bool: whether the line from start n to end n runs through box m.
+
+    >>> start, end, boxes = [[0.0, 1.0]], [[9.0, 1.0]], [[4, 0, 5, 2], [4, 2, 5, 3]]
+    >>> crossings(np.array(start), np.array(end), np.array(boxes)).tolist()
+    [[True, False]]
+    """
+    step = (ends - starts)[:, None, :]
+    step = np.where(np.abs(step) < 1e-9, 1e-9, step)
+    first, second = ((boxes[None, :, side] - starts[:, None, :]) / step for side in (slice(2), slice(2, 4)))
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    enter, leave = np.maximum(low[..., 0], low[..., 1]), np.minimum(high[..., 0], high[..., 1])
+    return (enter < leave) & (leave > 0) & (enter < 1)
+
+
+def _orders(points, sizes):
+    """Return orders in which to place the names: crowded ones first, then from each side."""
+    crowd = (np.abs(points[:, None] - points[None]) < sizes[:, None] + 10).all(axis=2).sum(axis=1)
+    keys = (-crowd, -points[:, 1], points[:, 1], points[:, 0], -points[:, 0])
+    return [np.argsort(key, kind="stable") for key in keys]
+
+
+def _choices(at, points, sizes, bounds, radius, taken):
+    """Return the best candidates of one name, whatever the others do: costs (K,) and corners (K, 2)."""
+    point, size, strangers = points[at], sizes[at], np.delete(points, at, axis=0)
+    far, corners = _candidates(point, size, radius)
+    boxes = np.hstack([corners, corners + size])
+    solid = np.vstack([taken, np.hstack([strangers - radius, strangers + radius])])
+    outside = (boxes[:, :2] < bounds[:2]).any(axis=1) | (boxes[:, 2:] > bounds[2:]).any(axis=1)
+    crossed = crossings(np.broadcast_to(point, corners.shape), corners + size / 2, solid).sum(axis=1)
+    misread = (_gaps(boxes, strangers) < far[:, None] + radius + 4).any(axis=1)
+    cost = (far + far**2 / 80 + COVERED * overlaps(boxes, solid).sum(axis=1) + CROSSED * crossed
+            + MISREAD * misread + OUTSIDE * outside)
+    best = np.argsort(cost, kind="stable")[:KEPT]
+    return cost[best], corners[best]
+
+
+def _candidates(point, size, radius):
+    """Return the distances (C,) and lower left corners (C, 2) of boxes around a point, near ones first."""
+    distance, angle = (grid.ravel() for grid in np.meshgrid(DISTANCES, ANGLES, indexing="ij"))
+    direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    reach = np.clip(1.5 * direction, -1, 1) * size / 2  # from a box's middle to the side that faces the point
+    middle = point + (distance + radius + 1)[:, None] * direction + reach
+    return distance, middle - size / 2
+
+
+def _gaps(boxes, points):
+    """Return (C, N): how far each point lies from each box, 0 inside of it."""
+    below, above = boxes[:, None, :2] - points[None], points[None] - boxes[:, None, 2:]
+    return np.hypot(*np.moveaxis(np.maximum(np.maximum(below, above), 0), 2, 0))
+
+
+def _improve(order, points, sizes, choices):
+    """Place every name, in this order, SWEEPS times; return the sum of the last costs and the corners."""
+    corners = np.full(points.shape, np.nan)
+    for _ in range(SWEEPS):
+        total = 0.0
+        for at in order:
+            there = ~np.isnan(corners[:, 0])
+            there[at] = False
+            cost = choices[at][0] + _trouble(points[at], sizes[at], choices[at][1], points[there],
+                                             np.hstack([corners, corners + sizes])[there])
+            best = int(np.argmin(cost))
+            corners[at], total = choices[at][1][best], total + cost[best]
+    return total, corners
+
+
+def _trouble(point, size, corners, others, names):
+    """Return (K,): what candidates cost because of the names (N, 4) that stand, of the points (N, 2)."""
+    boxes = np.hstack([corners, corners + size])
+    crossed = crossings(np.broadcast_to(point, corners.shape), corners + size / 2, names).sum(axis=1)
+    crossed += crossings(others, (names[:, :2] + names[:, 2:]) / 2, boxes).sum(axis=0)
+    return COVERED * overlaps(boxes, names).sum(axis=1) + CROSSED * crossed

@@ -1,0 +1,51 @@
+"""Notebook 11: the published models appear on the map, year by year."""
+
+import ipywidgets
+import numpy as np
+
+from moeviz import plots
+from moeviz.arrays import check_count
+from moeviz.cost import count_parameters
+from moeviz.cost.checks import check_choice
+from moeviz.widgets.core import explore
+
+READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
+
+
+def explore_years(models, *, year=None, reading="A"):
+    """Move the year and the reading of "active"; watch the published models appear on the map.
+
+    models: Models of `moeviz.models`, of at most 8 different years.
+    """
+    years = sorted({each.year for each in models})
+    readings = [(f"{letter}: {words}", letter) for letter, words in READINGS.items()]
+    return explore(
+        lambda **values: draw_years(models, **values),
+        caption="Where do the models move? Does the reading of active change that?",
+        year=ipywidgets.SelectionSlider(options=years, value=year or years[-1], description="up to the year"),
+        reading=ipywidgets.Dropdown(options=readings, value=reading, description="active counts"))
+
+
+def draw_years(models, *, year, reading="A"):
+    """Draw the models up to a year on the map of total against active parameters; return the Axes.
+
+    reading: "A" counts both token tables as active, "B" leaves out the embedding, "C" both.
+    Raises ValueError for a year before the first model, or another reading.
+    """
+    check_count(year, "year", low=min(each.year for each in models))
+    check_choice(reading, "reading", tuple(READINGS))
+    total, active = np.array([_sizes(each.spec, reading) for each in models]).T
+    shown = np.array([each.year <= year for each in models])
+    named = [each for each in models if each.year <= year]
+    middle = np.median((total / active)[shown])
+    return plots.plot_model_map(
+        [each.name for each in named], total[shown], active[shown], groups=[each.year for each in named],
+        hollow=[each.fit or each.name_only for each in named], hollow_label="fitted",
+        limits=[(values.min() / 1.6e9, values.max() * 1.6 / 1e9) for values in (active, total)],
+        title=f"up to {year}: {len(named)} models, median of total / active {middle:.1f}")
+
+
+def _sizes(spec, reading):
+    count = count_parameters(spec)
+    readings = {"A": count.active, "B": count.active_without_embedding, "C": count.active_without_tables}
+    return count.total, readings[reading]
