@@ -94,8 +94,8 @@ def run_checks(options):
     with step("Checking the style with ruff"):
         style = run([python, "-m", "ruff", "check", "."])
     print("Running the tests on two workers ...", flush=True)
-    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "--timeout", "300"]
-    tests = run(pytest + options, **dict.fromkeys(THREADS, "1"))
+    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    tests = run([*pytest, "--timeout", "300", *options], **dict.fromkeys(THREADS, "1"))
     if style:
         print("ruff found something: see above the tests.", file=sys.stderr)
     return tests or style

@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 import browser_tools as browser
 import notebook_tools as tools
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 START, GATING = tools.NOTEBOOKS / "00_start_here.ipynb", tools.NOTEBOOKS / "02_gating_by_hand.ipynb"
 EXPLORER = """import ipywidgets
 import matplotlib.pyplot as plt
