@@ -8,9 +8,8 @@ Dropped choices count: the loss is about what the router asked for.
 
 import numpy as np
 
-from moeviz.arrays import check_mask, check_vector, one_hot, softmax, softplus
+from moeviz.arrays import check_mask, check_vector, one_hot, sigmoid, softmax, softmax_backward, softplus
 from moeviz.record import check_routing
-from moeviz.routing.backward import weights_backward
 
 CONVENTIONS = ("share", "per_k")
 
@@ -97,8 +96,8 @@ def _product_loss(routing, chosen, group, scoring):
     scale = routing.num_experts / len(tokens)
     value = scale * (share * (member.T @ routing.probs) / tokens).sum()
     dprobs = scale * member @ (share / tokens)
-    nothing = np.zeros_like(routing.combine_weight)
-    return float(value), weights_backward(routing, nothing, dprobs=dprobs, scoring=scoring)
+    dlog = softmax_backward(routing.probs, dprobs.astype(routing.logits.dtype))
+    return float(value), dlog if scoring == "softmax" else dlog * sigmoid(-routing.logits)
 
 
 def _check_scoring(routing, scoring):

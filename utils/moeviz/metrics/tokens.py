@@ -20,7 +20,7 @@ def router_entropy(routing, *, mask=None):
     0.5
     """
     probs = check_routing(routing).probs[check_mask(mask, routing.num_tokens)].astype(float)
-    entropy = -(probs * np.log(np.where(probs > 0, probs, 1))).sum(axis=1).mean()
+    entropy = -np.vdot(probs, np.log(np.where(probs > 0, probs, 1))) / len(probs)
     return float(entropy / math.log(routing.num_experts)) if routing.num_experts > 1 else 1.0
 
 
