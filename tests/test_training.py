@@ -307,6 +307,7 @@ def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
     ({"router": Router(routers.top_k(1).route, lambda routed, dweight: dweight)},
      "^the router's gradient must have the shape of logits"),
     ({"router": routers.noisy_top_k(2)}, "^noise must be True"),
+    ({"balance": [(0.1, balance.load)]}, "^noise must be True"),
     ({"balance": 0.1}, "^balance must hold pairs"),
     ({"balance": [(0.1, "switch")]}, "^balance must hold pairs"),
     ({"balance": [(-0.1, balance.switch)]}, "^balance weight must be a number"),

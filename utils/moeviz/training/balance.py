@@ -11,40 +11,77 @@ from moeviz import losses
 
 
 def switch(routing, context, *, scoring="softmax"):
-    """E sum f P over the whole batch (`losses.switch_loss`): statistics of the global batch."""
+    """Return E sum f P over the whole batch (`losses.switch_loss`): statistics of the global batch.
+
+    >>> from moeviz.routing import top_k
+    >>> round(switch(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None)[0], 6)
+    1.0
+    """
     return losses.switch_loss(routing, scoring=scoring)
 
 
 def switch_by_cluster(routing, context, *, scoring="softmax"):
-    """Switch's loss within each cluster, averaged: micro-batches of one domain each, against `switch`.
+    """Return Switch's loss within each cluster, averaged: micro-batches of one domain each.
 
-    Every cluster then has to spread over all experts, so no expert can become its own
-    (Qiu et al. 2025, arXiv 2501.11873).
+    Every cluster then has to spread over all experts, so no expert can become its own; with `switch`
+    only the whole batch has to. Source: Qiu et al. 2025, arXiv 2501.11873.
+
+    >>> from moeviz.routing import top_k
+    >>> from moeviz.training import Context
+    >>> both = top_k([[0.0, 9.0], [9.0, 0.0]], k=1)
+    >>> context = Context(both.logits, None, None, np.array([0, 1]), None, True)
+    >>> round(switch_by_cluster(both, context)[0], 3)
+    2.0
     """
     return losses.sequence_loss(routing, context.cluster, scoring=scoring)
 
 
 def switch_by_part(routing, context, *, parts=8, scoring="softmax"):
-    """Switch's loss within `parts` equal stretches of the batch, averaged: mixed micro-batches."""
+    """Return Switch's loss within `parts` equal stretches of the batch, averaged: mixed micro-batches.
+
+    >>> from moeviz.routing import top_k
+    >>> round(switch_by_part(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None, parts=2)[0], 3)
+    2.0
+    """
     part = np.arange(routing.num_tokens) * parts // routing.num_tokens
     return losses.sequence_loss(routing, part, scoring=scoring)
 
 
 def gshard(routing, context):
-    """E sum f1 P, first choices only (`losses.gshard_loss`)."""
+    """Return E sum f1 P, first choices only (`losses.gshard_loss`).
+
+    >>> from moeviz.routing import top_k
+    >>> gshard(top_k([[0.0, 0.0]], k=2), None)[0]
+    1.0
+    """
     return losses.gshard_loss(routing)
 
 
 def importance(routing, context, *, renormalize=True):
-    """CV^2 of the summed weights (`losses.importance_loss`); renormalize as in the router."""
+    """Return CV^2 of the summed weights (`losses.importance_loss`); renormalize as in the router.
+
+    >>> from moeviz.routing import top_k
+    >>> importance(top_k([[0.0, 9.0]], k=1), None)[0]
+    1.0
+    """
     return losses.importance_loss(routing, renormalize=renormalize)
 
 
 def load(routing, context):
-    """CV^2 of the smooth load (`losses.load_loss`); needs a noisy router."""
+    """Return CV^2 of the smooth load (`losses.load_loss`); needs a noisy router.
+
+    It alone reaches an expert that gets no tokens: through the chance that the noise would choose it.
+    """
+    if context.noise_logits is None:
+        raise ValueError("noise must be True in the plan of the load loss, got False")
     return losses.load_loss(routing, context.logits, context.noise_logits)
 
 
 def z(routing, context):
-    """Mean squared logsumexp of the logits (`losses.z_loss`); it balances nothing."""
+    """Return the mean squared logsumexp of the logits (`losses.z_loss`); it balances nothing.
+
+    >>> from moeviz.routing import top_k
+    >>> round(z(top_k([[0.0, 0.0]], k=1), None)[0], 4)
+    0.4805
+    """
     return losses.z_loss(routing.logits)
