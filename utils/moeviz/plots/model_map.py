@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from moeviz.arrays import check_vector
 from moeviz.plots.inputs import check_labels
@@ -13,7 +14,8 @@ MARKERS = "osD^vPX*"
 GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
 NAME_SIZE, RADIUS = 12, 6.0  # points
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
-LEADER_FROM = 11  # points between the middle of a marker and its name from which a line joins them
+CROWD = 25  # models from which the map is drawn larger
+LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
@@ -37,7 +39,7 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     rings = check_vector(hollow, "hollow", len(names), kind="b")
     if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
         raise ValueError("active must hold one number above 0 and at most the total for each model")
-    ax = axes_or_new(ax, (14, 10.5))
+    ax = axes_or_new(ax, (14, 10.5) if len(names) > CROWD else (12, 8))
     x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
     ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
            ylabel="total parameters (billion)")
@@ -45,8 +47,7 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     _draw_ratios(ax)
     _draw_points(ax, active, total, kinds, rings)
     _draw_key(ax, kinds, hollow_label if rings.any() else "")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    _label_ticks(ax)
     _write_names(ax, names, np.stack([active, total], axis=1))
     return set_description(ax, _describe(names, total, active, title))
 
@@ -76,6 +77,13 @@ def _draw_ratios(ax):
         elif ratio * left < top:
             ax.annotate(words, (top / ratio, top), xytext=(0, 5), textcoords="offset points", ha="center",
                         color=MUTED, fontsize=13)
+
+
+def _label_ticks(ax):
+    for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_points(ax, active, total, kinds, rings):

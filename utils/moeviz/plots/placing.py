@@ -4,8 +4,9 @@ import numpy as np
 
 DISTANCES = (0, 4, 8, 13, 19, 26, 34, 43, 54, 66, 80, 96, 115, 135)
 ANGLES = np.radians(sorted(np.arange(0, 360, 11.25), key=lambda angle: min(angle % 180, 180 - angle % 180)))
-COVERED, CROSSED, MISREAD, OUTSIDE = 1000.0, 200.0, 50.0, 1e6
-KEPT, SWEEPS = 140, 3  # candidates per name that may win, rounds of improving
+COVERED, CROSSED, MISREAD, OUTSIDE = 1000.0, 200.0, 20.0, 1e6
+CLEAR = 8.0  # how much nearer than any other marker a name should be to its own
+GAP, KEPT, SWEEPS = 3.0, 140, 3  # least gap to the own marker, candidates per name, rounds
 
 
 def place_names(points, sizes, bounds, *, radius=6.0, taken=()):
@@ -18,7 +19,7 @@ def place_names(points, sizes, bounds, *, radius=6.0, taken=()):
     something rather than being lost.
 
     >>> place_names([[50, 50]], [[20, 10]], (0, 0, 100, 100)).tolist()
-    [[57.0, 45.0]]
+    [[59.0, 45.0]]
     """
     points, sizes = np.asarray(points, float), np.asarray(sizes, float)
     taken = np.reshape(np.asarray(taken, float), (-1, 4))
@@ -68,7 +69,8 @@ def _choices(at, points, sizes, bounds, radius, taken):
     solid = np.vstack([taken, np.hstack([strangers - radius, strangers + radius])])
     outside = (boxes[:, :2] < bounds[:2]).any(axis=1) | (boxes[:, 2:] > bounds[2:]).any(axis=1)
     crossed = crossings(np.broadcast_to(point, corners.shape), corners + size / 2, solid).sum(axis=1)
-    misread = (_gaps(boxes, strangers) < far[:, None] + radius + 4).any(axis=1)
+    nearer = _gaps(boxes, strangers) - far[:, None] - radius - GAP  # than a stranger's marker
+    misread = np.clip(1 - nearer / CLEAR, 0, 1).sum(axis=1)
     cost = (far + far**2 / 80 + COVERED * overlaps(boxes, solid).sum(axis=1) + CROSSED * crossed
             + MISREAD * misread + OUTSIDE * outside)
     best = np.argsort(cost, kind="stable")[:KEPT]
@@ -80,7 +82,7 @@ def _candidates(point, size, radius):
     distance, angle = (grid.ravel() for grid in np.meshgrid(DISTANCES, ANGLES, indexing="ij"))
     direction = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     reach = np.clip(1.5 * direction, -1, 1) * size / 2  # from a box's middle to the side that faces the point
-    middle = point + (distance + radius + 1)[:, None] * direction + reach
+    middle = point + (distance + radius + GAP)[:, None] * direction + reach
     return distance, middle - size / 2
 
 
