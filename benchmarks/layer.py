@@ -3,8 +3,8 @@
     python benchmarks/layer.py
 
 Every comparison runs its candidates in turn, again and again, in one process, so that whatever else
-the machine does meets all of them; the ratio is that of the median times. float32, relu, top-2 routing
-of random logits. The number of BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
+the machine does meets all of them; each timed run follows an untimed one of the same candidate, and
+the ratio is that of the median times. float32, relu, top-2 routing of random logits. The number of BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
 """
 
 import os
@@ -69,11 +69,10 @@ def make_dense(tokens, bank):
 def time_in_turn(candidates, seconds):
     """Return the median time of each function, from runs in turn that last about `seconds` in all."""
     times = [[] for _ in candidates]
-    for candidate in candidates:
-        candidate()  # the first run pays for memory and caches
     end = perf_counter() + seconds
     while perf_counter() < end or len(times[0]) < 5:
         for candidate, taken in zip(candidates, times, strict=True):
+            candidate()  # untimed: brings back its own memory after the other candidate's
             start = perf_counter()
             candidate()
             taken.append(perf_counter() - start)

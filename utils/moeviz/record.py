@@ -80,8 +80,9 @@ class Routing:
         expert = self.expert_index.ravel()[choice]
         # NumPy sorts integers of one or two bytes by counting, several times faster than long ones
         order = np.argsort(expert.astype(np.min_scalar_type(self.num_experts)), kind="stable")
-        token, slot = np.divmod(choice[order], self.top_k)
-        return Pairs(token, expert[order], self.combine_weight.ravel()[choice[order]], slot)
+        choice = choice[order]
+        token = choice // self.top_k
+        return Pairs(token, expert[order], self.combine_weight.ravel()[choice], choice - token * self.top_k)
 
     def dispatch(self):
         """Return (T, E) bool: which expert gets which token, dropped choices left out."""

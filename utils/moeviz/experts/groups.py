@@ -32,8 +32,9 @@ def group_by_expert(routing, dtype):
     """
     token, expert, _, slot = routing.pairs()
     edges = np.searchsorted(expert, np.arange(routing.num_experts + 1)).tolist()
-    place = np.full(routing.kept.shape, len(token))
-    place[token, slot] = np.arange(len(token))
+    place = np.full(routing.kept.size, len(token))
+    place[token * routing.top_k + slot] = np.arange(len(token))
+    place = place.reshape(routing.kept.shape)
     return Groups(token, slot, list(pairwise(edges)), place, routing.combine_weight.astype(dtype))
 
 
