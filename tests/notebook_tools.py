@@ -178,7 +178,7 @@ def _tidy(output):
     return tidy
 
 
-def execute(notebook, timeout=60):
+def execute(notebook, timeout=120):
     """Return an executed copy: a fresh kernel in notebooks/, one BLAS thread; the first error raises."""
     from nbclient import NotebookClient
 
