@@ -4,7 +4,8 @@
 
 Every comparison runs its candidates in turn, again and again, in one process, so that whatever else
 the machine does meets all of them; each timed run follows an untimed one of the same candidate, and
-the ratio is that of the median times. float32, relu, top-2 routing of random logits. The number of BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
+the ratio is that of the median times. float32, relu, top-2 routing of random logits. The number of
+BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
 """
 
 import os
