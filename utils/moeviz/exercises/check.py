@@ -1,16 +1,19 @@
 """Every exercise of the course by its name: `check.name(my_name)`. One module of exercises per notebook."""
 
+from moeviz.exercises.balance import entropies, layers, violation
 from moeviz.exercises.catalogue import from_config, readings, tolerance
 from moeviz.exercises.context import cache, crossover, saving
 from moeviz.exercises.counting import moe_layer, token_flops, whole_model
 from moeviz.exercises.dispatch import gather, scatter, waste
 from moeviz.exercises.gating import margin, softmax, top_2
 from moeviz.exercises.orders import biased, survivors, threshold
+from moeviz.exercises.seats import seated, seats, sure_first
 from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
 
 __all__ = [
-    "biased", "cache", "combine", "count", "crossover", "favourites", "from_config", "gather", "load",
-    "margin", "moe_layer", "readings", "saving", "scatter", "softmax", "sparse", "split", "survivors",
-    "threshold", "token_flops", "tolerance", "top_2", "waste", "whole_model",
+    "biased", "cache", "combine", "count", "crossover", "entropies", "favourites", "from_config", "gather",
+    "layers", "load", "margin", "moe_layer", "readings", "saving", "scatter", "seated", "seats", "softmax",
+    "sparse", "split", "sure_first", "survivors", "threshold", "token_flops", "tolerance", "top_2",
+    "violation", "waste", "whole_model",
 ]

@@ -8,18 +8,22 @@ from moeviz.plots.block import plot_block
 from moeviz.plots.cost import plot_ledger, plot_shares
 from moeviz.plots.curves import plot_curves, plot_timing
 from moeviz.plots.dense_blocks import plot_dense_blocks
+from moeviz.plots.entropy_map import plot_entropy_map
 from moeviz.plots.flow import plot_flow
 from moeviz.plots.gate_steps import plot_gate_steps
 from moeviz.plots.load import plot_load
 from moeviz.plots.matrix import plot_matrix
+from moeviz.plots.meters import plot_meters
 from moeviz.plots.model_map import plot_model_map
 from moeviz.plots.noise import plot_noisy_threshold
 from moeviz.plots.regions import plot_regions
 from moeviz.plots.seats import plot_seats
 from moeviz.plots.text import plot_text, plot_text_layers
+from moeviz.plots.text_orders import plot_text_orders
 
 __all__ = [
-    "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_flow", "plot_gate_steps",
-    "plot_ledger", "plot_load", "plot_matrix", "plot_model_map", "plot_noisy_threshold", "plot_regions",
-    "plot_seats", "plot_shares", "plot_text", "plot_text_layers", "plot_timing",
+    "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_entropy_map", "plot_flow",
+    "plot_gate_steps", "plot_ledger", "plot_load", "plot_matrix", "plot_meters", "plot_model_map",
+    "plot_noisy_threshold", "plot_regions", "plot_seats", "plot_shares", "plot_text", "plot_text_layers",
+    "plot_text_orders", "plot_timing",
 ]

@@ -7,6 +7,8 @@ by itself. `explore` shows the figure, with its description as alt text, and clo
 from moeviz.widgets.builder import draw_model, explore_model
 from moeviz.widgets.context import draw_context, explore_context
 from moeviz.widgets.core import explore
+from moeviz.widgets.drops import draw_drops, explore_drops
+from moeviz.widgets.entropy import draw_entropy, explore_entropy
 from moeviz.widgets.gate import draw_gate, explore_gate
 from moeviz.widgets.seats import ORDERS, draw_capacity, explore_capacity
 from moeviz.widgets.sentence import draw_sentence, explore_sentence
@@ -15,8 +17,8 @@ from moeviz.widgets.temperature import draw_temperature, explore_temperature
 from moeviz.widgets.years import draw_years, explore_years
 
 __all__ = [
-    "ORDERS", "draw_capacity", "draw_context", "draw_gate", "draw_k", "draw_model", "draw_sentence",
-    "draw_temperature", "draw_years", "explore", "explore_capacity", "explore_context", "explore_gate",
-    "explore_k", "explore_model", "explore_sentence", "explore_temperature", "explore_years",
-    "missing_shares",
+    "ORDERS", "draw_capacity", "draw_context", "draw_drops", "draw_entropy", "draw_gate", "draw_k",
+    "draw_model", "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_capacity",
+    "explore_context", "explore_drops", "explore_entropy", "explore_gate", "explore_k", "explore_model",
+    "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
 ]

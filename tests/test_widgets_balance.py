@@ -1,0 +1,108 @@
+"""The explorers of notebooks 05 and 06 without a front end: what their pure drawings show."""
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from moeviz import metrics, routing, style, widgets
+from moeviz.widgets import core
+
+LOGITS = np.random.default_rng(1).normal(size=(24, 4))
+ROUTED = routing.top_k(LOGITS, k=2)
+LETTERS = list("abcdefghijklmnopqrstuvwx")
+
+
+def controls(box):
+    return {control.description: control for control in box.children[1].children}
+
+
+EXPLORERS = {"entropy": lambda: widgets.explore_entropy(LOGITS),
+             "drops": lambda: widgets.explore_drops(ROUTED, LETTERS)}
+
+
+@pytest.mark.parametrize("explore", EXPLORERS.values(), ids=EXPLORERS)
+def test_every_control_shows_one_more_picture(explore, monkeypatch):
+    shown = []
+    monkeypatch.setattr(core, "display", shown.append)
+    box = explore()
+    for count, control in enumerate(controls(box).values(), start=2):
+        move(control)
+        assert len(shown) == count
+    assert plt.get_fignums() == []
+
+
+def move(control):
+    if hasattr(control, "options"):
+        control.index = 1
+    else:
+        lowest = isinstance(control, ipywidgets.IntSlider)
+        control.value = control.min if lowest else control.value * 1.5 + 0.5
+
+
+# --- entropy ---
+
+def spot(axes):
+    return next(line for line in axes[0].lines if line.get_marker() == "o").get_xydata()[0]
+
+
+def test_the_default_point_is_the_router_itself():
+    assert spot(widgets.draw_entropy(LOGITS)) == pytest.approx(
+        [metrics.router_entropy(ROUTED), metrics.load_entropy(ROUTED)])
+
+
+def test_temperature_moves_the_point_sideways_only():
+    cold, hot = (spot(widgets.draw_entropy(LOGITS, temperature=heat)) for heat in (0.1, 10.0))
+    assert hot[0] - cold[0] > 0.5
+    assert hot[1] == pytest.approx(cold[1])
+
+
+def test_a_push_and_heat_reach_the_corner_undecided_and_collapsed():
+    axes = widgets.draw_entropy(LOGITS, push=8.0, expert=2, temperature=30.0, k=1)
+    across, up = spot(axes)
+    assert across > 0.9 and up == pytest.approx(0)
+    assert [bar.get_height() for bar in axes[1].patches[:4]] == [0, 0, 100, 0]
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"temperature": 0.0}, "temperature"), ({"expert": 4}, "expert"), ({"push": np.inf}, "push"),
+    ({"k": 5}, "k must be"),
+])
+def test_bad_settings_of_the_map_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.draw_entropy(LOGITS, **values)
+
+
+# --- drops ---
+
+def dropped(axes):
+    return sum(len(c.get_paths()) for c in axes[0].collections if c.get_hatch())
+
+
+def test_more_seats_drop_less_and_enough_drop_nothing():
+    few, some, many = (widgets.draw_drops(ROUTED, LETTERS, factor=f) for f in (0.5, 1.0, 3.0))
+    assert dropped(few) > dropped(some) > dropped(many) == 0
+    assert many[1].get_title() == "0% of choices dropped"
+
+
+def test_smaller_groups_drop_more_at_the_same_factor():
+    titles = [widgets.draw_drops(ROUTED, LETTERS, groups=g)[1].get_title() for g in (1, 8)]
+    one, eight = (int(title.split("%")[0]) for title in titles)
+    assert eight > one
+
+
+def test_groups_on_offer_divide_the_text(monkeypatch):
+    monkeypatch.setattr(core, "display", lambda image: None)
+    box = widgets.explore_drops(ROUTED, LETTERS)
+    assert controls(box)["groups"].options == tuple(
+        (f"{g} of {24 // g} tokens", g) for g in (1, 2, 3, 4, 6, 8))
+
+
+def test_the_picture_of_drops_describes_text_and_load():
+    said = style.describe(widgets.draw_drops(ROUTED, LETTERS))
+    assert "Coloured text" in said and "Bar chart" in said
+
+
+def test_a_group_that_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="groups must divide"):
+        widgets.draw_drops(ROUTED, LETTERS, groups=5)
