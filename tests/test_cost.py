@@ -200,6 +200,34 @@ def test_context_table(context, decode, prefill, experts, saved, saved_prefill):
     assert ratio == pytest.approx(saved_prefill, abs=0.006)
 
 
+def test_changing_the_experts_is_describing_another_model():
+    assert spec().with_moe(experts=16, hidden=7168) == spec(moe={"experts": 16, "top_k": 2, "hidden": 7168})
+    assert spec(SMALL).with_moe(top_k=5).moe[0].top_k == 5
+    assert spec(SMALL).with_moe(top_k=5).dense == spec(SMALL).dense
+    shared = {"experts": 8, "top_k": 2, "hidden": 512, "shared_experts": 1}
+    assert spec().with_moe(shared_experts=1, hidden=512) == spec(moe=shared)
+    assert spec(moe=shared).with_moe(shared_experts=0) == spec(moe=shared | {"shared_experts": 0})
+    assert spec(SMALL).with_moe(hidden=3).moe[0].shared_hidden == 9
+
+
+@pytest.mark.parametrize(("base", "changes", "message"), [
+    (MIXTRAL, {"top_k": 9}, "top_k"), (MIXTRAL, {"expert": 4}, "field to change must be one of 'layers'"),
+    (WITHOUT_FFN | {"dense": {"hidden": 8}}, {"experts": 4}, "with_moe needs a model with MoE layers")])
+def test_wrong_changes_of_the_experts_are_named(base, changes, message):
+    with pytest.raises(ValueError, match=message):
+        spec(base).with_moe(**changes)
+
+
+def test_flops_over_contexts_are_those_of_each_context():
+    parts = cost.flops_over(spec(), [10, 1000], phase="prefill")
+    assert list(parts) == ["attention projections", "attention scores", "router", "experts", "head"]
+    for at, context in enumerate((10, 1000)):
+        one = cost.flops_per_token(spec(), context, phase="prefill").by_part
+        assert {part: values[at] for part, values in parts.items()} == {part: one[part] for part in parts}
+    with pytest.raises(ValueError, match="contexts"):
+        cost.flops_over(spec(), [])
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_mean_positions_is_the_mean_of_a_loop(context, window):

@@ -2,6 +2,7 @@
 
 from moeviz.exercises.balance import entropies, layers, violation
 from moeviz.exercises.catalogue import from_config, readings, tolerance
+from moeviz.exercises.collapse import dead, switch_gradient, switch_loss
 from moeviz.exercises.context import cache, crossover, saving
 from moeviz.exercises.counting import moe_layer, token_flops, whole_model
 from moeviz.exercises.dispatch import gather, scatter, waste
@@ -12,8 +13,8 @@ from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
 
 __all__ = [
-    "biased", "cache", "combine", "count", "crossover", "entropies", "favourites", "from_config", "gather",
-    "layers", "load", "margin", "moe_layer", "readings", "saving", "scatter", "seated", "seats", "softmax",
-    "sparse", "split", "sure_first", "survivors", "threshold", "token_flops", "tolerance", "top_2",
-    "violation", "waste", "whole_model",
+    "biased", "cache", "combine", "count", "crossover", "dead", "entropies", "favourites", "from_config",
+    "gather", "layers", "load", "margin", "moe_layer", "readings", "saving", "scatter", "seated", "seats",
+    "softmax", "sparse", "split", "sure_first", "survivors", "switch_gradient", "switch_loss",
+    "threshold", "token_flops", "tolerance", "top_2", "violation", "waste", "whole_model",
 ]

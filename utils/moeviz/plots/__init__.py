@@ -9,6 +9,7 @@ from moeviz.plots.cost import plot_ledger, plot_shares
 from moeviz.plots.curves import plot_curves, plot_timing
 from moeviz.plots.dense_blocks import plot_dense_blocks
 from moeviz.plots.entropy_map import plot_entropy_map
+from moeviz.plots.film import plot_load_film
 from moeviz.plots.flow import plot_flow
 from moeviz.plots.gate_steps import plot_gate_steps
 from moeviz.plots.load import plot_load
@@ -23,7 +24,7 @@ from moeviz.plots.text_orders import plot_text_orders
 
 __all__ = [
     "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_entropy_map", "plot_flow",
-    "plot_gate_steps", "plot_ledger", "plot_load", "plot_matrix", "plot_meters", "plot_model_map",
-    "plot_noisy_threshold", "plot_regions", "plot_seats", "plot_shares", "plot_text", "plot_text_layers",
-    "plot_text_orders", "plot_timing",
+    "plot_gate_steps", "plot_ledger", "plot_load", "plot_load_film", "plot_matrix", "plot_meters",
+    "plot_model_map", "plot_noisy_threshold", "plot_regions", "plot_seats", "plot_shares", "plot_text",
+    "plot_text_layers", "plot_text_orders", "plot_timing",
 ]

@@ -125,8 +125,9 @@ def _write_names(ax, names, places):
 def _write_name(ax, name, place, offset, size):
     gap = np.maximum(np.maximum(offset, -offset - size), 0)
     line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": RADIUS - 1}
-    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=NAME_SIZE, zorder=4,
-                       arrowprops=line if np.hypot(*gap) > LEADER_FROM else None)
+    arrow = line if np.hypot(*gap) > LEADER_FROM else None
+    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", va="bottom",
+                       fontsize=NAME_SIZE, arrowprops=arrow, zorder=4)
     note.set_path_effects([withStroke(linewidth=3, foreground="white")])
     note.set_in_layout(False)
 

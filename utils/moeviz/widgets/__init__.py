@@ -4,6 +4,7 @@ Each `explore_x` puts controls over one pure `draw_x(...)`, which draws on a new
 by itself. `explore` shows the figure, with its description as alt text, and closes it.
 """
 
+from moeviz.widgets.balancing import draw_balance, explore_balance
 from moeviz.widgets.builder import draw_model, explore_model
 from moeviz.widgets.context import draw_context, explore_context
 from moeviz.widgets.core import explore
@@ -17,8 +18,9 @@ from moeviz.widgets.temperature import draw_temperature, explore_temperature
 from moeviz.widgets.years import draw_years, explore_years
 
 __all__ = [
-    "ORDERS", "draw_capacity", "draw_context", "draw_drops", "draw_entropy", "draw_gate", "draw_k",
-    "draw_model", "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_capacity",
-    "explore_context", "explore_drops", "explore_entropy", "explore_gate", "explore_k", "explore_model",
-    "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
+    "ORDERS", "draw_balance", "draw_capacity", "draw_context", "draw_drops", "draw_entropy", "draw_gate",
+    "draw_k", "draw_model", "draw_sentence", "draw_temperature", "draw_years", "explore",
+    "explore_balance", "explore_capacity", "explore_context", "explore_drops", "explore_entropy",
+    "explore_gate", "explore_k", "explore_model", "explore_sentence", "explore_temperature",
+    "explore_years", "missing_shares",
 ]

@@ -1,0 +1,287 @@
+"""The pictures of what a model costs, read back from their artists; and names that cover nothing."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.colors import to_hex
+
+from moeviz import plots, style
+from moeviz.cost import count_parameters, flops_over
+from moeviz.models import catalogue, model
+from moeviz.plots.cost import PART_COLORS, brief, count_name
+from moeviz.plots.placing import crossings, overlaps, place_names
+
+LEDGERS = {"all": {"experts": 45e9, "attention": 1e9, "router": 0.001e9}, "one token": {"experts": 11e9}}
+CONTEXTS = [1000, 10_000, 100_000, 1_000_000]
+SHARES = {"experts": [90, 80, 50, 10], "attention scores": [9, 19, 49, 89], "head": [1, 1, 1, 1]}
+NAMES, TOTAL, ACTIVE = ["Small", "Large"], np.array([7e9, 700e9]), np.array([1e9, 35e9])
+
+EVERY = {
+    "plot_ledger": lambda **kw: plots.plot_ledger(LEDGERS, unit="billion parameters", **kw),
+    "plot_shares": lambda **kw: plots.plot_shares(CONTEXTS, SHARES, x_label="context (tokens)", **kw),
+    "plot_model_map": lambda **kw: plots.plot_model_map(NAMES, TOTAL, ACTIVE, **kw),
+}
+
+
+@pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
+def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
+    before = dict(mpl.rcParams)
+    _, axes = plt.subplots(1, 2)
+    assert draw(ax=axes[0]) is axes[0]
+    assert len(plt.get_fignums()) == 1
+    assert not axes[1].has_data()
+    assert dict(mpl.rcParams) == before
+    axes[0].figure.draw_without_rendering()
+
+
+@pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
+def test_a_plot_has_a_title_units_and_a_description_with_numbers(draw):
+    current = plt.figure().add_subplot()
+    ax = draw(title="by hand")
+    assert not current.has_data()
+    assert ax.get_title(loc="left") == "by hand" or ax.get_title() == "by hand"
+    assert "(" in ax.get_xlabel() or "billion" in ax.get_xlabel()
+    sentence = style.describe(ax)
+    assert "by hand" in sentence and any(letter.isdigit() for letter in sentence)
+    assert "\n" not in sentence
+
+
+# --- plot_ledger ---
+
+def bars(ax):
+    """Return (row, left, width, colour) of every piece of every bar."""
+    return [(round(bar.get_y() + bar.get_height() / 2), bar.get_x(), bar.get_width(),
+             to_hex(bar.get_facecolor())) for bar in ax.patches]
+
+
+def key(ax):
+    legend = ax.get_legend()
+    return [text.get_text() for text in legend.get_texts()] if legend else []
+
+
+def test_pieces_stand_end_to_end_in_their_parts_colour():
+    pieces = bars(EVERY["plot_ledger"]())
+    assert [piece[0] for piece in pieces] == [0, 0, 0, 1]
+    assert [piece[1] for piece in pieces[:3]] == pytest.approx([0, 45, 46])
+    assert [piece[2] for piece in pieces] == pytest.approx([45, 1, 0.001, 11])
+    assert [piece[3] for piece in pieces] == [PART_COLORS[part].lower()
+                                              for part in ("experts", "attention", "router", "experts")]
+
+
+def test_a_bar_ends_with_its_sum_and_a_part_is_named_on_it_or_in_the_key():
+    ax = EVERY["plot_ledger"]()
+    words = [text.get_text() for text in ax.texts]
+    assert [word for word in words if "\n" not in word] == ["46", "11"]
+    assert "experts\n45" in words
+    assert key(ax) == ["attention"]  # the router is thinner than a pixel
+
+
+def test_scale_limit_and_mark_are_in_the_units_of_the_axis():
+    ax = plots.plot_ledger({"a": {"weights": 2e6}}, unit="MB", scale=1e6, limit=8, mark=4e6)
+    assert bars(ax)[0][2] == pytest.approx(2)
+    assert ax.get_xlim() == (0, 8)
+    assert ax.lines[0].get_xdata()[0] == pytest.approx(4)
+
+
+def test_the_description_of_a_ledger_lists_its_parts():
+    sentence = style.describe(EVERY["plot_ledger"]())
+    assert "all 46 (experts 45, attention 1, router 0.001)" in sentence and "one token 11" in sentence
+
+
+@pytest.mark.parametrize(("ledgers", "message"), [
+    ({}, "ledgers must be a dictionary"), ([1], "ledgers must be a dictionary"),
+    ({"a": 3}, "dictionary of parts"),
+    ({"a": {"experts": -1.0}}, "experts"), ({"a": {"magic": 1.0}}, "part must be one of"),
+    ({"a": {"experts": float("nan")}}, "experts")])
+def test_wrong_ledgers_are_named(ledgers, message):
+    with pytest.raises(ValueError, match=message):
+        plots.plot_ledger(ledgers, unit="GB")
+
+
+def test_a_ledger_of_nothing_is_drawn():
+    assert [text.get_text() for text in plots.plot_ledger({"a": {"cache": 0}}, unit="GB").texts] == ["0"]
+
+
+# --- plot_shares ---
+
+def test_areas_stack_to_one_hundred_percent():
+    ax = EVERY["plot_shares"]()
+    edges = [collection.get_paths()[0].vertices for collection in ax.collections]
+    assert max(edge[:, 1].max() for edge in edges) == pytest.approx(100)
+    first = edges[0][np.isclose(edges[0][:, 0], 1_000_000)]
+    assert sorted({round(y) for y in first[:, 1]}) == [0, 10]
+    assert ax.get_xscale() == "log"
+
+
+def test_an_area_is_named_where_it_is_widest_and_a_narrow_one_in_the_key():
+    ax = EVERY["plot_shares"]()
+    places = {text.get_text(): text.xy for text in ax.texts}
+    assert places["experts"] == pytest.approx((1000, 45))
+    assert places["attention scores"] == pytest.approx((1_000_000, (10 + 99) / 2))
+    assert key(ax) == ["head"]
+
+
+def test_marks_are_lines_with_words_above():
+    ax = EVERY["plot_shares"](marks={"here": 50_000})
+    assert ax.lines[0].get_xdata()[0] == 50_000
+    assert "here" in [text.get_text() for text in ax.texts]
+
+
+def test_shares_of_a_real_model_say_where_attention_wins():
+    spec = model("Mixtral 8x7B").spec
+    ax = plots.plot_shares(CONTEXTS, flops_over(spec, CONTEXTS), x_label="context (tokens)")
+    sentence = style.describe(ax)
+    assert "attention scores from 2.01% to 95.4%" in sentence
+    assert "from 1k to 1M" in sentence
+
+
+@pytest.mark.parametrize(("x", "parts", "message"), [
+    ([5], {"experts": [1]}, "x must"), ([0, 1], {"experts": [1, 1]}, "x must"),
+    ([2, 1], {"experts": [1, 1]}, "x must"), ([1, 2], {"experts": [1, 1, 1]}, "experts"),
+    ([1, 2], {"experts": [-1, 1]}, "parts must"), ([1, 2], {"experts": [0, 1]}, "parts must"),
+    ([1, 2], {}, "parts must"), ([1, 2], {"magic": [1, 1]}, "part must be one of")])
+def test_wrong_shares_are_named(x, parts, message):
+    with pytest.raises(ValueError, match=message):
+        plots.plot_shares(x, parts, x_label="context")
+
+
+@pytest.mark.parametrize(("number", "name"), [
+    (1, "1"), (999, "999"), (1000, "1k"), (4096, "4k"), (131_072, "128k"), (200_000, "200k"),
+    (1_500_000, "1.5M"), (1_048_576, "1M")])
+def test_contexts_are_written_briefly(number, name):
+    assert count_name(number) == name
+
+
+def test_amounts_are_written_with_three_digits():
+    assert [brief(value) for value in (0, 0.5, 12.88, 999.4, 1571.3)] == ["0", "0.5", "12.9", "999", "1,571"]
+
+
+# --- plot_model_map ---
+
+def markers(ax):
+    """Return the points of the map by (x, y), rounded."""
+    drawn = [line for line in ax.lines if line.get_marker() not in ("None", None)]
+    return {(round(float(x), 3), round(float(y), 3)) for line in drawn
+            for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
+
+
+def names_on(ax):
+    return [text for text in ax.texts if text.get_path_effects()]
+
+
+def test_each_model_stands_at_its_active_and_total_parameters():
+    ax = EVERY["plot_model_map"]()
+    assert markers(ax) == {(1.0, 7.0), (35.0, 700.0)}
+    assert [text.get_text() for text in names_on(ax)] == NAMES
+    assert [text.xy for text in names_on(ax)] == [(1.0, 7.0), (35.0, 700.0)]
+
+
+def test_lines_of_equal_ratio_are_named_where_they_end():
+    ax = EVERY["plot_model_map"](limits=((1, 100), (1, 1000)))
+    ends = {text.get_text(): text.xy for text in ax.texts if not text.get_path_effects()}
+    assert ends["total = active"] == (100, 100)
+    assert ends["4×"] == (100, 400)
+    assert ends["16×"] == pytest.approx((1000 / 16, 1000))
+    assert ends["64×"] == pytest.approx((1000 / 64, 1000))
+    assert "1024×" not in ends
+
+
+def test_groups_have_a_colour_and_a_marker_and_rings_are_in_the_key():
+    ax = EVERY["plot_model_map"](groups=[2024, 2021], hollow=[True, False], hollow_label="fitted")
+    assert key(ax) == ["2021", "2024", "fitted"]
+    drawn = [line for line in ax.lines if line.get_marker() not in ("None", None) and len(line.get_xdata())]
+    ring = next(line for line in drawn if round(line.get_xdata()[0]) == 1)
+    full = next(line for line in drawn if round(line.get_xdata()[0]) == 35)
+    assert to_hex(ring.get_markerfacecolor()) == "#ffffff" != to_hex(full.get_markerfacecolor())
+    assert ring.get_marker() != full.get_marker()
+    assert to_hex(ring.get_markeredgecolor()) != to_hex(full.get_markeredgecolor())
+
+
+def name_boxes(ax):
+    """Return the boxes of the names alone, without the lines that lead to them."""
+    return np.array([mpl.text.Text.get_window_extent(text).extents for text in names_on(ax)])
+
+
+def test_no_name_of_the_catalogue_covers_another_or_a_marker():
+    style.use()
+    counts = [count_parameters(each.spec) for each in catalogue()]
+    ax = plots.plot_model_map([each.name for each in catalogue()], [c.total for c in counts],
+                              [c.active for c in counts], groups=[each.year for each in catalogue()])
+    ax.figure.draw_without_rendering()
+    boxes = name_boxes(ax)
+    assert len(boxes) == len(catalogue()) >= 50
+    assert overlaps(boxes, boxes).sum() == len(boxes)
+    points = ax.transData.transform([(c.active / 1e9, c.total / 1e9) for c in counts])
+    assert not overlaps(boxes, np.hstack([points - 5, points + 5])).any()
+    frame = ax.get_window_extent().extents
+    assert (boxes[:, :2] >= frame[:2] - 1).all() and (boxes[:, 2:] <= frame[2:] + 1).all()
+    assert not overlaps(boxes, ax.get_legend().get_window_extent().extents[None]).any()
+
+
+def test_a_name_keeps_off_the_key():
+    ax = plots.plot_model_map(["next to key", "other"], [4.8e9, 100e9], [4.6e9, 1e9], groups=[1, 2],
+                              limits=((0.5, 6.5), (4, 200)))
+    ax.figure.draw_without_rendering()
+    assert not overlaps(name_boxes(ax), ax.get_legend().get_window_extent().extents[None]).any()
+
+
+def test_a_name_far_from_its_point_is_joined_to_it():
+    near = EVERY["plot_model_map"]()
+    assert all(text.arrow_patch is None for text in names_on(near))
+    crowd = plots.plot_model_map([f"a long name {i}" for i in range(12)], np.full(12, 10e9),
+                                 np.geomspace(1e9, 1.05e9, 12))
+    assert sum(text.arrow_patch is not None for text in names_on(crowd)) >= 4
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"total": [1e9]}, "names"), ({"active": [1e9]}, "active"), ({"active": [8e9, 1e9]}, "active"),
+    ({"active": [0.0, 1e9]}, "active"), ({"groups": [1]}, "groups"), ({"hollow": [1, 0]}, "hollow"),
+    ({"names": [], "total": [], "active": []}, "active")])
+def test_wrong_models_are_named(changes, message):
+    wanted = {"names": NAMES, "total": TOTAL, "active": ACTIVE} | changes
+    with pytest.raises(ValueError, match=message):
+        plots.plot_model_map(wanted.pop("names"), wanted.pop("total"), wanted.pop("active"), **wanted)
+
+
+def test_more_groups_than_markers_are_refused():
+    count = 9
+    with pytest.raises(ValueError, match="groups must be at most 8"):
+        plots.plot_model_map(list("abcdefghi"), np.full(count, 2e9), np.full(count, 1e9), groups=range(count))
+
+
+# --- placing ---
+
+def slow_crossing(start, end, box):
+    """Say whether any of many points on a line lies strictly inside a box."""
+    along = start + np.linspace(0, 1, 4001)[:, None] * (end - start)
+    return bool(((along > box[:2]) & (along < box[2:])).all(axis=1).any())
+
+
+@settings(deadline=None, max_examples=60, derandomize=True)
+@given(st.lists(st.integers(0, 20), min_size=8, max_size=8))
+def test_crossings_are_those_of_a_slow_walk_along_the_line(numbers):
+    start, end = np.array(numbers[:2], float), np.array(numbers[2:4], float)
+    box = np.array([*numbers[4:6], numbers[4] + numbers[6] + 1, numbers[5] + numbers[7] + 1], float) + 0.003
+    assert crossings(start[None], end[None], box[None])[0, 0] == slow_crossing(start, end, box)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), min_size=1, max_size=18, unique=True))
+def test_names_with_room_cover_neither_points_nor_each_other(places):
+    points = 9.0 * np.array(places)
+    sizes = np.full(points.shape, (40.0, 10.0))
+    corners = place_names(points, sizes, (-300, -300, 900, 700), radius=4.0)
+    boxes = np.hstack([corners, corners + sizes])
+    assert overlaps(boxes, boxes).sum() == len(boxes)
+    assert not overlaps(boxes, np.hstack([points - 4, points + 4])).any()
+
+
+def test_taken_boxes_and_bounds_are_kept_free():
+    taken = [[50, 0, 200, 100]]
+    corners = place_names([[40, 50]], [[30, 10]], (0, 0, 200, 100), taken=taken)
+    assert not overlaps(np.hstack([corners, corners + np.array([30, 10])]), np.array(taken)).any()
+    edge = place_names([[190, 50]], [[30, 10]], (0, 0, 200, 100))[0]
+    assert edge[0] + 30 <= 200
