@@ -8,7 +8,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import PathPatch, Rectangle
 
-from moeviz import plots, routing, style
+from moeviz import capacity, plots, routing, style
 from moeviz.plots.glyphs import outline, readable
 from moeviz.record import EMPTY, Routing
 
@@ -358,3 +358,11 @@ def test_wrong_labels_are_named_by_matrix_and_flow(six):
     for draw in (plots.plot_assignment, plots.plot_flow):
         with pytest.raises(ValueError, match="labels"):
             draw(six, labels=["a"])
+
+
+@pytest.mark.parametrize("per_row", [1, 3, 7])
+def test_a_narrow_text_with_drops_still_has_its_key(per_row):
+    dropped = capacity.apply_capacity(routing.top_k(np.zeros((6, 8)), k=1), 2)
+    ax = plots.plot_text(dropped, list("abcdef"), per_row=per_row)
+    swatches = [c for c in ax.collections if len(c.get_paths()) == 8]
+    assert len(swatches) == 1 and all(np.ptp(path.vertices[:, 0]) > 0 for path in swatches[0].get_paths())

@@ -128,7 +128,8 @@ def _draw_key(ax, routing, columns, rows, cell):
     """Draw one swatch per expert under the text, numbered as often as the numbers fit."""
     dropped = (routing.expert_index[:, 0] != EMPTY) & ~routing.kept[:, 0]
     top, bottom = rows + 0.17 / cell.height, rows + 0.48 / cell.height
-    width = min(1.0, (columns - 2.8 - 4.5 * dropped.any()) / routing.num_experts)
+    room = max(1.0, columns - 2.8 - 4.5 * dropped.any())  # in a very narrow text the key runs on to the right
+    width = min(1.0, room / routing.num_experts)
     left = 2.6 + width * np.arange(routing.num_experts)
     colors, every = expert_colors(routing.num_experts), int(np.ceil(1.0 / width))
     swatches = left[:, None, None] * [1, 0] + _box(0, 0.94 * width, top, bottom)
