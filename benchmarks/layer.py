@@ -6,6 +6,9 @@ Every comparison runs its candidates in turn, again and again, in one process, s
 the machine does meets all of them; each timed run follows an untimed one of the same candidate, and
 the ratio is that of the median times. float32, relu, top-2 routing of random logits. The number of
 BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
+
+Threads of a matrix product wait for each other, so with several of them the table means something only
+on a machine with nothing else to do; with OPENBLAS_NUM_THREADS=1 it also does on a busy one.
 """
 
 import os
