@@ -1,19 +1,4 @@
-"""What all tests share: no window opens, no figure stays, and the slow tests begin first."""
-
-import sys
-
-import matplotlib
-import pytest
-
-matplotlib.use("Agg")
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    """Close what a test drew, so that no figure reaches the next one."""
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
+"""The slow tests begin first; figures and settings are in the root's conftest.py."""
 
 
 def pytest_collection_modifyitems(items):

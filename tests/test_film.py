@@ -23,6 +23,10 @@ def test_dead_experts_are_in_the_title_and_the_description():
     assert "none" in plots.plot_load_film(LOAD[:10]).get_title(loc="left")
 
 
+def test_an_expert_below_a_tenth_of_all_but_above_a_tenth_of_its_fair_share_lives():
+    assert "none" in plots.plot_load_film([[0.5, 0.4, 0.05, 0.05]] * 5).get_title(loc="left")
+
+
 def test_only_bands_with_room_carry_their_number():
     assert [text.get_text() for text in plots.plot_load_film(LOAD).texts] == ["0", "1"]
 
@@ -30,6 +34,11 @@ def test_only_bands_with_room_carry_their_number():
 def test_smoothing_averages_stretches_of_steps():
     ax = plots.plot_load_film(LOAD, smooth=10)
     assert sorted(set(ax.collections[0].get_paths()[0].vertices[:, 0])) == [4.5, 14.5]
+
+
+def test_a_smoothed_band_is_the_mean_of_its_stretch():
+    ax = plots.plot_load_film([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.5, 0.5]], smooth=2)
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(50)
 
 
 @pytest.mark.parametrize("load, options, name", [

@@ -10,6 +10,7 @@ from matplotlib.colors import to_hex
 from moeviz import plots, style
 from moeviz.capacity import apply_capacity
 from moeviz.routing import top_k
+from plot_contract import assert_draws_on_the_given_axes
 
 LOADS = {"even": [3, 3, 3], "uneven": [8, 1, 0]}
 METERS = {"MaxVio": np.array([0.0, 5 / 3]), "dead": np.array([0, 1])}
@@ -25,12 +26,7 @@ ONE_AXES = {
 
 @pytest.mark.parametrize("draw", ONE_AXES.values(), ids=ONE_AXES)
 def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
-    before = dict(mpl.rcParams)
-    _, axes = plt.subplots(1, 2)
-    assert draw(ax=axes[0]) is axes[0]
-    assert len(plt.get_fignums()) == 1
-    assert not axes[1].has_data()
-    assert dict(mpl.rcParams) == before
+    assert_draws_on_the_given_axes(draw)
 
 
 @pytest.mark.parametrize("draw", ONE_AXES.values(), ids=ONE_AXES)

@@ -13,6 +13,7 @@ from moeviz.cost import count_parameters, flops_over
 from moeviz.models import catalogue, model
 from moeviz.plots.cost import PART_COLORS, brief, count_name
 from moeviz.plots.placing import crossings, overlaps, place_names
+from plot_contract import assert_draws_on_the_given_axes
 
 LEDGERS = {"all": {"experts": 45e9, "attention": 1e9, "router": 0.001e9}, "one token": {"experts": 11e9}}
 CONTEXTS = [1000, 10_000, 100_000, 1_000_000]
@@ -28,13 +29,7 @@ EVERY = {
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
-    before = dict(mpl.rcParams)
-    _, axes = plt.subplots(1, 2)
-    assert draw(ax=axes[0]) is axes[0]
-    assert len(plt.get_fignums()) == 1
-    assert not axes[1].has_data()
-    assert dict(mpl.rcParams) == before
-    axes[0].figure.draw_without_rendering()
+    assert_draws_on_the_given_axes(draw)
 
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)

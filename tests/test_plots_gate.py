@@ -19,6 +19,7 @@ from moeviz.plots.curves import spread
 from moeviz.plots.regions import find_regions, polygon_area
 from moeviz.record import EMPTY
 from moeviz.routing import top_k
+from plot_contract import assert_draws_on_the_given_axes
 
 COLORS = [color.lower() for color in style.OKABE_ITO]
 GATE = np.array([[1.0, -0.5, -0.6, 0.2], [0.1, 1.0, -0.7, -1.0]])
@@ -48,13 +49,7 @@ EVERY = {
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
-    before = dict(mpl.rcParams)
-    _, axes = plt.subplots(1, 2)
-    assert draw(ax=axes[0]) is axes[0]
-    assert len(plt.get_fignums()) == 1
-    assert not axes[1].has_data()
-    assert dict(mpl.rcParams) == before
-    axes[0].figure.draw_without_rendering()
+    assert_draws_on_the_given_axes(draw)
 
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
@@ -387,3 +382,12 @@ def test_spread_keeps_order_and_distance_and_the_lower_limit(places, gap):
 def test_wrong_numbers_are_named(call, name):
     with pytest.raises(ValueError, match=name):
         call()
+
+
+def test_a_curve_is_named_at_the_height_of_its_end():
+    lines = {"low": [0.0, 0.0, 0.0], "high": [0.1, 0.2, 0.9]}
+    ax = plots.plot_curves([0, 1, 2], lines, x_label="x", y_label="y")
+    low, high = ax.get_ylim()
+    ends = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert ends["high"] == pytest.approx((0.9 - low) / (high - low), abs=1e-6)
+    assert ends["low"] == pytest.approx((0.0 - low) / (high - low), abs=1e-6)

@@ -1,0 +1,15 @@
+"""What every plot on one Axes promises, for the test files of the plots to share."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+
+
+def assert_draws_on_the_given_axes(draw):
+    """Hold `draw(ax=...)` to its axes: no new figure, nothing on the neighbour, no setting changed."""
+    before = dict(mpl.rcParams)
+    _, axes = plt.subplots(1, 2)
+    assert draw(ax=axes[0]) is axes[0]
+    assert len(plt.get_fignums()) == 1
+    assert not axes[1].has_data()
+    assert dict(mpl.rcParams) == before
+    axes[0].figure.draw_without_rendering()
