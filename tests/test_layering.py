@@ -13,13 +13,14 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "record",
-         "routing", "capacity", "experts", "losses", "metrics", "optimiser",
+         "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
          "text", "tinylm", "training", "cost", "models", "cluster", "traces",
          "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
 AT_ONCE = {"environment": set(), **dict.fromkeys(("style", "plots", "filmstrip", "terminal"), DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
-WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}}
+WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}, "traces": {"torch", "transformers"},
+                    "cluster": {"ipyparallel", "mpi4py", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 250, 30
 FILES = [*sorted(PACKAGE.rglob("*.py")), ROOT / "start.py"]
 

@@ -1,0 +1,109 @@
+"""Real processes: engines of ipyparallel that are MPI ranks, started here or described by a profile.
+
+ipyparallel, mpi4py and mpich are extras (requirements-cluster.txt); nothing else in the package needs them.
+"""
+
+import importlib.util
+import logging
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from moeviz.arrays import check_count
+from moeviz.cluster.exchange import exchange
+
+EXTRAS = ("ipyparallel", "mpi4py")
+LAUNCHERS = ("mpiexec.gforker", "mpiexec")  # the first starts children without opening a port
+INSTALL = "run  %pip install -r ../requirements-cluster.txt  in a cell, then restart the kernel"
+# Engines share the cores, and talk to nobody outside this machine.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
+               "UCX_NET_DEVICES": "lo", "FI_TCP_IFACE": "lo"}
+
+
+def missing_extras(*, find=importlib.util.find_spec, launcher=None):
+    """Return what stands in the way of starting engines here and how to mend it; "" if nothing does.
+
+    >>> missing_extras(find=lambda name: None).startswith("ipyparallel, mpi4py")
+    True
+    """
+    missing = [name for name in EXTRAS if find(name) is None]
+    if (launcher or find_launcher)() is None:
+        missing.append("mpich")
+    return f"{', '.join(missing)}: {INSTALL}" if missing else ""
+
+
+def find_launcher(*, beside=None, path=None):
+    """Return the path of mpiexec, or None: first beside this Python, where pip puts it, then on PATH.
+
+    beside: the folder of the Python in use. path: PATH, for tests.
+    """
+    beside = Path(sys.executable).parent if beside is None else Path(beside)
+    for folder in (str(beside), path):
+        for name in LAUNCHERS:
+            found = shutil.which(name, path=folder)
+            if found:
+                return found
+    return None
+
+
+@contextmanager
+def engines(count=4, *, profile=None, timeout=60):
+    """Start engines that are MPI ranks, yield a DirectView of them in rank order, and stop them again.
+
+    count: how many. profile: None starts them on this machine, reachable from nowhere else, and leaves
+    no file behind; a name starts them as that ipyparallel profile says, for example through a batch
+    system. timeout: seconds to wait for them. However the block ends, everything started is stopped.
+    Raises ValueError where the extras are missing, TimeoutError where engines do not come.
+    """
+    count = check_count(count, "count")
+    missing = missing_extras() if profile is None else missing_extras(launcher=lambda: "of the profile")
+    if missing:
+        raise ValueError(f"engines need {missing}")
+    import ipyparallel
+
+    # nothing to keep of engines of this machine; a profile has a folder of its own
+    folder = tempfile.TemporaryDirectory(prefix="moeviz-", ignore_cleanup_errors=True)
+    with folder if profile is None else nullcontext() as place:
+        settings = _local_settings(place) if profile is None else {"profile": profile}
+        cluster, client = ipyparallel.Cluster(n=count, log_level=logging.ERROR, **settings), None
+        try:
+            cluster.start_cluster_sync()
+            client = cluster.connect_client_sync()
+            client.wait_for_engines(count, timeout=timeout, interactive=False)
+            yield _in_rank_order(client, count)
+        finally:
+            if client is not None:
+                client.close()
+            cluster.stop_cluster_sync()
+
+
+def run_rank(share):
+    """Run `exchange` as the MPI rank that this process is: what the engines are asked to do."""
+    from mpi4py import MPI
+
+    return exchange(MPI.COMM_WORLD, share)
+
+
+def _local_settings(folder):
+    from traitlets.config import Config
+
+    launcher = {"mpi_cmd": [find_launcher()], "environment": ENVIRONMENT}
+    config = Config(MPIEngineSetLauncher=launcher)
+    return {"engines": "mpi", "profile_dir": folder, "delay": 0, "config": config}
+
+
+def _in_rank_order(client, count):
+    ranks = client[:].apply_sync(_my_rank)
+    if sorted(ranks) != list(range(count)):
+        raise ValueError(f"engines must be ranks 0 to {count - 1} of one MPI, got {ranks}: "
+                         "mpiexec and mpi4py may belong to different ones")
+    engine = dict(zip(ranks, client.ids, strict=True))
+    return client[[engine[rank] for rank in range(count)]]
+
+
+def _my_rank():
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD.Get_rank()
