@@ -3,6 +3,10 @@
 `use()` is the only place that touches matplotlib's settings.
 """
 
+import sys
+from base64 import b64encode
+from html import escape
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
@@ -26,9 +30,27 @@ MONO = ("DejaVu Sans Mono", "DejaVu Sans")
 def use():
     """Apply the classroom style to every figure made from now on: large type, few lines, white ground.
 
+    In a notebook, figures get their alt text from here on too.
+
     >>> use()
     """
     plt.style.use(Path(__file__).with_name("classroom.mplstyle"))
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell:
+        shell.display_formatter.mimebundle_formatter.for_type(mpl.figure.Figure, _with_alt_text)
+
+
+def _with_alt_text(figure):
+    """Return a figure as PNG for code hosts and as HTML for front ends, which drop a PNG's alt text."""
+    try:
+        alt = describe(figure)
+    except ValueError:  # a reader's own figure: the notebook shows it as it always does
+        return None
+    raw = BytesIO()
+    figure.savefig(raw, format="png", dpi=figure.dpi, bbox_inches="tight")
+    png = b64encode(raw.getvalue()).decode()
+    html = f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
+    return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt}}
 
 
 def expert_colors(num_experts):

@@ -24,6 +24,7 @@ def explore_context(specs, *, context=1_000_000, phase="decode"):
     return explore(
         lambda name, **values: draw_context(specs[name], **values),
         caption="When does attention cost more than the experts? When does the cache outgrow the weights?",
+        film=["context"],
         name=ipywidgets.Dropdown(options=list(specs), description="shape"),
         context=ipywidgets.SelectionSlider(options=[(count_name(n), n) for n in CONTEXTS], value=context,
                                            description="context"),

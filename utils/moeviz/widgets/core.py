@@ -1,5 +1,10 @@
-"""What every explorer is made of: controls over one picture, shown with its alt text and closed again."""
+"""What every explorer is made of: controls over one picture, shown with its alt text and closed again.
 
+A page has no kernel that could redraw. Where notebooks run for one, with MOEVIZ_EDITION=page, an explorer
+becomes a filmstrip over its most telling control: the same figure, from the same default.
+"""
+
+import os
 from base64 import b64encode
 from html import escape
 from io import BytesIO
@@ -9,21 +14,28 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 
+from moeviz.filmstrip import Html, TooLarge, filmstrip
 from moeviz.style import describe
 
 MAX_CONTROLS = 4
+EDITION = "MOEVIZ_EDITION"
+FRAMES = (9, 5, 3)  # of a filmstrip; the next number where the one before makes it too large
 HOLD = 0.7  # of a picture's height is held for the next one; pages narrower than the picture shrink it
 
 
-def explore(redraw, *, caption, **controls):
+def explore(redraw, *, caption, film=None, **controls):
     """Show controls over the picture that `redraw(**values)` draws; return them as one widget.
 
     redraw: takes one keyword per control and returns the Axes (or array of Axes) of a new figure. A
     ValueError it raises is shown as text in the picture's place. caption: a line above the controls.
+    film: the controls that move in a page without kernel, by name, a filmstrip for each; the first by default.
     Raises ValueError for no control or more than four.
     """
     if not 1 <= len(controls) <= MAX_CONTROLS:
         raise ValueError(f"controls must be 1 to {MAX_CONTROLS}, got {len(controls)}")
+    if os.environ.get(EDITION) == "page":
+        films = [make_film(redraw, controls, name) for name in film or list(controls)[:1]]
+        return Html("\n".join([f"<p>{escape(caption)}</p>", *films]))
     seen = {}
     output = ipywidgets.interactive_output(lambda **now: seen.update(height=show(redraw, now)), controls)
     output.layout.min_height = f"{round(HOLD * seen['height'])}px"
@@ -32,6 +44,43 @@ def explore(redraw, *, caption, **controls):
         control.layout.width = "max-content" if hasattr(control, "options") else "min(460px, 100%)"
     row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
     return ipywidgets.VBox([ipywidgets.Label(caption), row, output])
+
+
+def make_film(redraw, controls, moving):
+    """Return a filmstrip over one control, the others at rest; as many frames as its size allows."""
+    control, rest = controls[moving], {name: other.value for name, other in controls.items()}
+    for most in FRAMES:
+        stops, start = _stops(control, most)
+        names = [f"{control.description}: {name}" for name, _ in stops]
+        try:
+            return filmstrip(lambda value: redraw(**rest | {moving: value}), [value for _, value in stops],
+                             captions=names, label=control.description, start=start)
+        except TooLarge:
+            continue
+    raise ValueError(f"{moving} makes a filmstrip that is too large with {FRAMES[-1]} frames")
+
+
+def _stops(control, most):
+    """Return up to `most` (name, value) of a control in order, its own value among them, and where that is."""
+    stops = _options(control)
+    here = [value for _, value in stops].index(control.value)
+    places = np.unique(np.rint(np.linspace(0, len(stops) - 1, min(most, len(stops)))).astype(int))
+    nearest = int(np.abs(places - here).argmin())
+    places[nearest] = here
+    return [stops[place] for place in places], nearest
+
+
+def _options(control):
+    """Return every (name, value) that a control can take."""
+    if hasattr(control, "options"):
+        return [each if isinstance(each, tuple) else (str(each), each) for each in control.options]
+    count = round((control.max - control.min) / control.step)
+    values = [control.min + control.step * place for place in range(count + 1)]
+    if hasattr(control, "base"):  # a logarithmic slider moves the exponent
+        values = [control.base ** value for value in values]
+    nearest = int(np.abs(np.array(values) - control.value).argmin())
+    values[nearest] = control.value
+    return [(f"{value:.3g}", value) for value in values]
 
 
 def show(redraw, values):

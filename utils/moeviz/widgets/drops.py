@@ -20,6 +20,7 @@ def explore_drops(routed, labels, *, factor=1.0, order="choice", groups=1):
     return explore(
         lambda **values: draw_drops(routed, labels, **values),
         caption="The factor stays, the groups shrink: why does the same text lose more?",
+        film=["groups", "factor"],
         factor=slider("capacity factor", factor, 0.25, 3.0, 0.05),
         order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
         groups=ipywidgets.Dropdown(options=sizes, value=groups, description="groups"))

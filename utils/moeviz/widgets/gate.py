@@ -17,6 +17,7 @@ def explore_gate(gate, tokens, *, expert=0, turn=0.0, length=1.0, bias=0.0):
     return explore(
         lambda **values: draw_gate(gate, tokens, **values),
         caption="Turn, stretch or bias the gate vector of one expert: which tokens does it win or lose?",
+        film=["turn", "bias"],
         expert=ipywidgets.Dropdown(options=range(gate.shape[1]), value=expert, description="expert"),
         turn=slider("turn (degrees)", turn, -180.0, 180.0, 5.0),
         length=slider("length (factor)", length, 0.0, 3.0, 0.1),

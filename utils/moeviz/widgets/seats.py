@@ -18,6 +18,7 @@ def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=No
     return explore(
         lambda **values: draw_capacity(routed, labels=labels, **values),
         caption="Fewer seats drop more choices. Does the order change how many are dropped, or only who?",
+        film=["factor", "step"],
         factor=slider("capacity factor", factor, 0.25, 3.0, 0.05),
         order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
         step=ipywidgets.IntSlider(total if step is None else step, 0, total, description="choices arrived"))

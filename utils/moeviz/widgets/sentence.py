@@ -18,6 +18,7 @@ def explore_sentence(model, sentence, *, layer=0):
     return explore(
         lambda sentence, layer: draw_sentence(model, sentence, layer=layer),
         caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
+        film=["layer"],
         sentence=ipywidgets.Text(sentence, description="sentence"),
         layer=ipywidgets.Dropdown(options=choices, value=layer, description="show"))
 

@@ -18,6 +18,7 @@ def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise
     return explore(
         lambda **values: draw_temperature(logits, draws, labels=labels, **values),
         caption="Heat makes the weights even, noise changes who is chosen. Which of the two moves the load?",
+        film=["temperature", "k"],
         temperature=ipywidgets.FloatLogSlider(temperature, min=-1, max=1, step=0.05,
                                               description="temperature"),
         noise=slider("noise (standard deviation)", noise, 0.0, 4.0, 0.1),

@@ -1,0 +1,107 @@
+"""A plot over a parameter as self-contained HTML: a slider over pictures, which needs no kernel and no network.
+
+The frames are drawn by the same functions as everywhere else. Where scripts do not run, one frame stands
+still; the player is the file data/filmstrip.html.
+"""
+
+import json
+from base64 import b64encode
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from string import Template
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from moeviz.arrays import check_count
+from moeviz.style import describe
+
+MAX_BYTES = 400_000
+SHADES = 31  # per channel: what is rounded away is never more than 4 of 255, and half the bytes go with it
+PLAYER = Path(__file__).with_name("data") / "filmstrip.html"
+
+
+class TooLarge(ValueError):
+    """A filmstrip of more than MAX_BYTES."""
+
+
+class Html(str):
+    """A text that notebooks show as HTML."""
+
+    def _repr_html_(self):
+        return str(self)
+
+
+def filmstrip(plot, frames, *, captions, label, start=0):
+    """Return HTML with a slider over the pictures that `plot(frame)` draws, one per frame.
+
+    plot: returns the Axes, array of Axes or Figure of a new figure; it is closed here. Smaller figures get
+    white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
+    that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`.
+    Raises ValueError naming a wrong argument, and TooLarge, a ValueError, for more than 400 kB.
+
+    >>> from moeviz import plots
+    >>> loads = [[[0.5, 0.5]] * 9, [[0.9, 0.1]] * 9]
+    >>> page = filmstrip(plots.plot_load_film, loads, captions=["even", "uneven"], label="routers")
+    >>> page.count('type="range"'), len(page) < MAX_BYTES
+    (1, True)
+    """
+    frames, captions = list(frames), [str(caption) for caption in captions]
+    if not frames or len(frames) != len(captions):
+        raise ValueError(f"captions must be one per frame, got {len(captions)} for {len(frames)} frames")
+    if not str(label).strip():
+        raise ValueError("label must say what moves, got an empty text")
+    start = check_count(start, "start", low=0, high=len(frames) - 1)
+    page = _page([_shoot(plot(frame)) for frame in frames], captions, str(label), start)
+    if len(page.encode()) > MAX_BYTES:
+        raise TooLarge(f"frames make {len(page.encode()):,} bytes of HTML, more than {MAX_BYTES:,}")
+    return page
+
+
+def picture(pixels):
+    """Return (type, bytes) of a small image file of pixels (H, W, 4) uint8: lossless WebP, or else PNG.
+
+    >>> picture(np.full((2, 2, 4), 255, dtype=np.uint8))[0]
+    'image/webp'
+    """
+    rounded = np.rint(np.rint(pixels / 255 * SHADES) * (255 / SHADES)).astype(np.uint8)
+    for name, options in (("webp", {"lossless": True, "quality": 70}), ("png", {"optimize": True})):
+        file = BytesIO()
+        try:
+            plt.imsave(file, rounded, format=name, pil_kwargs=options)
+        except (KeyError, OSError):  # a Pillow that was built without WebP
+            continue
+        return f"image/{name}", file.getvalue()
+    raise ValueError("pixels could not be written: Pillow knows neither WebP nor PNG")
+
+
+def _shoot(drawn):
+    """Return (pixels (H, W, 4), alt text) of what was drawn, and close its figure."""
+    figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
+    alt, raw = describe(figure), BytesIO()
+    figure.savefig(raw, format="rgba", dpi=figure.dpi)
+    plt.close(figure)
+    width, height = figure.canvas.get_width_height()
+    return np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4), alt
+
+
+def _page(shots, captions, label, start):
+    """Fill the player with frames (pixels, alt text) and their captions."""
+    height, width = np.max([pixels.shape[:2] for pixels, _ in shots], axis=0)
+    sources = [_source(pixels, height, width) for pixels, _ in shots]
+    frames = [{"caption": caption, "alt": alt, "source": "" if at == start else sources[at]}
+              for at, (caption, (_, alt)) in enumerate(zip(captions, shots, strict=True))]
+    safe = json.dumps(frames).replace("<", "\\u003c")  # a caption must not end the script
+    player = Template(PLAYER.read_text(encoding="utf-8"))
+    return Html(player.substitute(
+        label=escape(label), caption=escape(captions[start]), alt=escape(shots[start][1]), width=width,
+        height=height, source=sources[start], start=start, last=len(frames) - 1, frames=safe))
+
+
+def _source(pixels, height, width):
+    """Return pixels with white margins as an address that holds the picture itself."""
+    wide = np.full((height, width, 4), 255, dtype=np.uint8)
+    wide[:pixels.shape[0], :pixels.shape[1]] = pixels
+    kind, data = picture(wide)
+    return f"data:{kind};base64,{b64encode(data).decode()}"
