@@ -19,8 +19,8 @@ ORDER = ("environment", "arrays", "record",
 DRAWING = frozenset({"numpy", "matplotlib"})
 AT_ONCE = {"environment": set(), **dict.fromkeys(("style", "plots", "filmstrip", "terminal"), DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
-WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}, "traces": {"torch", "transformers"},
-                    "cluster": {"ipyparallel", "mpi4py", "traitlets"}}
+WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
+                    "traces": {"torch", "transformers"}, "cluster": {"ipyparallel", "mpi4py", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 250, 30
 FILES = [*sorted(PACKAGE.rglob("*.py")), ROOT / "start.py"]
 

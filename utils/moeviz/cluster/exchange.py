@@ -27,9 +27,12 @@ class Share:
 
     tokens: (t, D). weight: (t, k). device: (t, k) the process that serves each choice, EMPTY (-1) for
     one that was dropped. place: (t, k) which of that process's experts is meant. bank: the experts of
-    this process. places: the most experts that any process holds. merge: "none" or "device".
+    this process. places: the most experts that any process holds. merge: "none" or "device". The share
+    is meant for process `rank` of `size`.
     """
 
+    rank: int
+    size: int
     tokens: np.ndarray
     weight: np.ndarray
     device: np.ndarray
@@ -69,8 +72,8 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
     place = (np.cumsum(hosts, axis=1) - 1)[device, routing.expert_index]
     weight = routing.combine_weight.astype(tokens.dtype)
     home, places = homes(len(tokens), placement.num_devices), int(hosts.sum(axis=1).max())
-    return [Share(tokens[mine], weight[mine], device[mine], place[mine], _part(bank, held), places, merge)
-            for held, mine in zip(hosts, home == np.arange(len(hosts))[:, None], strict=True)]
+    return [Share(rank, len(hosts), *(array[home == rank] for array in (tokens, weight, device, place)),
+                  _part(bank, held), places, merge) for rank, held in enumerate(hosts)]
 
 
 def exchange(comm, share, *, patience=30.0):
@@ -78,22 +81,21 @@ def exchange(comm, share, *, patience=30.0):
 
     comm: a communicator of mpi4py, or a `LocalComm`. patience: seconds to wait for the others before
     TimeoutError, so that one that fails does not leave the rest waiting for ever.
-    Raises ValueError where the share was cut for another number of processes.
+    Raises ValueError where the share was cut for another process than this one.
     """
-    size = comm.Get_size()
-    if share.device.max(initial=0) >= size:
-        raise ValueError(f"share is cut for more than the {size} processes of comm")
+    if (share.rank, share.size) != (comm.Get_rank(), comm.Get_size()):
+        raise ValueError(f"share is for process {share.rank} of {share.size}, "
+                         f"but comm is process {comm.Get_rank()} of {comm.Get_size()}")
     patience = check_number(patience, "patience", low=0.0)
-    token, counts, weights = _rows(share, size)
+    token, counts, weights = _rows(share)
     incoming = _swap_counts(comm, counts, patience)
-    rows = _swap_rows(comm, share.tokens[token], counts, incoming, patience)
-    row_weights = _swap_rows(comm, weights, counts, incoming, patience)
+    rows, dispatched = _swap_rows(comm, share.tokens[token], counts, incoming, patience)
+    row_weights, labels = _swap_rows(comm, weights, counts, incoming, patience)
     answers = run_experts(rows, row_weights, share.bank)
-    returned = _swap_rows(comm, answers, incoming, counts, patience)
+    returned, combined = _swap_rows(comm, answers, incoming, counts, patience)
     output = np.zeros_like(share.tokens)
     np.add.at(output, token, returned)
-    row_bytes, label_bytes = rows.strides[0], row_weights.strides[0]  # of the very buffers that were sent
-    return Exchanged(output, counts * row_bytes, incoming * row_bytes, counts * label_bytes)
+    return Exchanged(output, dispatched, combined, labels)
 
 
 def run_experts(rows, weights, bank):
@@ -113,7 +115,7 @@ def run_experts(rows, weights, bank):
     return answers
 
 
-def _rows(share, size):
+def _rows(share):
     """Return token (R,), counts per process (N,) and weights (R, P) of the rows to send, by process."""
     token, slot = np.nonzero(share.device != EMPTY)
     device = share.device[token, slot]
@@ -123,7 +125,7 @@ def _rows(share, size):
     weights = np.zeros((len(rows), share.places), share.tokens.dtype)
     weights[row, share.place[token, slot]] = share.weight[token, slot]
     owner = rows % span if share.merge == "device" else rows % span // share.device.shape[1]
-    return owner, np.bincount(rows // span, minlength=size), weights
+    return owner, np.bincount(rows // span, minlength=share.size), weights
 
 
 def _swap_counts(comm, counts, patience):
@@ -135,12 +137,12 @@ def _swap_counts(comm, counts, patience):
 
 
 def _swap_rows(comm, rows, counts, incoming, patience):
-    """Send counts[n] rows (R, W) to process n, in order; return the rows that came, by process."""
+    """Send counts[n] rows (R, W) to process n, in order; return the rows that came and the bytes sent."""
     _meet(comm, patience)
     width = rows.shape[1]
     came = np.empty((int(incoming.sum()), width), rows.dtype)
     comm.Alltoallv([np.ascontiguousarray(rows), counts * width], [came, incoming * width])
-    return came
+    return came, counts * width * rows.itemsize
 
 
 def _meet(comm, patience):
