@@ -1,21 +1,17 @@
 """Published models on one map: total parameters against active ones, every model with its name."""
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from moeviz.arrays import check_vector
 from moeviz.plots.inputs import check_labels
-from moeviz.plots.placing import place_names
+from moeviz.plots.naming import RADIUS, write_names
 from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
 
 RATIOS = (1, 4, 16, 64, 256, 1024)
 MARKERS = "osD^vPX*"
 GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
-NAME_SIZE, RADIUS = 12, 6.0  # points
-FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
 CROWD = 25  # models from which the map is drawn larger
-LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
@@ -48,7 +44,7 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     _draw_points(ax, active, total, kinds, rings)
     _draw_key(ax, kinds, hollow_label if rings.any() else "")
     _label_ticks(ax)
-    _write_names(ax, names, np.stack([active, total], axis=1))
+    write_names(ax, names, np.stack([active, total], axis=1))
     return set_description(ax, _describe(names, total, active, title))
 
 
@@ -103,33 +99,6 @@ def _draw_key(ax, kinds, hollow_label):
                 label=hollow_label)
     if ax.get_legend_handles_labels()[0]:
         ax.legend(loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
-
-
-def _write_names(ax, names, places):
-    """Write each name near its point, joined by a line where it had to go further away."""
-    ax.figure.draw_without_rendering()  # the layout moves the axes, and names are placed on the final ones
-    to_points = 72 / ax.figure.dpi
-    texts = [ax.text(0, 0, name, fontsize=NAME_SIZE) for name in names]
-    sizes = np.array([text.get_window_extent().size for text in texts]) * to_points
-    for text in texts:
-        text.remove()
-    points = ax.transData.transform(places) * to_points
-    frame = ax.get_window_extent().extents * to_points
-    legend = ax.get_legend()
-    taken = [legend.get_window_extent().extents * to_points] if legend else []
-    corners = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken)
-    for name, place, offset, size in zip(names, places, corners - points, sizes, strict=True):
-        _write_name(ax, name, place, offset, size)
-
-
-def _write_name(ax, name, place, offset, size):
-    gap = np.maximum(np.maximum(offset, -offset - size), 0)
-    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": RADIUS - 1}
-    arrow = line if np.hypot(*gap) > LEADER_FROM else None
-    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", va="bottom",
-                       fontsize=NAME_SIZE, arrowprops=arrow, zorder=4)
-    note.set_path_effects([withStroke(linewidth=3, foreground="white")])
-    note.set_in_layout(False)
 
 
 def _describe(names, total, active, title):

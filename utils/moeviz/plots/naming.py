@@ -1,0 +1,46 @@
+"""Names beside the points of a chart, placed so that none covers another, on the axes as they finally are."""
+
+import numpy as np
+from matplotlib.patheffects import withStroke
+
+from moeviz.plots.placing import place_names
+from moeviz.style import MUTED
+
+NAME_SIZE, RADIUS = 12, 6.0  # points
+FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
+LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
+
+
+def write_names(ax, names, places, *, bold=()):
+    """Write each name near its point, joined by a line where it had to go further away.
+
+    names: N texts. places: (N, 2) in the units of the axes. bold: names that stand out. Draw everything
+    else first: limits and legend have to be final.
+    """
+    ax.figure.draw_without_rendering()  # the layout moves the axes, and names are placed on the final ones
+    to_points = 72 / ax.figure.dpi
+    texts = [ax.text(0, 0, name, fontsize=NAME_SIZE, fontweight=_weight(name in bold)) for name in names]
+    sizes = np.array([text.get_window_extent().size for text in texts]) * to_points
+    for text in texts:
+        text.remove()
+    points = ax.transData.transform(places) * to_points
+    frame = ax.get_window_extent().extents * to_points
+    legend = ax.get_legend()
+    taken = [legend.get_window_extent().extents * to_points] if legend else []
+    corners = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken)
+    for name, place, offset, size in zip(names, places, corners - points, sizes, strict=True):
+        _write_name(ax, name, place, offset, size, _weight(name in bold))
+
+
+def _weight(bold):
+    return "bold" if bold else "normal"
+
+
+def _write_name(ax, name, place, offset, size, weight):
+    gap = np.maximum(np.maximum(offset, -offset - size), 0)
+    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": RADIUS - 1}
+    arrow = line if np.hypot(*gap) > LEADER_FROM else None
+    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", va="bottom",
+                       fontsize=NAME_SIZE, fontweight=weight, arrowprops=arrow, zorder=4)
+    note.set_path_effects([withStroke(linewidth=3, foreground="white")])
+    note.set_in_layout(False)
