@@ -1,5 +1,6 @@
 """Notebook 09: the scoreboard, sorted by any column, under any number of seats."""
 
+import math
 from functools import partial
 
 import ipywidgets
@@ -9,11 +10,12 @@ from moeviz.scoreboard import COLUMNS, find_column, score, with_seats
 from moeviz.widgets.core import explore
 
 FACTORS = (("0.5", 0.5), ("0.75", 0.75), ("1", 1.0), ("1.25", 1.25), ("1.5", 1.5), ("2", 2.0),
-           ("no limit", None))
+           ("no limit", math.inf))
 ORDERS = ("token", "choice", "score")
 
 
-def explore_scoreboard(routers, logits, *, own=(), column="max_violation", factor=None, order="token", k=2):
+def explore_scoreboard(routers, logits, *, own=(), column="max_violation", factor=math.inf, order="token",
+                       k=2):
     """Sort the scoreboard by any column and limit the seats; each change runs every router anew.
 
     routers: {name: router}; logits: (T, E); own: the learner's names. k: choices a token that seats are for.
@@ -28,13 +30,13 @@ def explore_scoreboard(routers, logits, *, own=(), column="max_violation", facto
         order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"))
 
 
-def draw_scoreboard(routers, logits, *, own=(), column="max_violation", factor=None, order="token", k=2):
+def draw_scoreboard(routers, logits, *, own=(), column="max_violation", factor=math.inf, order="token", k=2):
     """Draw the board of all routers, sorted by a column, with `factor` times the fair seats; return the Axes.
 
-    factor: None for no limit. Raises ValueError for an unknown column or order, or a negative factor.
+    factor: math.inf for no limit. Raises ValueError for an unknown column or order, or a negative factor.
     """
     heading = find_column(column).heading
-    limited = routers if factor is None else with_seats(routers, factor, k=k, order=order)
-    seats = "no limit of seats" if factor is None else f"capacity factor {factor:g} by {order}"
+    limited = routers if factor == math.inf else with_seats(routers, factor, k=k, order=order)
+    seats = "no limit of seats" if factor == math.inf else f"capacity factor {factor:g} by {order}"
     board = score(limited, logits, own=own).sorted_by(column)
     return plots.plot_scoreboard(board, title=f"sorted by {heading}, {seats}")

@@ -1,0 +1,180 @@
+"""The pictures of the scoreboard and its explorer: every row, its marks, and names that do not overlap."""
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import to_hex
+
+from moeviz import plots, routing, scoreboard, style, widgets
+from moeviz.plots.scoreboard import BEST
+from moeviz.widgets import core
+from plot_contract import assert_draws_on_the_given_axes
+
+LOGITS = np.random.default_rng(0).normal(size=(24, 8)) + np.linspace(0, 1.5, 8)
+
+
+def mine(logits):
+    return routing.top_k(logits - logits.mean(axis=0), k=2)
+
+
+ROUTERS = {**scoreboard.line_up(LOGITS, np.arange(24)), "my router": mine}
+BOARD = scoreboard.score(ROUTERS, LOGITS, own="my router").sorted_by("max_violation")
+FEW = BOARD.where(lambda row: row.experts < 3)
+DRAW = {"board": lambda **kw: plots.plot_scoreboard(BOARD, **kw),
+        "map": lambda **kw: plots.plot_tradeoff(FEW, **kw)}
+
+
+@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+def test_a_plot_keeps_to_its_axes(draw):
+    assert_draws_on_the_given_axes(draw)
+    with pytest.raises(ValueError, match="ax must be"):
+        draw(ax="left")
+
+
+@pytest.mark.parametrize("draw", DRAW.values(), ids=DRAW)
+def test_every_text_has_at_least_12_points(draw):
+    style.use()
+    ax = draw()
+    ax.figure.draw_without_rendering()
+    assert min(t.get_fontsize() for t in ax.findobj(mpl.text.Text) if t.get_text()) >= 12
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and_marked():
+    ax = plots.plot_scoreboard(BOARD, columns=["captured"])
+    names = [text for text in ax.texts if text.get_position()[0] == 0][1:]
+    assert [name.get_text().removeprefix("▶ ") for name in names] == list(BOARD.names)
+    assert sorted(names, key=lambda name: name.get_position()[1]) == names
+    bold = [name.get_text() for name in names if name.get_fontweight() == "bold"]
+    assert bold == ["▶ my router"]
+    frame, = [patch for patch in ax.patches if patch.get_edgecolor()[3] and patch.get_linewidth() == 2]
+    assert frame.get_y() < BOARD.names.index("my router") + 0.5 < frame.get_y() + frame.get_height()
+
+
+def test_numbers_are_printed_and_bars_are_in_proportion():
+    ax = plots.plot_scoreboard(BOARD, columns=["captured"])
+    assert [f"{row.captured:.3f}" for row in BOARD.rows] == texts(ax)[-len(BOARD):]
+    bars, = [c for c in ax.collections if isinstance(c, PolyCollection)]
+    lengths = np.array([np.ptp(path.vertices[:, 0]) for path in bars.get_paths()])
+    np.testing.assert_allclose(lengths / lengths.max(), BOARD.column("captured"), atol=1e-9)
+    colors = [to_hex(color) for color in bars.get_facecolor()]
+    best = colors.index(BEST.lower())
+    assert colors.count(BEST.lower()) == 1 and BOARD.names[best] == "soft"
+
+
+def test_a_column_in_which_most_are_best_distinguishes_nobody():
+    ax = plots.plot_scoreboard(BOARD, columns=["drop_rate"])
+    assert {t.get_fontweight() for t in ax.texts if t.get_text() == "0.0%"} == {"normal"}
+    ax = plots.plot_scoreboard(BOARD, columns=["leak"])
+    assert {t.get_fontweight() for t in ax.texts if t.get_text() == "0.0%"} == {"normal"}
+
+
+def test_experts_are_a_range_with_a_dot_at_the_mean():
+    ax = plots.plot_scoreboard(BOARD, columns=["experts"])
+    ranges, = [c for c in ax.collections if isinstance(c, LineCollection)]
+    ends = np.array([path.vertices[:, 0] for path in ranges.get_paths()])
+    scale = np.ptp(ends[BOARD.names.index("expert choice")]) / np.ptp(
+        [getattr(BOARD["expert choice"], end) for end in ("fewest", "most")])
+    span = BOARD.column("most") - BOARD.column("fewest")
+    np.testing.assert_allclose((ends[:, 1] - ends[:, 0]) / scale, span)
+    dots = next(line for line in ax.lines if line.get_marker() == "o").get_xdata()
+    zero = ends[0, 0] - scale * BOARD.rows[0].fewest
+    np.testing.assert_allclose((dots - zero) / scale, BOARD.column("experts"))
+
+
+def test_words_and_unknowns_are_written_out_and_the_order_is_shown():
+    ax = plots.plot_scoreboard(BOARD, columns=["max_violation", "causal", "needs_loss"])
+    assert {"yes", "no", "?"} <= set(texts(ax))
+    heading, = [text for text in ax.texts if text.get_text() == "MaxVio ↓"]
+    assert heading.get_fontweight() == "bold" and ax.get_title(loc="center") == "sorted by MaxVio"
+
+
+def test_a_board_with_unknown_numbers_can_be_drawn():
+    board = scoreboard.score({"none": lambda z: np.zeros(z.shape), "top-k": routing.top_k}, LOGITS)
+    assert "?" in texts(plots.plot_scoreboard(board))
+    assert "1 routers" in style.describe(plots.plot_tradeoff(board))
+
+
+@pytest.mark.parametrize("plot", [plots.plot_scoreboard, plots.plot_tradeoff])
+def test_what_is_no_board_is_named(plot):
+    for wrong in (BOARD.rows, BOARD.where(lambda row: False)):
+        with pytest.raises(ValueError, match="board must"):
+            plot(wrong)
+
+
+def test_wrong_columns_are_named():
+    with pytest.raises(ValueError, match="column must be one of"):
+        plots.plot_scoreboard(BOARD, columns=["speed"])
+    with pytest.raises(ValueError, match="no better side"):
+        plots.plot_tradeoff(BOARD, across="experts")
+
+
+# --- the map ---
+
+def test_points_stand_at_their_readings_with_a_marker_for_causal():
+    ax = plots.plot_tradeoff(FEW)
+    by_label = {line.get_label(): line.get_xydata() for line in ax.lines}
+    for label, causal in (("causal", True), ("not causal", False)):
+        rows = [row for row in FEW.rows if row.causal is causal and row.name != "my router"]
+        np.testing.assert_allclose(by_label[label], [(row.captured, row.max_violation) for row in rows])
+    assert by_label["yours"].tolist() == [[FEW["my router"].captured, FEW["my router"].max_violation]]
+    front = sorted((row.captured, row.max_violation) for row in FEW.front("captured", "max_violation").rows)
+    np.testing.assert_allclose(by_label["beaten by none"], front)
+
+
+def test_names_do_not_overlap_and_routers_at_one_place_share_one():
+    style.use()
+    ax = plots.plot_tradeoff(FEW)
+    ax.figure.draw_without_rendering()
+    boxes = [mpl.text.Text.get_window_extent(text) for text in ax.texts]
+    assert not any(a.overlaps(b) for at, a in enumerate(boxes) for b in boxes[:at])
+    named = [name for text in texts(ax) for name in text.split(", ")]
+    assert sorted(named) == sorted(FEW.names)
+    assert any({"top-k", "cosine", "sigmoid top-k"} <= set(text.split(", ")) for text in texts(ax))
+    bold, = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]
+    assert "my router" in bold
+
+
+def test_descriptions_hold_numbers_and_the_own_router():
+    said = style.describe(plots.plot_scoreboard(BOARD))
+    assert "21 routers" in said and "own: my router" in said and "captured from 1.000 (soft)" in said
+    said = style.describe(plots.plot_tradeoff(FEW))
+    assert f"my router ({FEW['my router'].captured:.3g}" in said and "beaten by none" in said
+
+
+# --- the explorer ---
+
+SHORT = {name: ROUTERS[name] for name in ("top-k", "quantile", "my router")}
+
+
+def test_the_default_picture_is_the_sorted_board():
+    ax = widgets.draw_scoreboard(SHORT, LOGITS, own="my router")
+    assert [t for t in texts(ax) if t in SHORT or t.startswith("▶")] == [
+        "▶ my router" if name == "my router" else name
+        for name in scoreboard.score(SHORT, LOGITS).sorted_by("max_violation").names]
+    assert "no limit of seats" in ax.get_title(loc="center")
+
+
+def test_seats_and_column_reach_the_picture():
+    ax = widgets.draw_scoreboard(SHORT, LOGITS, column="drop_rate", factor=0.5, order="choice")
+    limited = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)
+    assert f"{100 * limited['top-k'].drop_rate:.1f}%" in texts(ax)
+    assert ax.get_title(loc="center") == "sorted by drops, capacity factor 0.5 by choice"
+    with pytest.raises(ValueError, match="column must be one of"):
+        widgets.draw_scoreboard(SHORT, LOGITS, column="speed")
+
+
+def test_every_control_shows_one_more_picture(monkeypatch):
+    shown = []
+    monkeypatch.setattr(core, "display", shown.append)
+    box = widgets.explore_scoreboard(SHORT, LOGITS, own="my router")
+    controls = box.children[1].children
+    before = len(shown)
+    for control in controls:
+        control.index = 2
+    assert len(shown) == before + len(controls) and plt.get_fignums() == []
