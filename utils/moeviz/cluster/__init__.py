@@ -7,11 +7,11 @@
         view.map_sync(cluster.run_rank, shares)
 """
 
-from moeviz.cluster.engines import engines, find_launcher, missing_extras, run_rank
 from moeviz.cluster.exchange import Exchanged, Share, exchange, run_experts, split_work
 from moeviz.cluster.expected import expected_nodes, straggler_estimate
 from moeviz.cluster.local import LocalComm, run_threads
 from moeviz.cluster.placement import Placement, check_placement, contiguous, greedy, replicated, round_robin
+from moeviz.cluster.processes import engines, find_launcher, missing_extras, run_rank
 from moeviz.cluster.step import Phases, Span, device_phases, step_seconds, timeline
 from moeviz.cluster.traffic import (
     MERGES,

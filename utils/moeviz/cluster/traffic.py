@@ -157,8 +157,8 @@ def padding(routing, capacity):
     Raises ValueError for a capacity below 1 or a routing without a kept choice.
 
     >>> from moeviz.routing import top_k
-    >>> padding(top_k([[1.0, 0.0]] * 3, 1), 2)
-    Padding(computed=4, useful=2, waste=0.5, dropped=0.3333333333333333)
+    >>> padding(top_k([[1.0, 0.0]] * 4, 1), 2)
+    Padding(computed=4, useful=2, waste=0.5, dropped=0.5)
     """
     wanted = int(check_routing(routing).kept.sum())
     if wanted == 0:

@@ -79,11 +79,11 @@ def engines(count=4, *, profile=None, timeout=60):
             cluster.stop_cluster_sync()
 
 
-def run_rank(share):
+def run_rank(share, *, patience=30.0):
     """Run `exchange` as the MPI rank that this process is: what the engines are asked to do."""
     from mpi4py import MPI
 
-    return exchange(MPI.COMM_WORLD, share)
+    return exchange(MPI.COMM_WORLD, share, patience=patience)
 
 
 def _local_settings(folder):
