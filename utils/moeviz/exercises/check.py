@@ -1,6 +1,7 @@
 """Every exercise of the course by its name: `check.name(my_name)`. One module of exercises per notebook."""
 
 from moeviz.exercises.balance import entropies, layers, violation
+from moeviz.exercises.board import leaked, next_best, reading
 from moeviz.exercises.catalogue import from_config, readings, tolerance
 from moeviz.exercises.collapse import dead, switch_gradient, switch_loss
 from moeviz.exercises.context import cache, crossover, saving
@@ -14,7 +15,8 @@ from moeviz.exercises.start import combine, favourites, load
 
 __all__ = [
     "biased", "cache", "combine", "count", "crossover", "dead", "entropies", "favourites", "from_config",
-    "gather", "layers", "load", "margin", "moe_layer", "readings", "saving", "scatter", "seated", "seats",
-    "softmax", "sparse", "split", "sure_first", "survivors", "switch_gradient", "switch_loss",
-    "threshold", "token_flops", "tolerance", "top_2", "violation", "waste", "whole_model",
+    "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best", "reading", "readings",
+    "saving", "scatter", "seated", "seats", "softmax", "sparse", "split", "sure_first", "survivors",
+    "switch_gradient", "switch_loss", "threshold", "token_flops", "tolerance", "top_2", "violation",
+    "waste", "whole_model",
 ]
