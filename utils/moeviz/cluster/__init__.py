@@ -22,6 +22,7 @@ from moeviz.cluster.traffic import (
     homes,
     nodes_per_token,
     padding,
+    served_rows,
     serving_device,
     traffic_matrix,
 )
@@ -31,6 +32,6 @@ __all__ = [
     "between_nodes", "check_placement", "contiguous", "device_load", "device_phases", "engines",
     "exchange", "exchange_bytes", "expected_nodes", "find_launcher", "greedy", "homes",
     "missing_extras", "nodes_per_token", "padding", "replicated", "round_robin", "run_experts",
-    "run_rank", "run_threads", "serving_device", "split_work", "step_seconds", "straggler_estimate",
-    "timeline", "traffic_matrix",
+    "run_rank", "run_threads", "served_rows", "serving_device", "split_work", "step_seconds",
+    "straggler_estimate", "timeline", "traffic_matrix",
 ]

@@ -59,8 +59,23 @@ def device_load(routing, placement):
     >>> device_load(top_k([[3.0, 2.0, 1.0, 0.0]], 2), contiguous(4, 2)).tolist()
     [2, 0]
     """
+    return served_rows(routing, placement).sum(axis=1)
+
+
+def served_rows(routing, placement):
+    """Return (N, E): how many kept assignments of each expert each device computes.
+
+    Raises ValueError where routing and placement do not fit together.
+
+    >>> from moeviz.cluster import replicated
+    >>> from moeviz.routing import top_k
+    >>> served_rows(top_k([[1.0, 0.0]] * 4, 1), replicated([4, 0], 2, extra=1)).tolist()
+    [[2, 0], [2, 0]]
+    """
     device = serving_device(routing, placement)
-    return np.bincount(device.ravel() + 1, minlength=placement.num_devices + 1)[1:]  # bin 0 is EMPTY
+    served = device != EMPTY
+    place = device[served] * placement.num_experts + routing.expert_index[served]
+    return np.bincount(place, minlength=placement.hosts.size).reshape(placement.hosts.shape)
 
 
 def traffic_matrix(routing, placement, *, home=None, merge="none"):

@@ -1,0 +1,118 @@
+"""Experts on devices: who sends how much to whom, and what each device has to compute."""
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from moeviz.arrays import as_array, check_count
+from moeviz.plots.inputs import extremes
+from moeviz.style import DROPPED, HATCH, INK, axes_or_new, expert_colors, ink_on, set_description
+
+MOST_PRINTED, FULLEST_TO_LABEL = 10, 16
+HOME = "#b0b0b0"
+
+
+def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits=None, ax=None):
+    """Draw how much each device sends to each other one; what stays at home is grey and hatched.
+
+    matrix: (N, N) whole numbers, from row to column, as of `cluster.traffic_matrix`. devices_per_node:
+    thick lines are drawn between nodes. place: what rows and columns are called. limits: (low, high) of
+    the colours; None means 0 to the largest that leaves home. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_traffic([[5, 1], [2, 6]])
+    >>> [text.get_text() for text in ax.texts]
+    ['5', '1', '2', '6']
+    """
+    matrix, size = _check_counts(matrix, "matrix", square=True), len(matrix)
+    check_count(devices_per_node, "devices_per_node", high=size)
+    away = np.where(np.eye(size, dtype=bool), 0, matrix)
+    ax = axes_or_new(ax, (max(0.7 * min(size, 12) + 2.6, 5.4), max(0.55 * min(size, 12) + 2.0, 4.4)))
+    low, high = (0, max(away.max(), 1)) if limits is None else limits
+    mesh = ax.pcolormesh(away, cmap="cividis", vmin=low, vmax=high, edgecolors="white",
+                         linewidth=1.5 if size <= 16 else 0)
+    for device in range(size):
+        ax.add_patch(Rectangle((device, device), 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, lw=0))
+    _print_counts(ax, matrix, mesh)
+    for edge in range(devices_per_node, size, devices_per_node) if devices_per_node > 1 else ():
+        ax.axhline(edge, color=INK, linewidth=2.5)
+        ax.axvline(edge, color=INK, linewidth=2.5)
+    ticks = np.arange(0, size, -(-size // 16))
+    ax.set_xticks(ticks + 0.5, ticks)
+    ax.set_yticks(ticks + 0.5, ticks)
+    ax.set(xlabel=f"to {place}", ylabel=f"from {place}", title=title, ylim=(size, 0))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return set_description(ax, _describe_traffic(matrix, away, place, title))
+
+
+def plot_device_load(served, *, title="", top=None, ax=None):
+    """Draw one bar per device, stacked from its experts in their colours, and the mean as a dashed line.
+
+    served: (N, E) rows that each device computes for each expert, as of `cluster.served_rows`. top: the
+    upper end of the scale, to compare pictures; None fits the bars. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_device_load([[3, 0], [0, 1]])
+    >>> ax.get_ylabel()
+    'assignments to compute'
+    """
+    served = _check_counts(served, "served")
+    load, num_devices = served.sum(axis=1), len(served)
+    ax = axes_or_new(ax, (9, 4.6))
+    base = np.zeros(num_devices)
+    for expert, color in enumerate(expert_colors(served.shape[1])):
+        bars = ax.bar(np.arange(num_devices), served[:, expert], bottom=base, color=color, edgecolor="white",
+                      linewidth=1.0)
+        if served.shape[1] <= FULLEST_TO_LABEL:
+            _name_expert(ax, bars, expert, color, load.max())
+        base += served[:, expert]
+    ax.axhline(load.mean(), color=INK, linestyle=(0, (5, 4)), linewidth=1.8)
+    ax.annotate(f"mean\n{load.mean():.0f}", (1, load.mean()), xycoords=("axes fraction", "data"), va="center",
+                xytext=(6, 0), textcoords="offset points", annotation_clip=False)
+    slowest = int(np.argmax(load))
+    ax.annotate(f"{load[slowest] / max(load.mean(), 1e-12):.2f} x mean", (slowest, load[slowest]),
+                xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold")
+    ax.set(title=title, xlabel="device", ylabel="assignments to compute", xlim=(-0.6, num_devices - 0.4),
+           ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
+    ticks = np.arange(0, num_devices, -(-num_devices // 16))
+    ax.set_xticks(ticks, ticks)
+    ax.tick_params(axis="x", length=0)
+    return set_description(ax, f"Stacked bars, {title or 'load of devices'}: {load.sum()} assignments on "
+                               f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
+
+
+def _print_counts(ax, matrix, mesh):
+    if len(matrix) > MOST_PRINTED:
+        ax.figure.colorbar(mesh, ax=ax, label="rows").outline.set_visible(False)
+        return
+    colors = mesh.to_rgba(matrix)
+    for (row, column), count in np.ndenumerate(matrix):
+        ground = {"facecolor": DROPPED, "edgecolor": "none", "pad": 2} if row == column else None
+        ink = INK if row == column else ink_on(colors[row, column])
+        ax.text(column + 0.5, row + 0.5, str(count), ha="center", va="center", color=ink, bbox=ground,
+                fontsize=14 if len(matrix) <= 8 and matrix.max() < 10_000 else 12)
+
+
+def _name_expert(ax, bars, expert, color, most):
+    for bar in bars:
+        if bar.get_height() > 0.07 * most:
+            middle = bar.get_y() + bar.get_height() / 2
+            ax.text(bar.get_x() + bar.get_width() / 2, middle, f"e{expert}", ha="center", va="center",
+                    color=ink_on(color), fontsize=13)
+
+
+def _check_counts(value, name, *, square=False):
+    counts = as_array(value, name)
+    if counts.ndim != 2 or counts.size == 0 or (square and counts.shape[0] != counts.shape[1]):
+        raise ValueError(f"{name} must be a {'square ' if square else ''}matrix, got shape {counts.shape}")
+    if counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise ValueError(f"{name} must hold whole numbers of at least 0, got dtype {counts.dtype}")
+    return counts
+
+
+def _describe_traffic(matrix, away, place, title):
+    source, target = np.unravel_index(away.argmax(), away.shape)
+    moved, total = away.sum(), max(matrix.sum(), 1)
+    return (f"Heatmap, {title or 'traffic'}: {total} rows from {len(matrix)} {place}s (down) to as many "
+            f"(across); {moved} ({100 * moved / total:.0f}%) leave home; most from {place} {source} to "
+            f"{place} {target} ({away.max()}).")
