@@ -270,7 +270,8 @@ def test_batches_never_touch_held_out_bytes_and_draw_domains_equally(corpus):
     marked = text.Corpus(np.where(mask, 255, corpus.domain.astype(np.uint8)).astype(np.uint8), corpus.domain,
                          corpus.domain_names)
     pools = training_starts(marked, config)
-    windows, targets = draw_batch(np.random.default_rng(0), marked, pools, config)
+    windows, targets, domain = draw_batch(np.random.default_rng(0), marked, pools, config)
+    assert np.array_equal(domain, targets)
     assert windows.max() < 255 and targets.max() < 255
     assert (windows == targets[:, None]).all()
     assert np.bincount(targets, minlength=4).min() > 850

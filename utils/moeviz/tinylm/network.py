@@ -54,14 +54,18 @@ def forward(weights, config, windows, *, route=None):
     return Pass(logits, windows, mixed, tuple(layers), stream)
 
 
-def loss_and_gradients(weights, config, windows, targets, *, route=None):
+def loss_and_gradients(weights, config, windows, targets, *, route=None, part=None):
     """Return the loss (nats per byte), the balancing loss, the gradient of both per weight, the Pass.
 
-    windows: (N, context) bytes, targets: (N,) the byte that follows each.
+    windows: (N, context) bytes, targets: (N,) the byte that follows each. part: (N,) int, the micro-batch
+    of each window: with it the balancing loss counts f and P within each micro-batch and averages its
+    values, so that every micro-batch has to be even. Without it f is counted over all N windows, which
+    only have to be even together. (P may be taken per micro-batch even then: f is the same for all, so
+    the mean over micro-batches, by their sizes, is this loss.)
     """
     done = forward(weights, config, windows, route=route)
     loss, dlogits = cross_entropy(done.logits, targets)
-    balance, pushes = _balance(done.layers, config.aux_weight)
+    balance, pushes = _balance(done.layers, config.aux_weight, part)
     return loss, balance, _backward(weights, done, dlogits, pushes), done
 
 
@@ -95,9 +99,11 @@ def _size(stream):
     return np.sqrt((stream * stream).mean(axis=1, keepdims=True) + EPSILON)
 
 
-def _balance(layers, weight):
+def _balance(layers, weight, part):
     """Return the weighted sum of the Switch losses, and per layer its gradient on the gate's logits."""
-    values, gradients = zip(*(losses.switch_loss(layer.routing) for layer in layers), strict=True)
+    part = np.zeros(layers[0].routing.num_tokens, dtype=int) if part is None else part
+    each = (losses.sequence_loss(layer.routing, part, scoring="softmax") for layer in layers)
+    values, gradients = zip(*each, strict=True)
     return weight * sum(values), [weight * gradient for gradient in gradients]
 
 

@@ -1,0 +1,100 @@
+"""Where the byte model's balancing loss counts the load: over the batch, or within micro-batches."""
+
+import numpy as np
+import pytest
+
+from moeviz import text, tinylm
+from moeviz.arrays import softmax
+from moeviz.tinylm import network
+from moeviz.tinylm.train import draw_batch, training_starts
+from test_tinylm import SMALL, far_from_ties, frozen_choice, windows_of
+
+PART = np.array([2, 0, 0, 2, 1, 0, 1])  # micro-batches of unequal size, not in order
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return text.load_corpus(bytes_per_domain=4000, fallback=True)
+
+
+def spread_out(seed):
+    """Return float64 weights whose gates differ enough, windows and their targets."""
+    rng = np.random.default_rng(seed)
+    weights = dict(tinylm.init(rng, SMALL, dtype=np.float64).weights)
+    return weights | {f"gate_{n}": weights[f"gate_{n}"] * 50 for n in (1, 2)}, *windows_of(rng, len(PART))
+
+
+def slow_micro(routing, part):
+    """Count expert by expert, micro-batch by micro-batch."""
+    values = []
+    for member in sorted(set(part.tolist())):
+        rows = [t for t in range(len(part)) if part[t] == member]
+        picked = [e for t in rows for e in routing.expert_index[t]]
+        values.append(routing.num_experts * sum(
+            picked.count(e) / len(picked) * sum(routing.probs[t, e] for t in rows) / len(rows)
+            for e in range(routing.num_experts)))
+    return sum(values) / len(values)
+
+
+def test_micro_counts_within_each_micro_batch_and_averages():
+    weights, windows, targets = spread_out(0)
+    _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets, part=PART)
+    slow = SMALL.aux_weight * sum(slow_micro(layer.routing, PART) for layer in done.layers)
+    assert balance == pytest.approx(slow, rel=1e-12)
+
+
+def test_global_counts_over_all_micro_batches_while_p_may_stay_local():
+    weights, windows, targets = spread_out(1)
+    _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets)
+    total = 0
+    for layer in done.layers:
+        share = np.bincount(layer.routing.expert_index.ravel(), minlength=4) / layer.routing.expert_index.size
+        local = [(np.mean(m == PART), 4 * share @ layer.routing.probs[m == PART].mean(axis=0))
+                 for m in range(3)]
+        total += sum(size * value for size, value in local)
+    assert balance == pytest.approx(SMALL.aux_weight * total, rel=1e-12)
+
+
+@pytest.mark.parametrize("part", [None, PART])
+@pytest.mark.parametrize("seed", [2, 3])
+def test_the_gradient_agrees_with_finite_differences(seed, part):
+    config = tinylm.Config(**{**vars(SMALL), "aux_weight": 2.0})
+    weights, windows, targets = spread_out(seed)
+    _, _, gradients, done = network.loss_and_gradients(weights, config, windows, targets, part=part)
+    assert far_from_ties(done)
+    route, rng = frozen_choice(done), np.random.default_rng(seed)
+
+    def loss_at(name, place, step):
+        moved = weights[name].copy()
+        moved.flat[place] += step
+        now = network.forward({**weights, name: moved}, config, windows, route=route)
+        task = -np.log(softmax(now.logits)[np.arange(len(targets)), targets]).mean()
+        one = np.zeros_like(PART) if part is None else part
+        return task + config.aux_weight * sum(slow_micro(layer.routing, one) for layer in now.layers)
+
+    for name in ("gate_1", "gate_2", "norm_1", "w_in_1", "w_mix"):
+        places = rng.permutation(np.flatnonzero(gradients[name]))[:10]
+        numeric = [(loss_at(name, at, 1e-5) - loss_at(name, at, -1e-5)) / 2e-5 for at in places]
+        exact = gradients[name].ravel()[places]
+        assert np.linalg.norm(numeric - exact) <= 1e-6 * np.linalg.norm(exact), name
+
+
+def test_training_takes_the_domains_as_micro_batches(corpus):
+    _, history = tinylm.train(corpus, config=SMALL, seed=5, steps=1, progress=False, balance="micro")
+    rng = np.random.default_rng(5)
+    weights = tinylm.init(rng, SMALL).weights
+    windows, _, domain = draw_batch(rng, corpus, training_starts(corpus, SMALL), SMALL)
+    layers = network.forward(weights, SMALL, windows).layers
+    slow = SMALL.aux_weight * sum(slow_micro(layer.routing, domain) for layer in layers)
+    assert history.balance[0] == pytest.approx(slow, rel=1e-5)
+
+
+def test_the_default_is_global(corpus):
+    made = [tinylm.train(corpus, config=SMALL, steps=3, progress=False, **options)[1].balance
+            for options in ({}, {"balance": "global"}, {"balance": "micro"})]
+    assert np.array_equal(made[0], made[1]) and not np.allclose(made[0], made[2])
+
+
+def test_an_unknown_balance_is_refused(corpus):
+    with pytest.raises(ValueError, match="balance must be one of global, micro"):
+        tinylm.train(corpus, config=SMALL, steps=1, progress=False, balance="local")
