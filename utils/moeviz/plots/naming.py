@@ -32,6 +32,18 @@ def write_names(ax, names, places, *, bold=()):
         _write_name(ax, name, place, offset, size, _weight(name in bold))
 
 
+def share_names(names, places):
+    """Return one name for each place, its N names joined where several stand there, and the places (M, 2).
+
+    >>> share_names(["a", "b", "c"], np.array([[0.0, 1.0], [2.0, 2.0], [0.0, 1.0]]))[0]
+    ['a, c', 'b']
+    """
+    shared = {}
+    for name, place in zip(names, np.round(places, 9).tolist(), strict=True):
+        shared.setdefault(tuple(place), []).append(str(name))
+    return [", ".join(together) for together in shared.values()], np.array(list(shared))
+
+
 def _weight(bold):
     return "bold" if bold else "normal"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeviz.plots.naming import RADIUS, write_names
+from moeviz.plots.naming import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
 from moeviz.style import INK, LINE, MUTED, OKABE_ITO, axes_or_new, set_description
 
@@ -72,11 +72,8 @@ def _draw_points(ax, board, places, there):
 
 
 def _name_points(ax, board, places, there):
-    shared = {}
-    for name, place in zip(np.array(board.names)[there], places[there].round(9).tolist(), strict=True):
-        shared.setdefault(tuple(place), []).append(str(name))
-    names = {", ".join(together): set(together) & set(board.own) for together in shared.values()}
-    write_names(ax, list(names), np.array(list(shared)), bold=[name for name, own in names.items() if own])
+    names, spots = share_names(np.array(board.names)[there], places[there])
+    write_names(ax, names, spots, bold=[name for name in names if set(name.split(", ")) & set(board.own)])
 
 
 def _describe(board, places, there, front, across, up, title):
