@@ -3,6 +3,7 @@
 from moeviz.exercises.balance import entropies, layers, violation
 from moeviz.exercises.board import leaked, next_best, reading
 from moeviz.exercises.catalogue import from_config, readings, tolerance
+from moeviz.exercises.cluster import device_load, straggle, wire_bytes
 from moeviz.exercises.collapse import dead, switch_gradient, switch_loss
 from moeviz.exercises.context import cache, crossover, saving
 from moeviz.exercises.counting import moe_layer, token_flops, whole_model
@@ -14,9 +15,9 @@ from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
 
 __all__ = [
-    "biased", "cache", "combine", "count", "crossover", "dead", "entropies", "favourites", "from_config",
-    "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best", "reading", "readings",
-    "saving", "scatter", "seated", "seats", "softmax", "sparse", "split", "sure_first", "survivors",
-    "switch_gradient", "switch_loss", "threshold", "token_flops", "tolerance", "top_2", "violation",
-    "waste", "whole_model",
+    "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies", "favourites",
+    "from_config", "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best", "reading",
+    "readings", "saving", "scatter", "seated", "seats", "softmax", "sparse", "split", "straggle",
+    "sure_first", "survivors", "switch_gradient", "switch_loss", "threshold", "token_flops", "tolerance",
+    "top_2", "violation", "waste", "whole_model", "wire_bytes",
 ]

@@ -36,7 +36,7 @@ def plot_timeline(spans, *, title="", end=None, ax=None):
            xlabel=f"time ({unit})", ylabel="device")
     ax.set_yticks(range(devices))
     ax.tick_params(axis="y", length=0)
-    below = -0.2 if devices > 4 else -0.28
+    below = -0.62 * ax.figure.dpi / ax.get_window_extent().height  # inches
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=4, frameon=False)
     return set_description(ax, _describe(spans, devices, chunks, last, scale, unit, title))
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
 from moeviz.plots.inputs import extremes
@@ -66,13 +67,15 @@ def plot_device_load(served, *, title="", top=None, ax=None):
         if served.shape[1] <= FULLEST_TO_LABEL:
             _name_expert(ax, bars, expert, color, load.max())
         base += served[:, expert]
-    ax.axhline(load.mean(), color=INK, linestyle=(0, (5, 4)), linewidth=1.8)
-    ax.annotate(f"mean\n{load.mean():.0f}", (1, load.mean()), xycoords=("axes fraction", "data"), va="center",
-                xytext=(6, 0), textcoords="offset points", annotation_clip=False)
+    ax.axhline(load.mean(), color=INK, linestyle=(0, (5, 4)), linewidth=1.8,
+               path_effects=[withStroke(linewidth=4, foreground="white")])
+    ax.annotate(f"mean\n{load.mean():.0f}", (num_devices - 0.4, load.mean()), va="center", xytext=(4, 0),
+                textcoords="offset points", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})
     slowest = int(np.argmax(load))
     ax.annotate(f"{load[slowest] / max(load.mean(), 1e-12):.2f} x mean", (slowest, load[slowest]),
                 xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold")
-    ax.set(title=title, xlabel="device", ylabel="assignments to compute", xlim=(-0.6, num_devices - 0.4),
+    ax.set(title=title, xlabel="device", ylabel="assignments to compute",
+           xlim=(-0.6, 1.12 * num_devices - 0.3),
            ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
     ticks = np.arange(0, num_devices, -(-num_devices // 16))
     ax.set_xticks(ticks, ticks)
