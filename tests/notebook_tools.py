@@ -175,19 +175,24 @@ def _tidy(output):
         tidy["execution_count"] = None
     if "metadata" in tidy:
         tidy["metadata"] = {}
+    if "image/png" in tidy.get("data", {}):  # the same picture a second time, with its alt text
+        tidy["data"].pop("text/html", None)
     return tidy
 
 
-def execute(notebook, timeout=120):
-    """Return an executed copy: a fresh kernel in notebooks/, one BLAS thread; the first error raises."""
+def execute(notebook, timeout=120, **variables):
+    """Return an executed copy: a fresh kernel in notebooks/, one BLAS thread; the first error raises.
+
+    variables: more of the kernel's environment.
+    """
     from nbclient import NotebookClient
 
     done = copy.deepcopy(notebook)
     with tempfile.TemporaryDirectory() as home, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the machinery's own; the kernel's appear in the outputs
-        client = NotebookClient(done, timeout=timeout, kernel_name="python3",
+        client = NotebookClient(done, timeout=timeout, kernel_name="python3", extra_arguments=["--log-level=40"],
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
-        client.execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home})
+        client.execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, **variables})
     return done
 
 

@@ -1,0 +1,52 @@
+"""Builds the site: runs the notebooks, makes a page of each, a map of all, and an index of their headings."""
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+from site_builder.outputs import Figures
+from site_builder.pages import HERE, ROOT, linker, make_map, make_page, opening
+from tests import notebook_runs, notebook_tools
+
+WORKERS = 2
+
+
+def build(site, notebooks=None):
+    """Write the site into a folder, which is emptied first; return its pages.
+
+    notebooks: paths; all of the course by default. Raises what the first failing notebook raises.
+    """
+    paths = list(notebooks or notebook_tools.paths())
+    with ThreadPoolExecutor(WORKERS) as pool:  # from the end: the tests begin at the front
+        done = list(pool.map(notebook_runs.executed, reversed(paths)))[::-1]
+    shutil.rmtree(site, ignore_errors=True)
+    figures = Figures(site)
+    openings = [opening(path, notebook) for path, notebook in zip(paths, done, strict=True)]
+    link = linker({path.stem for path in paths}, site)
+    pages = [make_page(notebook, openings, place, link, figures) for place, notebook in enumerate(done)]
+    for page in pages:
+        write(site / f"{page.opening.stem}.html", page.html)
+    write(site / "index.html", make_map(pages))
+    write(site / "headings.js", f"const HEADINGS = {json.dumps(index(pages), ensure_ascii=False)};\n")
+    write(site / ".nojekyll", "")
+    shutil.copytree(HERE / "assets", site, dirs_exist_ok=True)
+    return pages
+
+
+def index(pages):
+    """Return [address, heading, title of the page] of every heading: a script, for a file has no server to ask."""
+    return [[f"{page.opening.stem}.html#{heading.name}", heading.text, page.opening.title]
+            for page in pages for heading in page.headings]
+
+
+def write(path, text):
+    """Write a text as UTF-8."""
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def size(site):
+    """Return the bytes of all files of the site."""
+    return sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+
+
+__all__ = ["ROOT", "build", "index", "size"]

@@ -1,0 +1,67 @@
+"""Markdown to HTML as the pages need it: headings with ids, links between pages, math as MathML, no network."""
+
+import re
+from html import escape, unescape
+from typing import NamedTuple
+
+from latex2mathml.converter import convert
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+
+class Heading(NamedTuple):
+    """A heading of a page."""
+
+    level: int
+    name: str  # its id
+    text: str
+
+
+class PageRenderer(IPythonRenderer):
+    """Renders the cells of one page and collects its headings.
+
+    link: turns the address of a link or an image into one that works in the site, or None to leave it out.
+    """
+
+    def __init__(self, link):
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.resolve = link
+        self.headings = []
+
+    def heading(self, text, level, **attributes):
+        plain = unescape(re.sub(r"<[^>]+>", "", text))
+        name = self._free_name(re.sub(r"[^\w]+", "-", plain.lower()).strip("-") or "part")
+        self.headings.append(Heading(level, name, plain))
+        return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
+
+    def _free_name(self, name):
+        taken = {heading.name for heading in self.headings} | {"content"}
+        numbered = (f"{name}-{number}" for number in range(2, 1000))
+        return name if name not in taken else next(each for each in numbered if each not in taken)
+
+    def link(self, text, url, title=None):
+        target = self.resolve(url)
+        return text if target is None else super().link(text, target, title)
+
+    def image(self, text, url, title=None):
+        target = self.resolve(url)
+        return escape(text) if target is None else super().image(text, target, title)
+
+    def table(self, text):
+        return f'<div class="scroll"><table>\n{text}</table></div>\n'
+
+    def inline_math(self, body):
+        return convert(body)
+
+    def block_math(self, body):
+        return f'<div class="scroll">{convert(body, display="block")}</div>\n'
+
+    def multiline_math(self, text):
+        return self.block_math(text.strip().removeprefix("$$").removesuffix("$$"))
+
+    def latex_environment(self, name, body):
+        return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+
+def render(source, renderer):
+    """Return one cell's markdown as HTML."""
+    return MarkdownWithMath(renderer=renderer).render(source)

@@ -1,0 +1,83 @@
+"""Outputs of cells as HTML: printed text, figures as small files with alt text and data, filmstrips as they are."""
+
+import base64
+import hashlib
+from html import escape
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from moeviz.filmstrip import picture
+
+THUMBNAIL = (480, 300)
+
+
+class Figures:
+    """Writes each picture once into the folder `images` of the site."""
+
+    def __init__(self, folder):
+        self.folder = folder / "images"
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, pixels):
+        """Write pixels (H, W, 4) and return their address in the site."""
+        kind, data = picture(pixels)
+        return self._write(data, kind.rpartition("/")[2])
+
+    def thumbnail(self, address):
+        """Write a small copy of a picture of the site and return its address."""
+        image = Image.open(self.folder.parent / address).convert("RGB")
+        image.thumbnail((2 * THUMBNAIL[0], 2 * THUMBNAIL[1]))
+        file = BytesIO()
+        image.save(file, "webp", quality=70)
+        return self._write(file.getvalue(), "webp")
+
+    def _write(self, data, suffix):
+        file = self.folder / f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
+        file.write_bytes(data)
+        return f"images/{file.name}"
+
+
+def join_streams(outputs):
+    """Return outputs with neighbouring prints made one."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == "stream" == last.output_type and output.name == last.name:
+            last["text"] += output.text
+        else:
+            joined.append(output.copy())
+    return joined
+
+
+def show(output, figures):
+    """Return the HTML of one output, with the figure, if it is one, written to a file."""
+    if output.output_type == "stream":
+        return f'<pre class="printed {escape(output.name)}">{escape(output.text)}</pre>'
+    data = output.get("data", {})
+    if "image/png" in data:
+        return figure(data["image/png"], output.metadata.get("image/png", {}), figures)
+    if "text/html" in data:
+        return data["text/html"]
+    return f'<pre class="printed">{escape(data.get("text/plain", ""))}</pre>'
+
+
+def figure(png, metadata, figures):
+    """Return a figure with its alt text and its data folded below."""
+    pixels = np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
+    height, width = pixels.shape[:2]
+    image = (f'<img src="{figures.save(pixels)}" alt="{escape(metadata.get("alt", ""))}" width="{width}" '
+             f'height="{height}" loading="lazy" decoding="async">')
+    tables = "".join(data_table(each) for each in metadata.get("tables", []))
+    folded = f"<details><summary>Data of this picture</summary>{tables}</details>" if tables else ""
+    return f'<figure><div class="picture">{image}</div>{folded}</figure>'
+
+
+def data_table(table):
+    """Return a table {"title", "columns", "rows"} as HTML."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table["columns"])
+    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
+                   for row in table["rows"])
+    return (f'<div class="scroll"><table><caption>{escape(table["title"])}</caption>'
+            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")

@@ -1,0 +1,87 @@
+"""One run of each notebook for all who need it: the test as shipped and the pages of the site.
+
+Runs are kept in build/runs under a hash of everything that they depend on. Whoever comes second waits.
+"""
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+import os
+import sys
+import time
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+try:
+    import notebook_tools as tools
+except ModuleNotFoundError:  # imported as tests.notebook_runs
+    from tests import notebook_tools as tools
+
+RUNS = tools.ROOT / "build" / "runs"
+PACKAGE = tools.ROOT / "utils" / "moeviz"
+LONGEST = 900  # seconds; an older lock was left behind by a run that was killed
+CLOCK = "import time\nprint(time.process_time())"
+
+
+def executed(path, runs=RUNS):
+    """Return the notebook after a run as shipped, in the edition for pages; `metadata.seconds` tells its time.
+
+    Seconds are the kernel's processor time: other programs do not slow it down. The first error raises.
+    """
+    notebook = tools.load(path)
+    file = runs / f"{path.stem}-{fingerprint(notebook)}.ipynb"
+    runs.mkdir(parents=True, exist_ok=True)
+    with locked(file.with_suffix(".lock")):
+        if not file.is_file():
+            for old in runs.glob(f"{path.stem}-*.ipynb"):
+                old.unlink()
+            _write(timed_run(notebook, MOEVIZ_EDITION="page"), file)
+        return nbformat.read(file, as_version=4)
+
+
+def timed_run(notebook, **variables):
+    """Return an executed copy with `metadata.seconds`, taken by a clock in a last cell that is gone again."""
+    timed = nbformat.from_dict({**notebook, "cells": [*notebook.cells, new_code_cell(CLOCK)]})
+    done = tools.execute(timed, **variables)
+    done.metadata["seconds"] = float(tools.printed(done.cells.pop()))
+    return done
+
+
+def fingerprint(notebook):
+    """Return a hash of the notebook's cells, the package and the versions that a run depends on."""
+    cells = "\0".join(f"{cell.cell_type}{tools.tags(cell)}{cell.source}" for cell in notebook.cells)
+    return hashlib.sha256(cells.encode() + _surroundings()).hexdigest()[:16]
+
+
+@functools.cache
+def _surroundings():
+    files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    versions = [importlib.metadata.version(name) for name in ("numpy", "matplotlib", "ipywidgets", "pillow")]
+    return b"\0".join([sys.version.encode(), *map(str.encode, versions), *(path.read_bytes() for path in files)])
+
+
+@contextlib.contextmanager
+def locked(lock):
+    """Hold a lock file; wait while somebody else does."""
+    while True:
+        try:
+            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            break
+        except (FileExistsError, PermissionError):  # on Windows also while the file is being deleted
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - lock.stat().st_mtime > LONGEST:
+                    lock.unlink()
+            time.sleep(0.1)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _write(notebook, file):
+    """Write in one step, so that nobody reads half a file."""
+    part = file.with_suffix(".part")
+    nbformat.write(notebook, part)
+    part.replace(file)
