@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
-         "text", "tinylm", "training", "cost", "models", "cluster", "traces",
+         "text", "tinylm", "training", "cost", "models", "learning", "cluster", "traces",
          "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
 AT_ONCE = {"environment": set(), **dict.fromkeys(("style", "plots", "filmstrip", "terminal"), DRAWING),
