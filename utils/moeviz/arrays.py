@@ -14,8 +14,9 @@ def softmax(scores, axis=-1):
     [0.0, 0.0, 1.0]
     """
     shifted = scores - np.max(scores, axis=axis, keepdims=True)
-    powers = np.exp(shifted)
-    return powers / powers.sum(axis=axis, keepdims=True)
+    powers = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)  # new memory is slow
+    powers /= powers.sum(axis=axis, keepdims=True)
+    return powers
 
 
 def softmax_backward(probs, dprobs):

@@ -11,6 +11,7 @@ from moeviz.metrics.balance import (
     load_entropy,
     max_violation,
 )
+from moeviz.metrics.cache import CacheRun, cache_hits, cache_run
 from moeviz.metrics.choices import (
     co_activation,
     repetition,
@@ -21,17 +22,20 @@ from moeviz.metrics.choices import (
 )
 from moeviz.metrics.meaning import (
     information_of_table,
+    information_of_table_null,
     label_entropy,
     mutual_information,
     mutual_information_null,
     purity,
+    shuffled_table,
 )
 from moeviz.metrics.tokens import captured_score, drop_rate, fully_dropped, pad_waste, router_entropy
 
 __all__ = [
-    "captured_score", "co_activation", "counts", "cv", "dead_experts", "drop_rate", "effective_experts",
-    "fully_dropped", "gini", "importance", "information_of_table", "label_entropy", "load", "load_entropy",
+    "CacheRun", "cache_hits", "cache_run", "captured_score", "co_activation", "counts", "cv",
+    "dead_experts", "drop_rate", "effective_experts", "fully_dropped", "gini", "importance",
+    "information_of_table", "information_of_table_null", "label_entropy", "load", "load_entropy",
     "max_violation", "mutual_information", "mutual_information_null", "pad_waste", "purity", "repetition",
     "repetition_if_independent", "repetition_if_shuffled", "repetition_if_uniform", "router_entropy",
-    "saturation",
+    "saturation", "shuffled_table",
 ]

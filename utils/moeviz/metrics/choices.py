@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_rng, one_hot
+from moeviz.arrays import check_count, check_rng
 from moeviz.metrics.meaning import expert_columns, label_codes
 from moeviz.record import EMPTY, check_routing
 
@@ -26,8 +26,9 @@ def co_activation(routing):
     >>> co_activation(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2))[0].tolist()
     [1.0, 0.5, 0.5]
     """
-    chosen = _chosen(routing).astype(float)
-    together = chosen.T @ chosen
+    whole = np.float32 if check_routing(routing).num_tokens < 2**24 else float  # exact up to there
+    chosen = _chosen(routing).astype(whole)
+    together = (chosen.T @ chosen).astype(float)
     return together / np.maximum(np.diag(together), 1)[:, None]
 
 
@@ -48,9 +49,7 @@ def repetition(expert_index, *, kind="first"):
     index = expert_columns(expert_index)
     if len(index) < 2:
         raise ValueError(f"expert_index must hold at least two tokens, got {len(index)}")
-    index = index[:, :1] if kind == "first" else index
-    same = (index[:-1, :, None] == index[1:, None, :]) & (index[:-1, :, None] != EMPTY)
-    return float(same.any(axis=(1, 2)).mean())
+    return _repetition(_slots(index, kind))
 
 
 def repetition_if_uniform(num_experts, k=1):
@@ -94,13 +93,14 @@ def repetition_if_shuffled(expert_index, *, rng, kind="first", domains=None, rep
     """
     index, rng = expert_columns(expert_index), check_rng(rng)
     codes = np.zeros(len(index), int) if domains is None else label_codes(domains, "domains", len(index))
-    home = np.argsort(codes, kind="stable")
-    values = np.empty(check_count(repeats, "repeats"))
-    for trial in range(len(values)):
-        shuffled = np.empty_like(index)
-        shuffled[home] = index[np.lexsort((rng.random(len(index)), codes))]
-        values[trial] = repetition(shuffled, kind=kind)
-    return float(values.mean())
+    repetition(index, kind=kind)  # says what is wrong with them, if anything
+    slots, home, values = _slots(index, kind), np.argsort(codes, kind="stable"), []
+    for _ in range(check_count(repeats, "repeats")):
+        order = rng.random(len(index))
+        shuffled = np.empty_like(slots)
+        shuffled[:, home] = slots[:, np.argsort(order) if domains is None else np.lexsort((order, codes))]
+        values.append(_repetition(shuffled))
+    return float(np.mean(values))
 
 
 def saturation(routing, final):
@@ -116,14 +116,37 @@ def saturation(routing, final):
     >>> saturation(top_k([[2.0, 1.0, 0.0]], k=2), top_k([[2.0, 0.0, 1.0]], k=2))
     0.5
     """
-    now, end = _chosen(routing), _chosen(final, "final")
-    if now.shape != end.shape:
-        raise ValueError(f"final must have the tokens and experts of routing {now.shape}, got {end.shape}")
-    wanted = end.sum(axis=1)
-    shared = (now & end).sum(axis=1)[wanted > 0] / wanted[wanted > 0]
-    return float(shared.mean()) if len(shared) else math.nan
+    shape, other = check_routing(routing).probs.shape, check_routing(final, "final").probs.shape
+    if shape != other:
+        raise ValueError(f"final must have the tokens and experts of routing {shape}, got {other}")
+    wanted = final.expert_index != EMPTY
+    still = np.take_along_axis(_chosen(routing), np.maximum(final.expert_index, 0), axis=1) & wanted
+    ones = np.ones(final.top_k, np.float32)  # a product sums short rows faster than sum() does
+    shared, wanted = still @ ones, wanted @ ones
+    share = shared[wanted > 0] / wanted[wanted > 0]
+    return float(share.mean(dtype=float)) if len(share) else math.nan
+
+
+def _slots(index, kind):
+    """Return (1 or k, T): the choices that count, a row per slot, small and side by side."""
+    columns = index[:, :1] if kind == "first" else index
+    return columns.T.astype(np.min_scalar_type(-1 - max(0, index.max())), order="C")
+
+
+def _repetition(slots):
+    """Return how often neighbours among the columns of slots (k, T) share an entry other than EMPTY."""
+    before, after = slots[:, :-1], slots[:, 1:]
+    same = np.zeros(before.shape[1], dtype=bool)
+    for one in before:
+        used = one != EMPTY
+        for other in after:  # whole rows at a time: k is small
+            same |= (one == other) & used
+    return float(same.mean())
 
 
 def _chosen(routing, name="routing"):
     """Return (T, E) bool: which experts each token chose."""
-    return one_hot(check_routing(routing, name).expert_index, routing.num_experts).any(axis=1)
+    index = check_routing(routing, name).expert_index
+    chosen = np.zeros((routing.num_tokens, routing.num_experts + 1), dtype=bool)
+    np.put_along_axis(chosen, index, True, axis=1)  # EMPTY writes to the last column
+    return chosen[:, :routing.num_experts]

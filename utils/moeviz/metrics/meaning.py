@@ -7,7 +7,7 @@ whole numbers, bools or text.
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_matrix, check_rng
+from moeviz.arrays import as_array, check_count, check_matrix, check_rng
 from moeviz.record import EMPTY, Routing
 
 
@@ -53,6 +53,41 @@ def information_of_table(table):
         raise ValueError(f"table must hold counts >= 0 that are not all 0, got sum {table.sum():g}")
     information = _bits(table.sum(axis=0)) + _bits(table.sum(axis=1)) - _bits(table)
     return max(0.0, information)  # rounding can leave -1e-16
+
+
+def information_of_table_null(table, *, rng, repeats=20):
+    """Return the mean `information_of_table` in bits of `repeats` tables shuffled by `shuffled_table`.
+
+    It counts every choice as drawn by itself; words of one text are not, so the true null lies higher.
+    Raises ValueError as `shuffled_table` does, and for repeats below 1.
+
+    >>> information_of_table_null([[5, 5]], rng=np.random.default_rng(0))
+    0.0
+    """
+    repeats = check_count(repeats, "repeats")
+    return float(np.mean([information_of_table(shuffled_table(table, rng=rng)) for _ in range(repeats)]))
+
+
+def shuffled_table(table, *, rng):
+    """Return a table (N, M) of counts as it would be after shuffling who belongs to which row.
+
+    The sums of rows and columns stay as they are. Raises ValueError for entries that are not whole
+    numbers of at least 0, a table that is empty or all 0 or sums to a thousand million, or a bad rng.
+
+    >>> shuffled_table([[3, 0], [0, 3]], rng=np.random.default_rng(0)).sum(axis=0).tolist()
+    [3, 3]
+    """
+    counts, rng = as_array(table, "table"), check_rng(rng)
+    if counts.dtype.kind not in "iu" or counts.ndim != 2 or counts.size == 0 or counts.min() < 0:
+        raise ValueError(f"table must hold whole numbers >= 0 in shape (N, M), got {counts.dtype} "
+                         f"of shape {counts.shape}")
+    if not 0 < counts.sum() < 10**9:
+        raise ValueError(f"table must sum to 1..999,999,999, got {counts.sum()}")
+    left, rows = counts.sum(axis=0).astype(np.int64), []
+    for total in counts.sum(axis=1):
+        rows.append(rng.multivariate_hypergeometric(left, int(total), method="marginals"))
+        left = left - rows[-1]
+    return np.stack(rows)
 
 
 def label_entropy(labels):
@@ -107,19 +142,20 @@ def label_codes(labels, name, length=None):
                          f"got {array.dtype} of shape {array.shape}")
     if length is not None and len(array) != length:
         raise ValueError(f"{name} must have shape ({length},), got shape {array.shape}")
-    return np.unique(array, return_inverse=True)[1]
+    if array.dtype.kind in "SU" or array.min() < 0 or array.max() > len(array):
+        return np.unique(array, return_inverse=True)[1]
+    return (np.cumsum(np.bincount(array) > 0) - 1)[array.astype(int)]  # the same, without sorting
 
 
 def _table(expert, labels):
     """Return (number of experts, number of labels): how often each goes with each."""
     index = expert_columns(expert, "expert")
     codes = label_codes(labels, "labels", len(index))
-    token, slot = np.nonzero(index != EMPTY)
-    if len(token) == 0:
+    if index.max() == EMPTY:
         raise ValueError("expert must name at least one expert, got only EMPTY slots")
     width = codes.max() + 1
-    cells = np.bincount(index[token, slot] * width + codes[token], minlength=(index.max() + 1) * width)
-    return cells.reshape(-1, width)
+    cells = np.bincount(((index + 1) * width + codes[:, None]).ravel(), minlength=(index.max() + 2) * width)
+    return cells.reshape(-1, width)[1:]  # the first row is EMPTY
 
 
 def _bits(counts):

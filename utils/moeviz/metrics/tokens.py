@@ -19,8 +19,10 @@ def router_entropy(routing, *, mask=None):
     >>> router_entropy(top_k([[0.0, 0.0], [900.0, 0.0]], k=1))
     0.5
     """
-    probs = check_routing(routing).probs[check_mask(mask, routing.num_tokens)].astype(float)
-    entropy = -np.vdot(probs, np.log(np.where(probs > 0, probs, 1))) / len(probs)
+    rows = check_mask(mask, check_routing(routing).num_tokens)
+    probs = routing.probs if mask is None else routing.probs[rows]
+    of_token = np.einsum("te,te->t", probs, np.log(np.maximum(probs, np.finfo(probs.dtype).tiny)))
+    entropy = -of_token.mean(dtype=float)
     return float(entropy / math.log(routing.num_experts)) if routing.num_experts > 1 else 1.0
 
 
@@ -47,7 +49,8 @@ def fully_dropped(routing):
     >>> fully_dropped(apply_capacity(top_k([[1.0, 0.0]] * 4, k=2), 3))
     0.25
     """
-    return float(1 - check_routing(routing).kept.any(axis=1).mean())
+    served = np.logical_or.reduce(list(check_routing(routing).kept.T))  # by slot: rows are short
+    return float(1 - served.mean())
 
 
 def pad_waste(routing, capacity, *, groups=1):
@@ -61,7 +64,7 @@ def pad_waste(routing, capacity, *, groups=1):
     >>> pad_waste(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 2), 2)
     0.5
     """
-    served = check_routing(routing).dispatch().sum(axis=0)
+    served = np.bincount(check_routing(routing).expert_index[routing.kept], minlength=routing.num_experts)
     seats = check_count(capacity, "capacity") * check_count(groups, "groups")
     if served.max() > seats:
         raise ValueError(f"capacity must be the one that was applied, got {capacity} x {groups} groups "
@@ -78,4 +81,6 @@ def captured_score(routing):
     >>> captured_score(top_k([[0.0, 0.0]], k=1))
     0.5
     """
-    return float((check_routing(routing).probs * routing.dispatch()).sum() / routing.num_tokens)
+    index = np.maximum(check_routing(routing).expert_index, 0)
+    captured = np.take_along_axis(routing.probs, index, axis=1)[routing.kept]
+    return float(captured.sum(dtype=float) / routing.num_tokens)

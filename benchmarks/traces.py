@@ -1,0 +1,127 @@
+"""Load a trace of ten million choices and compute every metric on every layer: seconds and peak memory.
+
+    python benchmarks/traces.py
+
+Two traces, each made and measured in a process of its own: like OLMoE (16 layers, 64 experts, 8 choices)
+and like Mixtral (32 layers, 8 experts, 2 choices), with router logits and without. Seconds are those of
+the process's own clock, best of three; memory is the highest that the process ever had, interpreter and
+imports included. Nulls are shuffled REPEATS times. The cache is a simulation, one request after the other:
+it is timed apart, on one layer.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from moeviz import metrics, routing, traces
+
+SHAPES = {"OLMoE": (16, 78_125, 64, 8), "Mixtral": (32, 156_250, 8, 2)}  # L, T, E, k
+REPEATS = 1
+
+
+def make(shape, with_logits, path):
+    """Save a trace of random routings with four domains; neighbours share part of their logits."""
+    layers, tokens, experts, k = shape
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(layers):
+        logits = rng.standard_normal((tokens, experts), dtype=np.float32)
+        made.append(routing.top_k(logits + np.roll(logits, 1, axis=0), k, renormalize=False))
+    trace = traces.Trace(
+        "random", experts, tuple(range(layers)), tuple(one.expert_index for one in made),
+        tuple(one.combine_weight for one in made), tuple(one.logits for one in made) if with_logits else None,
+        scores="softmax" if with_logits else "weights", tokens=rng.integers(0, 50_000, tokens),
+        domain=np.arange(tokens) * 4 // tokens, domain_names=("a", "b", "c", "d"))
+    traces.save_trace(trace, path)
+
+
+def every_metric(routing, earlier, domain, rng):
+    """Compute each metric of moeviz.metrics once."""
+    counts = metrics.counts(routing)
+    for summary in (metrics.cv, metrics.max_violation, metrics.gini, metrics.load_entropy,
+                    metrics.effective_experts, metrics.dead_experts):
+        summary(counts)
+    for of_routing in (metrics.load, metrics.importance, metrics.router_entropy, metrics.captured_score,
+                       metrics.drop_rate, metrics.fully_dropped, metrics.co_activation,
+                       metrics.repetition_if_independent):
+        of_routing(routing)
+    metrics.pad_waste(routing, int(counts.max()))
+    metrics.saturation(routing, earlier)
+    metrics.mutual_information(routing, domain)
+    metrics.purity(routing, domain)
+    metrics.label_entropy(domain)
+    metrics.mutual_information_null(routing, domain, rng=rng, repeats=REPEATS)
+    for kind in ("first", "any"):
+        metrics.repetition(routing, kind=kind)
+        metrics.repetition_if_shuffled(routing, rng=rng, kind=kind, repeats=REPEATS)
+    metrics.repetition_if_uniform(routing.num_experts, routing.top_k)
+
+
+def tables(trace, rng):
+    """Count domains and pairs, and compute what a table of counts has to say."""
+    counts = traces.counts_of(trace)
+    for layer in counts.layers:
+        metrics.information_of_table(counts.table(layer))
+        metrics.information_of_table_null(counts.table(layer), rng=rng, repeats=REPEATS)
+
+
+def measure(path):
+    """Print seconds to load, seconds for the metrics, and the peak memory in bytes, as JSON."""
+    rng = np.random.default_rng(0)
+    start = time.process_time()
+    trace = traces.load_trace(path)
+    loaded = time.process_time()
+    earlier = trace.routing(trace.layers[0])
+    for layer in trace.layers:
+        routed = trace.routing(layer)
+        every_metric(routed, earlier, trace.domain, rng)
+        earlier = routed
+    tables(trace, rng)
+    done = time.process_time()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    few = trace.index[0][:12_500]
+    cached = time.process_time()
+    metrics.cache_hits(few, trace.num_experts // 4)
+    took = (time.process_time() - cached) / few.size
+    print(json.dumps({"load": loaded - start, "metrics": done - loaded, "peak": peak, "request": took}))
+
+
+def in_a_process(*arguments):
+    """Run this file with arguments in a fresh process, whose peak memory is its own; return its output."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE).stdout
+
+
+def run(path):
+    """Measure in three fresh processes and return the best."""
+    return min((json.loads(in_a_process("measure", path)) for _ in range(3)),
+               key=lambda one: one["load"] + one["metrics"])
+
+
+def main(arguments):
+    if arguments:  # the processes that `in_a_process` starts
+        task, path, *shape = arguments
+        measure(path) if task == "measure" else make(SHAPES[shape[0]], shape[1] == "True", path)
+        return
+    print("| trace of 10 million choices | file, MB | load, s | metrics, s | both, s | peak, MB | "
+          "LRU cache, ns per request |\n|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in SHAPES:
+            for with_logits in (False, True):
+                path = Path(folder) / "trace.npz"
+                in_a_process("make", path, name, with_logits)
+                got = run(path)
+                print(f"| like {name}, {'with' if with_logits else 'without'} logits | "
+                      f"{path.stat().st_size / 1e6:.0f} | {got['load']:.2f} | {got['metrics']:.2f} | "
+                      f"{got['load'] + got['metrics']:.2f} | {got['peak'] / 1e6:.0f} | "
+                      f"{1e9 * got['request']:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

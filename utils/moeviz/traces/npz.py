@@ -1,0 +1,103 @@
+"""The arrays of an .npz file that a stranger made: sizes and headers are checked before anything is read.
+
+A member may be stored or deflated. Nothing is ever unpickled, no name becomes a path, and at most as many
+bytes are unpacked as the limit allows.
+"""
+
+import io
+import math
+import struct
+import zipfile
+import zlib
+
+import numpy as np
+
+MAX_DIRECTORY = 2_000_000  # bytes of the zip's list of members
+_END, _END_SIZE, _END_64 = b"PK\x05\x06", 22, b"PK\x06\x07"
+_KINDS = "biufU"
+BROKEN = (ValueError, ArithmeticError, LookupError, RuntimeError, EOFError, NotImplementedError,
+          MemoryError, struct.error, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
+
+
+def open_members(path, max_bytes):
+    """Open a zip file and return it with {name: ZipInfo}; ValueError when it promises too much.
+
+    The caller closes it. Raises ValueError or one of BROKEN.
+    """
+    size = path.stat().st_size
+    if size > max_bytes:
+        raise ValueError(f"it has {size} bytes, more than the {max_bytes} allowed")
+    _check_directory(path, size)
+    archive = zipfile.ZipFile(path)
+    try:
+        return archive, _members(archive, max_bytes)
+    except BROKEN:
+        archive.close()
+        raise
+
+
+def read_array(archive, info):
+    """Return one member as a read-only array, its header checked against its length."""
+    with archive.open(info) as stream:
+        raw = stream.read(info.file_size)
+    if len(raw) != info.file_size:
+        raise ValueError(f"{info.filename} ends after {len(raw)} of {info.file_size} bytes")
+    shape, fortran, dtype, start = _header(raw, info.filename)
+    rest = len(raw) - start
+    if math.prod(shape) * dtype.itemsize != rest:
+        raise ValueError(f"{info.filename} promises shape {shape} of {dtype}, but holds {rest} bytes")
+    return np.frombuffer(raw, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
+
+
+def npy(array):
+    """Return the bytes of an array as an .npy file."""
+    content = io.BytesIO()
+    np.lib.format.write_array(content, np.asarray(array, order="C"), allow_pickle=False)
+    return content.getbuffer()
+
+
+def _check_directory(path, size):
+    """Refuse a list of members that would take more memory to read than any trace needs."""
+    with path.open("rb") as file:
+        file.seek(max(0, size - _END_SIZE - 2**16))
+        tail = file.read(_END_SIZE + 2**16)
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < _END_SIZE:
+        raise ValueError("it is no .npz file, or it ends too early")
+    directory = struct.unpack_from("<L", tail, at + 12)[0]
+    if directory > MAX_DIRECTORY or tail[max(0, at - 20):at].startswith(_END_64):
+        raise ValueError("its list of arrays is too long")
+
+
+def _members(archive, max_bytes):
+    infos = archive.infolist()
+    total = sum(info.file_size for info in infos)
+    if total > max_bytes:
+        raise ValueError(f"its arrays have {total} bytes, more than the {max_bytes} allowed")
+    for info in infos:
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{info.filename} is packed in a way that is not read here")
+        if info.flag_bits & 1:
+            raise ValueError(f"{info.filename} is encrypted")
+    members = {info.filename.removesuffix(".npy"): info for info in infos}
+    if len(members) != len(infos):
+        raise ValueError("a name stands in it twice")
+    return members
+
+
+def _header(raw, name):
+    """Return shape, whether in Fortran order, dtype, and where the numbers start."""
+    content = io.BytesIO(raw)
+    try:
+        version = np.lib.format.read_magic(content)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"version {version} of the npy format")
+        read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}[version[0]]
+        shape, fortran, dtype = read(content)
+    except Exception as error:  # a broken header can raise nearly anything
+        raise ValueError(f"{name} is no array: {error}") from None
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds Python objects, which would have to be unpickled")
+    if dtype.kind not in _KINDS or min(shape, default=0) < 0:
+        raise ValueError(f"{name} must hold numbers or text, got {dtype} of shape {shape}")
+    return shape, fortran, dtype, content.tell()
