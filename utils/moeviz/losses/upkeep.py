@@ -22,13 +22,15 @@ def z_loss(logits):
     return float((size**2).mean()), 2 * size[:, None] * softmax(logits) / len(logits)
 
 
-def bias_update(bias, load, rate):
+def bias_update(bias, load, rate, *, proportional=False):
     """Return the selection bias after one step: bias + rate sign(mean(load) - load).
 
     bias: (E,). load: (E,) counts or shares of the last batch. rate: the step, 1e-3 in DeepSeek-V3.
     Experts below the mean gain `rate`, experts above lose it, experts at the mean stay: only the
     sign of the difference counts. No gradient is involved, and the bias serves selection only: it
     must not enter the combine weights. The given bias is left as it is.
+    proportional: step by 1 - load / mean(load) in place of the sign, a variant that the paper tries (there
+    the difference itself; divided by the mean, counts and shares give the same step).
     Raises ValueError for lengths that differ, negative load or a negative rate.
     Source: Wang et al. 2024, arXiv 2408.15664, algorithm 1; DeepSeek-V3, arXiv 2412.19437.
 
@@ -39,4 +41,6 @@ def bias_update(bias, load, rate):
     load = check_vector(load, "load", length=len(bias))
     if len(load) == 0 or load.min() < 0:
         raise ValueError(f"load must hold one number >= 0 per expert, got {load}")
-    return bias + check_number(rate, "rate", low=0.0) * np.sign(load.mean() - load)
+    missing = load.mean() - load
+    step = missing / max(load.mean(), np.finfo(float).tiny) if proportional else np.sign(missing)
+    return bias + check_number(rate, "rate", low=0.0) * step

@@ -12,6 +12,7 @@ from moeviz.plots.entropy_map import plot_entropy_map
 from moeviz.plots.film import plot_load_film
 from moeviz.plots.flow import plot_flow
 from moeviz.plots.gate_steps import plot_gate_steps
+from moeviz.plots.learning import plot_learning
 from moeviz.plots.load import plot_load
 from moeviz.plots.matrix import plot_matrix
 from moeviz.plots.meters import plot_meters
@@ -22,14 +23,16 @@ from moeviz.plots.scoreboard import plot_scoreboard
 from moeviz.plots.seats import plot_seats
 from moeviz.plots.text import plot_text, plot_text_layers
 from moeviz.plots.text_orders import plot_text_orders
+from moeviz.plots.thermostat import plot_thermostat
 from moeviz.plots.timeline import plot_timeline
 from moeviz.plots.tradeoff import plot_tradeoff
 from moeviz.plots.traffic import plot_device_load, plot_traffic
 
 __all__ = [
     "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_device_load",
-    "plot_entropy_map", "plot_flow", "plot_gate_steps", "plot_ledger", "plot_load", "plot_load_film",
-    "plot_matrix", "plot_meters", "plot_model_map", "plot_noisy_threshold", "plot_regions",
-    "plot_scoreboard", "plot_seats", "plot_shares", "plot_text", "plot_text_layers", "plot_text_orders",
-    "plot_timeline", "plot_timing", "plot_tradeoff", "plot_traffic",
+    "plot_entropy_map", "plot_flow", "plot_gate_steps", "plot_learning", "plot_ledger", "plot_load",
+    "plot_load_film", "plot_matrix", "plot_meters", "plot_model_map", "plot_noisy_threshold",
+    "plot_regions", "plot_scoreboard", "plot_seats", "plot_shares", "plot_text", "plot_text_layers",
+    "plot_text_orders", "plot_thermostat", "plot_timeline", "plot_timing", "plot_tradeoff",
+    "plot_traffic",
 ]

@@ -4,7 +4,7 @@
 `Router` says what a router of your own must provide.
 """
 
-from moeviz.training import balance, pitchfork, routers
+from moeviz.training import balance, mistakes, pitchfork, routers
 from moeviz.training.evaluation import Evaluation, evaluate
 from moeviz.training.gates import Gate, cosine_gate, linear_gate
 from moeviz.training.history import History
@@ -15,6 +15,6 @@ from moeviz.training.tasks import Batch, Task, clustered_task
 
 __all__ = [
     "Batch", "Context", "Evaluation", "Gate", "History", "Plan", "Router", "Run", "Task", "balance",
-    "clustered_task", "cosine_gate", "evaluate", "linear_gate", "pitchfork", "routers", "train",
-    "train_seeds",
+    "clustered_task", "cosine_gate", "evaluate", "linear_gate", "mistakes", "pitchfork", "routers",
+    "train", "train_seeds",
 ]

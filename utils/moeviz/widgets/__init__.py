@@ -11,18 +11,21 @@ from moeviz.widgets.core import explore
 from moeviz.widgets.drops import draw_drops, explore_drops
 from moeviz.widgets.entropy import draw_entropy, explore_entropy
 from moeviz.widgets.gate import draw_gate, explore_gate
+from moeviz.widgets.learning import draw_saving, explore_saving
 from moeviz.widgets.placement import draw_placement, explore_placement
 from moeviz.widgets.scoreboard import draw_scoreboard, explore_scoreboard
 from moeviz.widgets.seats import ORDERS, draw_capacity, explore_capacity
 from moeviz.widgets.sentence import draw_sentence, explore_sentence
 from moeviz.widgets.sparsity import draw_k, explore_k, missing_shares
 from moeviz.widgets.temperature import draw_temperature, explore_temperature
+from moeviz.widgets.thermostat import draw_bias, explore_bias
 from moeviz.widgets.years import draw_years, explore_years
 
 __all__ = [
-    "ORDERS", "draw_balance", "draw_capacity", "draw_context", "draw_drops", "draw_entropy", "draw_gate",
-    "draw_k", "draw_model", "draw_placement", "draw_scoreboard", "draw_sentence", "draw_temperature",
-    "draw_years", "explore", "explore_balance", "explore_capacity", "explore_context", "explore_drops",
-    "explore_entropy", "explore_gate", "explore_k", "explore_model", "explore_placement",
-    "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
+    "ORDERS", "draw_balance", "draw_bias", "draw_capacity", "draw_context", "draw_drops", "draw_entropy",
+    "draw_gate", "draw_k", "draw_model", "draw_placement", "draw_saving", "draw_scoreboard",
+    "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_balance", "explore_bias",
+    "explore_capacity", "explore_context", "explore_drops", "explore_entropy", "explore_gate",
+    "explore_k", "explore_model", "explore_placement", "explore_saving", "explore_scoreboard",
+    "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
 ]

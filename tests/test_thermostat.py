@@ -1,0 +1,171 @@
+"""The bias as a thermostat: its proportional rule, its two mistakes, its plot and its explorer."""
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from moeviz import losses, plots, style, widgets
+from moeviz.arrays import softmax
+from moeviz.training import Context, History, mistakes, routers
+from moeviz.widgets import thermostat
+
+RNG = np.random.default_rng(0)
+
+
+def context(bias):
+    return Context(None, None, np.asarray(bias), None, None, True)
+
+
+def history(load, bias):
+    load, bias = np.array(load), np.array(bias)
+    return History(np.ones(len(load)), np.zeros(len(load)), load, bias, np.ones(len(load)))
+
+
+LOAD = [[0.5, 0.3, 0.2], [0.1, 0.6, 0.3], [0.3, 0.3, 0.4], [0.4, 0.4, 0.2]]
+BIAS = [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [5.0, 5.0, 2.0], [0.0, 0.3, 0.6]]
+SHORT = history(LOAD, BIAS)
+
+
+# --- rules -------------------------------------------------------------------------------------
+
+def test_the_proportional_step_is_what_is_missing_to_the_mean():
+    slow = [b + 0.5 * (4 - c) / 4 for b, c in zip([0.1, 0.0, -0.2], [6, 5, 1], strict=True)]
+    np.testing.assert_allclose(losses.bias_update([0.1, 0.0, -0.2], [6, 5, 1], 0.5, proportional=True), slow)
+
+
+def test_counts_and_shares_give_the_same_step_and_no_load_gives_none():
+    counts = np.array([6, 5, 1, 0])
+    steps = [losses.bias_update(np.zeros(4), c, 0.1, proportional=True) for c in (counts, counts / 12)]
+    np.testing.assert_allclose(*steps)
+    assert losses.bias_update([0.0, 0.0], [0, 0], 0.1, proportional=True).tolist() == [0.0, 0.0]
+
+
+def test_the_turned_rule_steps_the_other_way_from_any_bias():
+    bias, load = RNG.normal(size=6), RNG.integers(0, 9, size=6)
+    right, wrong = losses.bias_update(bias, load, 0.3), mistakes.turned_update(bias, load, 0.3)
+    np.testing.assert_allclose(wrong - bias, bias - right)
+
+
+# --- the leak ----------------------------------------------------------------------------------
+
+def test_the_leaky_router_chooses_as_the_right_one_and_weighs_with_the_bias():
+    logits, bias = RNG.normal(size=(20, 4)), np.array([0.2, -0.6, -0.5, 0.3])
+    right, wrong = (r.route(logits, context(bias))
+                    for r in (routers.biased_top_k(3), mistakes.leaky_top_k(3)))
+    assert np.array_equal(right.expert_index, wrong.expert_index)
+    cut = np.maximum(right.combine_weight + bias[right.expert_index], 0)
+    np.testing.assert_allclose(wrong.combine_weight, cut)
+    assert (wrong.combine_weight == 0).any()
+
+
+def test_without_a_bias_nothing_leaks():
+    logits = RNG.normal(size=(20, 5))
+    right, wrong = (r.route(logits, context(np.zeros(5)))
+                    for r in (routers.biased_top_k(1), mistakes.leaky_top_k(1)))
+    assert np.array_equal(right.combine_weight, wrong.combine_weight)
+
+
+def test_the_gradient_of_the_leaky_router_agrees_with_finite_differences():
+    logits, bias = RNG.normal(size=(6, 4)), np.array([0.2, -0.6, -0.5, 0.3])
+    router, dweight = mistakes.leaky_top_k(3), RNG.normal(size=(6, 3))
+    routed = router.route(logits, context(bias))
+    assert 0 < (routed.combine_weight == 0).sum() < 12
+
+    def value(moved):
+        seen = np.take_along_axis(softmax(moved) + bias, routed.expert_index, axis=1)
+        return (np.maximum(seen, 0) * dweight).sum()
+
+    numeric = np.zeros_like(logits)
+    for at in np.ndindex(logits.shape):
+        step = np.zeros_like(logits)
+        step[at] = 1e-6
+        numeric[at] = (value(logits + step) - value(logits - step)) / 2e-6
+    exact = router.backward(routed, dweight)
+    assert np.linalg.norm(numeric - exact) <= 1e-6 * np.linalg.norm(exact)
+
+
+# --- the plot ----------------------------------------------------------------------------------
+
+def test_loads_stand_above_biases_without_their_mean():
+    axes = plots.plot_thermostat({"a": SHORT, "b": SHORT})
+    assert axes.shape == (2, 2)
+    assert [ax.get_title(loc="left") for ax in axes[0]] == ["a", "b"]
+    for column in axes.T:
+        loads = np.array([line.get_ydata() for line in column[0].lines[:3]])
+        np.testing.assert_allclose(loads, 100 * np.array(LOAD).T)
+        biases = np.array([line.get_ydata() for line in column[1].lines])
+        np.testing.assert_allclose(biases, (BIAS - np.mean(BIAS, axis=1, keepdims=True)).T)
+        assert [to_hex(line.get_color()).upper() for line in column[1].lines] == style.expert_colors(3)
+
+
+def test_the_fair_share_is_dashed_and_loads_share_a_scale():
+    even = history([[1 / 3] * 3] * 4, BIAS)
+    axes = plots.plot_thermostat({"even": even, "uneven": SHORT})
+    fair = axes[0, 0].lines[3]
+    assert fair.get_ydata()[0] == pytest.approx(100 / 3) and fair.get_linestyle() == "--"
+    assert axes[0, 0].get_ylim() == axes[0, 1].get_ylim() == (0, pytest.approx(63))
+
+
+def test_smoothing_averages_the_load_and_not_the_bias():
+    axes = plots.plot_thermostat(SHORT, smooth=2)
+    np.testing.assert_allclose(axes[0, 0].lines[1].get_ydata(), [45, 35])
+    assert axes[0, 0].lines[1].get_xdata().tolist() == [0.5, 2.5]
+    assert len(axes[1, 0].lines[1].get_ydata()) == 4
+
+
+def test_the_ends_carry_the_experts_numbers_in_order_of_height():
+    axes = plots.plot_thermostat(SHORT)
+    for ax, ends in ((axes[0, 0], LOAD[-1]), (axes[1, 0], BIAS[-1])):
+        heights = {int(text.get_text()): text.xy[1] for text in ax.texts}
+        assert sorted(heights, key=heights.get) == np.argsort(ends, kind="stable").tolist()
+    many = history(np.full((2, 20), 0.05), np.zeros((2, 20)))
+    assert not plots.plot_thermostat(many)[0, 0].texts
+
+
+def test_the_description_tells_load_and_bias():
+    words = style.describe(plots.plot_thermostat({"rate 1": SHORT}))
+    assert "rate 1: load and selection bias of 3 experts over 4 steps" in words
+    assert "busiest expert of a step has 40%" in words and "between -0.3 and 0.3" in words
+
+
+@pytest.mark.parametrize("given, options, name", [
+    ({}, {}, "histories"), ([SHORT], {}, "histories"), ({"a": LOAD}, {}, "histories"),
+    (SHORT, {"smooth": 0}, "smooth"), (SHORT, {"smooth": 5}, "smooth")])
+def test_bad_input_is_named(given, options, name):
+    with pytest.raises(ValueError, match=f"^{name}.* must"):
+        plots.plot_thermostat(given, **options)
+
+
+# --- the explorer ------------------------------------------------------------------------------
+
+def drawn(**values):
+    return widgets.draw_bias(steps=120, **values)[0, 0]
+
+
+def test_a_good_rate_beats_none_and_the_turned_rule():
+    def busiest(ax):
+        return np.mean([line.get_ydata()[-30:] for line in ax.lines[:8]], axis=1).max()
+    none, good, turned = (busiest(drawn(**v)) for v in (
+        {"rate": 0.0}, {"rate": 0.01}, {"rate": 0.01, "rule": "sign turned (wrong)"}))
+    assert good < none < turned == 100
+
+
+def test_each_rule_and_seed_gives_its_own_run_and_old_ones_are_remembered():
+    before = thermostat._train.cache_info().misses
+    titles = {drawn(rule=rule, seed=seed).get_title(loc="left")
+              for rule in thermostat.RULES for seed in (3, 4)}
+    assert len(titles) > 5 and thermostat._train.cache_info().misses == before + 8
+    drawn(rule="sign", seed=3)
+    assert thermostat._train.cache_info().misses == before + 8
+
+
+@pytest.mark.parametrize("values, name", [
+    ({"rate": -1.0}, "rate"), ({"rule": "none"}, "rule"), ({"seed": -1}, "seed"), ({"steps": 1}, "steps")])
+def test_bad_values_are_named(values, name):
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        widgets.draw_bias(**values)
+
+
+def test_the_explorer_offers_rate_rule_and_seed():
+    controls = widgets.explore_bias(steps=10).children[1].children
+    assert [control.description for control in controls] == ["rate", "rule", "seed"]
