@@ -4,13 +4,15 @@
 
 Every comparison runs its candidates in turn, again and again, in one process, so that whatever else
 the machine does meets all of them; each timed run follows an untimed one of the same candidate, and
-the ratio is that of the median times. float32, relu, top-2 routing of random logits. The number of
-BLAS threads is NumPy's default unless OPENBLAS_NUM_THREADS is set.
+the ratio is that of the median times. float32, top-2 routing of random logits, one BLAS thread unless
+OPENBLAS_NUM_THREADS says otherwise.
 
-Threads of a matrix product wait for each other, so with several of them the table means something only
-on a machine with nothing else to do; with OPENBLAS_NUM_THREADS=1 it also does on a busy one.
+Two comparisons need more than the course: `pip install threadpoolctl` adds the layer with its experts
+shared out over two threads, and `pip install -r requirements-traces.txt` adds Hugging Face's own block.
+Threads wait for each other, so that comparison means something only on a machine with nothing else to do.
 """
 
+import importlib.util
 import os
 import platform
 import subprocess
@@ -18,10 +20,15 @@ import sys
 from statistics import median
 from time import perf_counter
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
+
 import numpy as np
 
 from moeviz import __version__, experts, routing
 
+# T, D, H, E with the wanted ratios to the bare products: forward, and forward with backward
+SHAPES = [((4096, 256, 1024, 16), 1.08, 1.10), ((2048, 128, 512, 8), 1.12, 1.15),
+          ((2048, 256, 512, 64), 1.13, 1.13), ((256, 32, 64, 8), 1.8, 1.5)]
 MODULES = "capacity, experts, losses, metrics, plots, routing, style, text, tinylm"
 IMPORTS = f"""
 from time import perf_counter
@@ -42,23 +49,29 @@ def make_layer(num_tokens, width, hidden, num_experts, k=2):
     return tokens, bank, routing.top_k(logits, k)
 
 
-def make_floor(tokens, bank, routed):
-    """Return a function that does the expert products and nothing else.
+def make_floor(tokens, bank, routed, *, backward=False):
+    """Return a function that does the expert products and nothing else, those of the backward too if asked.
 
     The tokens are gathered and the buffers made beforehand; no activation, no weights, no output.
     """
     pairs = routed.pairs()
-    gathered = tokens[pairs.token]
+    gathered, doutput = tokens[pairs.token], tokens[pairs.token]
     load = np.bincount(pairs.expert, minlength=bank.num_experts)
-    stops = np.cumsum(load)
-    hidden = np.empty((load.max(), bank.hidden), np.float32)
-    result = np.empty_like(gathered)
+    spans = list(zip(np.cumsum(load) - load, np.cumsum(load), strict=True))
+    hidden, dhidden = np.empty((2, load.max(), bank.hidden), np.float32)
+    result, dtokens = np.empty_like(gathered), np.empty_like(gathered)
+    dw_in, dw_out = np.empty_like(bank.w_in), np.empty_like(bank.w_out)
 
     def floor():
-        for expert, (start, stop) in enumerate(zip(stops - load, stops, strict=True)):
-            part = hidden[:stop - start]
-            np.matmul(gathered[start:stop], bank.w_in[expert], out=part)
-            np.matmul(part, bank.w_out[expert], out=result[start:stop])
+        for expert, (start, stop) in enumerate(spans):
+            rows, part, dpart = slice(start, stop), hidden[:stop - start], dhidden[:stop - start]
+            np.matmul(gathered[rows], bank.w_in[expert], out=part)
+            np.matmul(part, bank.w_out[expert], out=result[rows])
+            if backward:
+                np.matmul(part.T, doutput[rows], out=dw_out[expert])
+                np.matmul(doutput[rows], bank.w_out[expert].T, out=dpart)
+                np.matmul(gathered[rows].T, dpart, out=dw_in[expert])
+                np.matmul(dpart, bank.w_in[expert].T, out=dtokens[rows])
 
     return floor
 
@@ -89,8 +102,72 @@ def describe(num_tokens, width, hidden, num_experts):
 
 def compare_with_floor(*shape, limit):
     layer = make_layer(*shape)
-    floor, grouped = time_in_turn([make_floor(*layer), lambda: experts.forward_grouped(*layer)], 4)
+    floor, grouped = time_in_turn([make_floor(*layer), lambda: experts.forward_grouped(*layer)], 6)
     return (f"grouped / bare products, {describe(*shape)}", grouped, floor, grouped / floor, "<=", limit)
+
+
+def compare_training(*shape, limit):
+    tokens, bank, routed = make_layer(*shape)
+
+    def train():
+        experts.backward(experts.forward_cached(tokens, bank, routed)[1], tokens)
+
+    floor, both = time_in_turn([make_floor(tokens, bank, routed, backward=True), train], 8)
+    what = f"forward and backward / bare products, {describe(*shape)}"
+    return (what, both, floor, both / floor, "<=", limit)
+
+
+def compare_threads(*shape, limit):
+    """Let two threads share the experts, against bare products that use two threads each."""
+    from threadpoolctl import threadpool_limits
+    layer = make_layer(*shape)
+    bare = make_floor(*layer)
+
+    def floor():
+        with threadpool_limits(2):
+            bare()
+
+    def shared():
+        with threadpool_limits(1):
+            experts.forward_grouped(*layer, threads=2)
+
+    base, cost = time_in_turn([floor, shared], 6)
+    what = f"grouped over 2 threads / bare products with 2 BLAS threads, {describe(*shape)}"
+    return (what, cost, base, cost / base, "<=", limit)
+
+
+def compare_with_torch(num_tokens, width, hidden, num_experts):
+    """Time Hugging Face's eager Mixtral block on the same weights, router included, on as many threads."""
+    import torch
+    torch.set_num_threads(int(os.environ["OPENBLAS_NUM_THREADS"]))
+    tokens, _, _ = make_layer(num_tokens, width, hidden, num_experts)
+    rng = np.random.default_rng(1)
+    bank = experts.random_bank(num_experts, width, hidden, rng=rng, gated=True, activation="silu",
+                               dtype=np.float32)
+    gate = rng.standard_normal((width, num_experts), dtype=np.float32)
+    block, inputs = make_block(bank, gate), torch.from_numpy(tokens)[None]
+    with torch.no_grad():
+        ours, theirs = time_in_turn([
+            lambda: experts.forward_grouped(tokens, bank, routing.top_k(tokens @ gate, 2)),
+            lambda: block(inputs)], 8)
+    what = f"Hugging Face's eager Mixtral block / ours, {describe(num_tokens, width, hidden, num_experts)}"
+    return (what, theirs, ours, theirs / ours, ">=", 1.0)
+
+
+def make_block(bank, gate):
+    """Return transformers' MixtralSparseMoeBlock with the weights of a gated bank and a gate (D, E)."""
+    import torch
+    from transformers import MixtralConfig
+    from transformers.models.mixtral.modeling_mixtral import MixtralSparseMoeBlock
+    config = MixtralConfig(hidden_size=bank.width, intermediate_size=bank.hidden,
+                           num_local_experts=bank.num_experts, num_experts_per_tok=2)
+    config._experts_implementation = "eager"
+    block, both = MixtralSparseMoeBlock(config).eval(), np.concatenate([bank.w_gate, bank.w_in], axis=2)
+    with torch.no_grad():
+        block.gate.weight.copy_(torch.tensor(gate.T))
+        block.experts.gate_up_proj.copy_(torch.tensor(both.swapaxes(1, 2)))
+        block.experts.down_proj.copy_(torch.tensor(bank.w_out.swapaxes(1, 2)))
+    return block
 
 
 def compare_with_dense(*shape):
@@ -120,23 +197,26 @@ def print_table(rows):
     print("|---|--:|--:|--:|--:|---|")
     for what, first, second, result, sign, limit in rows:
         holds = result <= limit if sign == "<=" else result >= limit
-        print(f"| {what} | {first * 1e3:.1f} | {second * 1e3:.1f} | {result:.2f} | {sign} {limit:.2f} "
+        print(f"| {what} | {first * 1e3:.2f} | {second * 1e3:.2f} | {result:.2f} | {sign} {limit:.2f} "
               f"| {'yes' if holds else 'no'} |")
 
 
+def installed(*modules):
+    return all(importlib.util.find_spec(module) for module in modules)
+
+
 def main():
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", "default number of")
     print(f"moeviz {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
-          f"{os.cpu_count()} cores, {threads} BLAS threads\n")
-    print_table([
-        compare_with_floor(2048, 128, 512, 8, limit=1.25),
-        compare_with_floor(4096, 256, 1024, 16, limit=1.15),
-        compare_with_floor(2048, 256, 512, 64, limit=1.35),
-        compare_with_dense(2048, 128, 512, 8),
-        compare_with_dense(4096, 256, 1024, 16),
-        compare_expert_counts(8, 64, 4096, 256, 512, limit=1.4),
-        compare_imports(limit=0.2),
-    ])
+          f"{os.cpu_count()} cores, {os.environ['OPENBLAS_NUM_THREADS']} BLAS threads\n")
+    rows = [compare_with_floor(*shape, limit=limit) for shape, limit, _ in SHAPES]
+    rows += [compare_training(*shape, limit=limit) for shape, _, limit in SHAPES]
+    rows += [compare_with_dense(2048, 128, 512, 8), compare_with_dense(4096, 256, 1024, 16),
+             compare_expert_counts(8, 64, 4096, 256, 512, limit=1.4), compare_imports(limit=0.2)]
+    if installed("threadpoolctl"):
+        rows += [compare_threads(*shape, limit=limit) for shape, limit, _ in SHAPES[:3]]
+    if installed("torch", "transformers"):
+        rows += [compare_with_torch(*shape) for shape, _, _ in SHAPES]
+    print_table(rows)
 
 
 if __name__ == "__main__":

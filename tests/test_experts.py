@@ -14,6 +14,7 @@ FORWARDS = {
     "loop": experts.forward_loop,
     "padded": experts.forward_padded,
     "grouped": experts.forward_grouped,
+    "two threads": lambda tokens, bank, routing: experts.forward_grouped(tokens, bank, routing, threads=2),
     "cached": lambda tokens, bank, routing: experts.forward_cached(tokens, bank, routing)[0],
     "all": lambda tokens, bank, routing: experts.forward_all(tokens, bank, routing.combine()),
 }
@@ -230,6 +231,68 @@ def test_gradients_are_zero_where_nothing_was_kept():
     gradients = experts.backward(experts.forward_cached(tokens, bank, nobody)[1], np.ones_like(tokens))
     assert all((part == 0).all() for part in gradients)
     assert [part.shape for part in gradients] == [(7, 3), (4, 3, 5), (4, 5, 3), (4, 3, 5), (7, 2)]
+
+
+@pytest.mark.parametrize("load", [(0, 700, 3, 2, 0, 600, 0), (512, 1, 511, 0), (0, 0, 5), (600,)])
+def test_experts_are_worked_on_in_runs_that_lose_nobody(load):
+    """More rows than fit in one block, experts larger than a block, and experts with nothing to do."""
+    rng = np.random.default_rng(0)
+    chosen = rng.permutation(np.repeat(np.arange(len(load)), load))[:, None]
+    routing = Routing(None, np.full((len(chosen), len(load)), 1 / len(load)), chosen,
+                      rng.random(chosen.shape), np.ones(chosen.shape, bool), "large")
+    tokens = rng.standard_normal((len(chosen), 3))
+    for activation, gated in KINDS:
+        bank = experts.random_bank(len(load), 3, 4, rng=rng, gated=gated, activation=activation)
+        expected = experts.forward_all(tokens, bank, routing.combine())
+        for forward in ("grouped", "two threads", "cached"):
+            np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
+        found = experts.backward(experts.forward_cached(tokens, bank, routing)[1], expected)
+        halves = [one_expert_gradients(tokens, bank, routing, expected, e) for e in range(len(load))]
+        np.testing.assert_allclose(found.tokens, sum(half.tokens for half in halves), atol=1e-10)
+        for e, half in enumerate(halves):
+            np.testing.assert_allclose(found.w_in[e], half.w_in[0], atol=1e-10)
+            np.testing.assert_allclose(found.w_out[e], half.w_out[0], atol=1e-10)
+
+
+def one_expert_gradients(tokens, bank, routing, doutput, e):
+    """Return the gradients of a layer that has expert e alone, with the weights that others' tokens lack."""
+    w_in, w_out, w_gate = bank.expert(slice(e, e + 1))
+    alone = experts.ExpertBank(w_in, w_out, w_gate, bank.activation)
+    weight = routing.combine()[:, [e]]
+    everybody = Routing(None, np.ones_like(weight), np.zeros_like(weight, dtype=int), weight,
+                        np.ones_like(weight, dtype=bool), "one expert")
+    return experts.backward(experts.forward_cached(tokens, alone, everybody)[1], doutput)
+
+
+@pytest.mark.parametrize(("activation", "gated"), KINDS)
+def test_a_workspace_changes_no_number_and_saves_fresh_memory(activation, gated):
+    workspace, seen = {}, []
+    for seed, dropped in ((0, 0.0), (1, 0.0), (2, 0.3), (0, 0.0)):
+        tokens, bank, _ = make_layer(seed, activation, gated, num_tokens=9)
+        routing = make_routing(np.random.default_rng(seed), 9, 4, 2, empty=0, dropped=dropped)
+        expected, fresh = experts.forward_cached(tokens, bank, routing)
+        output, cache = experts.forward_cached(tokens, bank, routing, workspace=workspace)
+        np.testing.assert_array_equal(output, expected)
+        pairs = zip(experts.backward(fresh, tokens), experts.backward(cache, tokens), strict=True)
+        assert all(a is b is None or (a == b).all() for a, b in pairs)
+        seen.append(cache)
+    assert seen[0].result is seen[1].result and seen[0].hidden is seen[1].hidden
+    assert seen[2].result is not seen[1].result  # another number of rows
+
+
+def test_without_a_workspace_two_backward_passes_share_no_array():
+    tokens, bank, routing = make_layer(14, "gelu", True)
+    cache = experts.forward_cached(tokens, bank, routing)[1]
+    first = experts.backward(cache, tokens)
+    before = [part.copy() for part in first]
+    experts.backward(cache, 2 * tokens + 1)
+    assert all((a == b).all() for a, b in zip(first, before, strict=True))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "two"])
+def test_threads_are_counted(threads):
+    with pytest.raises(ValueError, match="threads"):
+        experts.forward_grouped(*make_layer(0), threads=threads)
 
 
 @pytest.mark.parametrize("activation", experts.ACTIVATIONS)

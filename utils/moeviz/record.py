@@ -76,13 +76,19 @@ class Routing:
 
     def pairs(self):
         """Return the kept assignments as token, expert, weight, slot, sorted by expert, then token."""
-        choice = np.flatnonzero(self.kept)
-        expert = self.expert_index.ravel()[choice]
-        # NumPy sorts integers of one or two bytes by counting, several times faster than long ones
-        order = np.argsort(expert.astype(np.min_scalar_type(self.num_experts)), kind="stable")
-        choice = choice[order]
+        choice, _ = self.kept_by_expert()
         token = choice // self.top_k
-        return Pairs(token, expert[order], self.combine_weight.ravel()[choice], choice - token * self.top_k)
+        return Pairs(token, self.expert_index.ravel()[choice], self.combine_weight.ravel()[choice],
+                     choice - token * self.top_k)
+
+    def kept_by_expert(self):
+        """Return the kept choices (n,) as token * k + slot, sorted by expert, then token; and E loads."""
+        # those that are not kept sort last, as an expert E; NumPy sorts whole numbers of one or two bytes
+        # by counting, several times faster than long ones
+        expert = np.where(self.kept, self.expert_index, self.num_experts).ravel()
+        expert = expert.astype(np.min_scalar_type(self.num_experts))
+        load = np.bincount(expert, minlength=self.num_experts)[:self.num_experts].tolist()
+        return np.argsort(expert, kind="stable")[:sum(load)], load
 
     def dispatch(self):
         """Return (T, E) bool: which expert gets which token, dropped choices left out."""

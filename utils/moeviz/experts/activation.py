@@ -30,41 +30,44 @@ def activate(values, activation, out=None):
     """
     if activation == "relu":
         return _relu(values, np.empty_like(values) if out is None else out)
-    return np.multiply(values, _share(values, activation), out=out)
+    return np.divide(values, _inverse_share(values, activation), out=out)
 
 
 def slope(values, activation):
-    """Return the derivative of the activation at values (..., H); relu's is 0 at 0.
+    """Return the derivative of the activation at values (..., H); relu's is 0 at 0, and comes as bool.
 
     >>> slope(np.array([-1.0, 0.0, 2.0]), "relu").tolist()
-    [0.0, 0.0, 1.0]
+    [False, False, True]
     """
     if activation == "relu":
-        return (values > 0).astype(values.dtype)
-    share = _share(values, activation)
+        return values > 0
+    share = 1 / _inverse_share(values, activation)
     growth = 1 if activation == "silu" else 2 * _GELU_SCALE * (1 + 3 * _GELU_CUBIC * values * values)
     return share + values * share * (1 - share) * growth
 
 
 def _relu(values, out):
-    """Write max(values, 0) to out; NumPy compares with a tile of zeros far faster than with the number 0."""
-    tiles = (-1, TILE, values.shape[-1])
-    zeros = np.zeros(tiles[1:], values.dtype)
+    """Write max(values, 0) to out; NumPy compares with an array of zeros far faster than with 0."""
+    zeros = np.zeros((TILE, values.shape[-1]), values.dtype)
     whole = len(values) // TILE * TILE if values.ndim == 2 else 0
-    np.maximum(values[:whole].reshape(tiles), zeros, out=out[:whole].reshape(tiles))
-    np.maximum(values[whole:], zeros[0], out=out[whole:])
+    if whole:
+        tiles = (-1, *zeros.shape)
+        np.maximum(values[:whole].reshape(tiles), zeros, out=out[:whole].reshape(tiles))
+    if whole < len(values):
+        np.maximum(values[whole:], zeros[0], out=out[whole:])
     return out
 
 
-def _share(values, activation):
-    """Return sigmoid(z) = (1 + tanh(z / 2)) / 2, the share of each value that passes.
+def _inverse_share(values, activation):
+    """Return 1 + exp(-z), whose inverse sigmoid(z) is the share of each value that passes.
 
     silu has z = value; gelu's tanh form is the same with z = 2 sqrt(2 / pi) (value + 0.044715 value^3).
+    NumPy's exp takes half the time of its tanh.
     """
-    share = values * 0.5
+    inverse = np.negative(values)
     if activation == "gelu":
-        share *= 2 * _GELU_SCALE * (1 + _GELU_CUBIC * values * values)
-    np.tanh(share, out=share)
-    share += 1
-    share *= 0.5
-    return share
+        inverse *= 2 * _GELU_SCALE * (1 + _GELU_CUBIC * values * values)
+    with np.errstate(over="ignore"):  # infinite where nothing passes
+        np.exp(inverse, out=inverse)
+    inverse += 1
+    return inverse

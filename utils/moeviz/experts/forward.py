@@ -1,10 +1,13 @@
 """Three forward passes through the chosen experts only: the specification, the padded and the fast one."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from moeviz.arrays import check_count
-from moeviz.experts.dense import make_scratch, run_network
-from moeviz.experts.groups import check_layer, group_by_expert, sum_rows, take_rows
+from moeviz.experts.activation import activate
+from moeviz.experts.dense import run_network
+from moeviz.experts.groups import check_layer, group_by_expert, multiply, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -28,12 +31,14 @@ def forward_loop(tokens, bank, routing):
     return output
 
 
-def forward_grouped(tokens, bank, routing):
+def forward_grouped(tokens, bank, routing, *, threads=1):
     """Return the output (T, D) of the layer with one pair of matrix products per expert: the fast one.
 
     tokens: (T, D). Assignments are sorted by expert, so that each expert reads one contiguous slice.
     Nothing is padded or dropped (MegaBlocks, Gale 2022, does the same with block-sparse products).
-    Raises ValueError where tokens, bank and routing do not fit together.
+    threads: how many share out the experts; with more than one, let each product have a single one
+    (OPENBLAS_NUM_THREADS=1), or they wait for each other.
+    Raises ValueError where tokens, bank and routing do not fit together, or for fewer than one thread.
 
     >>> from moeviz import experts, routing
     >>> tokens, bank = np.ones((3, 4)), experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
@@ -42,13 +47,32 @@ def forward_grouped(tokens, bank, routing):
     """
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, tokens.dtype)
-    rows = take_rows(tokens, groups)
-    longest = max(stop - start for start, stop in groups.spans)
-    scratch = make_scratch(longest, bank.expert(0), tokens.dtype)
-    for expert, (start, stop) in enumerate(groups.spans):
-        part = rows[start:stop]  # holds the expert's tokens, then what the expert says about them
-        run_network(part, bank.expert(expert), bank.activation, out=part, scratch=scratch[:, :len(part)])
-    return sum_rows(rows, groups.place, groups.weight)
+    rows, weight = take_rows(tokens, groups), groups.row_weight()
+
+    def compute(run):  # its rows hold the experts' tokens, and then what the experts say about them
+        part = rows[run.rows]
+        run_experts(part, bank, run, out=part)
+        part *= weight[run.rows]
+
+    if check_count(threads, "threads") == 1:
+        for run in groups.runs():
+            compute(run)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(compute, groups.runs()))
+    return sum_rows(rows, groups.place)
+
+
+def run_experts(rows, bank, run, out):
+    """Write what the experts of a run say about their rows (n, D) to out (n, D), which may be rows itself."""
+    w_in, w_out, w_gate = bank.expert(run.experts)
+    hidden = multiply(rows, w_in, run.spans)
+    if w_gate is None:
+        activate(hidden, bank.activation, out=hidden)
+    else:
+        gate = multiply(rows, w_gate, run.spans)
+        hidden *= activate(gate, bank.activation, out=gate)
+    multiply(hidden, w_out, run.spans, out=out)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):

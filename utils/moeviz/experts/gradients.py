@@ -7,7 +7,16 @@ import numpy as np
 from moeviz.arrays import check_matrix
 from moeviz.experts.activation import activate, slope
 from moeviz.experts.bank import ExpertBank
-from moeviz.experts.groups import Groups, check_layer, group_by_expert, sum_rows, take_rows
+from moeviz.experts.groups import (
+    BLOCK,
+    Groups,
+    buffer,
+    check_layer,
+    group_by_expert,
+    multiply,
+    sum_rows,
+    take_rows,
+)
 
 
 class Cache(NamedTuple):
@@ -16,10 +25,11 @@ class Cache(NamedTuple):
     bank: ExpertBank
     groups: Groups
     tokens: np.ndarray  # (n + 1, D)
-    linear: np.ndarray  # (n + 1, H) tokens @ w_in
+    linear: np.ndarray  # (n + 1, H) tokens @ w_in; relu has made them hidden units in place
     gate: np.ndarray | None  # (n + 1, H) tokens @ w_gate
     hidden: np.ndarray  # (n + 1, H) what w_out multiplies
     result: np.ndarray  # (n + 1, D) what the expert says, before its weight
+    workspace: dict | None  # name to array
 
 
 class Gradients(NamedTuple):
@@ -32,11 +42,13 @@ class Gradients(NamedTuple):
     combine_weight: np.ndarray  # (T, k); 0 for choices that are not kept
 
 
-def forward_cached(tokens, bank, routing):
+def forward_cached(tokens, bank, routing, *, workspace=None):
     """Return the output (T, D) of the layer and the cache that `backward` takes.
 
     tokens: (T, D). The same result as `forward_grouped`, with every intermediate kept. The cache holds
     the bank itself: call `backward` before an optimiser changes the bank's arrays.
+    workspace: a dict of yours that keeps the large arrays for the next call, which overwrites the cache
+    and the gradients of this one; fresh memory costs a training step more than the activations do.
     Raises ValueError where tokens, bank and routing do not fit together.
 
     >>> from moeviz import experts, routing
@@ -47,16 +59,37 @@ def forward_cached(tokens, bank, routing):
     """
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, tokens.dtype)
-    rows = take_rows(tokens, groups)
-    linear, gate = _multiply(rows, bank.w_in, groups), None
-    if bank.w_gate is None:
-        hidden = activate(linear, bank.activation)
+    cache = _make_cache(tokens, bank, groups, workspace)
+    for run in groups.runs():
+        _run_forward(cache, run)
+    return sum_rows(cache.result, groups.place, groups.weight), cache
+
+
+def _make_cache(tokens, bank, groups, workspace):
+    """Return the Cache with the tokens in place and everything else still to be written."""
+    def make(name, width):
+        return buffer(workspace, name, (len(groups.token) + 1, width), tokens.dtype)
+
+    rows, linear, result = make("tokens", bank.width), make("linear", bank.hidden), make("result", bank.width)
+    gate = None if bank.w_gate is None else make("gate", bank.hidden)
+    # relu's slope can be told from its result, the others need what went in
+    in_place = gate is None and bank.activation == "relu"
+    hidden = linear if in_place else make("hidden", bank.hidden)
+    result[-1] = 0
+    return Cache(bank, groups, take_rows(tokens, groups, rows), linear, gate, hidden, result, workspace)
+
+
+def _run_forward(cache, run):
+    w_in, w_out, w_gate = cache.bank.expert(run.experts)
+    rows, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
+    linear = multiply(rows, w_in, run.spans, out=cache.linear[run.rows])
+    if w_gate is None:
+        activate(linear, cache.bank.activation, out=hidden)
     else:
-        gate = _multiply(rows, bank.w_gate, groups)
-        hidden = activate(gate, bank.activation) * linear
-    result = _multiply(hidden, bank.w_out, groups)
-    output = sum_rows(result, groups.place, groups.weight)
-    return output, Cache(bank, groups, rows, linear, gate, hidden, result)
+        gate = multiply(rows, w_gate, run.spans, out=cache.gate[run.rows])
+        activate(gate, cache.bank.activation, out=hidden)
+        hidden *= linear
+    multiply(hidden, w_out, run.spans, out=cache.result[run.rows])
 
 
 def backward(cache, doutput):
@@ -72,46 +105,50 @@ def backward(cache, doutput):
     (2, 4, 8)
     """
     bank, groups = cache.bank, cache.groups
-    drows = take_rows(_check_doutput(doutput, cache), groups)
+    drows = buffer(cache.workspace, "drows", cache.tokens.shape, cache.tokens.dtype)
+    take_rows(_check_doutput(doutput, cache), groups, drows)
     dweight = np.einsum("nd,nd->n", drows, cache.result)[groups.place]
-    drows[:-1] *= groups.weight[groups.token, groups.slot, None]
-    dw_out = _outer(cache.hidden, drows, bank.w_out, groups)
-    dlinear, dgate = _hidden_backward(cache, _multiply(drows, bank.w_out.swapaxes(1, 2), groups))
-    dw_in = _outer(cache.tokens, dlinear, bank.w_in, groups)
-    dtokens, dw_gate = _multiply(dlinear, bank.w_in.swapaxes(1, 2), groups), None
-    if dgate is not None:
-        dw_gate = _outer(cache.tokens, dgate, bank.w_gate, groups)
-        dtokens += _multiply(dgate, bank.w_gate.swapaxes(1, 2), groups)
-    return Gradients(sum_rows(dtokens, groups.place), dw_in, dw_out, dw_gate, dweight)
+    drows[:-1] *= groups.row_weight()
+    gradients = {name: buffer(cache.workspace, f"d{name}", matrices.shape, matrices.dtype)
+                 for name in ("w_in", "w_out", "w_gate") if (matrices := getattr(bank, name)) is not None}
+    for run in groups.runs():
+        _run_backward(cache, run, drows[run.rows], gradients)
+    return Gradients(sum_rows(drows, groups.place), gradients["w_in"], gradients["w_out"],
+                     gradients.get("w_gate"), dweight)
 
 
-def _hidden_backward(cache, dhidden):
-    """Turn dhidden (n + 1, H) into the gradients of tokens @ w_in and, for a gated bank, tokens @ w_gate."""
-    activation = cache.bank.activation
-    if cache.gate is None:
-        dhidden *= slope(cache.linear, activation)
-        return dhidden, None
-    dgate = dhidden * cache.linear
-    dgate *= slope(cache.gate, activation)
-    dhidden *= activate(cache.gate, activation)
-    return dhidden, dgate
+def _run_backward(cache, run, drows, gradients):
+    """Turn drows (n, D), the gradient of what the experts of a run said, into that of their tokens."""
+    w_in, w_out, w_gate = cache.bank.expert(run.experts)
+    tokens, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
+    _outer(hidden, drows, run.spans, out=gradients["w_out"][run.experts])
+    dhidden = _multiply_back(cache, "dhidden", drows, w_out, run)
+    if w_gate is None:
+        dhidden *= slope(cache.linear[run.rows], cache.bank.activation)
+    else:
+        gate = cache.gate[run.rows]
+        dgate = dhidden * cache.linear[run.rows]
+        dgate *= slope(gate, cache.bank.activation)
+        dhidden *= activate(gate, cache.bank.activation)
+    _outer(tokens, dhidden, run.spans, out=gradients["w_in"][run.experts])
+    multiply(dhidden, w_in.swapaxes(1, 2), run.spans, out=drows)
+    if w_gate is not None:
+        _outer(tokens, dgate, run.spans, out=gradients["w_gate"][run.experts])
+        drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans)
 
 
-def _multiply(rows, weights, groups):
-    """Return (n + 1, b): each expert's rows of (n + 1, a) times its own matrix of (E, a, b)."""
-    product = np.empty_like(rows, shape=(len(rows), weights.shape[2]))
-    product[-1] = 0
-    for matrix, (start, stop) in zip(weights, groups.spans, strict=True):
-        np.matmul(rows[start:stop], matrix, out=product[start:stop])
-    return product
+def _multiply_back(cache, name, drows, matrices, run):
+    """Return the gradient (n, a) of rows whose products with matrices (E, a, b) have the gradient drows."""
+    blocks = -(-len(drows) // BLOCK)  # in whole blocks, so that the next run finds its buffer large enough
+    shape = max(blocks, 1) * BLOCK, matrices.shape[1]
+    space = buffer(cache.workspace, name, shape, drows.dtype)
+    return multiply(drows, matrices.swapaxes(1, 2), run.spans, out=space[:len(drows)])
 
 
-def _outer(rows, drows, weights, groups):
-    """Return the gradient (E, a, b) of weights that took rows (n + 1, a) to rows with gradient (n + 1, b)."""
-    gradient = np.empty_like(weights)
-    for matrix, (start, stop) in zip(gradient, groups.spans, strict=True):
+def _outer(rows, drows, spans, out):
+    """Write to out (E, a, b) the gradient of weights that took rows (n, a) to rows with gradient (n, b)."""
+    for matrix, (start, stop) in zip(out, spans, strict=True):
         np.matmul(rows[start:stop].T, drows[start:stop], out=matrix)
-    return gradient
 
 
 def _check_doutput(doutput, cache):

@@ -1,6 +1,6 @@
 """Sorting tokens by expert and back again: what the forward passes and the backward share."""
 
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -9,17 +9,42 @@ from moeviz.arrays import check_matrix
 from moeviz.experts.bank import check_bank
 from moeviz.record import check_routing
 
-BLOCK = 256  # tokens
+BLOCK = 512  # rows that are worked on at a time
+
+
+class Run(NamedTuple):
+    """A few experts next to each other: few enough that what they compute stays near the processor."""
+
+    experts: slice
+    rows: slice
+    spans: list  # for each of the experts its rows, counted from the first row of the run
 
 
 class Groups(NamedTuple):
     """The n kept assignments sorted by expert, as rows 0 to n - 1; row n belongs to nobody and is zero."""
 
+    choice: np.ndarray  # (n,) which of the T * k choices it is
     token: np.ndarray  # (n,) whose row it is
-    slot: np.ndarray  # (n,) which of the token's choices it is
     spans: list  # E pairs: expert e has the rows from start to stop
     place: np.ndarray  # (T, k) the row of each choice; n for a choice that is not kept
     weight: np.ndarray  # (T, k) the weight of each choice
+
+    def runs(self):
+        """Return the experts as Runs of at most BLOCK rows, or of one expert that has more."""
+        cuts = [0]
+        for expert, (_, stop) in enumerate(self.spans):
+            if stop - self.spans[cuts[-1]][0] > BLOCK and expert > cuts[-1]:
+                cuts.append(expert)
+        return [self._run(first, last) for first, last in pairwise([*cuts, len(self.spans)])]
+
+    def _run(self, first, last):
+        base, end = self.spans[first][0], self.spans[last - 1][1]
+        spans = [(start - base, stop - base) for start, stop in self.spans[first:last]]
+        return Run(slice(first, last), slice(base, end), spans)
+
+    def row_weight(self):
+        """Return the weight of each row, (n, 1)."""
+        return self.weight.ravel()[self.choice][:, None]
 
 
 def group_by_expert(routing, dtype):
@@ -30,20 +55,39 @@ def group_by_expert(routing, dtype):
     >>> group_by_expert(two, float).spans
     [(0, 1), (1, 2)]
     """
-    token, expert, _, slot = routing.pairs()
-    edges = np.searchsorted(expert, np.arange(routing.num_experts + 1)).tolist()
-    place = np.full(routing.kept.size, len(token))
-    place[token * routing.top_k + slot] = np.arange(len(token))
-    place = place.reshape(routing.kept.shape)
-    return Groups(token, slot, list(pairwise(edges)), place, routing.combine_weight.astype(dtype))
+    choice, load = routing.kept_by_expert()
+    place = np.full(routing.kept.size, len(choice))
+    place[choice] = np.arange(len(choice))
+    spans = list(pairwise(accumulate(load, initial=0)))
+    weight = routing.combine_weight.astype(dtype, copy=False)
+    return Groups(choice, choice // routing.top_k, spans, place.reshape(routing.kept.shape), weight)
 
 
-def take_rows(values, groups):
+def multiply(rows, matrices, spans, out=None):
+    """Return (n, b), in `out` where given: each expert's rows of (n, a) times its own matrix of (E, a, b)."""
+    if out is None:
+        out = np.empty_like(rows, shape=(len(rows), matrices.shape[2]))
+    for matrix, (start, stop) in zip(matrices, spans, strict=True):
+        np.matmul(rows[start:stop], matrix, out=out[start:stop])
+    return out
+
+
+def take_rows(values, groups, out=None):
     """Return the row of values (T, D) for each kept assignment, then the row of zeros: (n + 1, D)."""
-    rows = np.empty_like(values, shape=(len(groups.token) + 1, values.shape[1]))
+    rows = np.empty_like(values, shape=(len(groups.token) + 1, values.shape[1])) if out is None else out
     np.take(values, groups.token, axis=0, out=rows[:-1], mode="clip")  # "raise" would copy once more
     rows[-1] = 0
     return rows
+
+
+def buffer(workspace, name, shape, dtype):
+    """Return an array to write to: a new one, or with a workspace the one that it keeps under this name."""
+    kept = None if workspace is None else workspace.get(name)
+    if kept is None or kept.shape != shape or kept.dtype != dtype:
+        kept = np.empty(shape, dtype)
+    if workspace is not None:
+        workspace[name] = kept
+    return kept
 
 
 def sum_rows(rows, place, weight=None):
