@@ -9,15 +9,18 @@ from moeviz.exercises.context import cache, crossover, saving
 from moeviz.exercises.counting import moe_layer, token_flops, whole_model
 from moeviz.exercises.dispatch import gather, scatter, waste
 from moeviz.exercises.gating import margin, softmax, top_2
+from moeviz.exercises.learning import factor, reach, training_flops
 from moeviz.exercises.orders import biased, survivors, threshold
 from moeviz.exercises.seats import seated, seats, sure_first
 from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
+from moeviz.exercises.without_loss import overheard, scopes, thermostat
 
 __all__ = [
-    "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies", "favourites",
-    "from_config", "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best", "reading",
-    "readings", "saving", "scatter", "seated", "seats", "softmax", "sparse", "split", "straggle",
-    "sure_first", "survivors", "switch_gradient", "switch_loss", "threshold", "token_flops", "tolerance",
-    "top_2", "violation", "waste", "whole_model", "wire_bytes",
+    "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies", "factor",
+    "favourites", "from_config", "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best",
+    "overheard", "reach", "reading", "readings", "saving", "scatter", "scopes", "seated", "seats",
+    "softmax", "sparse", "split", "straggle", "sure_first", "survivors", "switch_gradient", "switch_loss",
+    "thermostat", "threshold", "token_flops", "tolerance", "top_2", "training_flops", "violation",
+    "waste", "whole_model", "wire_bytes",
 ]
