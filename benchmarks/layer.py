@@ -108,9 +108,11 @@ def compare_with_floor(*shape, limit):
 
 def compare_training(*shape, limit):
     tokens, bank, routed = make_layer(*shape)
+    workspace = {}
 
     def train():
-        experts.backward(experts.forward_cached(tokens, bank, routed)[1], tokens)
+        _, cache = experts.forward_cached(tokens, bank, routed, workspace=workspace)
+        experts.backward(cache, tokens)
 
     floor, both = time_in_turn([make_floor(tokens, bank, routed, backward=True), train], 8)
     what = f"forward and backward / bare products, {describe(*shape)}"
