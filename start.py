@@ -2,6 +2,7 @@
 
     python start.py [--port N] [--no-browser]     make .venv where needed and open the first notebook
     python start.py test [pytest options]         make the same environment and run every check
+    python start.py site                          run the notebooks and write them as pages into site/
 
 Standard library only, in a syntax that an old Python 3 can read, so that it can say that it is too old.
 """
@@ -47,6 +48,8 @@ def main(arguments):
     try:
         if arguments[:1] == ["test"]:
             return run_checks(arguments[1:])
+        if arguments == ["site"]:
+            return run([str(prepare(CHECKS)), "-m", "site_builder"], **dict.fromkeys(THREADS, "1"))
         return open_course(read_options(arguments))
     except KeyboardInterrupt:
         stop("Stopped.")
@@ -62,7 +65,8 @@ def stop(message):
 def read_options(arguments):
     """Read the options of the course; `test` hands its own to pytest."""
     parser = argparse.ArgumentParser(prog="start.py", description="Open the course in JupyterLab.",
-                                     epilog="`start.py test [pytest options]` runs every check instead.")
+                                     epilog="`start.py test [pytest options]` runs every check instead, "
+                                            "`start.py site` writes the notebooks as pages into site/.")
     parser.add_argument("--port", type=int, default=8888, help="JupyterLab's port (default 8888)")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     return parser.parse_args(arguments)

@@ -11,6 +11,7 @@ from PIL import Image
 from moeviz.filmstrip import picture
 
 THUMBNAIL = (480, 300)
+WIDE = 680  # pixels; a wider figure is not shrunk below this on a phone, it scrolls
 
 
 class Figures:
@@ -67,11 +68,13 @@ def figure(png, metadata, figures):
     """Return a figure with its alt text and its data folded below."""
     pixels = np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
     height, width = pixels.shape[:2]
-    image = (f'<img src="{figures.save(pixels)}" alt="{escape(metadata.get("alt", ""))}" width="{width}" '
+    wide = ' class="wide"' if width > WIDE else ""
+    image = (f'<img{wide} src="{figures.save(pixels)}" alt="{escape(metadata.get("alt", ""))}" width="{width}" '
              f'height="{height}" loading="lazy" decoding="async">')
     tables = "".join(data_table(each) for each in metadata.get("tables", []))
-    folded = f"<details><summary>Data of this picture</summary>{tables}</details>" if tables else ""
-    return f'<figure><div class="picture">{image}</div>{folded}</figure>'
+    words = escape(metadata.get("alt", ""))
+    return (f'<figure><div class="picture">{image}</div><details><summary>In words and numbers</summary>'
+            f"<p>{words}</p>{tables}</details></figure>")
 
 
 def data_table(table):

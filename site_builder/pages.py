@@ -79,7 +79,7 @@ def make_page(notebook, openings, place, link, figures):
     def show_output(output, cell):
         html = show(output, figures)
         kept = "keep_output" in cell.metadata.get("tags", [])
-        addresses.extend((not kept, address) for address in re.findall(r'<img src="(images/[^"]+)"', html))
+        addresses.extend((not kept, address) for address in re.findall(r' src="(images/[^"]+)"', html))
         return html
 
     maker = exporter({"markdown": lambda source: render(source, renderer), "output": show_output,

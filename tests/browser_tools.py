@@ -50,6 +50,16 @@ def find_chromium():
     return found or next((place for place in OTHER_PLACES if pathlib.Path(place).is_file()), None)
 
 
+def needed():
+    """Skip the test where no browser is installed; fail it where CI runs, which installs one."""
+    import pytest
+
+    if find_chromium() is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI has no Chromium: .ci/run installs it")
+        pytest.skip("no Chromium or Chrome on this machine")
+
+
 @contextlib.contextmanager
 def serve(notebooks, home):
     """Run JupyterLab on copies of the notebooks in `home`, yield the Lab, and end it."""

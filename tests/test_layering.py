@@ -15,9 +15,10 @@ PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
          "text", "tinylm", "training", "cost", "models", "learning", "cluster", "traces",
-         "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
+         "figure_data", "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
-AT_ONCE = {"environment": set(), **dict.fromkeys(("style", "plots", "filmstrip", "terminal"), DRAWING),
+DRAWERS = ("figure_data", "style", "plots", "filmstrip", "terminal")
+AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
                     "traces": {"torch", "transformers"}, "cluster": {"ipyparallel", "mpi4py", "traitlets"}}

@@ -4,6 +4,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+import notebook_runs as runs
 import notebook_tools as tools
 
 SECONDS = 30
@@ -27,20 +28,9 @@ def verdicts(done):
             if f"check.{task.name}(" in cell.source}
 
 
-def with_clock(notebook):
-    """Add a cell that prints the kernel's processor seconds: other programs do not slow them down."""
-    clock = new_code_cell("import time\nprint(time.process_time())")
-    return new_notebook(metadata=notebook.metadata, cells=[*notebook.cells, clock])
-
-
-def seconds(done):
-    """Return what the clock showed; with one BLAS thread it is the time on an idle machine."""
-    return float(tools.printed(done.cells[-1]))
-
-
 def solved(notebook):
     """Return the solved notebook after a run, its stubs still known by their tags."""
-    done = tools.execute(tools.fill_solutions(notebook))
+    done = runs.timed_run(tools.fill_solutions(notebook))
     for task in tools.tasks(notebook):
         done.cells[task.cell].source = task.stub
     return done
@@ -55,8 +45,8 @@ class TestAsShipped:
 
     @each_notebook
     def test_runs(self, path):
-        done = tools.execute(with_clock(tools.load(path)))
-        assert seconds(done) <= SECONDS
+        done = runs.executed(path)  # with filmstrips in the place of explorers; below run the explorers
+        assert done.metadata.seconds <= SECONDS
         assert tools.complaints(done) == []
         assert all("not attempted" in text for text in verdicts(done).values())
 
@@ -65,8 +55,8 @@ class TestAsShipped:
 class TestWithSolutions:
     @each_notebook
     def test_runs(self, path):
-        done = solved(with_clock(tools.load(path)))
-        assert seconds(done) <= SECONDS
+        done = solved(tools.load(path))
+        assert done.metadata.seconds <= SECONDS
         assert tools.complaints(done) == []
         assert {name: text for name, text in verdicts(done).items() if ": right" not in text} == {}
 
@@ -74,7 +64,9 @@ class TestWithSolutions:
 @pytest.mark.notebook
 def test_the_clock_counts_work():
     spin = "import time\nwhile time.process_time() < 2.5:\n    pass"
-    assert 2.5 <= seconds(tools.execute(with_clock(new_notebook(cells=[new_code_cell(spin)])))) < 6
+    done = runs.timed_run(new_notebook(cells=[new_code_cell(spin)]))
+    assert 2.5 <= done.metadata.seconds < 6
+    assert len(done.cells) == 1
 
 
 @pytest.mark.notebook

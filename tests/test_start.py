@@ -248,6 +248,14 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     assert len(quiet) == 1
 
 
+def test_the_site_is_built_in_the_environment_of_the_checks(start, quiet):
+    assert start.main(["site"]) == 0
+    _, pip, (builder, variables) = quiet
+    assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
+    assert builder[1:] == ["-m", "site_builder"]
+    assert variables["OPENBLAS_NUM_THREADS"] == "1"
+
+
 def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet):
     start.main(["test"])
     (start.ROOT / "requirements.txt").write_text("numpy>=2")
@@ -369,3 +377,4 @@ def test_the_command_line_explains_itself():
                           env={**os.environ, "COLUMNS": "100"})
     assert "--port" in done.stdout
     assert "start.py test" in done.stdout
+    assert "start.py site" in done.stdout

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
 from moeviz.arrays import check_count, check_number
+from moeviz.figure_data import tables_of
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 INK = "#222222"
@@ -50,7 +51,7 @@ def _with_alt_text(figure):
     figure.savefig(raw, format="png", dpi=figure.dpi, bbox_inches="tight")
     png = b64encode(raw.getvalue()).decode()
     html = f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
-    return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt}}
+    return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt, "tables": tables_of(figure)}}
 
 
 def expert_colors(num_experts):

@@ -28,7 +28,7 @@ def explore(redraw, *, caption, film=None, **controls):
 
     redraw: takes one keyword per control and returns the Axes (or array of Axes) of a new figure. A
     ValueError it raises is shown as text in the picture's place. caption: a line above the controls.
-    film: the controls that move in a page without kernel, by name, a filmstrip for each; the first by default.
+    film: names of the controls that become filmstrips in a page without kernel; the first by default.
     Raises ValueError for no control or more than four.
     """
     if not 1 <= len(controls) <= MAX_CONTROLS:
@@ -61,7 +61,7 @@ def make_film(redraw, controls, moving):
 
 
 def _stops(control, most):
-    """Return up to `most` (name, value) of a control in order, its own value among them, and where that is."""
+    """Return up to `most` (name, value) of a control, its own value among them, and the place of that."""
     stops = _options(control)
     here = [value for _, value in stops].index(control.value)
     places = np.unique(np.rint(np.linspace(0, len(stops) - 1, min(most, len(stops)))).astype(int))

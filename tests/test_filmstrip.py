@@ -1,0 +1,240 @@
+"""Filmstrips: what they hold, what they refuse, and in Chromium how they move."""
+
+import base64
+import json
+import re
+from html import unescape
+from io import BytesIO
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+import browser_tools as browser
+from moeviz import filmstrip as films
+from moeviz import plots, style, widgets
+from moeviz.widgets.core import make_film
+
+FRAMES = [0.5, 0.7, 0.9]
+NASTY = '</script><img src=x onerror="document.title=1">"\'&'
+
+
+def draw(share, width=4):
+    ax = plt.subplots(figsize=(width, 2))[1]
+    return plots.plot_load_film([[share, 1 - share]] * 10, ax=ax, title=f"share {share}")
+
+
+def strip(**changes):
+    options = {"captions": [f"share {share}" for share in FRAMES], "label": "share"} | changes
+    return films.filmstrip(options.pop("plot", draw), options.pop("frames", FRAMES), **options)
+
+
+def frames_of(page):
+    text = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)[1]
+    return json.loads(text)
+
+
+def pixels(source):
+    return np.asarray(Image.open(BytesIO(base64.b64decode(source.partition("base64,")[2]))).convert("RGB"))
+
+
+def first_image(page):
+    return {name: unescape(value) for name, value in
+            re.findall(r'(\w+)="([^"]*)"', re.search(r"<img [^>]*>", page)[0])}
+
+
+def test_every_frame_has_its_picture_caption_and_alt_text():
+    page = strip()
+    frames, image = frames_of(page), first_image(page)
+    assert [frame["caption"] for frame in frames] == ["share 0.5", "share 0.7", "share 0.9"]
+    assert [frame["alt"] for frame in frames] == [style.describe(draw(share)) for share in FRAMES]
+    shown = [pixels(frame["source"] or image["src"]) for frame in frames]
+    assert {shot.shape for shot in shown} == {(int(image["height"]), int(image["width"]), 3)}
+    assert (shown[0] != shown[1]).any() and (shown[1] != shown[2]).any()
+
+
+def test_without_scripts_the_start_frame_is_there_and_the_controls_are_not():
+    page = strip(start=2)
+    assert first_image(page)["alt"] == style.describe(draw(0.9))
+    assert '<p class="caption" role="status">share 0.9</p>' in page
+    assert '<div class="controls" hidden>' in page
+    assert re.search(r'<input type="range" min="0" max="2" step="1" value="2" aria-label="share">', page)
+    assert [bool(frame["source"]) for frame in frames_of(page)] == [True, True, False]
+
+
+def test_pixels_are_those_of_the_figure_but_for_rounding():
+    figure = draw(0.7).figure
+    figure.canvas.draw()
+    expected = np.asarray(figure.canvas.buffer_rgba())[:, :, :3].astype(int)
+    shown = pixels(first_image(strip(start=1))["src"]).astype(int)
+    assert np.abs(shown - expected).max() <= 255 / films.SHADES / 2 + 1
+    assert (shown == 255).any()  # white stays white: no seam against the card
+
+
+def test_no_figure_is_left_open():
+    strip()
+    assert plt.get_fignums() == []
+
+
+def test_smaller_figures_get_margins():
+    page = strip(plot=lambda width: draw(0.5, width), frames=[4, 8], captions=["a", "b"])
+    image = first_image(page)
+    assert (image["width"], image["height"]) == ("800", "200")
+    assert (pixels(image["src"])[:, 410:] == 255).all()
+
+
+def test_texts_cannot_break_out():
+    page = strip(captions=[NASTY] * 3, label=NASTY)
+    assert page.count("</script>") == 2
+    assert "<img src=x" not in page
+    assert frames_of(page)[1]["caption"] == NASTY
+
+
+def test_it_is_self_contained_and_small():
+    page = strip()
+    assert not re.search(r"https?:|//\w|@import|url\(", re.sub(r"base64,[^\"]*", "", page))
+    assert len(page.encode()) < films.MAX_BYTES
+    assert not re.search(r'\bid="', page)
+    assert page._repr_html_() == page
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"captions": ["one"]}, "captions must be one per frame, got 1 for 3"),
+    ({"frames": [], "captions": []}, "captions must be one per frame"),
+    ({"label": " "}, "label must say"),
+    ({"start": 3}, "start must"),
+])
+def test_wrong_arguments_are_named(changes, message):
+    with pytest.raises(ValueError, match=message):
+        strip(**changes)
+
+
+def noise(seed):
+    ax = plt.subplots(figsize=(6, 4))[1]
+    ax.imshow(np.random.default_rng(seed).random((400, 600, 3)))
+    return style.set_description(ax, f"Noise {seed}.")
+
+
+def test_what_is_too_large_is_refused_with_its_size():
+    with pytest.raises(films.TooLarge, match=r"make [\d,]+ bytes of HTML, more than 400,000"):
+        strip(plot=noise, frames=[0, 1, 2])
+
+
+def test_without_webp_a_png_is_written(monkeypatch):
+    save = plt.imsave
+
+    def refuse(file, shot, format, pil_kwargs):
+        if format == "webp":
+            raise KeyError("WEBP")
+        save(file, shot, format=format, pil_kwargs=pil_kwargs)
+
+    monkeypatch.setattr(plt, "imsave", refuse)
+    kind, data = films.picture(np.full((3, 2, 4), 255, dtype=np.uint8))
+    assert kind == "image/png"
+    assert Image.open(BytesIO(data)).size == (2, 3)
+
+
+@pytest.fixture
+def page_edition(monkeypatch):
+    monkeypatch.setenv("MOEVIZ_EDITION", "page")
+
+
+def test_an_explorer_becomes_a_filmstrip_from_the_same_default(page_edition):
+    page = widgets.explore_balance(coefficient=0.1, steps=20)
+    assert plt.get_fignums() == []
+    assert first_image(page)["alt"] == style.describe(widgets.draw_balance(coefficient=0.1, steps=20))
+    assert [frame["caption"] for frame in frames_of(page)] == [
+        f"coefficient: {weight}" for weight in widgets.balancing.COEFFICIENTS]
+    assert "How small may the coefficient be" in page
+
+
+def film_of(control, plot=None):
+    return frames_of(make_film(plot or (lambda x, other: draw(0.5)),
+                               {"x": control, "other": ipywidgets.IntSlider(3, description="other")}, "x"))
+
+
+@pytest.mark.parametrize(("control", "expected"), [
+    (ipywidgets.IntSlider(4, 1, 5, description="k"), ["k: 1", "k: 2", "k: 3", "k: 4", "k: 5"]),
+    (ipywidgets.FloatSlider(0.3, min=0, max=1, step=0.5, description="a"), ["a: 0", "a: 0.3", "a: 1"]),
+    (ipywidgets.FloatLogSlider(1, min=-1, max=1, step=1, description="t"), ["t: 0.1", "t: 1", "t: 10"]),
+    (ipywidgets.Dropdown(options=[("one", 1), ("two", 2)], description="n"), ["n: one", "n: two"]),
+    (ipywidgets.SelectionSlider(options=[2, 4], description="n"), ["n: 2", "n: 4"]),
+])
+def test_stops_of_a_control(control, expected):
+    assert [frame["caption"] for frame in film_of(control)] == expected
+
+
+def test_many_stops_are_thinned_and_the_default_stays():
+    frames = film_of(ipywidgets.IntSlider(37, 0, 100, description="n"))
+    captions = [frame["caption"] for frame in frames]
+    assert len(captions) == 9
+    assert {"n: 0", "n: 37", "n: 100"} <= set(captions)
+    assert [frame["source"] for frame in frames].index("") == captions.index("n: 37")
+
+
+def test_a_film_that_is_too_large_gets_fewer_frames():
+    assert len(film_of(ipywidgets.IntSlider(0, 0, 100, description="n"), lambda x, other: noise_strip(x))) == 5
+
+
+def noise_strip(seed):
+    ax = plt.subplots(figsize=(2.4, 1.4))[1]
+    ax.imshow(np.random.default_rng(seed).random((140, 240, 3)), aspect="auto")
+    return style.set_description(ax, f"Noise {seed}.")
+
+
+@pytest.fixture(scope="module")
+def player(tmp_path_factory):
+    """Open two filmstrips in one page in Chromium."""
+    file = tmp_path_factory.mktemp("film") / "film.html"
+    with plt.rc_context():
+        body = strip(start=1) + strip(captions=[NASTY] * 3, label="other")
+    file.write_text(f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>film</title><body>{body}',
+                    encoding="utf-8")
+    browser.needed()
+    with browser.browse() as page:
+        page.goto(file.as_uri())
+        yield page
+
+
+@pytest.mark.browser
+class TestInChromium:
+    def state(self, page, which=0):
+        part = page.locator(".moeviz-filmstrip").nth(which)
+        return (part.locator("input").input_value(), part.locator(".caption").inner_text(),
+                part.locator("img").get_attribute("alt"), part.locator("img").bounding_box(),
+                part.locator("img").get_attribute("src"))
+
+    def test_slider_keys_and_buttons_change_picture_caption_and_alt_text(self, player):
+        seen = [self.state(player)]
+        other = self.state(player, 1)
+        part = player.locator(".moeviz-filmstrip").first
+        part.locator("input").focus()
+        player.keyboard.press("ArrowRight")
+        seen.append(self.state(player))
+        part.get_by_role("button", name="Previous").click()
+        part.get_by_role("button", name="Previous").click()
+        seen.append(self.state(player))
+        part.get_by_role("button", name="Previous").click()
+        assert self.state(player) == seen[-1]
+        part.get_by_role("button", name="Next").press("Enter")
+        assert self.state(player) == seen[0]
+        assert [place for place, *_ in seen] == ["1", "2", "0"]
+        assert [caption for _, caption, *_ in seen] == ["share 0.7", "share 0.9", "share 0.5"]
+        assert len({alt for _, _, alt, _, _ in seen}) == len({source for *_, source in seen}) == 3
+        assert len({str(box) for *_, box, _ in seen}) == 1
+        assert self.state(player, 1) == other
+
+    def test_a_nasty_caption_stays_a_text(self, player):
+        assert self.state(player, 1)[1] == NASTY
+        assert player.title() == "film"
+
+    def test_nothing_plays_where_motion_is_unwelcome(self, player):
+        play = player.locator(".moeviz-filmstrip").first.get_by_role("button", name="Play")
+        assert play.is_visible()
+        player.emulate_media(reduced_motion="reduce")
+        play.wait_for(state="hidden")
+        player.emulate_media(reduced_motion="no-preference")
+        play.click()
+        player.wait_for_function("document.querySelector('.moeviz-filmstrip input').value === '2'")
