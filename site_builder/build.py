@@ -4,9 +4,10 @@ import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
+from tests import notebook_runs, notebook_tools
+
 from site_builder.outputs import Figures
 from site_builder.pages import HERE, ROOT, linker, make_map, make_page, opening
-from tests import notebook_runs, notebook_tools
 
 WORKERS = 2
 
@@ -27,6 +28,7 @@ def build(site, notebooks=None):
     for page in pages:
         write(site / f"{page.opening.stem}.html", page.html)
     write(site / "index.html", make_map(pages))
+    # a script, because a page opened as a file may not fetch anything
     write(site / "headings.js", f"const HEADINGS = {json.dumps(index(pages), ensure_ascii=False)};\n")
     write(site / ".nojekyll", "")
     shutil.copytree(HERE / "assets", site, dirs_exist_ok=True)
@@ -34,7 +36,7 @@ def build(site, notebooks=None):
 
 
 def index(pages):
-    """Return [address, heading, title of the page] of every heading: a script, for a file has no server to ask."""
+    """Return [address, heading, title of the page] of every heading."""
     return [[f"{page.opening.stem}.html#{heading.name}", heading.text, page.opening.title]
             for page in pages for heading in page.headings]
 

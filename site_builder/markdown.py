@@ -1,4 +1,4 @@
-"""Markdown to HTML as the pages need it: headings with ids, links between pages, math as MathML, no network."""
+"""Markdown to HTML as the pages need it: headings with ids, links within the site, math as MathML."""
 
 import re
 from html import escape, unescape

@@ -1,4 +1,4 @@
-"""Outputs of cells as HTML: printed text, figures as small files with alt text and data, filmstrips as they are."""
+"""Outputs of cells as HTML: printed text, figures as small files with alt text and data, filmstrips."""
 
 import base64
 import hashlib
@@ -69,10 +69,10 @@ def figure(png, metadata, figures):
     pixels = np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
     height, width = pixels.shape[:2]
     wide = ' class="wide"' if width > WIDE else ""
-    image = (f'<img{wide} src="{figures.save(pixels)}" alt="{escape(metadata.get("alt", ""))}" width="{width}" '
-             f'height="{height}" loading="lazy" decoding="async">')
-    tables = "".join(data_table(each) for each in metadata.get("tables", []))
     words = escape(metadata.get("alt", ""))
+    image = (f'<img{wide} src="{figures.save(pixels)}" alt="{words}" width="{width}" height="{height}" '
+             'loading="lazy" decoding="async">')
+    tables = "".join(data_table(each) for each in metadata.get("tables", []))
     return (f'<figure><div class="picture">{image}</div><details><summary>In words and numbers</summary>'
             f"<p>{words}</p>{tables}</details></figure>")
 

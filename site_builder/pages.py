@@ -46,7 +46,7 @@ def opening(path, notebook):
 
 
 def linker(stems, site, folder="notebooks"):
-    """Return a function that turns an address in a notebook into one in the site; None where nothing is there."""
+    """Return a function that turns an address in a notebook into one in the site, or None."""
     def link(url):
         if re.match(r"[a-z]+:|#|//", url):
             return url

@@ -26,7 +26,7 @@ CLOCK = "import time\nprint(time.process_time())"
 
 
 def executed(path, runs=RUNS):
-    """Return the notebook after a run as shipped, in the edition for pages; `metadata.seconds` tells its time.
+    """Return the notebook after a run as shipped, in the edition for pages; `metadata.seconds` is its time.
 
     Seconds are the kernel's processor time: other programs do not slow it down. The first error raises.
     """
@@ -59,7 +59,8 @@ def fingerprint(notebook):
 def _surroundings():
     files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
     versions = [importlib.metadata.version(name) for name in ("numpy", "matplotlib", "ipywidgets", "pillow")]
-    return b"\0".join([sys.version.encode(), *map(str.encode, versions), *(path.read_bytes() for path in files)])
+    contents = [path.read_bytes() for path in files]
+    return b"\0".join([sys.version.encode(), *map(str.encode, versions), *contents])
 
 
 @contextlib.contextmanager

@@ -175,7 +175,8 @@ def test_many_stops_are_thinned_and_the_default_stays():
 
 
 def test_a_film_that_is_too_large_gets_fewer_frames():
-    assert len(film_of(ipywidgets.IntSlider(0, 0, 100, description="n"), lambda x, other: noise_strip(x))) == 5
+    slider = ipywidgets.IntSlider(0, 0, 100, description="n")
+    assert len(film_of(slider, lambda x, other: noise_strip(x))) == 5
 
 
 def noise_strip(seed):

@@ -1,0 +1,306 @@
+"""The site: small notebooks as pages, and the whole course opened in Chromium, heard and counted."""
+
+import itertools
+import json
+import re
+from html import unescape
+from urllib.parse import unquote
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from site_builder import build as builder
+from site_builder.markdown import PageRenderer, render
+from site_builder.outputs import Figures, data_table, join_streams, show
+from site_builder.pages import linker, opening
+
+import browser_tools as browser
+import notebook_runs as runs
+import notebook_tools as tools
+
+MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
+SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
+OPENING = ("# Watch it\n\n**Why so?**\n\n**Needs:** x.  \n**Minutes:** 35.  \n"
+           "**Place:** Part II, load. After [x](a.ipynb).")
+
+
+def html(source, link=lambda url: url):
+    return render(source, PageRenderer(link))
+
+
+# ---- markdown and outputs
+
+def test_headings_get_ids_of_their_own():
+    renderer = PageRenderer(lambda url: url)
+    text = render("# One & two\n\n## Part `x`", renderer) + render("## Part x", renderer)
+    assert re.findall(r'<h(\d) id="([^"]+)"', text) == [("1", "one-two"), ("2", "part-x"), ("2", "part-x-2")]
+    assert [heading.text for heading in renderer.headings] == ["One & two", "Part x", "Part x"]
+
+
+def test_math_becomes_mathml():
+    text = html("Let $p_i = e^{x_i}$.\n\n$$\\sum_i p_i = 1$$\n")
+    assert text.count("<math") == 2
+    assert 'display="block"' in text
+    assert "$" not in text
+
+
+def test_solutions_stay_folded():
+    text = html("<details><summary>Solution</summary>\n\n```python\nx = 1\n```\n\n</details>")
+    assert re.search(r"<details><summary>Solution</summary>.*highlight.*</details>", text, re.DOTALL)
+    assert "<details open" not in text
+
+
+def test_links_lead_into_the_site(tmp_path):
+    link = linker({"01_a"}, tmp_path)
+    assert link("01_a.ipynb#part") == "01_a.html#part"
+    assert link("02_gone.ipynb") is None
+    assert link("https://example.org/x") == "https://example.org/x"
+    assert link("#part") == "#part"
+    assert link("../README.md") == "files/README.md"
+    assert (tmp_path / "files" / "README.md").read_bytes() == (tools.ROOT / "README.md").read_bytes()
+    assert link("../gone.md") is link("../../outside") is None
+    assert html("[a](02_gone.ipynb)", link) == "<p>a</p>\n"
+
+
+def test_the_opening_is_read(tmp_path):
+    read = opening(tmp_path / "05_x.ipynb", new_notebook(cells=[new_markdown_cell(OPENING)]))
+    assert tuple(read) == ("05_x", "Watch it", "Why so?", "35", "Part II, load")
+
+
+def test_outputs(tmp_path):
+    prints = [new_output("stream", name=name, text=text) for name, text in
+              [("stdout", "a<b\n"), ("stdout", "c\n"), ("stderr", "d")]]
+    assert [show(each, None) for each in join_streams(prints)] == [
+        '<pre class="printed stdout">a&lt;b\nc\n</pre>', '<pre class="printed stderr">d</pre>']
+    plain = new_output("execute_result", {"text/plain": "<1>"})
+    assert show(plain, None) == '<pre class="printed">&lt;1&gt;</pre>'
+    assert show(new_output("display_data", {"text/html": "<b>", "text/plain": "x"}), None) == "<b>"
+
+
+def test_a_table_is_safe_and_has_headings():
+    table = data_table({"title": "<t>", "columns": ["a"], "rows": [["<1>"]]})
+    assert "<caption>&lt;t&gt;</caption>" in table
+    assert '<th scope="col">a</th>' in table
+    assert "<td>&lt;1&gt;</td>" in table
+
+
+# ---- runs
+
+def write(path, *cells):
+    tools.save(new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=tools.METADATA), path)
+
+
+@pytest.mark.notebook
+def test_a_run_is_kept_until_something_changes(tmp_path):
+    path, store = tmp_path / "00_a.ipynb", tmp_path / "runs"
+    code = "import os, uuid\nprint(uuid.uuid4(), os.environ['MOEVIZ_EDITION'])"
+    write(path, code)
+    first, second = (tools.printed(runs.executed(path, store).cells[0]) for _ in range(2))
+    assert first == second
+    assert first.endswith("page\n")
+    write(path, code, "1")
+    assert tools.printed(runs.executed(path, store).cells[0]) != first
+    assert [file.suffix for file in store.iterdir()] == [".ipynb"]
+
+
+def test_a_lock_is_held_by_one_and_freed(tmp_path):
+    lock = tmp_path / "x.lock"
+    with runs.locked(lock):
+        assert lock.exists()
+    assert not lock.exists()
+    lock.touch()
+    runs.os.utime(lock, (0, 0))  # left behind long ago
+    with runs.locked(lock):
+        assert lock.stat().st_mtime > 0
+
+
+@pytest.mark.notebook
+def test_a_figure_has_alt_text_for_pages_and_for_notebooks_and_its_numbers(tmp_path):
+    code = ("import numpy as np\nimport matplotlib.pyplot as plt\nfrom moeviz import plots, routing, style\n"
+            "style.use()\nplots.plot_load(routing.top_k(np.eye(4), k=1));")
+    done = tools.execute(new_notebook(cells=[new_code_cell(code), new_code_cell("plt.plot([1, 2]);")]))
+    output, own = done.cells[0].outputs[0], done.cells[1].outputs[-1]
+    alt = output.metadata["image/png"]["alt"]
+    assert alt in unescape(output.data["text/html"])
+    assert "25" in alt
+    page = show(output, Figures(tmp_path))
+    assert f'alt="{alt}"' in page and "<td>25</td>" in page
+    assert {"image/png"} <= set(own.data) and "text/html" not in own.data  # a reader's own figure
+
+
+# ---- the whole course
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Build the site once, from the runs that test_notebooks.py leaves."""
+    folder = tmp_path_factory.mktemp("site")
+    builder.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Return {name: HTML} of the site."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
+
+
+whole = pytest.mark.timeout(1200)  # alone, this builds everything
+
+
+@whole
+@pytest.mark.notebook
+class TestCourse:
+    def test_every_notebook_has_a_page_and_a_place_on_the_map(self, pages):
+        stems = [path.stem for path in tools.paths()]
+        assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
+        assert re.findall(r'<li><a href="([^"]+)\.html">', pages["index.html"]) == stems
+        assert pages["index.html"].count(" minutes</p>") == len(stems)
+
+    def test_it_is_small(self, site, pages):
+        assert builder.size(site) < MAX_SITE
+        assert {name: len(text) for name, text in pages.items() if len(text.encode()) > MAX_PAGE} == {}
+
+    def test_every_picture_says_what_it_shows(self, pages):
+        for name, text in pages.items():
+            alts = re.findall(r'<img [^>]*\balt="([^"]*)"', text)
+            assert len(alts) == text.count("<img ")
+            if name != "index.html":  # there the title beside a picture says it
+                assert [alt for alt in alts if len(alt) < 40 or not re.search(r"\d", alt)] == []
+
+    def test_one_title_and_no_skipped_level(self, pages):
+        for name, text in pages.items():
+            levels = [int(level) for level in re.findall(r"<h(\d)", text)]
+            assert levels.count(1) == 1 and levels[0] == 1, name
+            assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), name
+
+    def test_every_explorer_is_a_filmstrip(self, pages):
+        for path in tools.paths():
+            calls = sum(cell.source.count("widgets.explore_") for cell in tools.code_cells(tools.load(path)))
+            assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
+            assert "VBox(" not in pages[f"{path.stem}.html"]
+
+    def test_links_within_the_site_lead_somewhere(self, site, pages):
+        ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
+        for name, text in pages.items():
+            for url in re.findall(r'(?:href|src)="([^"]+)"', text):
+                if re.match(r"https?:|data:", url):
+                    continue
+                place, _, part = unescape(url).partition("#")
+                assert not place or (site / unquote(place)).is_file(), (name, url)
+                assert not part or unquote(part) in ids[place or name], (name, url)
+
+    def test_nothing_is_loaded_from_elsewhere(self, pages):
+        for text in pages.values():
+            assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', text)
+
+    def test_the_index_of_headings_is_whole(self, site, pages):
+        text = (site / "headings.js").read_text(encoding="utf-8")
+        entries = json.loads(text.removeprefix("const HEADINGS = ").removesuffix(";\n"))
+        assert len(entries) == sum(len(re.findall(r"<h[1-6] id=", text)) for text in pages.values())
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Open Chromium with every address but files blocked; what was asked for is in `page.asked`."""
+    browser.needed()
+    with browser.browse() as page:
+        page.asked, page.complaints = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+        page.route(re.compile(r"^(?!file:|data:)"), lambda route: route.abort())
+        yield page
+
+
+def open_page(page, site, name, width=1280, scheme="light"):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto((site / name).as_uri())
+
+
+@whole
+@pytest.mark.browser
+class TestInChromium:
+    def test_no_page_asks_the_network_or_breaks(self, chromium, site, pages):
+        for name in pages:
+            open_page(chromium, site, name)
+            chromium.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+            chromium.wait_for_function("[...document.images].every(image => image.complete)")
+            assert chromium.evaluate("[...document.images].every(image => image.naturalWidth > 0)"), name
+        assert [url for url in chromium.asked if not url.startswith(("file:", "data:"))] == []
+        assert chromium.complaints == []
+        chromium.evaluate("fetch('http://example.org/x').catch(() => 0)")
+        assert chromium.asked[-1] == "http://example.org/x"  # the ear is open
+        chromium.complaints.clear()
+
+    def test_axe_finds_nothing_serious(self, chromium, site, pages):
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = {}
+        for name in pages:
+            for width, scheme in ((1280, "light"), (400, "dark")):
+                open_page(chromium, site, name, width, scheme)
+                result = Axe().run(chromium).response["violations"]
+                found.update({(name, scheme, each["id"]): each["nodes"][0]["html"] for each in result
+                              if each["impact"] in ("serious", "critical")})
+        assert found == {}
+
+    def test_axe_does_find_what_is_wrong(self, chromium, tmp_path):
+        from axe_playwright_python.sync_playwright import Axe
+
+        bad = '<!DOCTYPE html><title>x</title><img src="data:,"><p style="color: #bbb">x'
+        (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
+        open_page(chromium, tmp_path, "bad.html")
+        names = {each["id"] for each in Axe().run(chromium).response["violations"]}
+        assert {"image-alt", "color-contrast", "html-has-lang"} <= names
+        chromium.complaints.clear()
+
+    def test_pages_fit_a_phone(self, chromium, site, pages):
+        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        for name in pages:
+            open_page(chromium, site, name, width=400)
+            assert chromium.evaluate(wide) <= 0, name
+
+    def test_pages_are_ready_soon(self, chromium, site, pages):
+        """The first visit warms the disk; the page's own clock is read at the second."""
+        slow = {}
+        for name in pages:
+            seconds = []
+            for _ in range(3):
+                open_page(chromium, site, name)
+                seconds.append(chromium.evaluate("performance.getEntriesByType('navigation')[0]"
+                                                 ".domContentLoadedEventEnd / 1000"))
+            slow[name] = min(seconds)
+        assert {name: took for name, took in slow.items() if took > SECONDS} == {}
+
+    def test_search_finds_a_heading_and_goes_there(self, chromium, site):
+        open_page(chromium, site, "index.html")
+        chromium.get_by_label("Search headings").fill("limits of toy gat")
+        assert chromium.locator(".count").inner_text() == f"{chromium.locator('.results a').count()} found"
+        chromium.keyboard.press("Enter")
+        chromium.wait_for_url(re.compile(r"\.html#limits-of-this-toy$"))
+
+    def test_the_theme_can_be_chosen_and_is_kept(self, chromium, site):
+        ground = "getComputedStyle(document.body).backgroundColor"
+        open_page(chromium, site, "index.html")
+        light = chromium.evaluate(ground)
+        chromium.get_by_role("button", name="Dark theme").click()
+        dark = chromium.evaluate(ground)
+        assert dark != light
+        open_page(chromium, site, "00_start_here.html")
+        assert chromium.evaluate(ground) == dark
+        chromium.get_by_role("button", name="Light theme").click()
+        assert chromium.evaluate(ground) == light
+
+    def test_the_first_tab_skips_to_the_content(self, chromium, site):
+        open_page(chromium, site, "00_start_here.html")
+        chromium.keyboard.press("Tab")
+        assert chromium.evaluate("document.activeElement.className") == "skip"
+        chromium.keyboard.press("Enter")
+        assert chromium.evaluate("document.activeElement.id") == "content"
+
+    def test_a_slider_moves_its_picture_in_the_page(self, chromium, site):
+        open_page(chromium, site, "07_collapse.html")
+        strip = chromium.locator(".moeviz-filmstrip").first
+        before = strip.locator("img").get_attribute("src")
+        strip.locator("input").press("ArrowLeft")
+        assert strip.locator("img").get_attribute("src") != before
