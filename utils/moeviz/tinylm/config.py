@@ -36,7 +36,7 @@ class Config:
     decay_share: float = 0.3
 
     def __post_init__(self):
-        limits = {"context": 64, "embedding": 256, "width": 1024, "num_experts": 256, "hidden": 1024,
+        limits = {"context": 64, "embedding": 256, "width": 1024, "num_experts": 256, "hidden": 4096,
                   "top_k": self.num_experts, "layers": 8, "batch": 65_536, "warm_up": 100_000}
         for name, high in limits.items():
             check_count(getattr(self, name), name, high=high)
