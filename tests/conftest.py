@@ -3,5 +3,10 @@
 
 def pytest_collection_modifyitems(items):
     """Put the browser and the notebooks first: two workers then end at about the same time."""
-    items.sort(key=lambda item: 0 if item.get_closest_marker("browser") else
-               1 if item.get_closest_marker("notebook") else 2)
+    items.sort(key=_turn)
+
+
+def _turn(item):
+    if item.path.name == "test_site.py":  # one scope, for it builds once; it uses the notebooks' runs
+        return 2
+    return 0 if item.get_closest_marker("browser") else 1 if item.get_closest_marker("notebook") else 3

@@ -17,6 +17,7 @@ import browser_tools as browser
 import notebook_runs as runs
 import notebook_tools as tools
 
+pytestmark = pytest.mark.timeout(1200)  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
 SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
 OPENING = ("# Watch it\n\n**Why so?**\n\n**Needs:** x.  \n**Minutes:** 35.  \n"
@@ -143,59 +144,68 @@ def pages(site):
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
 
 
-whole = pytest.mark.timeout(1200)  # alone, this builds everything
-
-
-@whole
 @pytest.mark.notebook
-class TestCourse:
-    def test_every_notebook_has_a_page_and_a_place_on_the_map(self, pages):
-        stems = [path.stem for path in tools.paths()]
-        assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
-        assert re.findall(r'<li><a href="([^"]+)\.html">', pages["index.html"]) == stems
-        assert pages["index.html"].count(" minutes</p>") == len(stems)
+def test_every_notebook_has_a_page_and_a_place_on_the_map(pages):
+    stems = [path.stem for path in tools.paths()]
+    assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
+    assert re.findall(r'<li><a href="([^"]+)\.html">', pages["index.html"]) == stems
+    assert pages["index.html"].count(" minutes</p>") == len(stems)
 
-    def test_it_is_small(self, site, pages):
-        assert builder.size(site) < MAX_SITE
-        assert {name: len(text) for name, text in pages.items() if len(text.encode()) > MAX_PAGE} == {}
 
-    def test_every_picture_says_what_it_shows(self, pages):
-        for name, text in pages.items():
-            alts = re.findall(r'<img [^>]*\balt="([^"]*)"', text)
-            assert len(alts) == text.count("<img ")
-            if name != "index.html":  # there the title beside a picture says it
-                assert [alt for alt in alts if len(alt) < 40 or not re.search(r"\d", alt)] == []
+@pytest.mark.notebook
+def test_it_is_small(site, pages):
+    assert builder.size(site) < MAX_SITE
+    assert {name: len(text) for name, text in pages.items() if len(text.encode()) > MAX_PAGE} == {}
 
-    def test_one_title_and_no_skipped_level(self, pages):
-        for name, text in pages.items():
-            levels = [int(level) for level in re.findall(r"<h(\d)", text)]
-            assert levels.count(1) == 1 and levels[0] == 1, name
-            assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), name
 
-    def test_every_explorer_is_a_filmstrip(self, pages):
-        for path in tools.paths():
-            calls = sum(cell.source.count("widgets.explore_") for cell in tools.code_cells(tools.load(path)))
-            assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
-            assert "VBox(" not in pages[f"{path.stem}.html"]
+@pytest.mark.notebook
+def test_every_picture_says_what_it_shows(pages):
+    for name, text in pages.items():
+        alts = re.findall(r'<img [^>]*\balt="([^"]*)"', text)
+        assert len(alts) == text.count("<img ")
+        if name != "index.html":  # there the title beside a picture says it
+            assert [alt for alt in alts if len(alt) < 40 or not re.search(r"\d", alt)] == []
 
-    def test_links_within_the_site_lead_somewhere(self, site, pages):
-        ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
-        for name, text in pages.items():
-            for url in re.findall(r'(?:href|src)="([^"]+)"', text):
-                if re.match(r"https?:|data:", url):
-                    continue
-                place, _, part = unescape(url).partition("#")
-                assert not place or (site / unquote(place)).is_file(), (name, url)
-                assert not part or unquote(part) in ids[place or name], (name, url)
 
-    def test_nothing_is_loaded_from_elsewhere(self, pages):
-        for text in pages.values():
-            assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', text)
+@pytest.mark.notebook
+def test_one_title_and_no_skipped_level(pages):
+    for name, text in pages.items():
+        levels = [int(level) for level in re.findall(r"<h(\d)", text)]
+        assert levels.count(1) == 1 and levels[0] == 1, name
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), name
 
-    def test_the_index_of_headings_is_whole(self, site, pages):
-        text = (site / "headings.js").read_text(encoding="utf-8")
-        entries = json.loads(text.removeprefix("const HEADINGS = ").removesuffix(";\n"))
-        assert len(entries) == sum(len(re.findall(r"<h[1-6] id=", text)) for text in pages.values())
+
+@pytest.mark.notebook
+def test_every_explorer_is_a_filmstrip(pages):
+    for path in tools.paths():
+        calls = sum(cell.source.count("widgets.explore_") for cell in tools.code_cells(tools.load(path)))
+        assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
+        assert "VBox(" not in pages[f"{path.stem}.html"]
+
+
+@pytest.mark.notebook
+def test_links_within_the_site_lead_somewhere(site, pages):
+    ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
+    for name, text in pages.items():
+        for url in re.findall(r'(?:href|src)="([^"]+)"', text):
+            if re.match(r"https?:|data:", url):
+                continue
+            place, _, part = unescape(url).partition("#")
+            assert not place or (site / unquote(place)).is_file(), (name, url)
+            assert not part or unquote(part) in ids[place or name], (name, url)
+
+
+@pytest.mark.notebook
+def test_nothing_is_loaded_from_elsewhere(pages):
+    for text in pages.values():
+        assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', text)
+
+
+@pytest.mark.notebook
+def test_the_index_of_headings_is_whole(site, pages):
+    text = (site / "headings.js").read_text(encoding="utf-8")
+    entries = json.loads(text.removeprefix("const HEADINGS = ").removesuffix(";\n"))
+    assert len(entries) == sum(len(re.findall(r"<h[1-6] id=", text)) for text in pages.values())
 
 
 @pytest.fixture(scope="module")
@@ -217,90 +227,104 @@ def open_page(page, site, name, width=1280, scheme="light"):
     page.goto((site / name).as_uri())
 
 
-@whole
 @pytest.mark.browser
-class TestInChromium:
-    def test_no_page_asks_the_network_or_breaks(self, chromium, site, pages):
-        for name in pages:
+def test_no_page_asks_the_network_or_breaks(chromium, site, pages):
+    for name in pages:
+        open_page(chromium, site, name)
+        chromium.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+        chromium.wait_for_function("[...document.images].every(image => image.complete)")
+        assert chromium.evaluate("[...document.images].every(image => image.naturalWidth > 0)"), name
+    assert [url for url in chromium.asked if not url.startswith(("file:", "data:"))] == []
+    assert chromium.complaints == []
+    chromium.evaluate("fetch('http://example.org/x').catch(() => 0)")
+    assert chromium.asked[-1] == "http://example.org/x"  # the ear is open
+    chromium.complaints.clear()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious(chromium, site, pages):
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = {}
+    for name in pages:
+        for width, scheme in ((1280, "light"), (400, "dark")):
+            open_page(chromium, site, name, width, scheme)
+            result = Axe().run(chromium).response["violations"]
+            found.update({(name, scheme, each["id"]): each["nodes"][0]["html"] for each in result
+                          if each["impact"] in ("serious", "critical")})
+    assert found == {}
+
+
+@pytest.mark.browser
+def test_axe_does_find_what_is_wrong(chromium, tmp_path):
+    from axe_playwright_python.sync_playwright import Axe
+
+    bad = '<!DOCTYPE html><title>x</title><img src="data:,"><p style="color: #bbb">x'
+    (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
+    open_page(chromium, tmp_path, "bad.html")
+    names = {each["id"] for each in Axe().run(chromium).response["violations"]}
+    assert {"image-alt", "color-contrast", "html-has-lang"} <= names
+    chromium.complaints.clear()
+
+
+@pytest.mark.browser
+def test_pages_fit_a_phone(chromium, site, pages):
+    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    for name in pages:
+        open_page(chromium, site, name, width=400)
+        assert chromium.evaluate(wide) <= 0, name
+
+
+@pytest.mark.browser
+def test_pages_are_ready_soon(chromium, site, pages):
+    """The first visit warms the disk; the page's own clock is read at the second."""
+    slow = {}
+    for name in pages:
+        seconds = []
+        for _ in range(3):
             open_page(chromium, site, name)
-            chromium.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-            chromium.wait_for_function("[...document.images].every(image => image.complete)")
-            assert chromium.evaluate("[...document.images].every(image => image.naturalWidth > 0)"), name
-        assert [url for url in chromium.asked if not url.startswith(("file:", "data:"))] == []
-        assert chromium.complaints == []
-        chromium.evaluate("fetch('http://example.org/x').catch(() => 0)")
-        assert chromium.asked[-1] == "http://example.org/x"  # the ear is open
-        chromium.complaints.clear()
+            seconds.append(chromium.evaluate("performance.getEntriesByType('navigation')[0]"
+                                             ".domContentLoadedEventEnd / 1000"))
+        slow[name] = min(seconds)
+    assert {name: took for name, took in slow.items() if took > SECONDS} == {}
 
-    def test_axe_finds_nothing_serious(self, chromium, site, pages):
-        from axe_playwright_python.sync_playwright import Axe
 
-        found = {}
-        for name in pages:
-            for width, scheme in ((1280, "light"), (400, "dark")):
-                open_page(chromium, site, name, width, scheme)
-                result = Axe().run(chromium).response["violations"]
-                found.update({(name, scheme, each["id"]): each["nodes"][0]["html"] for each in result
-                              if each["impact"] in ("serious", "critical")})
-        assert found == {}
+@pytest.mark.browser
+def test_search_finds_a_heading_and_goes_there(chromium, site):
+    open_page(chromium, site, "index.html")
+    chromium.get_by_label("Search headings").fill("limits of toy gat")
+    assert chromium.locator(".count").inner_text() == f"{chromium.locator('.results a').count()} found"
+    chromium.keyboard.press("Enter")
+    chromium.wait_for_url(re.compile(r"\.html#limits-of-this-toy$"))
 
-    def test_axe_does_find_what_is_wrong(self, chromium, tmp_path):
-        from axe_playwright_python.sync_playwright import Axe
 
-        bad = '<!DOCTYPE html><title>x</title><img src="data:,"><p style="color: #bbb">x'
-        (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
-        open_page(chromium, tmp_path, "bad.html")
-        names = {each["id"] for each in Axe().run(chromium).response["violations"]}
-        assert {"image-alt", "color-contrast", "html-has-lang"} <= names
-        chromium.complaints.clear()
+@pytest.mark.browser
+def test_the_theme_can_be_chosen_and_is_kept(chromium, site):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    open_page(chromium, site, "index.html")
+    light = chromium.evaluate(ground)
+    chromium.get_by_role("button", name="Dark theme").click()
+    dark = chromium.evaluate(ground)
+    assert dark != light
+    open_page(chromium, site, "00_start_here.html")
+    assert chromium.evaluate(ground) == dark
+    chromium.get_by_role("button", name="Light theme").click()
+    assert chromium.evaluate(ground) == light
 
-    def test_pages_fit_a_phone(self, chromium, site, pages):
-        wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        for name in pages:
-            open_page(chromium, site, name, width=400)
-            assert chromium.evaluate(wide) <= 0, name
 
-    def test_pages_are_ready_soon(self, chromium, site, pages):
-        """The first visit warms the disk; the page's own clock is read at the second."""
-        slow = {}
-        for name in pages:
-            seconds = []
-            for _ in range(3):
-                open_page(chromium, site, name)
-                seconds.append(chromium.evaluate("performance.getEntriesByType('navigation')[0]"
-                                                 ".domContentLoadedEventEnd / 1000"))
-            slow[name] = min(seconds)
-        assert {name: took for name, took in slow.items() if took > SECONDS} == {}
+@pytest.mark.browser
+def test_the_first_tab_skips_to_the_content(chromium, site):
+    open_page(chromium, site, "00_start_here.html")
+    chromium.keyboard.press("Tab")
+    assert chromium.evaluate("document.activeElement.className") == "skip"
+    chromium.keyboard.press("Enter")
+    assert chromium.evaluate("document.activeElement.id") == "content"
 
-    def test_search_finds_a_heading_and_goes_there(self, chromium, site):
-        open_page(chromium, site, "index.html")
-        chromium.get_by_label("Search headings").fill("limits of toy gat")
-        assert chromium.locator(".count").inner_text() == f"{chromium.locator('.results a').count()} found"
-        chromium.keyboard.press("Enter")
-        chromium.wait_for_url(re.compile(r"\.html#limits-of-this-toy$"))
 
-    def test_the_theme_can_be_chosen_and_is_kept(self, chromium, site):
-        ground = "getComputedStyle(document.body).backgroundColor"
-        open_page(chromium, site, "index.html")
-        light = chromium.evaluate(ground)
-        chromium.get_by_role("button", name="Dark theme").click()
-        dark = chromium.evaluate(ground)
-        assert dark != light
-        open_page(chromium, site, "00_start_here.html")
-        assert chromium.evaluate(ground) == dark
-        chromium.get_by_role("button", name="Light theme").click()
-        assert chromium.evaluate(ground) == light
-
-    def test_the_first_tab_skips_to_the_content(self, chromium, site):
-        open_page(chromium, site, "00_start_here.html")
-        chromium.keyboard.press("Tab")
-        assert chromium.evaluate("document.activeElement.className") == "skip"
-        chromium.keyboard.press("Enter")
-        assert chromium.evaluate("document.activeElement.id") == "content"
-
-    def test_a_slider_moves_its_picture_in_the_page(self, chromium, site):
-        open_page(chromium, site, "07_collapse.html")
-        strip = chromium.locator(".moeviz-filmstrip").first
-        before = strip.locator("img").get_attribute("src")
-        strip.locator("input").press("ArrowLeft")
-        assert strip.locator("img").get_attribute("src") != before
+@pytest.mark.browser
+def test_a_slider_moves_its_picture_in_the_page(chromium, site):
+    open_page(chromium, site, "07_collapse.html")
+    strip = chromium.locator(".moeviz-filmstrip").first
+    before = strip.locator("img").get_attribute("src")
+    strip.locator("input").press("ArrowLeft")
+    assert strip.locator("img").get_attribute("src") != before
