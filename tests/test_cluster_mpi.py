@@ -20,6 +20,28 @@ PROMISED = bool(os.environ.get("CI") and os.environ.get("MOEVIZ_EXTRAS"))
 SENTENCE = "Every byte of this sentence goes to two experts, wherever they are. 3,141 or x[1:]?"
 WAIT = 20  # seconds for a stopped process to be gone
 
+PROFILE = """
+c = get_config()
+c.Cluster.engine_launcher_class = "mpi"
+c.MPIEngineSetLauncher.mpi_cmd = [{launcher!r}]
+c.MPIEngineSetLauncher.environment = {{"MOEVIZ_MARK": "of the profile", "UCX_NET_DEVICES": "lo"}}
+"""
+PROGRAM = """
+import numpy as np
+from mpi4py import MPI
+from moeviz import cluster, experts
+from moeviz.routing import top_k
+comm, rng = MPI.COMM_WORLD, np.random.default_rng(0)
+tokens, routed = rng.normal(size=(20, 4)), top_k(rng.normal(size=(20, 6)), 2)
+bank = experts.random_bank(6, 4, 8, rng=rng)
+share = cluster.split_work(tokens, routed, bank, cluster.contiguous(6, comm.Get_size()))[comm.Get_rank()]
+output = np.concatenate(comm.allgather(cluster.exchange(comm, share).output))
+right = np.abs(output - experts.forward_grouped(tokens, bank, routed)).max() < 1e-12
+verdicts = comm.gather(bool(right))
+if comm.Get_rank() == 0:
+    print(verdicts)
+"""
+
 needs_mpi = pytest.mark.skipif(bool(MISSING) and not PROMISED, reason=f"not installed: {MISSING}")
 
 
@@ -70,7 +92,8 @@ def assert_agrees(view, placed, merge):
 
 @needs_mpi
 @pytest.mark.timeout(180)
-def test_four_engines_agree_with_one_process_and_with_the_simulation():
+def test_four_engines_agree_with_one_process_and_with_the_simulation(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with cluster.engines(4) as view:
         numbers = numbers_of(view)
         assert view.apply_sync(processes._my_rank) == [0, 1, 2, 3]
@@ -79,38 +102,25 @@ def test_four_engines_agree_with_one_process_and_with_the_simulation():
                 assert_agrees(view, placed, merge)
     assert len(numbers) == 5
     assert wait_until_gone(numbers) == []
+    assert list(tmp_path.iterdir()) == []  # no file of theirs is left
 
 
 @needs_mpi
 @pytest.mark.timeout(180)
-def test_two_engines_agree_and_are_stopped_when_a_cell_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_two_engines_of_a_profile_agree_and_are_stopped_when_a_cell_fails(tmp_path, monkeypatch):
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    folder = tmp_path / "profile_mine"
+    folder.mkdir()
+    (folder / "ipcluster_config.py").write_text(PROFILE.format(launcher=cluster.find_launcher()))
     tokens, routed, bank = layer()
     first = cluster.split_work(tokens, routed, bank, cluster.contiguous(8, 2))[0]
-    with pytest.raises(Exception, match="did not come within"), cluster.engines(2) as view:
-        numbers = numbers_of(view)
+    with pytest.raises(Exception, match="did not come within"), cluster.engines(2, profile="mine") as view:
+        numbers, marks = numbers_of(view), view.apply_sync(os.getenv, "MOEVIZ_MARK")
         assert_agrees(view, cluster.contiguous(8, 2), "none")
         view.client[view.targets[0]].apply_sync(cluster.run_rank, first, patience=0.3)  # rank 1 never comes
     assert len(numbers) == 3
     assert wait_until_gone(numbers) == []
-    assert list(tmp_path.iterdir()) == []
-
-
-PROGRAM = """
-import numpy as np
-from mpi4py import MPI
-from moeviz import cluster, experts
-from moeviz.routing import top_k
-comm, rng = MPI.COMM_WORLD, np.random.default_rng(0)
-tokens, routed = rng.normal(size=(20, 4)), top_k(rng.normal(size=(20, 6)), 2)
-bank = experts.random_bank(6, 4, 8, rng=rng)
-share = cluster.split_work(tokens, routed, bank, cluster.contiguous(6, comm.Get_size()))[comm.Get_rank()]
-output = np.concatenate(comm.allgather(cluster.exchange(comm, share).output))
-right = np.abs(output - experts.forward_grouped(tokens, bank, routed)).max() < 1e-12
-verdicts = comm.gather(bool(right))
-if comm.Get_rank() == 0:
-    print(verdicts)
-"""
+    assert marks == ["of the profile"] * 2
 
 
 @needs_mpi

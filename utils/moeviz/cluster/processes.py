@@ -63,10 +63,7 @@ def engines(count=4, *, profile=None, timeout=60):
         raise ValueError(f"engines need {missing}")
     import ipyparallel
 
-    # nothing to keep of engines of this machine; a profile has a folder of its own
-    folder = tempfile.TemporaryDirectory(prefix="moeviz-", ignore_cleanup_errors=True)
-    with folder if profile is None else nullcontext() as place:
-        settings = _local_settings(place) if profile is None else {"profile": profile}
+    with _local_settings() if profile is None else nullcontext({"profile": profile}) as settings:
         cluster, client = ipyparallel.Cluster(n=count, log_level=logging.ERROR, **settings), None
         try:
             cluster.start_cluster_sync()
@@ -86,12 +83,15 @@ def run_rank(share, *, patience=30.0):
     return exchange(MPI.COMM_WORLD, share, patience=patience)
 
 
-def _local_settings(folder):
+@contextmanager
+def _local_settings():
+    """Yield what a Cluster on this machine is told; its files lie in a folder that is gone afterwards."""
     from traitlets.config import Config
 
     launcher = {"mpi_cmd": [find_launcher()], "environment": ENVIRONMENT}
-    config = Config(MPIEngineSetLauncher=launcher)
-    return {"engines": "mpi", "profile_dir": folder, "delay": 0, "config": config}
+    with tempfile.TemporaryDirectory(prefix="moeviz-", ignore_cleanup_errors=True) as folder:
+        yield {"engines": "mpi", "profile_dir": folder, "delay": 0,
+               "config": Config(MPIEngineSetLauncher=launcher)}
 
 
 def _in_rank_order(client, count):

@@ -1,0 +1,185 @@
+"""The pictures of notebook 17: traffic between devices, their load, the time line; and its explorer."""
+
+import ipywidgets
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.patches import Rectangle
+
+from moeviz import cluster, plots, routing, style, widgets
+from moeviz.widgets import core
+from plot_contract import assert_draws_on_the_given_axes
+
+MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
+SERVED = np.array([[30, 0, 10], [0, 20, 0]])
+PHASES = cluster.Phases(np.array([1.0, 2.0]), np.array([4.0, 1.0]), np.array([1.0, 1.0]))
+SPANS = cluster.timeline(PHASES)
+LOGITS = np.random.default_rng(0).normal(size=(64, 16))
+DRAWINGS = {"traffic": lambda **kw: plots.plot_traffic(MATRIX, **kw),
+            "load": lambda **kw: plots.plot_device_load(SERVED, **kw),
+            "timeline": lambda **kw: plots.plot_timeline(SPANS, **kw),
+            "lanes": lambda **kw: plots.plot_timeline(cluster.timeline(PHASES, chunks=2), **kw)}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
+    assert_draws_on_the_given_axes(draw)
+
+
+@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
+def test_texts_have_at_least_12_points_and_an_ax_that_is_none_is_refused(draw):
+    with mpl.rc_context():
+        style.use()
+        ax = draw()
+        ax.figure.draw_without_rendering()
+        sizes = [text.get_fontsize() for text in ax.findobj(mpl.text.Text) if text.get_text()]
+    assert min(sizes) >= 12
+    with pytest.raises(ValueError, match="ax must be"):
+        draw(ax="left")
+
+
+# --- plot_traffic ---
+
+def test_every_count_is_printed_and_colours_leave_the_diagonal_out():
+    ax = plots.plot_traffic(MATRIX)
+    assert [int(text.get_text()) for text in ax.texts] == MATRIX.ravel().tolist()
+    mesh = ax.collections[0]
+    assert mesh.get_array().ravel().tolist() == [0, 1, 0, 7, 0, 3, 0, 4, 0]
+    assert mesh.get_clim() == (0, 7)  # not 9, which stays at home
+    at_home = [patch.get_xy() for patch in ax.patches if isinstance(patch, Rectangle) and patch.get_hatch()]
+    assert at_home == [(0, 0), (1, 1), (2, 2)]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("to device", "from device")
+    assert ax.get_ylim() == (3, 0)  # row 0 on top
+
+
+def test_nodes_are_parted_by_lines_and_many_devices_get_a_colour_bar():
+    ax = plots.plot_traffic(np.ones((4, 4), int), devices_per_node=2, place="gpu")
+    assert sorted(line.get_xydata()[0].tolist() for line in ax.lines) == [[0, 2], [2, 0]]
+    assert ax.get_xlabel() == "to gpu"
+    many = plots.plot_traffic(np.ones((20, 20), int), limits=(0, 5))
+    assert not many.texts and len(many.figure.axes) == 2
+    assert many.collections[0].get_clim() == (0, 5)
+
+
+def test_the_description_of_traffic_counts_what_leaves_home():
+    said = style.describe(plots.plot_traffic(MATRIX, title="rows sent"))
+    assert "rows sent: 31 rows" in said and "15 (48%) leave home" in said
+    assert "most from device 1 to device 0 (7)" in said
+
+
+# --- plot_device_load ---
+
+def test_bars_stack_the_experts_of_a_device_in_their_colours():
+    ax = plots.plot_device_load(SERVED)
+    boxes = [(bar.get_x() + bar.get_width() / 2, bar.get_y(), bar.get_height()) for bar in ax.patches]
+    assert [box for box in boxes if box[2]] == [(0, 0, 30), (1, 0, 20), (0, 30, 10)]
+    assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches[::2]] == style.expert_colors(3)
+    assert ax.lines[0].get_ydata()[0] == 30  # the mean
+    assert {"1.33 x mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
+    assert plots.plot_device_load(SERVED, top=99).get_ylim() == (0, 99)
+    assert "most to device 0 (40, 67%)" in style.describe(ax)
+
+
+def test_many_experts_go_unnamed():
+    assert len(plots.plot_device_load(np.ones((2, 17), int)).texts) == 2
+
+
+# --- plot_timeline ---
+
+def bars_of(ax, label):
+    container = next(c for c in ax.containers if c.get_label() == label)
+    boxes = [(bar.get_y() + bar.get_height() / 2, bar.get_x(), bar.get_width()) for bar in container]
+    return [(place, start, start + width) for place, start, width in boxes]
+
+
+def test_each_span_is_a_bar_of_its_device_and_waits_are_hatched():
+    ax = plots.plot_timeline(SPANS)
+    assert bars_of(ax, "compute") == [(0, 2, 6), (1, 2, 3)]
+    assert bars_of(ax, "wait") == [(0, 1, 2), (1, 3, 6)]
+    assert all(bar.get_hatch() for c in ax.containers if c.get_label() == "wait" for bar in c)
+    assert not any(bar.get_hatch() for c in ax.containers if c.get_label() == "compute" for bar in c)
+    assert "7 s" in [text.get_text() for text in ax.texts]
+    said = style.describe(ax)
+    assert "7 s in all" in said and "device 1 waits longest for others (3 s)" in said
+
+
+def test_overlapping_parts_get_a_lane_for_the_network_and_one_for_the_processor():
+    ax = plots.plot_timeline(cluster.timeline(PHASES, chunks=2))
+    assert all(place < round(place) for place, *_ in bars_of(ax, "send tokens") + bars_of(ax, "send answers"))
+    assert all(place > round(place) for place, *_ in bars_of(ax, "compute"))
+    assert "wait" not in [c.get_label() for c in ax.containers]
+
+
+@pytest.mark.parametrize(("seconds", "unit"), [(2.0, "s"), (2e-3, "ms"), (2e-6, "µs")])
+def test_time_is_shown_in_a_fitting_unit(seconds, unit):
+    spans = cluster.timeline(cluster.Phases([seconds], [0.0], [0.0]))
+    ax = plots.plot_timeline(spans)
+    assert ax.get_xlabel() == f"time ({unit})" and f"2 {unit}" in [text.get_text() for text in ax.texts]
+    assert plots.plot_timeline(spans, end=2 * seconds).get_xlim()[1] == pytest.approx(4.04)
+
+
+@pytest.mark.parametrize(("draw", "message"), [
+    (lambda: plots.plot_traffic([[1, 2]]), "matrix must be a square matrix"),
+    (lambda: plots.plot_traffic([1]), "matrix must be"), (lambda: plots.plot_traffic([[-1]]), "at least 0"),
+    (lambda: plots.plot_traffic([[1.5]]), "whole numbers"),
+    (lambda: plots.plot_traffic([[1]], devices_per_node=2), "devices_per_node"),
+    (lambda: plots.plot_device_load([[0.5]]), "served must hold whole numbers"),
+    (lambda: plots.plot_device_load([]), "served must be a matrix"),
+    (lambda: plots.plot_timeline([]), "at least one span"),
+    (lambda: plots.plot_timeline(["x"]), "of the kinds"),
+])
+def test_bad_input_is_named(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+
+
+# --- the explorer ---
+
+def test_every_control_shows_one_more_picture(monkeypatch):
+    shown = []
+    monkeypatch.setattr(core, "display", shown.append)
+    box = widgets.explore_placement(LOGITS, k=2, devices=4)
+    controls = [child for child in box.children[1].children if isinstance(child, ipywidgets.Dropdown)]
+    assert [control.description for control in controls] == ["devices", "placement", "most devices per token"]
+    for count, control in enumerate(controls, start=2):
+        control.index = control.index - 1 if control.index else 1
+        assert len(shown) == count
+    assert plt.get_fignums() == []
+
+
+def drawn(**values):
+    return widgets.draw_placement(LOGITS, k=2, devices=4, **values)
+
+
+def test_the_explorer_draws_the_traffic_and_the_load_of_its_settings():
+    axes = drawn()
+    routed, placed = routing.top_k(LOGITS, 2), cluster.contiguous(16, 4)
+    moved = cluster.traffic_matrix(routed, placed, merge="device")
+    assert [int(text.get_text()) for text in axes[0].texts] == moved.ravel().tolist()
+    heights = np.zeros(4)
+    for bar in axes[1].patches:
+        heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()
+    assert heights.tolist() == cluster.device_load(routed, placed).tolist()
+
+
+def test_the_limit_holds_for_neighbours_alone():
+    assert drawn(limit=1)[0].get_title() == "devices per token: 1.00, at most 1"
+    assert drawn(limit=1, placement="round robin")[0].get_title().endswith("at most 2")
+
+
+def test_copies_even_out_the_load():
+    texts = [[text.get_text() for text in drawn(placement=name)[1].texts]
+             for name in ("contiguous", "greedy by load", "8 extra copies")]
+    ratios = [float(text.split()[0]) for written in texts for text in written if "x mean" in text]
+    assert ratios[0] > ratios[1] >= ratios[2] and ratios[2] < 1.1
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"placement": "by feel"}, "placement must be one of"), ({"limit": -1}, "limit"),
+    ({"limit": 1, "devices": 16}, "k"), ({"devices": 17}, "num_devices"),
+])
+def test_bad_settings_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        widgets.draw_placement(LOGITS, **({"k": 2, "devices": 4} | values))
