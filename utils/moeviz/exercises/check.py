@@ -11,16 +11,17 @@ from moeviz.exercises.dispatch import gather, scatter, waste
 from moeviz.exercises.gating import margin, softmax, top_2
 from moeviz.exercises.learning import factor, reach, training_flops
 from moeviz.exercises.orders import biased, survivors, threshold
+from moeviz.exercises.real_models import above_null, lru_hits, trace_weights
 from moeviz.exercises.seats import seated, seats, sure_first
 from moeviz.exercises.sparse import count, sparse, split
 from moeviz.exercises.start import combine, favourites, load
 from moeviz.exercises.without_loss import overheard, scopes, thermostat
 
 __all__ = [
-    "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies", "factor",
-    "favourites", "from_config", "gather", "layers", "leaked", "load", "margin", "moe_layer", "next_best",
-    "overheard", "reach", "reading", "readings", "saving", "scatter", "scopes", "seated", "seats",
-    "softmax", "sparse", "split", "straggle", "sure_first", "survivors", "switch_gradient", "switch_loss",
-    "thermostat", "threshold", "token_flops", "tolerance", "top_2", "training_flops", "violation",
-    "waste", "whole_model", "wire_bytes",
+    "above_null", "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies",
+    "factor", "favourites", "from_config", "gather", "layers", "leaked", "load", "lru_hits", "margin",
+    "moe_layer", "next_best", "overheard", "reach", "reading", "readings", "saving", "scatter", "scopes",
+    "seated", "seats", "softmax", "sparse", "split", "straggle", "sure_first", "survivors",
+    "switch_gradient", "switch_loss", "thermostat", "threshold", "token_flops", "tolerance", "top_2",
+    "trace_weights", "training_flops", "violation", "waste", "whole_model", "wire_bytes",
 ]

@@ -25,7 +25,7 @@ def counts(routing, *, mask=None):
     >>> counts(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2)).tolist()
     [2, 1, 1]
     """
-    index = check_routing(routing).expert_index[check_mask(mask, routing.num_tokens)]
+    index = _rows(check_routing(routing).expert_index, mask)
     return np.bincount(np.ravel(index) + 1, minlength=routing.num_experts + 1)[1:]  # bin 0 is EMPTY
 
 
@@ -54,8 +54,8 @@ def importance(routing, *, mask=None):
     >>> importance(top_k([[0.0, 0.0]], k=2)).tolist()
     [0.5, 0.5]
     """
-    rows = check_mask(mask, check_routing(routing).num_tokens)
-    index, weight = routing.expert_index[rows], routing.combine_weight[rows]
+    index = _rows(check_routing(routing).expert_index, mask)
+    weight = _rows(routing.combine_weight, mask)
     return np.bincount(np.ravel(index) + 1, np.ravel(weight), routing.num_experts + 1)[1:]
 
 
@@ -141,6 +141,11 @@ def dead_experts(loads, *, threshold=0.1):
     if share.ndim != 1:
         raise ValueError(f"loads must be a Routing or have shape (E,), got shape {share.shape}")
     return np.flatnonzero(~(share >= check_number(threshold, "threshold", low=0.0) / len(share)))
+
+
+def _rows(array, mask):
+    """Return the rows of array (T, ...) where the mask is True; without a mask no copy of all of them."""
+    return array if mask is None else array[check_mask(mask, len(array))]
 
 
 def _loads(value):

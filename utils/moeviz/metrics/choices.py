@@ -92,13 +92,14 @@ def repetition_if_shuffled(expert_index, *, rng, kind="first", domains=None, rep
     0.75
     """
     index, rng = expert_columns(expert_index), check_rng(rng)
-    codes = np.zeros(len(index), int) if domains is None else label_codes(domains, "domains", len(index))
+    codes = None if domains is None else label_codes(domains, "domains", len(index))
+    home = slice(None) if codes is None else np.argsort(codes, kind="stable")
     repetition(index, kind=kind)  # says what is wrong with them, if anything
-    slots, home, values = _slots(index, kind), np.argsort(codes, kind="stable"), []
+    slots, values = _slots(index, kind), []
     for _ in range(check_count(repeats, "repeats")):
         order = rng.random(len(index))
         shuffled = np.empty_like(slots)
-        shuffled[:, home] = slots[:, np.argsort(order) if domains is None else np.lexsort((order, codes))]
+        shuffled[:, home] = slots[:, np.argsort(order) if codes is None else np.lexsort((order, codes))]
         values.append(_repetition(shuffled))
     return float(np.mean(values))
 

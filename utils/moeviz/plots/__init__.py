@@ -5,9 +5,11 @@ Nothing here computes statistics, draws random numbers, shows or saves.
 
 from moeviz.plots.assignment import plot_assignment
 from moeviz.plots.block import plot_block
+from moeviz.plots.cache import plot_cache
 from moeviz.plots.cost import plot_ledger, plot_shares
 from moeviz.plots.curves import plot_curves, plot_timing
 from moeviz.plots.dense_blocks import plot_dense_blocks
+from moeviz.plots.domains import plot_domain_experts, plot_pair_flow
 from moeviz.plots.entropy_map import plot_entropy_map
 from moeviz.plots.film import plot_load_film
 from moeviz.plots.flow import plot_flow
@@ -29,10 +31,10 @@ from moeviz.plots.tradeoff import plot_tradeoff
 from moeviz.plots.traffic import plot_device_load, plot_traffic
 
 __all__ = [
-    "plot_assignment", "plot_block", "plot_curves", "plot_dense_blocks", "plot_device_load",
-    "plot_entropy_map", "plot_flow", "plot_gate_steps", "plot_learning", "plot_ledger", "plot_load",
-    "plot_load_film", "plot_matrix", "plot_meters", "plot_model_map", "plot_noisy_threshold",
-    "plot_regions", "plot_scoreboard", "plot_seats", "plot_shares", "plot_text", "plot_text_layers",
-    "plot_text_orders", "plot_thermostat", "plot_timeline", "plot_timing", "plot_tradeoff",
-    "plot_traffic",
+    "plot_assignment", "plot_block", "plot_cache", "plot_curves", "plot_dense_blocks",
+    "plot_device_load", "plot_domain_experts", "plot_entropy_map", "plot_flow", "plot_gate_steps",
+    "plot_learning", "plot_ledger", "plot_load", "plot_load_film", "plot_matrix", "plot_meters",
+    "plot_model_map", "plot_noisy_threshold", "plot_pair_flow", "plot_regions", "plot_scoreboard",
+    "plot_seats", "plot_shares", "plot_text", "plot_text_layers", "plot_text_orders", "plot_thermostat",
+    "plot_timeline", "plot_timing", "plot_tradeoff", "plot_traffic",
 ]

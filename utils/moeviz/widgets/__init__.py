@@ -6,6 +6,7 @@ by itself. `explore` shows the figure, with its description as alt text, and clo
 
 from moeviz.widgets.balancing import draw_balance, explore_balance
 from moeviz.widgets.builder import draw_model, explore_model
+from moeviz.widgets.cache import draw_cache, explore_cache
 from moeviz.widgets.context import draw_context, explore_context
 from moeviz.widgets.core import explore
 from moeviz.widgets.drops import draw_drops, explore_drops
@@ -22,10 +23,11 @@ from moeviz.widgets.thermostat import draw_bias, explore_bias
 from moeviz.widgets.years import draw_years, explore_years
 
 __all__ = [
-    "ORDERS", "draw_balance", "draw_bias", "draw_capacity", "draw_context", "draw_drops", "draw_entropy",
-    "draw_gate", "draw_k", "draw_model", "draw_placement", "draw_saving", "draw_scoreboard",
-    "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_balance", "explore_bias",
-    "explore_capacity", "explore_context", "explore_drops", "explore_entropy", "explore_gate",
-    "explore_k", "explore_model", "explore_placement", "explore_saving", "explore_scoreboard",
-    "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
+    "ORDERS", "draw_balance", "draw_bias", "draw_cache", "draw_capacity", "draw_context", "draw_drops",
+    "draw_entropy", "draw_gate", "draw_k", "draw_model", "draw_placement", "draw_saving",
+    "draw_scoreboard", "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_balance",
+    "explore_bias", "explore_cache", "explore_capacity", "explore_context", "explore_drops",
+    "explore_entropy", "explore_gate", "explore_k", "explore_model", "explore_placement",
+    "explore_saving", "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years",
+    "missing_shares",
 ]
