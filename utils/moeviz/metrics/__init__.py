@@ -20,6 +20,7 @@ from moeviz.metrics.choices import (
     repetition_if_uniform,
     saturation,
 )
+from moeviz.metrics.conditional import conditional_information, conditional_information_null
 from moeviz.metrics.meaning import (
     information_of_table,
     information_of_table_null,
@@ -32,10 +33,10 @@ from moeviz.metrics.meaning import (
 from moeviz.metrics.tokens import captured_score, drop_rate, fully_dropped, pad_waste, router_entropy
 
 __all__ = [
-    "CacheRun", "cache_hits", "cache_run", "captured_score", "co_activation", "counts", "cv",
-    "dead_experts", "drop_rate", "effective_experts", "fully_dropped", "gini", "importance",
-    "information_of_table", "information_of_table_null", "label_entropy", "load", "load_entropy",
-    "max_violation", "mutual_information", "mutual_information_null", "pad_waste", "purity", "repetition",
-    "repetition_if_independent", "repetition_if_shuffled", "repetition_if_uniform", "router_entropy",
-    "saturation", "shuffled_table",
+    "CacheRun", "cache_hits", "cache_run", "captured_score", "co_activation", "conditional_information",
+    "conditional_information_null", "counts", "cv", "dead_experts", "drop_rate", "effective_experts",
+    "fully_dropped", "gini", "importance", "information_of_table", "information_of_table_null",
+    "label_entropy", "load", "load_entropy", "max_violation", "mutual_information", "mutual_information_null",
+    "pad_waste", "purity", "repetition", "repetition_if_independent", "repetition_if_shuffled",
+    "repetition_if_uniform", "router_entropy", "saturation", "shuffled_table",
 ]

@@ -12,8 +12,10 @@ from moeviz.text.corpus import (
     load_names,
     window_starts,
 )
+from moeviz.text.scripts import SCRIPT_OF, SCRIPTS, load_scripts
 from moeviz.text.sources import LANGUAGES
 from moeviz.text.symbols import BYTE_CLASS_NAMES, byte_classes, byte_labels, encode
 
-__all__ = ["BYTE_CLASS_NAMES", "DOMAIN_NAMES", "LANGUAGES", "Corpus", "byte_classes", "byte_labels",
-           "encode", "held_out_mask", "load_corpus", "load_names", "window_starts"]
+__all__ = ["BYTE_CLASS_NAMES", "DOMAIN_NAMES", "LANGUAGES", "SCRIPTS", "SCRIPT_OF", "Corpus", "byte_classes",
+           "byte_labels", "encode", "held_out_mask", "load_corpus", "load_names", "load_scripts",
+           "window_starts"]

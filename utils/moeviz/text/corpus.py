@@ -69,8 +69,8 @@ def load_corpus(*, bytes_per_domain=400_000, fallback=False):
     (prose, prose_note), (code, code_note) = sources.prose(fallback), sources.code(fallback)
     digits, digits_note = sources.digits(size)
     names = load_names(bytes_per_language=size // len(sources.LANGUAGES), fallback=fallback)
-    texts = [_cut(prose, size), _cut(code, size), _cut(digits, size), names.text.tobytes()]
-    return _join(texts, DOMAIN_NAMES, [prose_note, code_note, digits_note, *names.notes])
+    texts = [cut(prose, size), cut(code, size), cut(digits, size), names.text.tobytes()]
+    return join(texts, DOMAIN_NAMES, [prose_note, code_note, digits_note, *names.notes])
 
 
 def load_names(*, bytes_per_language=20_000, fallback=False):
@@ -84,8 +84,8 @@ def load_names(*, bytes_per_language=20_000, fallback=False):
     """
     size = check_count(bytes_per_language, "bytes_per_language", low=4)
     by_language, note = sources.names(fallback)
-    texts = [_cut(by_language[language], size) for language in sources.LANGUAGES]
-    return _join(texts, sources.LANGUAGES, [note])
+    texts = [cut(by_language[language], size) for language in sources.LANGUAGES]
+    return join(texts, sources.LANGUAGES, [note])
 
 
 def held_out_mask(corpus):
@@ -124,12 +124,13 @@ def window_starts(corpus, *, width, held_out):
     return starts[(stretch[starts] == stretch[starts + width - 1]) & (mask[starts] == held_out)]
 
 
-def _join(texts, names, notes):
+def join(texts, names, notes):
+    """Return the Corpus of D texts, each of bytes and a domain of its own, with D names."""
     sizes = [len(text) for text in texts]
     return Corpus(b"".join(texts), np.repeat(np.arange(len(texts)), sizes), names, notes)
 
 
-def _cut(text, size):
+def cut(text, size):
     """Keep the first `size` bytes, without half a character at the end."""
     whole = text.replace("\r\n", "\n").encode("utf-8", "ignore")
     return whole[:size].decode("utf-8", "ignore").encode()

@@ -6,6 +6,7 @@ Each source returns its text (names: one text per language) and a note that says
 import importlib
 import platform
 import sysconfig
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
@@ -26,9 +27,12 @@ def code(fallback=False):
     return _first_found(_library_code, _own_text, "code", fallback)
 
 
-def names(fallback=False):
-    """Return {language: names of countries, languages and currencies} from CLDR, or our fallback."""
-    return _first_found(_cldr_names, _own_names, "names", fallback)
+def names(fallback=False, languages=LANGUAGES):
+    """Return {language: names of countries, languages and currencies} from CLDR, or our fallback.
+
+    languages: codes of CLDR; the fallback knows those of LANGUAGES and of the five scripts.
+    """
+    return _first_found(partial(_cldr_names, languages), _own_names, "names", fallback)
 
 
 def digits(size):
@@ -69,9 +73,12 @@ def _library_code():
     return text, f"{len(files)} modules of the standard library of Python {_python()}"
 
 
-def _cldr_names():
+def _cldr_names(languages):
     babel = importlib.import_module("babel")
-    texts = {language: _names_in(babel.Locale.parse(language)) for language in LANGUAGES}
+    try:
+        texts = {language: _names_in(babel.Locale.parse(language)) for language in languages}
+    except babel.UnknownLocaleError as error:  # an old Babel; not one of _MISSING
+        raise LookupError(str(error)) from None
     return texts, f"countries, languages and currencies in {len(texts)} languages, Babel {babel.__version__}"
 
 

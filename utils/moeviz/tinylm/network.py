@@ -54,7 +54,8 @@ def forward(weights, config, windows, *, route=None):
     return Pass(logits, windows, mixed, tuple(layers), stream)
 
 
-def loss_and_gradients(weights, config, windows, targets, *, route=None, part=None):
+def loss_and_gradients(weights, config, windows, targets, *, route=None, part=None,
+                       backward=routing.weights_backward):
     """Return the loss (nats per byte), the balancing loss, the gradient of both per weight, the Pass.
 
     windows: (N, context) bytes, targets: (N,) the byte that follows each. part: (N,) int, the micro-batch
@@ -62,11 +63,12 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     values, so that every micro-batch has to be even. Without it f is counted over all N windows, which
     only have to be even together. (P may be taken per micro-batch even then: f is the same for all, so
     the mean over micro-batches, by their sizes, is this loss.)
+    backward(routing, dweight) -> dlogits: from the weights of `route` to its logits; the default is top-k's.
     """
     done = forward(weights, config, windows, route=route)
     loss, dlogits = cross_entropy(done.logits, targets)
     balance, pushes = _balance(done.layers, config.aux_weight, part)
-    return loss, balance, _backward(weights, done, dlogits, pushes), done
+    return loss, balance, _backward(weights, done, dlogits, pushes, backward), done
 
 
 def cross_entropy(logits, targets):
@@ -107,20 +109,21 @@ def _balance(layers, weight, part):
     return weight * sum(values), [weight * gradient for gradient in gradients]
 
 
-def _backward(weights, done, dlogits, pushes):
+def _backward(weights, done, dlogits, pushes, route_backward):
     gradients = {"w_read": done.stream.T @ dlogits, "b_read": dlogits.sum(axis=0)}
     dstream = dlogits @ weights["w_read"].T
     for number in range(len(done.layers), 0, -1):
-        dtokens = _moe_backward(weights, gradients, number, done.layers[number - 1], dstream, pushes)
-        dstream = dstream + _norm_backward(weights, gradients, number, done.layers[number - 1], dtokens)
+        layer = done.layers[number - 1]
+        back = experts.backward(layer.cache, dstream)
+        dgate_logits = route_backward(layer.routing, back.combine_weight) + pushes[number - 1]
+        dtokens = _moe_backward(weights, gradients, number, layer, back, dgate_logits)
+        dstream = dstream + _norm_backward(weights, gradients, number, layer, dtokens)
     _mix_backward(weights, gradients, done, dstream * (done.mixed > 0))
     return gradients
 
 
-def _moe_backward(weights, gradients, number, layer, doutput, pushes):
-    back = experts.backward(layer.cache, doutput)
+def _moe_backward(weights, gradients, number, layer, back, dgate_logits):
     gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
-    dgate_logits = routing.weights_backward(layer.routing, back.combine_weight) + pushes[number - 1]
     gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
     return back.tokens + dgate_logits @ weights[f"gate_{number}"].T
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from moeviz import routing
 from moeviz.arrays import check_count
 from moeviz.optimiser import adam, learning_rate
 from moeviz.text import window_starts
@@ -21,17 +22,22 @@ class History(NamedTuple):
     loss: np.ndarray     # (S,) nats per byte of the step's own windows
     balance: np.ndarray  # (S,) weighted balancing loss, all layers
     load: np.ndarray     # (S, L, E) share of the choices that each expert got
+    snapshots: tuple = ()  # of TinyLM: the model after so many steps, as asked for
 
 
-def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="global"):
+def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="global", route=None,
+          backward=routing.weights_backward, snapshots=()):
     """Train a TinyLM on the bytes of a Corpus that are not held out; return (TinyLM, History).
 
     config: a Config, the default one if None. steps: S, of config.batch windows each. progress: show a
     tqdm bar. balance: where the balancing loss counts the load, "global" over the whole batch, or "micro"
     within micro-batches of one domain each, as on devices that see one kind of text and do not
-    exchange their counts. The same seed, corpus and machine give the same model.
-    Raises ValueError if steps or seed is no whole number, a domain has no training window, or balance is
-    neither of the two.
+    exchange their counts. route(logits, rng) -> Routing: the router while training, top-k if None; the model
+    that is returned uses top-k. backward(routing, dweight) -> dlogits: the way back through it. snapshots:
+    steps after which `History.snapshots` keeps the model, 0 for the untrained one.
+    The same seed, corpus and machine give the same model.
+    Raises ValueError if steps or seed is no whole number, a domain has no training window, balance is
+    neither of the two, or a snapshot lies outside 0..S.
     Source: Qiu et al. 2025, arXiv 2501.11873.
     """
     if balance not in BALANCE:
@@ -41,18 +47,20 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     rng = np.random.default_rng(seed)
     weights = dict(init(rng, config).weights)
     pools = training_starts(corpus, config)
+    kept = {check_count(step, "snapshots", low=0, high=steps): None for step in snapshots}
+    choose = None if route is None else lambda logits, layer: route(logits, rng)
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
     seen = []
     for step in _bar(steps, progress):
+        _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
-        loss, penalty, gradients, done = loss_and_gradients(weights, config, windows, targets,
-                                                            part=domain if balance == "micro" else None)
-        rate = learning_rate(step, steps, peak=config.learning_rate, warm_up=config.warm_up,
-                             decay_share=config.decay_share)
-        for name, gradient in gradients.items():
-            weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, step)
+        loss, penalty, gradients, done = loss_and_gradients(
+            weights, config, windows, targets, route=choose, part=domain if balance == "micro" else None,
+            backward=backward)
+        _descend(weights, moments, gradients, step, steps, config)
         seen.append((loss, penalty, [_load(layer.routing) for layer in done.layers]))
-    history = History(*(np.array(column) for column in zip(*seen, strict=True)))
+    _keep(kept, steps, weights, config)
+    history = History(*(np.array(column) for column in zip(*seen, strict=True)), tuple(kept.values()))
     about = {"trained": True, "seed": seed, "steps": steps, "text_sha256": corpus.sha256,
              "text_bytes": len(corpus.text), "text_notes": list(corpus.notes)}
     return TinyLM(weights, config, about), history
@@ -78,8 +86,21 @@ def draw_batch(rng, corpus, pools, config):
     return rows[:, :-1], rows[:, -1], domain
 
 
-def _load(routing):
-    counts = np.bincount(routing.pairs().expert, minlength=routing.num_experts)
+def _keep(kept, step, weights, config):
+    """Put the model as it is now into kept {step: TinyLM} if this step was asked for."""
+    if step in kept:
+        kept[step] = TinyLM(weights, config, {"trained": step > 0, "steps": step})
+
+
+def _descend(weights, moments, gradients, step, steps, config):
+    rate = learning_rate(step, steps, peak=config.learning_rate, warm_up=config.warm_up,
+                         decay_share=config.decay_share)
+    for name, gradient in gradients.items():
+        weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, step)
+
+
+def _load(routed):
+    counts = np.bincount(routed.pairs().expert, minlength=routed.num_experts)
     return counts / counts.sum()
 
 
