@@ -2,6 +2,9 @@
 
 from moeviz.exercises.balance import entropies, layers, violation
 from moeviz.exercises.board import leaked, next_best, reading
+from moeviz.exercises.budget import Budget, budget
+from moeviz.exercises.bug_hunt import balanced, served, weighed
+from moeviz.exercises.bugs import name_bug
 from moeviz.exercises.catalogue import from_config, readings, tolerance
 from moeviz.exercises.cluster import device_load, straggle, wire_bytes
 from moeviz.exercises.collapse import dead, switch_gradient, switch_loss
@@ -13,15 +16,19 @@ from moeviz.exercises.learning import factor, reach, training_flops
 from moeviz.exercises.orders import biased, survivors, threshold
 from moeviz.exercises.real_models import above_null, lru_hits, trace_weights
 from moeviz.exercises.seats import seated, seats, sure_first
+from moeviz.exercises.seconds import break_even, intensity, step_time
 from moeviz.exercises.sparse import count, sparse, split
+from moeviz.exercises.specialise import repeated, together, within_script
 from moeviz.exercises.start import combine, favourites, load
 from moeviz.exercises.without_loss import overheard, scopes, thermostat
 
 __all__ = [
-    "above_null", "biased", "cache", "combine", "count", "crossover", "dead", "device_load", "entropies",
-    "factor", "favourites", "from_config", "gather", "layers", "leaked", "load", "lru_hits", "margin",
-    "moe_layer", "next_best", "overheard", "reach", "reading", "readings", "saving", "scatter", "scopes",
-    "seated", "seats", "softmax", "sparse", "split", "straggle", "sure_first", "survivors",
-    "switch_gradient", "switch_loss", "thermostat", "threshold", "token_flops", "tolerance", "top_2",
-    "trace_weights", "training_flops", "violation", "waste", "whole_model", "wire_bytes",
+    "Budget", "above_null", "balanced", "biased", "break_even", "budget", "cache", "combine", "count",
+    "crossover", "dead", "device_load", "entropies", "factor", "favourites", "from_config", "gather",
+    "intensity", "layers", "leaked", "load", "lru_hits", "margin", "moe_layer", "name_bug", "next_best",
+    "overheard", "reach", "reading", "readings", "repeated", "saving", "scatter", "scopes", "seated",
+    "seats", "served", "softmax", "sparse", "split", "step_time", "straggle", "sure_first", "survivors",
+    "switch_gradient", "switch_loss", "thermostat", "threshold", "together", "token_flops", "tolerance",
+    "top_2", "trace_weights", "training_flops", "violation", "waste", "weighed", "whole_model",
+    "wire_bytes", "within_script",
 ]
