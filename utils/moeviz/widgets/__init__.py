@@ -28,9 +28,10 @@ from moeviz.widgets.years import draw_years, explore_years
 __all__ = [
     "ORDERS", "draw_balance", "draw_batch", "draw_bias", "draw_cache", "draw_capacity", "draw_context",
     "draw_drops", "draw_entropy", "draw_evidence", "draw_expert", "draw_gate", "draw_k", "draw_model",
-    "draw_placement", "draw_saving", "draw_scoreboard", "draw_sentence", "draw_temperature", "draw_years",
-    "explore", "explore_balance", "explore_batch", "explore_bias", "explore_cache", "explore_capacity",
-    "explore_context", "explore_drops", "explore_entropy", "explore_evidence", "explore_expert",
-    "explore_gate", "explore_k", "explore_model", "explore_placement", "explore_saving",
-    "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
+    "draw_placement", "draw_saving", "draw_scoreboard", "draw_sentence", "draw_temperature",
+    "draw_years", "explore", "explore_balance", "explore_batch", "explore_bias", "explore_cache",
+    "explore_capacity", "explore_context", "explore_drops", "explore_entropy", "explore_evidence",
+    "explore_expert", "explore_gate", "explore_k", "explore_model", "explore_placement",
+    "explore_saving", "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years",
+    "missing_shares",
 ]
