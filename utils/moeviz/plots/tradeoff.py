@@ -8,7 +8,7 @@ from moeviz.style import INK, LINE, MUTED, OKABE_ITO, axes_or_new, set_descripti
 
 KINDS = ((True, "o", OKABE_ITO[4], "causal"), (False, "D", OKABE_ITO[5], "not causal"),
          (None, "s", MUTED, "not known"))
-MARGIN = 0.08
+MARGIN = np.array([[0.1, 0.1], [0.2, 0.1]])  # low and high side; names need room on the right
 
 
 def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, title=""):
@@ -32,7 +32,7 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
     there = np.isfinite(places).all(axis=1)
     if not there.any():
         raise ValueError(f"board must have a row with known {across} and {up}, got none")
-    ax = axes_or_new(ax, (12, 7.5))
+    ax = axes_or_new(ax, (13, 8.5))
     _set_limits(ax, places[there])
     _draw_front(ax, places[front])
     _draw_points(ax, board, places, there)
@@ -50,7 +50,9 @@ def _label(name):
 def _set_limits(ax, places):
     low, high = places.min(axis=0), places.max(axis=0)
     pad = MARGIN * np.where(high > low, high - low, 1.0)
-    ax.set(xlim=(low[0] - pad[0], high[0] + pad[0]), ylim=(low[1] - pad[1], high[1] + pad[1]))
+    left, bottom = low - pad[0]
+    right, top = high + pad[1]
+    ax.set(xlim=(left, right), ylim=(bottom, top))
 
 
 def _draw_front(ax, places):

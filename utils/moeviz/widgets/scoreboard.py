@@ -23,6 +23,7 @@ def explore_scoreboard(routers, logits, *, own=(), column="max_violation", facto
     return explore(
         partial(draw_scoreboard, routers, logits, own=own, k=k),
         caption="With fewer seats every load gets even. Who pays with drops, and who stops being causal?",
+        film=["factor"],
         column=ipywidgets.Dropdown(options=[(c.heading, c.name) for c in COLUMNS], value=column,
                                    description="sort by"),
         factor=ipywidgets.SelectionSlider(options=FACTORS, value=factor, description="capacity factor",
