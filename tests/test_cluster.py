@@ -48,6 +48,8 @@ def test_greedy_by_hand_heaviest_first_and_no_more_than_there_is_room():
     # 10 -> device 0; 6, 5 -> device 1; then the ones go to device 0 until it has three, the last to 1
     assert device_of(placed) == [[0], [0], [0], [1], [1], [1]]
     assert placed.hosts.sum(axis=1).tolist() == [3, 3]
+    # the least busy one, even where the other has more room
+    assert device_of(cluster.greedy([10, 1, 1, 1, 1, 1], 2)) == [[0], [1], [1], [1], [0], [0]]
 
 
 def test_extra_copies_go_to_the_most_load_per_copy():
@@ -56,7 +58,9 @@ def test_extra_copies_go_to_the_most_load_per_copy():
     assert placed.hosts.sum(axis=1).max() == 2
     none = cluster.replicated([9, 1, 1], 2, extra=0)
     assert none.hosts.tolist() == cluster.greedy([9, 1, 1], 2).hosts.tolist()
-    assert cluster.replicated([9, 1, 1], 2, extra=3).copies.max() == 2
+    assert cluster.replicated([9, 1, 1], 2, extra=3).copies.tolist() == [2, 2, 2]  # no more than devices
+    twins_apart = cluster.replicated([10, 9], 2, extra=1)  # though device 1 has less to do
+    assert device_of(twins_apart) == [[0, 1], [0]]
 
 
 @quick
