@@ -2,6 +2,7 @@
 
     python start.py [--port N] [--no-browser]     make .venv where needed and open the first notebook
     python start.py test [pytest options]         make the same environment and run every check
+    python start.py test --extras [...]           and what needs MPI or PyTorch too (some 2 GB to download)
     python start.py site                          run the notebooks and write them as pages into site/
 
 Standard library only, in a syntax that an old Python 3 can read, so that it can say that it is too old.
@@ -29,6 +30,7 @@ STAMP = VENV / "moeviz-stamp.json"
 NOTEBOOK = "notebooks/00_start_here.ipynb"
 COURSE = ("requirements.txt",)
 CHECKS = ("requirements.txt", "requirements-dev.txt")
+EXTRAS = ("requirements-cluster.txt", "requirements-traces.txt")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 DISK_FULL = "The disk is full: the environment needs about 1 GB. Free some space."
 NETWORK_AWAY = "pip cannot reach the package index. Check the network or the proxy settings."
@@ -93,13 +95,19 @@ def lab_command(python, options):
 
 
 def run_checks(options):
-    """Make the environment, then run ruff and pytest; a failure of either counts."""
-    python = str(prepare(CHECKS))
+    """Make the environment, then run ruff and pytest; a failure of either counts.
+
+    With --extras nothing is skipped for want of a package: the tests take MOEVIZ_EXTRAS as that promise.
+    """
+    extras = "--extras" in options
+    options = [option for option in options if option != "--extras"]
+    variables = dict.fromkeys(THREADS, "1") | ({"MOEVIZ_EXTRAS": "1"} if extras else {})
+    python = str(prepare(CHECKS + EXTRAS if extras else CHECKS))
     with step("Checking the style with ruff"):
         style = run([python, "-m", "ruff", "check", "."])
     print("Running the tests on two workers ...", flush=True)
     pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
-    tests = run([*pytest, "--timeout", "300", *options], **dict.fromkeys(THREADS, "1"))
+    tests = run([*pytest, "--timeout", "300", *options], **variables)
     if style:
         print("ruff found something: see above the tests.", file=sys.stderr)
     return tests or style

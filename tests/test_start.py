@@ -248,6 +248,19 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     assert len(quiet) == 1
 
 
+def test_extras_are_installed_and_promised_on_demand(start, quiet):
+    for name in start.EXTRAS:
+        (start.ROOT / name).write_text("mpi4py")
+    assert start.main(["test", "--extras", "-k", "mpi"]) == 0
+    _, pip, _, (pytest_command, variables) = quiet
+    assert pip[-4:] == ["-r", "requirements-cluster.txt", "-r", "requirements-traces.txt"]
+    assert variables["MOEVIZ_EXTRAS"] == "1" and variables["OPENBLAS_NUM_THREADS"] == "1"
+    assert "--extras" not in pytest_command and pytest_command[-2:] == ["-k", "mpi"]
+    quiet.clear()
+    start.main(["test"])
+    assert "MOEVIZ_EXTRAS" not in quiet[-1][1]
+
+
 def test_the_site_is_built_in_the_environment_of_the_checks(start, quiet):
     assert start.main(["site"]) == 0
     _, pip, (builder, variables) = quiet
