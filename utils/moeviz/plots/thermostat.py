@@ -68,10 +68,13 @@ def _centred(bias):
 
 
 def _draw_lines(ax, steps, values):
-    """Draw one line per expert in its colour, with its number at the right end."""
+    """Draw one line per expert in its colour, with its number at the right end.
+
+    Hard edges, since thousands of soft ones make a picture several times as large.
+    """
     colors = expert_colors(values.shape[1])
     for line, color in zip(values.T, colors, strict=True):
-        ax.plot(steps, line, color=color, linewidth=1.5)
+        ax.plot(steps, line, color=color, linewidth=0.9, antialiased=False)
     ax.set_xmargin(0.01)
     if len(colors) <= MAX_NAMED:
         _name_ends(ax, values[-1], colors)
