@@ -11,6 +11,7 @@ from PIL import Image
 from moeviz.filmstrip import picture
 
 THUMBNAIL = (480, 300)
+LONG_LINE = 40  # characters
 WIDE = 680  # pixels; a wider figure is not shrunk below this on a phone, it scrolls
 
 
@@ -55,13 +56,19 @@ def join_streams(outputs):
 def show(output, figures):
     """Return the HTML of one output, with the figure, if it is one, written to a file."""
     if output.output_type == "stream":
-        return f'<pre class="printed {escape(output.name)}">{escape(output.text)}</pre>'
+        lines = "\n".join(map(_line, output.text.split("\n")))
+        return f'<pre class="printed {escape(output.name)}">{lines}</pre>'
     data = output.get("data", {})
     if "image/png" in data:
         return figure(data["image/png"], output.metadata.get("image/png", {}), figures)
     if "text/html" in data:
         return data["text/html"]
     return f'<pre class="printed">{escape(data.get("text/plain", ""))}</pre>'
+
+
+def _line(text):
+    """Return a printed line; where it is a sentence, not a row of a table, it may break on a narrow screen."""
+    return escape(text) if "  " in text or len(text) < LONG_LINE else f"<span>{escape(text)}</span>"
 
 
 def figure(png, metadata, figures):
@@ -71,7 +78,7 @@ def figure(png, metadata, figures):
     wide = ' class="wide"' if width > WIDE else ""
     words = escape(metadata.get("alt", ""))
     image = (f'<img{wide} src="{figures.save(pixels)}" alt="{words}" width="{width}" height="{height}" '
-             'loading="lazy" decoding="async">')
+             'loading="lazy">')
     tables = "".join(data_table(each) for each in metadata.get("tables", []))
     return (f'<figure><div class="picture">{image}</div><details><summary>In words and numbers</summary>'
             f"<p>{words}</p>{tables}</details></figure>")
