@@ -285,6 +285,7 @@ def test_the_line_up_fits_any_number_of_experts(num_experts, k):
 def test_null_experts_leave_slots_empty_where_a_token_is_sure():
     routed = route(routers()["null experts"], [[9.0] + [0.0] * 7, [1.0, 1.0] + [0.0] * 6])
     assert (routed.expert_index != EMPTY).sum(axis=1).tolist() == [1, 2]
+    np.testing.assert_allclose(routed.combine_weight[1], np.e / (2 * np.e + 6) / 1.5)  # four average nulls
 
 
 def test_without_token_ids_there_is_no_hash():
@@ -305,6 +306,11 @@ def test_enough_seats_change_nothing_and_a_broken_router_stays_broken_inside():
     assert score(with_seats({"top-k": routing.top_k}, E / K), LOGITS)["top-k"] == free
     board = score(with_seats({"mine": lambda z: None}, 1.0), LOGITS)
     assert board.remarks["mine"] == "mine is missing: it returned None; does it end with `return ...`?"
+
+
+def test_routers_that_draw_still_draw_behind_their_seats():
+    board = score(with_seats(routers(), 1.0, order="token"), LOGITS)
+    assert not board.remarks and board["random"].random and board["noisy top-k"].causal
 
 
 def test_random_seats_draw_from_the_seed():
@@ -396,11 +402,11 @@ def test_text_is_a_table_with_the_own_row_marked():
 
 
 def test_html_is_a_table_with_caption_marks_and_escaped_names():
-    board = score({"<b>": choices, "x": lambda z: None, "top-k": routing.top_k}, LOGITS, own=["<b>", "x"])
+    board = score({"<b>": choices, "<i>": lambda z: None, "top-k": routing.top_k}, LOGITS, own=["<b>", "<i>"])
     html = board.sorted_by("leak")._repr_html_()
     assert html.count("<tr>") == 3 and "sorted by leak" in html
     assert "<strong>▶ &lt;b&gt;</strong>" in html and "<b>" not in html
-    assert "<p>x is missing" in html
+    assert "<p>&lt;i&gt; is missing" in html
 
 
 def test_scoring_is_repeatable_and_leaves_the_logits_alone():
