@@ -169,9 +169,9 @@ def test_the_default_picture_is_the_sorted_board():
 
 def test_seats_and_column_reach_the_picture():
     ax = widgets.draw_scoreboard(SHORT, LOGITS, column="drop_rate", factor=0.5, order="choice")
-    limited = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)
-    assert limited["top-k"].leak > 0
-    assert {f"{100 * limited['top-k'].drop_rate:.1f}%", f"{100 * limited['top-k'].leak:.1f}%"} <= set(texts(ax))
+    row = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)["top-k"]
+    assert row.leak > 0
+    assert {f"{100 * row.drop_rate:.1f}%", f"{100 * row.leak:.1f}%"} <= set(texts(ax))
     assert ax.get_title(loc="center") == "sorted by drops, capacity factor 0.5 by choice"
     with pytest.raises(ValueError, match="column must be one of"):
         widgets.draw_scoreboard(SHORT, LOGITS, column="speed")
