@@ -8,6 +8,7 @@ import pathlib
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -160,3 +161,24 @@ def test_the_launcher_beside_python_comes_before_the_one_on_the_path(tmp_path):
     assert cluster.find_launcher(beside=own, path=system) == f"{own}/mpiexec"
     assert cluster.find_launcher(beside=none, path=system) == f"{system}/mpiexec.gforker"
     assert cluster.find_launcher(beside=none, path=none) is None
+
+
+DEAF = ("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('ready', flush=True)\ntime.sleep(60)")
+LAUNCHER = f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, '-c', {DEAF!r}]))"
+
+
+@needs_mpi
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends processes without asking")
+def test_an_engine_that_hears_no_polite_signal_is_ended_too(monkeypatch):
+    psutil = pytest.importorskip("psutil")
+    monkeypatch.setattr(processes, "GRACE", 0.2)
+    with subprocess.Popen([sys.executable, "-c", LAUNCHER], stdout=subprocess.PIPE, text=True) as launcher:
+        assert launcher.stdout.readline() == "ready\n"
+        tree = psutil.Process(launcher.pid)
+        deaf = [child.pid for child in tree.children()]
+        stopped = []
+        processes._stop(SimpleNamespace(engines={"mpi": SimpleNamespace(process=tree), "batch": object()},
+                                        stop_cluster_sync=lambda: stopped.append(True)))
+        assert len(deaf) == 1 and wait_until_gone(deaf) == []
+        assert stopped == [True]

@@ -21,7 +21,8 @@ DRAWERS = ("figure_data", "style", "plots", "filmstrip", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
-                    "traces": {"torch", "transformers"}, "cluster": {"ipyparallel", "mpi4py", "traitlets"}}
+                    "traces": {"torch", "transformers"},
+                    "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 250, 30
 FILES = [*sorted(PACKAGE.rglob("*.py")), ROOT / "start.py"]
 

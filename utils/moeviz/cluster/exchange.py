@@ -76,7 +76,7 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
                   _part(bank, held), places, merge) for rank, held in enumerate(hosts)]
 
 
-def exchange(comm, share, *, patience=30.0):
+def exchange(comm, share, *, patience=60.0):
     """Run one process's part of the layer and return what it Exchanged; all processes call it together.
 
     comm: a communicator of mpi4py, or a `LocalComm`. patience: seconds to wait for the others before

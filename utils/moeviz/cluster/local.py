@@ -21,7 +21,7 @@ class LocalComm:
         self._rank, self._meeting, self._board = rank, meeting, board
 
     @classmethod
-    def group(cls, size, *, patience=30.0):
+    def group(cls, size, *, patience=60.0):
         """Return `size` ranks that see each other; a rank that misses the others raises after patience."""
         meeting, board = threading.Barrier(size, timeout=patience), [None] * size
         return [cls(rank, meeting, board) for rank in range(size)]

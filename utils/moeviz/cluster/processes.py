@@ -8,7 +8,7 @@ import logging
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from moeviz.arrays import check_count
@@ -16,6 +16,7 @@ from moeviz.cluster.exchange import exchange
 
 EXTRAS = ("ipyparallel", "mpi4py")
 LAUNCHERS = ("mpiexec.gforker", "mpiexec")  # the first starts children without opening a port
+GRACE = 10  # seconds for an engine to end by itself
 INSTALL = "run  %pip install -r ../requirements-cluster.txt  in a cell, then restart the kernel"
 # Engines share the cores, and talk to nobody outside this machine.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
@@ -49,7 +50,7 @@ def find_launcher(*, beside=None, path=None):
 
 
 @contextmanager
-def engines(count=4, *, profile=None, timeout=60):
+def engines(count=4, *, profile=None, timeout=120):
     """Start engines that are MPI ranks, yield a DirectView of them in rank order, and stop them again.
 
     count: how many. profile: None starts them on this machine, reachable from nowhere else, and leaves
@@ -73,10 +74,10 @@ def engines(count=4, *, profile=None, timeout=60):
         finally:
             if client is not None:
                 client.close()
-            cluster.stop_cluster_sync()
+            _stop(cluster)
 
 
-def run_rank(share, *, patience=30.0):
+def run_rank(share, *, patience=60.0):
     """Run `exchange` as the MPI rank that this process is: what the engines are asked to do."""
     from mpi4py import MPI
 
@@ -92,6 +93,25 @@ def _local_settings():
     with tempfile.TemporaryDirectory(prefix="moeviz-", ignore_cleanup_errors=True) as folder:
         yield {"engines": "mpi", "profile_dir": folder, "delay": 0,
                "config": Config(MPIEngineSetLauncher=launcher)}
+
+
+def _stop(cluster):
+    """Stop a Cluster, engines first: one that hangs inside of MPI hears no signal but KILL."""
+    import psutil
+
+    launchers = [getattr(engine_set, "process", None) for engine_set in cluster.engines.values()]
+    running = [launcher for launcher in launchers if launcher and launcher.is_running()]
+    below = [child for launcher in running for child in launcher.children(recursive=True)]
+    try:
+        for child in below:
+            with suppress(psutil.NoSuchProcess):
+                child.terminate()
+        _, deaf = psutil.wait_procs(below, timeout=GRACE)
+        for child in deaf:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    finally:
+        cluster.stop_cluster_sync()
 
 
 def _in_rank_order(client, count):
