@@ -65,10 +65,11 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):
-        _mark(ax, entries, name, marker=marker, s=120, color=color, linewidths=2.5)
+        _mark(ax, entries, name, marker=marker, s=120, linewidths=2.5,
+              **({"color": color} if marker in "|x" else {"edgecolors": color, "facecolors": "none"}))
     ax.set_yticks(range(len(rows)), list(rows))
     ax.set(xlabel=x_label, title=title, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=14)
     ax.spines["left"].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
     return set_description(ax, _describe_nulls(rows, nulls, x_label, title))
@@ -99,11 +100,11 @@ def _span(values):
     return low if low == high else f"{low} to {high}"
 
 
-def plot_profile(mine, everyone, names, *, ax=None, title="", x_label="share of the bytes (%)"):
+def plot_profile(mine, everyone, names, *, color=INK, ax=None, title="", x_label="share of the bytes (%)"):
     """Draw what one expert gets, class by class, beside what all experts get together.
 
     mine, everyone: (N,) counts per class; names: N texts. An expert without tokens has empty bars.
-    Returns the Axes. Raises ValueError naming the wrong argument.
+    color: of the expert. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_profile([3, 0], [5, 5], ["digit", "lower"]).get_xlabel()
     'share of the bytes (%)'
@@ -114,7 +115,7 @@ def plot_profile(mine, everyone, names, *, ax=None, title="", x_label="share of 
     shares = [100 * part / max(part.sum(), 1) for part in (mine, everyone)]
     ax = axes_or_new(ax, (6, 0.6 * len(names) + 1.5))
     rows = np.arange(len(names))
-    ax.barh(rows - 0.2, shares[0], height=0.38, color=COLORS[0], label="this expert")
+    ax.barh(rows - 0.2, shares[0], height=0.38, color=color, label="this expert")
     ax.barh(rows + 0.2, shares[1], height=0.38, color="white", edgecolor=MUTED, hatch="..", label="all bytes")
     ax.set_yticks(rows, names)
     ax.set(xlabel=x_label, title=title, xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))

@@ -7,6 +7,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.arrays import check_count
 from moeviz.record import EMPTY, Routing
+from moeviz.style import expert_colors
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes, byte_labels, encode
 from moeviz.widgets.core import explore
 
@@ -44,7 +45,8 @@ def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=36
     counts = [np.bincount(part, minlength=len(BYTE_CLASS_NAMES)) for part in (classes[mine], classes)]
     axes = plt.subplots(1, 2, figsize=(15, 5.6), layout="none", gridspec_kw=MARGINS)[1]
     plots.plot_text(routed, byte_labels(text), per_row=per_row, text_bytes=text, ax=axes[0])
-    plots.plot_profile(*counts, BYTE_CLASS_NAMES, ax=axes[1], title=f"{mine.sum()} of {len(mine)} bytes")
+    plots.plot_profile(*counts, BYTE_CLASS_NAMES, ax=axes[1], title=f"{mine.sum()} of {len(mine)} bytes",
+                       color=expert_colors(model.config.num_experts)[expert])
     return axes
 
 
