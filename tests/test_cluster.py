@@ -61,6 +61,8 @@ def test_extra_copies_go_to_the_most_load_per_copy():
     assert cluster.replicated([9, 1, 1], 2, extra=3).copies.tolist() == [2, 2, 2]  # no more than devices
     twins_apart = cluster.replicated([10, 9], 2, extra=1)  # though device 1 has less to do
     assert device_of(twins_apart) == [[0, 1], [0]]
+    by_copy = cluster.replicated([10, 6, 4, 1], 3, extra=1)  # a copy of 10 counts as 5, less than 6
+    assert device_of(by_copy) == [[1, 2], [0], [1], [2]]
 
 
 @quick
