@@ -139,6 +139,7 @@ def test_what_is_missing_is_named_with_the_command_that_installs_it():
     assert "pip install -r ../requirements-cluster.txt" in said
     assert cluster.missing_extras(find=lambda name: name, launcher=lambda: "mpiexec") == ""
     assert "mpich" in cluster.missing_extras(find=lambda name: name, launcher=lambda: None)
+    assert cluster.missing_extras(profile="mine", find=lambda name: name, launcher=lambda: None) == ""
     assert pathlib.Path(__file__).parent.parent.joinpath("requirements-cluster.txt").is_file()
 
 

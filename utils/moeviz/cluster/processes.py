@@ -23,14 +23,17 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
                "UCX_NET_DEVICES": "lo", "FI_TCP_IFACE": "lo"}
 
 
-def missing_extras(*, find=importlib.util.find_spec, launcher=None):
-    """Return what stands in the way of starting engines here and how to mend it; "" if nothing does.
+def missing_extras(*, profile=None, find=importlib.util.find_spec, launcher=None):
+    """Return what stands in the way of starting engines and how to mend it; "" if nothing does.
+
+    profile: a name where an ipyparallel profile starts the engines, so that no mpiexec is needed here.
+    find, launcher: how packages and mpiexec are looked for, for tests.
 
     >>> missing_extras(find=lambda name: None).startswith("ipyparallel, mpi4py")
     True
     """
     missing = [name for name in EXTRAS if find(name) is None]
-    if (launcher or find_launcher)() is None:
+    if profile is None and (launcher or find_launcher)() is None:
         missing.append("mpich")
     return f"{', '.join(missing)}: {INSTALL}" if missing else ""
 
@@ -59,7 +62,7 @@ def engines(count=4, *, profile=None, timeout=120):
     Raises ValueError where the extras are missing, TimeoutError where engines do not come.
     """
     count = check_count(count, "count")
-    missing = missing_extras() if profile is None else missing_extras(launcher=lambda: "of the profile")
+    missing = missing_extras(profile=profile)
     if missing:
         raise ValueError(f"engines need {missing}")
     import ipyparallel
