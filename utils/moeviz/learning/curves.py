@@ -122,8 +122,8 @@ def lowest_shared(curve, opponents):
 def opponents_of(curves, experts):
     """Return {kind: {name: Curve}}: the dense networks that a mixture of E experts is set against.
 
-    All experts of width 32 in one dense layer make the opponent of equal total size. Raises ValueError
-    where {name: Curve} lacks the mixture.
+    All experts of width 32 in one dense layer make the opponent of equal total size; a kind that was not
+    trained is left out. Raises ValueError where {name: Curve} lacks the mixture.
 
     >>> from moeviz.learning import load_curves
     >>> {kind: list(found) for kind, found in opponents_of(load_curves(), 16).items()}["equal total size"]
@@ -136,7 +136,8 @@ def opponents_of(curves, experts):
     dense = {name: curve for name, curve in curves.items() if curve.is_dense}
     same = {name: curve for name, curve in dense.items() if curve.width == own.width}
     total = {name: curve for name, curve in dense.items() if curve.width == own.width * experts // TOP_K}
-    return {"the same net, longer": same, "the best dense width": dense, "equal total size": total}
+    kinds = {"the same net, longer": same, "the best dense width": dense, "equal total size": total}
+    return {kind: found for kind, found in kinds.items() if found}
 
 
 def _name(experts, width):
