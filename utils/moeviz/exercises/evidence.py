@@ -51,7 +51,7 @@ def with_two_layers(batch, *, opposite):
     """
     layer = batch.logits[-1] + PUSH * (np.arange(batch.logits.shape[2]) == 0)
     return batch._replace(logits=np.stack([layer, layer[:, ::-1] if opposite else layer]),
-                          bias=np.zeros_like(batch.bias))
+                          bias=np.zeros((2, layer.shape[1])))
 
 
 def with_seats_for_all(batch):
@@ -67,13 +67,13 @@ def _scores(step, batch):
 def _load(step, batch):
     one, other = (run(step, b).load[0] for b in (batch, with_other_padding(batch)))
     return Evidence(100 * one, 100 * other, ("padding as it is", "other padding"),
-                    "load of layer 1 (% of choices)", tuple(map(str, range(len(one)))))
+                    tuple(map(str, range(len(one)))), ("expert", "load of layer 1 (% of choices)"))
 
 
 def _loss(step, batch):
     alike, opposite = (run(step, with_two_layers(batch, opposite=o)).loss for o in (False, True))
     return Evidence(np.array([alike]), np.array([opposite]), ("layers alike", "layers opposite"),
-                    "balancing loss", ("both layers",))
+                    ("both",), ("layers", "balancing loss"))
 
 
 def _bias(step, batch):
@@ -98,7 +98,7 @@ def _survivors(step, batch):
 def _queue(step, batch):
     dropped, seated = _queues(step, batch)
     return Evidence(dropped[0], seated[0], ("first choices dropped", "second choices seated"),
-                    "choices of layer 1", tuple(map(str, range(dropped.shape[1]))))
+                    tuple(map(str, range(dropped.shape[1]))), ("expert", "choices of layer 1"))
 
 
 VIEWS = MappingProxyType({"scores": _scores, "load": _load, "loss": _loss, "bias": _bias, "runs": _runs,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_mask, check_vector, one_hot, softmax, top_k_index
+from moeviz.arrays import check_count, check_mask, check_matrix, one_hot, softmax, top_k_index
 from moeviz.capacity import apply_capacity
 from moeviz.record import Routing
 
@@ -21,7 +21,7 @@ class Batch(NamedTuple):
 
     logits: np.ndarray  # (L, T, E) of the gates
     mask: np.ndarray    # (T,) bool, False for padding
-    bias: np.ndarray    # (E,) added to the scores for the choice only
+    bias: np.ndarray    # (L, E) added to the scores for the choice only
     seats: int          # of each expert in each layer
 
 
@@ -39,7 +39,8 @@ class Step(NamedTuple):
 def make_batch(logits, mask=None, *, bias=None, seats=None):
     """Return a checked Batch; no mask: all tokens are real, no bias: 0, no seats: the fair share.
 
-    logits: (L, T, E). mask: (T,) bool. bias: (E,). seats: at least 1. Raises ValueError naming what is wrong.
+    logits: (L, T, E). mask: (T,) bool. bias: (E,) or (L, E). seats: at least 1.
+    Raises ValueError naming what is wrong.
 
     >>> make_batch(np.zeros((1, 8, 4))).seats
     4
@@ -47,11 +48,22 @@ def make_batch(logits, mask=None, *, bias=None, seats=None):
     logits = np.asarray(logits, dtype=float)
     if logits.ndim != 3 or logits.shape[2] < K or not logits.size or not np.isfinite(logits).all():
         raise ValueError(f"logits must be finite, of shape (L, T, E) with E >= {K}, got shape {logits.shape}")
-    _, num_tokens, num_experts = logits.shape
+    num_layers, num_tokens, num_experts = logits.shape
     mask = check_mask(mask, num_tokens)
-    bias = np.zeros(num_experts) if bias is None else check_vector(bias, "bias", num_experts).astype(float)
     fair = -(-K * int(mask.sum()) // num_experts)
+    bias = _check_bias(bias, num_layers, num_experts)
     return Batch(logits, mask, bias, fair if seats is None else check_count(seats, "seats"))
+
+
+def _check_bias(bias, num_layers, num_experts):
+    """Return the bias as (L, E); the same for all layers where one row is given."""
+    if bias is None:
+        return np.zeros((num_layers, num_experts))
+    bias = check_matrix(np.atleast_2d(bias), "bias", "(E,) or (L, E)").astype(float)
+    if bias.shape not in ((1, num_experts), (num_layers, num_experts)):
+        raise ValueError(f"bias must have shape ({num_experts},) or ({num_layers}, {num_experts}), "
+                         f"got {bias.shape}")
+    return np.repeat(bias, num_layers // len(bias), axis=0)
 
 
 def right(batch, rng):
@@ -64,7 +76,7 @@ def right(batch, rng):
     [[[True, True], [False, True]]]
     """
     probs = softmax(batch.logits)
-    experts = top_k_index(probs + batch.bias, K)
+    experts = top_k_index(probs + batch.bias[:, None], K)
     kept = seat(probs, experts, batch)
     load, loss = balance(probs, experts, batch.mask)
     return Step(experts, renormalised(probs, experts) * kept, kept, probs, load, loss)
@@ -101,7 +113,7 @@ def suspect_d(batch, rng):
 def suspect_e(batch, rng):
     """Route a Batch and report a Step, with one mistake."""
     step = right(batch, rng)
-    return step._replace(weights=renormalised(step.scores + batch.bias, step.experts) * step.kept)
+    return step._replace(weights=renormalised(step.scores + batch.bias[:, None], step.experts) * step.kept)
 
 
 def suspect_f(batch, rng):

@@ -9,21 +9,22 @@ from moeviz.arrays import check_vector
 from moeviz.style import LINE, MUTED, OKABE_ITO, set_description
 
 BLUE, ORANGE = OKABE_ITO[4], OKABE_ITO[5]
-PANEL = (4.7, 4.4)  # inches
+PANEL = (4.4, 4.4)  # inches
 
 
 class Evidence(NamedTuple):
     """What one picture holds. With names it is bars in pairs, without them dots.
 
     x, y: (N,). Dots: what a value should be (x) and what it is (y). Bars: the left and the right bar of each
-    pair. labels: of the two axes, or of the two kinds of bars. axis: what the names count. names: N texts.
+    pair. labels: of the two axes, or of the two kinds of bars. names: N texts. axes: what the names are, and
+    what the bars count.
     """
 
     x: np.ndarray
     y: np.ndarray
     labels: tuple
-    axis: str = ""
     names: tuple = ()
+    axes: tuple = ("", "")
 
 
 def plot_evidence(found):
@@ -84,7 +85,7 @@ def _draw_pairs(ax, evidence):
            edgecolor="white", linewidth=0)
     ax.set_xticks(places, evidence.names)
     ax.tick_params(axis="x", length=0)
-    ax.set(ylabel=evidence.axis)
+    ax.set(xlabel=evidence.axes[0], ylabel=evidence.axes[1])
 
 
 def _describe_dots(title, evidence):
@@ -96,6 +97,6 @@ def _describe_dots(title, evidence):
 
 def _describe_pairs(title, evidence):
     at = int(np.abs(evidence.x - evidence.y).argmax())
-    return (f"Bars in pairs, {title}: {evidence.axis}, {evidence.labels[0]} and {evidence.labels[1]}, for "
-            f"{', '.join(evidence.names)}; they differ most at {evidence.names[at]}, "
+    return (f"Bars in pairs, {title}: {evidence.axes[1]}, {evidence.labels[0]} and {evidence.labels[1]}, for "
+            f"{evidence.axes[0]} {', '.join(evidence.names)}; they differ most at {evidence.names[at]}, "
             f"{evidence.x[at]:.3g} and {evidence.y[at]:.3g}.")

@@ -16,7 +16,7 @@ def explore_evidence(find, suspects, views, *, suspect=None, view=None):
     """
     return explore(
         partial(draw_evidence, find), film=("suspect",),
-        caption="Dots belong on the diagonal, bars of a pair belong level. Which view gives a suspect away?",
+        caption="Which view gives a suspect away? Compare with the right step on the left.",
         suspect=ipywidgets.Dropdown(options=tuple(suspects), value=suspect or suspects[0],
                                     description="suspect"),
         view=ipywidgets.Dropdown(options=tuple(views), value=view or views[0], description="view"))
