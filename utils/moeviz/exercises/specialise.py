@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.exercises.engine import Exercise
 
-CHOICES = np.array([0, 0, 1, 2, 2, 2])
+CHOICES = np.array([0, 0, 1, 2, 2, 0])
 LONG = np.repeat(np.random.default_rng(3).integers(0, 5, 24), np.random.default_rng(4).integers(1, 4, 24))
 
 
