@@ -257,6 +257,10 @@ def test_co_activation_without_preferences_and_with_an_unused_expert():
     assert not found[6].any()
 
 
+def test_an_empty_slot_at_the_end_is_no_choice_to_agree_on():
+    assert metrics.saturation(by_hand([[0, 1]]), by_hand([[1, EMPTY]])) == 1.0
+
+
 def test_saturation_by_hand_and_by_chance():
     early, final = by_hand([[0, 1], [2, 1], [EMPTY, EMPTY]]), by_hand([[1, 0], [0, 1], [2, EMPTY]])
     assert metrics.saturation(early, final) == pytest.approx((1 + 0.5 + 0) / 3)

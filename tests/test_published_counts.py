@@ -47,9 +47,9 @@ def test_the_names_of_both_numpys_are_known(module):
 
 
 def test_big_endian_and_negative_numbers_are_read_as_they_are():
-    scalar = np.array([258], ">i2")[0]
-    dtype = pickle.dumps([collections.Counter({1: scalar})], 4)
-    assert load_counters(dtype, "x") == [{1: 258}]
+    scalar = np.int64(1).__reduce__()[0]
+    content = pickle.dumps([{1: Call(scalar, np.dtype(">i2"), b"\x01\x02"), 2: np.int16(258)}], 4)
+    assert load_counters(content, "x") == [{1: 258, 2: 258}]
     with pytest.raises(ValueError, match="at least 0"):
         load_counters(pickle.dumps([collections.Counter({1: np.int8(-3)})]), "x")
 
