@@ -62,7 +62,7 @@ def show(output, figures):
     if "image/png" in data:
         return figure(data["image/png"], output.metadata.get("image/png", {}), figures)
     if "text/html" in data:
-        return data["text/html"]
+        return f'<div class="scroll">{data["text/html"]}</div>'
     return f'<pre class="printed">{escape(data.get("text/plain", ""))}</pre>'
 
 
