@@ -48,9 +48,10 @@ BUGS = MappingProxyType({
         "the weights were read from the scores that already held the selection bias"),
     "second choice renormalised twice": Bug(
         "h", "survivors at 1", "survivors",
-        "who lost one of two experts hears the other at full weight",
+        "who lost one of two experts hears the other at full weight; without drops it shows nowhere",
         _GITHUB + "deepspeedai/DeepSpeed/pull/809",
-        "a reader asks why top-2 gating divides by the sum after the drops; GShard divides before them"),
+        "a reader asks where the division in top-2 gating comes from; there it follows the drops, in "
+        "GShard it comes before them"),
     "noise at evaluation": Bug(
         "g", "two runs differ", "runs",
         "the same text is routed differently each time",
