@@ -82,6 +82,11 @@ def test_bars_stack_the_experts_of_a_device_in_their_colours():
     assert "most to device 0 (40, 67%)" in style.describe(ax)
 
 
+def test_the_slowest_device_is_marked_where_it_is():
+    marks = [text for text in plots.plot_device_load([[1], [5], [3]]).texts if "x mean" in text.get_text()]
+    assert [(mark.xy, mark.get_text()) for mark in marks] == [((1, 5), "1.67 x mean")]
+
+
 def test_many_experts_go_unnamed():
     assert len(plots.plot_device_load(np.ones((2, 17), int)).texts) == 2
 
