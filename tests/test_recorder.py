@@ -10,8 +10,8 @@ import pytest
 from moeviz import routing, traces
 from moeviz.traces import recorder
 
-MISSING = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-if MISSING and not os.environ.get("MOEVIZ_EXTRAS"):  # which promises that they are there
+if (any(importlib.util.find_spec(name) is None for name in ("torch", "transformers"))
+        and not os.environ.get("MOEVIZ_EXTRAS")):  # which promises that they are there
     pytest.skip("torch and transformers are not installed (requirements-traces.txt)", allow_module_level=True)
 
 import torch
