@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 from tests import notebook_runs, notebook_tools
@@ -18,8 +19,7 @@ def build(site, notebooks=None):
     notebooks: paths; all of the course by default. Raises what the first failing notebook raises.
     """
     paths = list(notebooks or notebook_tools.paths())
-    with ThreadPoolExecutor(WORKERS) as pool:  # from the end: the tests begin at the front
-        done = list(pool.map(notebook_runs.executed, reversed(paths)))[::-1]
+    done = run_all(paths)
     shutil.rmtree(site, ignore_errors=True)
     figures = Figures(site)
     openings = [opening(path, notebook) for path, notebook in zip(paths, done, strict=True)]
@@ -33,6 +33,13 @@ def build(site, notebooks=None):
     write(site / ".nojekyll", "")
     shutil.copytree(HERE / "assets", site, dirs_exist_ok=True)
     return pages
+
+
+def run_all(paths):
+    """Return the executed notebooks, run two at a time, from the end: the tests begin at the front."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(WORKERS) as pool:
+        warnings.simplefilter("ignore")  # for both threads, as execute() does for each run
+        return list(pool.map(notebook_runs.executed, reversed(paths)))[::-1]
 
 
 def index(pages):

@@ -67,7 +67,7 @@ def show(output, figures):
 
 
 def _line(text):
-    """Return a printed line; where it is a sentence, not a row of a table, it may break on a narrow screen."""
+    """Return a printed line; a sentence, unlike a row of a table, may break on a narrow screen."""
     return escape(text) if "  " in text or len(text) < LONG_LINE else f"<span>{escape(text)}</span>"
 
 

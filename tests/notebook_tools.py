@@ -191,7 +191,8 @@ def execute(notebook, timeout=120, **variables):
     with tempfile.TemporaryDirectory() as home, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the machinery's own; the kernel's appear in the outputs
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
-                                extra_arguments=["--log-level=40"], resources={"metadata": {"path": str(NOTEBOOKS)}})
+                                extra_arguments=["--log-level=40"],
+                                resources={"metadata": {"path": str(NOTEBOOKS)}})
         client.execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, **variables})
     return done
 

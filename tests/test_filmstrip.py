@@ -118,7 +118,7 @@ def noise(seed):
 
 
 def test_what_is_too_large_is_refused_with_its_size():
-    with pytest.raises(films.TooLarge, match=r"make [\d,]+ bytes of HTML, more than 400,000"):
+    with pytest.raises(films.TooLargeError, match=r"make [\d,]+ bytes of HTML, more than 400,000"):
         strip(plot=noise, frames=[0, 1, 2])
 
 

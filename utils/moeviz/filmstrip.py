@@ -1,4 +1,4 @@
-"""A plot over a parameter as self-contained HTML: a slider over pictures, which needs no kernel and no network.
+"""A plot over a parameter as self-contained HTML: a slider over pictures, without kernel or network.
 
 The frames are drawn by the same functions as everywhere else. Where scripts do not run, one frame stands
 still; the player is the file data/filmstrip.html.
@@ -22,7 +22,7 @@ SHADES = 31  # per channel: what is rounded away is never more than 4 of 255, an
 PLAYER = Path(__file__).with_name("data") / "filmstrip.html"
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """A filmstrip of more than MAX_BYTES."""
 
 
@@ -39,7 +39,7 @@ def filmstrip(plot, frames, *, captions, label, start=0):
     plot: returns the Axes, array of Axes or Figure of a new figure; it is closed here. Smaller figures get
     white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
     that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`.
-    Raises ValueError naming a wrong argument, and TooLarge, a ValueError, for more than 400 kB.
+    Raises ValueError naming a wrong argument, and TooLargeError, a ValueError, for more than 400 kB.
 
     >>> from moeviz import plots
     >>> loads = [[[0.5, 0.5]] * 9, [[0.9, 0.1]] * 9]
@@ -55,7 +55,7 @@ def filmstrip(plot, frames, *, captions, label, start=0):
     start = check_count(start, "start", low=0, high=len(frames) - 1)
     page = _page([_shoot(plot(frame)) for frame in frames], captions, str(label), start)
     if len(page.encode()) > MAX_BYTES:
-        raise TooLarge(f"frames make {len(page.encode()):,} bytes of HTML, more than {MAX_BYTES:,}")
+        raise TooLargeError(f"frames make {len(page.encode()):,} bytes of HTML, more than {MAX_BYTES:,}")
     return page
 
 

@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 
-from moeviz.filmstrip import Html, TooLarge, filmstrip
+from moeviz.filmstrip import Html, TooLargeError, filmstrip
 from moeviz.style import describe
 
 MAX_CONTROLS = 4
@@ -55,7 +55,7 @@ def make_film(redraw, controls, moving):
         try:
             return filmstrip(lambda value: redraw(**rest | {moving: value}), [value for _, value in stops],
                              captions=names, label=control.description, start=start)
-        except TooLarge:
+        except TooLargeError:
             continue
     raise ValueError(f"{moving} makes a filmstrip that is too large with {FRAMES[-1]} frames")
 
