@@ -20,10 +20,10 @@ from moeviz.figure_data import tables_of
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 INK = "#222222"
 MUTED = "#5f6368"
-LINE = "#a6a6a6"
+LINE = "#8c8c8c"
 FAINT = "#f2f2f2"
 DROPPED = "#e4e4e4"
-DROPPED_LINES = "#8a8a8a"
+DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
 
@@ -97,6 +97,16 @@ def ink_on(color):
     ('black', 'white')
     """
     return max(("black", "white"), key=lambda ink: contrast(ink, color))
+
+
+def on_white(color):
+    """Return the colour, or a darker shade of it, for lines on white: always at least 3:1.
+
+    >>> on_white("#0072b2"), contrast(on_white("#F0E442"), "white") >= 3
+    ('#0072b2', True)
+    """
+    shades = (to_hex(np.array(to_rgb(color)) * share) for share in np.linspace(1, 0, 51))
+    return next(shade for shade in shades if contrast(shade, "white") >= 3)
 
 
 def tint(color, amount):

@@ -1,15 +1,18 @@
 """Measured numbers: times as bars, and curves with their names at the line ends."""
 
+from itertools import cycle
+
 import numpy as np
-from matplotlib.colors import to_rgb
 
 from moeviz.arrays import check_number, check_vector
 from moeviz.plots.inputs import check_labels
-from moeviz.style import INK, OKABE_ITO, axes_or_new, contrast, set_description
+from moeviz.style import INK, OKABE_ITO, axes_or_new, on_white, set_description
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 LABEL_PITCH = 19  # points
-LINE_COLORS = [OKABE_ITO[at] for at in (4, 5, 2, 0, 6, 1, 7)]
+LINE_COLORS = [on_white(OKABE_ITO[at]) for at in (4, 5, 2, 0, 6, 1, 7)]
+LINE_DASHES = ["-", *((0, dash) for dash in ((3.5, 1.2), (1, 0.8), (5, 1, 1, 1), (1.8, 0.8), (7, 1.5),
+                                              (3, 0.8, 1, 0.8, 1, 0.8)))]  # in widths of the line
 
 
 def plot_timing(names, seconds, *, floor=None, ax=None, title="measured time"):
@@ -51,6 +54,8 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
                 y_scale="linear"):
     """Draw lines over x, each named at its right end; a (low, middle, high) triple gets a band.
 
+    Each colour has a dash of its own, so that lines which cross can be followed without colour.
+
     x: (N,). curves: {name: (N,) or three of (N,)}. colors: {name: colour} for some or all of them.
     x_scale, y_scale: "linear" or "log", set here because the names are placed on the final scale.
     Returns the Axes. Raises ValueError naming the wrong argument.
@@ -65,8 +70,10 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
         raise ValueError("curves must hold at least one line over at least one x")
     ax = axes_or_new(ax)
     palette = dict(zip(bands, np.resize(LINE_COLORS, len(bands)), strict=True)) | dict(colors or {})
+    palette = {name: on_white(palette[name]) for name in bands}
+    dashes = dict(zip(dict.fromkeys(palette.values()), cycle(LINE_DASHES), strict=False))
     for name, (low, middle, high) in bands.items():
-        ax.plot(x, middle, color=palette[name], label=name)
+        ax.plot(x, middle, color=palette[name], linestyle=dashes[palette[name]], label=name)
         if low is not middle:
             ax.fill_between(x, low, high, color=palette[name], alpha=0.18, linewidth=0)
     ax.set(xlabel=x_label, ylabel=y_label, title=title, xscale=x_scale, yscale=y_scale, xmargin=0.01)
@@ -93,7 +100,7 @@ def _name_ends(ax, x, lines, palette):
     gap = LABEL_PITCH / (ax.get_window_extent().height * 72 / ax.figure.dpi)
     for name, at in zip(sorted(ends, key=ends.get), spread(sorted(ends.values()), gap, 0.03), strict=True):
         ax.annotate(name, (1, at), xycoords="axes fraction", xytext=(8, 0), textcoords="offset points",
-                    va="center", color=_readable_on_white(palette[name]), fontweight="bold", fontsize=14)
+                    va="center", color=palette[name], fontweight="bold", fontsize=14)
 
 
 def spread(places, gap, low=-np.inf):
@@ -107,10 +114,6 @@ def spread(places, gap, low=-np.inf):
         moved[at] = max(moved[at], moved[at - 1] + gap)
     lift = (sum(moved) - sum(places)) / len(moved)
     return [place - min(lift, moved[0] - low) for place in moved]
-
-
-def _readable_on_white(color):
-    return color if contrast(color, "white") >= 3 else tuple(0.6 * channel for channel in to_rgb(color))
 
 
 def _describe(x, bands, x_label, y_label, title):

@@ -1,11 +1,13 @@
 """The map of routers: how sure each one is, against how evenly it loads its experts."""
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_matrix
-from moeviz.plots.curves import LINE_COLORS
+from moeviz.plots.curves import LINE_COLORS, LINE_DASHES
 from moeviz.style import FAINT, INK, MUTED, axes_or_new, set_description
 
 QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
@@ -29,8 +31,9 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     lines = {str(name): _check_spots(line, f"paths[{name!r}]") for name, line in dict(paths or {}).items()}
     ax = axes_or_new(ax, (9.5, 6.6))
     _draw_quarters(ax)
-    for (name, line), color in zip(lines.items(), np.resize(LINE_COLORS[1:], len(lines)), strict=True):
-        ax.plot(*line.T, color=color, label=name, zorder=2.5)
+    looks = zip(cycle(LINE_COLORS[1:]), cycle(LINE_DASHES), strict=False)
+    for (name, line), (color, dash) in zip(lines.items(), looks, strict=False):
+        ax.plot(*line.T, color=color, linestyle=dash, label=name, zorder=2.5)
     for name, spot in spots.items():
         _draw_spot(ax, name, spot)
     if lines:

@@ -7,7 +7,8 @@ from moeviz.arrays import check_number
 from moeviz.style import INK, MUTED, OKABE_ITO, axes_or_new, set_description
 
 AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "processor time of training (s)"}
-MIXTURES = [OKABE_ITO[at] for at in (5, 2, 4, 6)]  # of 4, 16, 64, 256 experts
+# of 4, 16, 64, 256 experts
+MIXTURES = [(OKABE_ITO[at], marker) for at, marker in ((5, "o"), (2, "^"), (4, "D"), (6, "v"))]
 DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (MUTED, (3, 3)),
          ("#4d4d4d", (9, 3)), ("#a0522d", (4, 1, 1, 1)))  # of width 64, 128, 256, ...
 NAME_WIDTH, NAME_PITCH = 95, 17  # points
@@ -48,11 +49,12 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
 
 
 def _style(curve):
-    """Return colour and line of a curve: solid for a mixture, a dash of its own for each dense width."""
+    """Return the look of a curve: solid with its own marker for a mixture, dashed for dense."""
     if curve.is_dense:
         color, dash = DENSE[(curve.width.bit_length() - 7) % len(DENSE)]
         return {"color": color, "linestyle": (0, dash), "marker": "s", "dash_capstyle": "butt"}
-    return {"color": MIXTURES[(curve.experts.bit_length() // 2 - 1) % len(MIXTURES)], "marker": "o"}
+    color, marker = MIXTURES[(curve.experts.bit_length() // 2 - 1) % len(MIXTURES)]
+    return {"color": color, "marker": marker}
 
 
 def _draw(ax, name, amount, loss, **line):

@@ -4,8 +4,9 @@ import numpy as np
 
 from moeviz.style import DROPPED, DROPPED_LINES, HATCH, INK, axes_or_new, set_description
 
+# blue, orange and plum differ in lightness too, for readers and printers without colour
 KINDS = {"dispatch": ("#0072B2", "send tokens"), "compute": ("#E69F00", "compute"),
-         "combine": ("#56B4E9", "send answers"), "wait": (DROPPED, "wait")}
+         "combine": ("#6b1f5e", "send answers"), "wait": (DROPPED, "wait")}
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 
 
