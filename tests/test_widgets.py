@@ -150,7 +150,8 @@ def test_wrong_sentences_are_named(sentence, layer, name):
 
 def test_the_default_gate_is_the_gate_itself():
     axes = widgets.draw_gate(GATE, TOKENS)
-    static = plots.plot_regions(GATE, tokens=TOKENS, bias=np.zeros(4))
+    static = plots.plot_regions(GATE, tokens=TOKENS, bias=np.zeros(4), title=axes[0].get_title())
+    assert axes[0].get_title() == "expert 0: turn 0°, length 1.0, bias 0.0"
     assert style.describe(axes[0]) == style.describe(static)
     counts = routing.top_k(TOKENS @ GATE, k=1).dispatch().sum(axis=0)
     assert heights(axes[1]) == pytest.approx(100 * counts / 60)
@@ -245,7 +246,7 @@ def test_an_explorer_runs_in_a_kernel_without_a_front_end():
     outputs = [out for widget in state.values() for out in widget["state"].get("outputs", [])]
     assert len(outputs) == 1  # the second picture took the place of the first
     alt, png = read(outputs[0]["data"]["text/html"])
-    assert alt.startswith("Map, routing regions") and png.startswith(b"\x89PNG")
+    assert alt.startswith("Map, expert 0: turn 45°") and png.startswith(b"\x89PNG")
 
 
 def test_missing_shares_fall_to_zero_and_good_picking_loses_least():

@@ -36,4 +36,5 @@ def draw_cache(routing, *, labels=None, size=3, policy="lru", start=0, shown=40)
     if labels is not None and index.size == len(run.expert):
         names = [label if slot == 0 else "" for label in labels[start:start + shown]
                  for slot in range(routing.top_k)]
-    return plots.plot_cache(run, routing.num_experts, labels=names, title=f"{policy}, {size} experts")
+    return plots.plot_cache(run, routing.num_experts, labels=names,
+                            title=f"{policy}, {size} experts, tokens {start} to {start + shown - 1}")

@@ -37,7 +37,8 @@ def draw_gate(gate, tokens, *, expert=0, turn=0.0, length=1.0, bias=0.0):
     offsets = np.zeros(gate.shape[1])
     offsets[expert] = check_number(bias, "bias")
     axes = two_panels((12, 6), (1.3, 1))
-    plots.plot_regions(gate, tokens=tokens, bias=offsets, ax=axes[0])
+    plots.plot_regions(gate, tokens=tokens, bias=offsets, ax=axes[0],
+                       title=f"expert {expert}: turn {turn:g}°, length {length:.1f}, bias {bias:.1f}")
     routed = routing.top_k(tokens @ gate + offsets, k=1)
     plots.plot_load(routed, ax=axes[1], compact=True).set_title("load, top-1")
     fix_scale(axes[1], routed)

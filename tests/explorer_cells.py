@@ -1,0 +1,51 @@
+"""One cell per explorer of the course, with what its arguments need: for the browser and the benchmark.
+
+The sources of arguments are those of the notebooks (the course model, its corpus, the catalogue), cut short
+where a picture needs no more.
+"""
+
+SETUP = """
+import numpy as np
+from moeviz import cost, models, routing, scoreboard, style, text, tinylm, widgets
+from moeviz.exercises.evidence import VIEWS, find
+from moeviz.exercises.suspects import SUSPECTS, make_batch
+
+style.use()
+rng = np.random.default_rng(0)
+model = tinylm.load()
+corpus = text.load_corpus(bytes_per_domain=300)
+letters = text.byte_labels(corpus.text)
+logits = model.trace(corpus.text)[0].logits.astype(float)
+"""
+
+CELLS = {  # by the name of the explorer; the last line of each calls it
+    "sentence": 'widgets.explore_sentence(model, "In 1991 experts learned to share: Zürich, 東京.")',
+    "k": "widgets.explore_k(rng.normal(size=(200, 8, 16)), rng=rng)",
+    "gate": "widgets.explore_gate(np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]]),\n"
+            "                     rng.normal(size=(60, 2)))",
+    "temperature": "widgets.explore_temperature(logits, rng=rng, labels=letters)",
+    "capacity": 'said = "Who gets a seat when 34 bytes come"\n'
+                "widgets.explore_capacity(model.route(said)[0], labels=text.byte_labels(said))",
+    "entropy": "widgets.explore_entropy(logits)",
+    "drops": "widgets.explore_drops(routing.top_k(logits[:120], k=2), letters[:120])",
+    "balance": "widgets.explore_balance(steps=60)",
+    "bias": "widgets.explore_bias(steps=60)",
+    "scoreboard": 'every = scoreboard.line_up(logits, corpus.text)\n'
+                  'few = {name: every[name] for name in ("top-1", "top-k", "random")}\n'
+                  "widgets.explore_scoreboard(few, logits)",
+    "model": 'widgets.explore_model(models.model("Mixtral 8x7B").spec)',
+    "years": "widgets.explore_years([each for each in models.catalogue() if each.year >= 2020], year=2024)",
+    "batch": 'mine = cost.Hardware("this machine", "float32", 5e10, 1e10, "a number for the test")\n'
+             'widgets.explore_batch([cost.hardware("H100 SXM"), mine])',
+    "saving": "widgets.explore_saving()",
+    "context": 'names = ("Mixtral 8x7B", "DeepSeek-V3")\n'
+               "widgets.explore_context({name: models.model(name).spec for name in names})",
+    "expert": 'nets = {"trained": model, "untrained": tinylm.init(rng, model.config)}\n'
+              "widgets.explore_expert(nets, corpus.text[:288])",
+    "cache": "widgets.explore_cache(routing.top_k(logits, k=2), labels=letters, size=1)",
+    "placement": "widgets.explore_placement(logits @ rng.normal(size=(8, 64)), k=4)",
+    "evidence": "real, bias = np.arange(len(logits)) % 9 > 0, rng.uniform(0, 0.3, (1, 8))\n"
+                "batch = make_batch(logits[None], real, bias=bias)\n"
+                "widgets.explore_evidence(lambda name, view: find(SUSPECTS[name], batch, view),\n"
+                '                         list("abcdefgh"), list(VIEWS))',
+}
