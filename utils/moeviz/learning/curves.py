@@ -57,7 +57,7 @@ def amount_to_reach(amount, loss, target):
     straight line between two points over the logarithm of the amount. Before the first point and after
     the last one nothing is known, and nothing is guessed. Raises ValueError for wrong vectors.
 
-    >>> amount_to_reach([1.0, 100.0], [3.0, 1.0], 2.0)
+    >>> round(amount_to_reach([1.0, 100.0], [3.0, 1.0], 2.0), 6)
     10.0
     >>> amount_to_reach([1.0, 100.0], [3.0, 1.0], 0.5)
     nan
@@ -113,7 +113,7 @@ def lowest_shared(curve, opponents):
 
     >>> from moeviz.learning import load_curves
     >>> curves = load_curves()
-    >>> lowest_shared(curves["E = 4"], {"itself": curves["E = 4"]}) == curves["E = 4"].mean.min()
+    >>> bool(lowest_shared(curves["E = 4"], {"itself": curves["E = 4"]}) == curves["E = 4"].mean.min())
     True
     """
     return float(max(curve.mean.min(), min(each.mean.min() for each in opponents.values())))
