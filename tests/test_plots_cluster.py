@@ -75,7 +75,7 @@ def test_bars_stack_the_experts_of_a_device_in_their_colours():
     ax = plots.plot_device_load(SERVED)
     boxes = [(bar.get_x() + bar.get_width() / 2, bar.get_y(), bar.get_height()) for bar in ax.patches]
     assert [box for box in boxes if box[2]] == [(0, 0, 30), (1, 0, 20), (0, 30, 10)]
-    assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches[::2]] == style.expert_colors(3)
+    assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches] == style.expert_colors(3)
     assert ax.lines[0].get_ydata()[0] == 30  # the mean
     assert {"1.33 x mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
     assert plots.plot_device_load(SERVED, top=99).get_ylim() == (0, 99)

@@ -96,7 +96,7 @@ def _improve(order, points, sizes, choices):
     """Place every name, in this order, SWEEPS times; return the sum of the last costs and the corners."""
     corners = np.full(points.shape, np.nan)
     for _ in range(SWEEPS):
-        total = 0.0
+        before, total = corners.copy(), 0.0
         for at in order:
             there = ~np.isnan(corners[:, 0])
             there[at] = False
@@ -104,6 +104,8 @@ def _improve(order, points, sizes, choices):
                                              np.hstack([corners, corners + sizes])[there])
             best = int(np.argmin(cost))
             corners[at], total = choices[at][1][best], total + cost[best]
+        if (corners == before).all():  # nobody moved, so nobody will
+            break
     return total, corners
 
 

@@ -62,7 +62,8 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     ax = axes_or_new(ax, (9, 4.6))
     base = np.zeros(num_devices)
     for expert, color in enumerate(expert_colors(served.shape[1])):
-        bars = ax.bar(np.arange(num_devices), served[:, expert], bottom=base, color=color, edgecolor="white",
+        here = np.flatnonzero(served[:, expert])
+        bars = ax.bar(here, served[here, expert], bottom=base[here], color=color, edgecolor="white",
                       linewidth=1.0)
         if served.shape[1] <= FULLEST_TO_LABEL:
             _name_expert(ax, bars, expert, color, load.max())

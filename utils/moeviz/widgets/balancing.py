@@ -1,6 +1,6 @@
 """Notebook 07: train a small layer with a balancing coefficient of one's own."""
 
-from functools import partial
+from functools import lru_cache, partial
 
 import ipywidgets
 
@@ -13,13 +13,13 @@ COEFFICIENTS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def explore_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
-    """Choose the Switch loss's coefficient, the inputs' common part and a seed; each change trains anew.
+    """Choose the Switch loss's coefficient, the inputs' common part and a seed; each new choice trains a layer.
 
     The picture is the load of eight experts over training; its title tells the error and who is dead.
     """
     return explore(
         partial(draw_balance, steps=steps),
-        caption="Each change trains a new layer. How small may the coefficient be, how large should it be?",
+        caption="Each new choice trains a layer. How small may the coefficient be, how large should it be?",
         coefficient=ipywidgets.SelectionSlider(options=COEFFICIENTS, value=coefficient,
                                                description="coefficient", continuous_update=False),
         mean=ipywidgets.FloatSlider(mean, min=0, max=4, step=1, description="common part of the inputs",
@@ -33,9 +33,16 @@ def draw_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
     coefficient: of the Switch loss, at least 0. mean: of the inputs. Raises ValueError for a bad value.
     """
     weight = check_number(coefficient, "coefficient", low=0.0)
-    make_task = partial(clustered_task, mean=check_number(mean, "mean"), samples=8192, held_out=2048)
+    load, error = _train(weight, check_number(mean, "mean"), check_count(seed, "seed", low=0),
+                         check_count(steps, "steps", low=10))
+    return plots.plot_load_film(load, smooth=10, title=f"unexplained {error:.2f}")
+
+
+@lru_cache(maxsize=64)
+def _train(weight, mean, seed, steps):
+    """Return the load over training and the error at its end."""
+    make_task = partial(clustered_task, mean=mean, samples=8192, held_out=2048)
     pairs = [(weight, balance.switch)] if weight else []
-    plan = {"router": routers.top_k(1), "balance": pairs, "steps": check_count(steps, "steps", low=10)}
+    plan = {"router": routers.top_k(1), "balance": pairs, "steps": steps}
     run, = training.train_seeds(make_task, seeds=[seed], progress=False, tokens=256, **plan)
-    error = training.evaluate(run).fvu
-    return plots.plot_load_film(run.history.load, smooth=10, title=f"unexplained {error:.2f}")
+    return run.history.load, training.evaluate(run).fvu

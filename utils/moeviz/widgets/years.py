@@ -38,11 +38,13 @@ def draw_years(models, *, year, reading="A"):
     shown = np.array([each.year <= year for each in models])
     named = [each for each in models if each.year <= year]
     middle = np.median((total / active)[shown])
-    return plots.plot_model_map(
+    ax = plots.plot_model_map(
         [each.name for each in named], total[shown], active[shown], groups=[each.year for each in named],
         hollow=[each.fit or each.name_only for each in named], hollow_label="fitted",
         limits=[(values.min() / 1.6e9, values.max() * 1.6 / 1e9) for values in (active, total)],
         title=f"up to {year}: {len(named)} models, median of total / active {middle:.1f}")
+    ax.figure.set_layout_engine("none")  # the names stand on the layout as it is: no need to find it again
+    return ax
 
 
 def _sizes(spec, reading):
