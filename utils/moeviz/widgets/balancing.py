@@ -13,7 +13,7 @@ COEFFICIENTS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
 def explore_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
-    """Choose the Switch loss's coefficient, the inputs' common part and a seed; each new choice trains a layer.
+    """Choose the Switch loss's coefficient, the inputs' common part and a seed; each choice trains a layer.
 
     The picture is the load of eight experts over training; its title tells the error and who is dead.
     """
