@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import sys
+import warnings
 from contextlib import ExitStack
 from functools import partial
 from statistics import median
@@ -84,6 +85,7 @@ def time_in_turn(draws):
 def main(names):
     """Print the table for the explorers that the command line names, or for all."""
     mpl.use("agg")
+    warnings.filterwarnings("ignore", "constrained_layout not applied")  # empty panels where text cells stood
     widgets.core.display = lambda picture: None
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, matplotlib {mpl.__version__}\n")
     print(f"| Explorer | redraw, ms | bare, ms | Ratio | again, ms | Ratio, <= {WANTED} |")
