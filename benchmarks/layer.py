@@ -121,16 +121,16 @@ def compare_training(*shape, limit):
 
 def compare_threads(*shape, limit):
     """Let two threads share the experts, against bare products that use two threads each."""
-    from threadpoolctl import threadpool_limits
-    layer = make_layer(*shape)
+    from threadpoolctl import ThreadpoolController
+    pools, layer = ThreadpoolController(), make_layer(*shape)
     bare = make_floor(*layer)
 
     def floor():
-        with threadpool_limits(2):
+        with pools.limit(limits=2):
             bare()
 
     def shared():
-        with threadpool_limits(1):
+        with pools.limit(limits=1):
             experts.forward_grouped(*layer, threads=2)
 
     base, cost = time_in_turn([floor, shared], 6)

@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_count
 from moeviz.experts.activation import activate
-from moeviz.experts.dense import run_network
+from moeviz.experts.dense import make_scratch, run_network
 from moeviz.experts.groups import check_layer, group_by_expert, multiply, sum_rows, take_rows
 
 
@@ -47,32 +47,35 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     """
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, tokens.dtype)
-    rows, weight = take_rows(tokens, groups), groups.row_weight()
+    rows, weight, runs = take_rows(tokens, groups), groups.row_weight(), groups.runs()
+    most = max(len(rows[run.rows]) for run in runs)
 
-    def compute(run):  # its rows hold the experts' tokens, and then what the experts say about them
-        part = rows[run.rows]
-        run_experts(part, bank, run, out=part)
-        part *= weight[run.rows]
+    def work(queue):
+        space = make_scratch(most, bank.expert(0), rows.dtype)  # once: fresh memory is slow
+        for run in queue:
+            part = rows[run.rows]  # holds the experts' tokens, and then what the experts say about them
+            run_experts(part, bank, run, space[:, :len(part)])
+            part *= weight[run.rows]
 
+    queue = iter(runs)  # whoever is free takes the next run
     if check_count(threads, "threads") == 1:
-        for run in groups.runs():
-            compute(run)
+        work(queue)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(compute, groups.runs()))
+            list(pool.map(work, [queue] * threads))
     return sum_rows(rows, groups.place)
 
 
-def run_experts(rows, bank, run, out):
-    """Write what the experts of a run say about their rows (n, D) to out (n, D), which may be rows itself."""
+def run_experts(rows, bank, run, space):
+    """Replace the rows (n, D) of a run by what its experts say about them; space: of `make_scratch`, n rows."""
     w_in, w_out, w_gate = bank.expert(run.experts)
-    hidden = multiply(rows, w_in, run.spans)
+    hidden = multiply(rows, w_in, run.spans, out=space[0])
     if w_gate is None:
         activate(hidden, bank.activation, out=hidden)
     else:
-        gate = multiply(rows, w_gate, run.spans)
+        gate = multiply(rows, w_gate, run.spans, out=space[1])
         hidden *= activate(gate, bank.activation, out=gate)
-    multiply(hidden, w_out, run.spans, out=out)
+    multiply(hidden, w_out, run.spans, out=rows)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):
