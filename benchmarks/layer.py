@@ -18,7 +18,7 @@ import platform
 import subprocess
 import sys
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
 
@@ -120,20 +120,20 @@ def compare_training(*shape, limit):
 
 
 def compare_threads(*shape, limit):
-    """Let two threads share the experts, against bare products that use two threads each."""
+    """Let two threads share the experts, against bare products that use two threads each.
+
+    Not run by run in turn: the threads of a product go on spinning for a while and would slow the other down.
+    """
     from threadpoolctl import ThreadpoolController
     pools, layer = ThreadpoolController(), make_layer(*shape)
-    bare = make_floor(*layer)
-
-    def floor():
-        with pools.limit(limits=2):
-            bare()
-
-    def shared():
-        with pools.limit(limits=1):
-            experts.forward_grouped(*layer, threads=2)
-
-    base, cost = time_in_turn([floor, shared], 6)
+    candidates = (make_floor(*layer), 2), (lambda: experts.forward_grouped(*layer, threads=2), 1)
+    times = [[], []]
+    for _ in range(3):
+        for (candidate, blas_threads), taken in zip(candidates, times, strict=True):
+            with pools.limit(limits=blas_threads):
+                sleep(0.3)
+                taken += time_in_turn([candidate], 1)
+    base, cost = (median(taken) for taken in times)
     what = f"grouped over 2 threads / bare products with 2 BLAS threads, {describe(*shape)}"
     return (what, cost, base, cost / base, "<=", limit)
 

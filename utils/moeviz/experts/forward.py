@@ -67,7 +67,7 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
 
 
 def run_experts(rows, bank, run, space):
-    """Replace the rows (n, D) of a run by what its experts say about them; space: of `make_scratch`, n rows."""
+    """Replace the rows (n, D) of a run by what its experts say; space: n rows of `make_scratch`."""
     w_in, w_out, w_gate = bank.expert(run.experts)
     hidden = multiply(rows, w_in, run.spans, out=space[0])
     if w_gate is None:
