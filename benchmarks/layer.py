@@ -132,7 +132,7 @@ def compare_threads(*shape, limit):
         for (candidate, blas_threads), taken in zip(candidates, times, strict=True):
             with pools.limit(limits=blas_threads):
                 sleep(0.3)
-                taken += time_in_turn([candidate], 1)
+                taken.extend(time_in_turn([candidate], 1))
     base, cost = (median(taken) for taken in times)
     what = f"grouped over 2 threads / bare products with 2 BLAS threads, {describe(*shape)}"
     return (what, cost, base, cost / base, "<=", limit)
