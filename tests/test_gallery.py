@@ -14,10 +14,10 @@ gallery = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(gallery)
 
 
-def test_the_readme_holds_the_gallery_after_its_first_picture():
+def test_the_readme_holds_the_gallery_between_the_commands_and_the_list():
     text = gallery.README.read_text(encoding="utf-8")
     assert gallery.table() in text
-    assert text.index("docs/hero.png") < text.index(gallery.START) < text.index("## Start")
+    assert text.index("## Start") < text.index(gallery.START) < text.index("## The notebooks")
 
 
 def test_twelve_notebooks_are_shown_and_nothing_else_lies_there():
