@@ -8,9 +8,10 @@
 import nox
 
 PYTHONS = ("3.11", "3.12", "3.13")
-# the oldest releases that a Python of this version can install
-OLDEST = {"3.11": ("numpy==1.26.*", "matplotlib==3.8.*"), "3.12": ("numpy==1.26.*", "matplotlib==3.8.*"),
-          "3.13": ("numpy==2.1.*", "matplotlib==3.9.*")}
+# the oldest releases that a Python of this version can install, and a parser of their time
+OLDEST = {"3.11": ("numpy==1.26.*", "matplotlib==3.8.*", "pyparsing<3.2"),
+          "3.12": ("numpy==1.26.*", "matplotlib==3.8.*", "pyparsing<3.2"),
+          "3.13": ("numpy==2.1.*", "matplotlib==3.9.*", "pyparsing<3.2")}
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 nox.options.error_on_missing_interpreters = False
