@@ -10,6 +10,7 @@ The notebook is the only place where the solution stands.
 """
 
 import ast
+import asyncio
 import copy
 import os
 import pathlib
@@ -18,6 +19,7 @@ import statistics
 import sys
 import tempfile
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import nbformat
@@ -193,7 +195,9 @@ def execute(notebook, timeout=120, **variables):
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
                                 extra_arguments=["--log-level=40"],
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
-        client.execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, **variables})
+        run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, **variables})
+        with ThreadPoolExecutor(1) as pool:  # nbclient's own way leaves event loops open
+            pool.submit(asyncio.run, run).result()
     return done
 
 
