@@ -5,9 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from moeviz.arrays import check_count
-from moeviz.experts.activation import activate
 from moeviz.experts.dense import make_scratch, run_network
-from moeviz.experts.groups import check_layer, group_by_expert, multiply, sum_rows, take_rows
+from moeviz.experts.groups import check_layer, group_by_expert, run_experts, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -54,7 +53,8 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
         space = make_scratch(most, bank.expert(0), rows.dtype)  # once: fresh memory is slow
         for run in queue:
             part = rows[run.rows]  # holds the experts' tokens, and then what the experts say about them
-            run_experts(part, bank, run, space[:, :len(part)])
+            linear, hidden = space[0, :len(part)], space[-1, :len(part)]
+            run_experts(part, bank, run, linear=linear, gate=hidden, hidden=hidden, out=part)
             part *= weight[run.rows]
 
     queue = iter(runs)  # whoever is free takes the next run
@@ -64,18 +64,6 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, [queue] * threads))
     return sum_rows(rows, groups.place)
-
-
-def run_experts(rows, bank, run, space):
-    """Replace the rows (n, D) of a run by what its experts say; space: n rows of `make_scratch`."""
-    w_in, w_out, w_gate = bank.expert(run.experts)
-    hidden = multiply(rows, w_in, run.spans, out=space[0])
-    if w_gate is None:
-        activate(hidden, bank.activation, out=hidden)
-    else:
-        gate = multiply(rows, w_gate, run.spans, out=space[1])
-        hidden *= activate(gate, bank.activation, out=gate)
-    multiply(hidden, w_out, run.spans, out=rows)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):

@@ -14,6 +14,7 @@ from moeviz.experts.groups import (
     check_layer,
     group_by_expert,
     multiply,
+    run_experts,
     sum_rows,
     take_rows,
 )
@@ -61,7 +62,9 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     groups = group_by_expert(routing, tokens.dtype)
     cache = _make_cache(tokens, bank, groups, workspace)
     for run in groups.runs():
-        _run_forward(cache, run)
+        gate = None if cache.gate is None else cache.gate[run.rows]
+        run_experts(cache.tokens[run.rows], bank, run, linear=cache.linear[run.rows], gate=gate,
+                    hidden=cache.hidden[run.rows], out=cache.result[run.rows])
     return sum_rows(cache.result, groups.place, groups.weight), cache
 
 
@@ -77,19 +80,6 @@ def _make_cache(tokens, bank, groups, workspace):
     hidden = linear if in_place else make("hidden", bank.hidden)
     result[-1] = 0
     return Cache(bank, groups, take_rows(tokens, groups, rows), linear, gate, hidden, result, workspace)
-
-
-def _run_forward(cache, run):
-    w_in, w_out, w_gate = cache.bank.expert(run.experts)
-    rows, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
-    linear = multiply(rows, w_in, run.spans, out=cache.linear[run.rows])
-    if w_gate is None:
-        activate(linear, cache.bank.activation, out=hidden)
-    else:
-        gate = multiply(rows, w_gate, run.spans, out=cache.gate[run.rows])
-        activate(gate, cache.bank.activation, out=hidden)
-        hidden *= linear
-    multiply(hidden, w_out, run.spans, out=cache.result[run.rows])
 
 
 def backward(cache, doutput):
@@ -122,7 +112,7 @@ def _run_backward(cache, run, drows, gradients):
     w_in, w_out, w_gate = cache.bank.expert(run.experts)
     tokens, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
     _outer(hidden, drows, run.spans, out=gradients["w_out"][run.experts])
-    dhidden = _multiply_back(cache, "dhidden", drows, w_out, run)
+    dhidden = _multiply_back(cache, drows, w_out, run)
     if w_gate is None:
         dhidden *= slope(cache.linear[run.rows], cache.bank.activation)
     else:
@@ -137,11 +127,11 @@ def _run_backward(cache, run, drows, gradients):
         drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans)
 
 
-def _multiply_back(cache, name, drows, matrices, run):
+def _multiply_back(cache, drows, matrices, run):
     """Return the gradient (n, a) of rows whose products with matrices (E, a, b) have the gradient drows."""
     blocks = -(-len(drows) // BLOCK)  # in whole blocks, so that the next run finds its buffer large enough
     shape = max(blocks, 1) * BLOCK, matrices.shape[1]
-    space = buffer(cache.workspace, name, shape, drows.dtype)
+    space = buffer(cache.workspace, "dhidden", shape, drows.dtype)
     return multiply(drows, matrices.swapaxes(1, 2), run.spans, out=space[:len(drows)])
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_matrix
+from moeviz.experts.activation import activate
 from moeviz.experts.bank import check_bank
 from moeviz.record import check_routing
 
@@ -70,6 +71,22 @@ def multiply(rows, matrices, spans, out=None):
     for matrix, (start, stop) in zip(matrices, spans, strict=True):
         np.matmul(rows[start:stop], matrix, out=out[start:stop])
     return out
+
+
+def run_experts(rows, bank, run, *, linear, gate, hidden, out):
+    """Write what the experts of a run say about their rows (n, D) to out (n, D), which may be rows itself.
+
+    linear, gate, hidden: (n, H), overwritten by rows @ w_in, by rows @ w_gate where there is one, and by
+    what w_out multiplies; `hidden` may be the array of `gate`, or without a gate that of `linear`.
+    """
+    w_in, w_out, w_gate = bank.expert(run.experts)
+    multiply(rows, w_in, run.spans, out=linear)
+    if w_gate is None:
+        activate(linear, bank.activation, out=hidden)
+    else:
+        activate(multiply(rows, w_gate, run.spans, out=gate), bank.activation, out=hidden)
+        hidden *= linear
+    multiply(hidden, w_out, run.spans, out=out)
 
 
 def take_rows(values, groups, out=None):
