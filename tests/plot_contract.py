@@ -3,6 +3,8 @@
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 
+from moeviz import style
+
 
 def assert_draws_on_the_given_axes(draw):
     """Hold `draw(ax=...)` to its axes: no new figure, nothing on the neighbour, no setting changed."""
@@ -13,3 +15,13 @@ def assert_draws_on_the_given_axes(draw):
     assert not axes[1].has_data()
     assert dict(mpl.rcParams) == before
     axes[0].figure.draw_without_rendering()
+
+
+def assert_texts_have_12_points(draw):
+    """Hold `draw()` in the classroom style to texts that can be read from the back of the room."""
+    with mpl.rc_context():
+        style.use()
+        ax = draw()
+        ax.figure.draw_without_rendering()
+        sizes = [text.get_fontsize() for text in ax.findobj(mpl.text.Text) if text.get_text()]
+    assert min(sizes) >= 12

@@ -1,6 +1,5 @@
 """The pictures of notebooks 05 and 06: meters of loads, the map of entropies, drops in the text."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from matplotlib.colors import to_hex
 from moeviz import plots, style
 from moeviz.capacity import apply_capacity
 from moeviz.routing import top_k
-from plot_contract import assert_draws_on_the_given_axes
+from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
 
 LOADS = {"even": [3, 3, 3], "uneven": [8, 1, 0]}
 METERS = {"MaxVio": np.array([0.0, 5 / 3]), "dead": np.array([0, 1])}
@@ -41,12 +40,7 @@ def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(
 
 @pytest.mark.parametrize("draw", [*ONE_AXES.values(), lambda: orders()[0]], ids=[*ONE_AXES, "orders"])
 def test_every_text_has_at_least_12_points_in_the_classroom_style(draw):
-    with mpl.rc_context():
-        style.use()
-        ax = draw()
-        ax.figure.draw_without_rendering()
-        sizes = [text.get_fontsize() for text in ax.findobj(mpl.text.Text) if text.get_text()]
-    assert min(sizes) >= 12
+    assert_texts_have_12_points(draw)
 
 
 # --- plot_meters ---

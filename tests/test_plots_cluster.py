@@ -1,7 +1,6 @@
 """The pictures of notebook 17: traffic between devices, their load, the time line; and its explorer."""
 
 import ipywidgets
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from moeviz import cluster, plots, routing, style, widgets
 from moeviz.widgets import core
-from plot_contract import assert_draws_on_the_given_axes
+from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
 
 MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
 SERVED = np.array([[30, 0, 10], [0, 20, 0]])
@@ -30,12 +29,7 @@ def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
 
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_texts_have_at_least_12_points_and_an_ax_that_is_none_is_refused(draw):
-    with mpl.rc_context():
-        style.use()
-        ax = draw()
-        ax.figure.draw_without_rendering()
-        sizes = [text.get_fontsize() for text in ax.findobj(mpl.text.Text) if text.get_text()]
-    assert min(sizes) >= 12
+    assert_texts_have_12_points(draw)
     with pytest.raises(ValueError, match="ax must be"):
         draw(ax="left")
 

@@ -19,7 +19,7 @@ from moeviz.plots.curves import spread
 from moeviz.plots.regions import find_regions, polygon_area
 from moeviz.record import EMPTY
 from moeviz.routing import top_k
-from plot_contract import assert_draws_on_the_given_axes
+from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
 
 COLORS = [color.lower() for color in style.OKABE_ITO]
 GATE = np.array([[1.0, -0.5, -0.6, 0.2], [0.1, 1.0, -0.7, -1.0]])
@@ -69,12 +69,7 @@ def test_what_is_no_axes_is_named(draw):
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_every_text_has_at_least_12_points_in_the_classroom_style(draw):
-    with mpl.rc_context():
-        style.use()
-        ax = draw()
-        ax.figure.draw_without_rendering()
-        sizes = [text.get_fontsize() for text in ax.findobj(mpl.text.Text) if text.get_text()]
-    assert min(sizes) >= 12
+    assert_texts_have_12_points(draw)
 
 
 # --- plot_regions ---

@@ -97,9 +97,7 @@ def test_a_break_even_beyond_the_axis_is_left_out():
     assert not [text for text in ax.texts if "break-even" in text.get_text()]
 
 
-def test_the_explorer_changes_the_picture_with_each_control(monkeypatch):
-    shown = []
-    monkeypatch.setattr(widgets.core, "display", shown.append)
+def test_the_explorer_changes_the_picture_with_each_control(shown):
     box = widgets.explore_batch([hardware(), SMALL])
     for control in box.children[1].children:
         before = shown[-1].data

@@ -29,14 +29,6 @@ class Model:
         return tuple(routing.top_k(np.eye(4)[raw % modulus], k=1) for modulus in (4, 3))
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    """Collect what the explorers display."""
-    images = []
-    monkeypatch.setattr(widgets.core, "display", images.append)
-    return images
-
-
 def read(html):
     """Return the alt text and the PNG of an image tag."""
     alt, png = re.fullmatch(r'<img .*alt="([^"]*)" src="data:image/png;base64,([^"]*)">', html).groups()

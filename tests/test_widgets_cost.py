@@ -19,14 +19,6 @@ EXPLORERS = {
 }
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    """Collect what the explorers display."""
-    images = []
-    monkeypatch.setattr(widgets.core, "display", images.append)
-    return images
-
-
 def title(ax):
     return "".join(ax.get_title(loc=side) for side in ("left", "center"))
 
