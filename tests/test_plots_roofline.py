@@ -59,6 +59,12 @@ def test_roofs_and_points_lie_within_the_axes():
         assert left < x < right and low < y < high
 
 
+def test_the_name_of_a_roof_has_room_above_it():
+    ax = draw()
+    ax.figure.draw_without_rendering()
+    assert max(text.get_window_extent().y1 for text in ax.texts) < ax.get_window_extent().y1
+
+
 def test_the_description_says_the_numbers():
     sentence = style.describe(draw(title="by hand"))
     assert "by hand" in sentence and "small reaches 80 GFLOP/s from 8 FLOP per byte on" in sentence
