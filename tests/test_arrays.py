@@ -77,6 +77,8 @@ def test_checks_return_what_they_were_given():
     assert arrays.check_vector([1, 2], "ids", length=2, kind="i").tolist() == [1, 2]
     assert arrays.check_count(np.int64(3), "k", high=3) == 3
     assert arrays.check_number(np.float32(0.5), "p", low=0.5, high=0.5) == 0.5
+    assert arrays.check_choice(np.int64(3), "layer", (3, 5)) == 3
+    assert arrays.check_choice(None, "norm", (None, "head")) is None
     rng = np.random.default_rng(0)
     assert arrays.check_rng(rng) is rng
 
@@ -107,6 +109,11 @@ def test_checks_return_what_they_were_given():
     (lambda: arrays.check_number(np.complex128(1), "p"), "p must be a number"),
     (lambda: arrays.check_number(1.1, "p", high=1.0), "p must be a number between -inf and 1.0, got 1.1"),
     (lambda: arrays.check_number(-0.1, "p", low=0.0), "p must be a number between 0.0 and inf, got -0.1"),
+    (lambda: arrays.check_choice("c", "of", {"a": 1, None: 2}), "of must be one of 'a', None, got 'c'"),
+    (lambda: arrays.check_choice(True, "layer", (1, 2)), "layer must be one of 1, 2, got True"),
+    (lambda: arrays.check_choice(1.0, "layer", (1, 2)), "layer must be one of 1, 2, got 1.0"),
+    (lambda: arrays.check_choice(["a"], "of", {"a": 1}), r"of must be one of 'a', got \['a'\]"),
+    (lambda: arrays.check_choice(np.ones(2), "of", ("a", "b")), r"of must be one of 'a', 'b', got array"),
     (lambda: arrays.check_rng(0), "rng must be a numpy Generator .* got 0"),
     (lambda: arrays.check_rng(np.random.RandomState(0)), "rng must be a numpy Generator"),
     (lambda: arrays.check_mask([True], 2), r"mask must have shape \(2,\), got shape \(1,\)"),

@@ -227,7 +227,7 @@ def test_bad_boards_and_limits_are_named(boards, limits):
 
 
 def test_a_view_must_be_one_of_the_seven():
-    with pytest.raises(ValueError, match=r"^view must be one of scores, load, loss, bias, runs, survivors"):
+    with pytest.raises(ValueError, match=r"^view must be one of 'scores', 'load', 'loss', 'bias', 'runs', "):
         evidence.find(right, practice_batch(), "smell")
 
 

@@ -114,7 +114,7 @@ def test_the_published_example_of_belady():
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (([0, 1], 0, "lru"), "size must be a whole number of at least 1, got 0"),
-    (([0, 1], 1, "fifo"), "policy must be one of lru, lfu, belady, got 'fifo'"),
+    (([0, 1], 1, "fifo"), "policy must be one of 'lru', 'lfu', 'belady', got 'fifo'"),
     (([EMPTY], 1, "lru"), "got only EMPTY slots"),
     (([0.5], 1, "lru"), "expert_index must be a Routing or whole numbers"),
 ])

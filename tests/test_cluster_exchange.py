@@ -124,7 +124,7 @@ def test_a_share_of_another_rank_or_size_is_refused():
 
 def test_a_merge_or_a_layer_that_does_not_fit_is_named():
     tokens, routed, bank = layer(6)
-    with pytest.raises(ValueError, match="merge must be none or device"):
+    with pytest.raises(ValueError, match="merge must be one of 'none', 'device'"):
         cluster.split_work(tokens, routed, bank, cluster.contiguous(6, 2), merge="node")
     with pytest.raises(ValueError, match="placement must hold 6 experts"):
         cluster.split_work(tokens, routed, bank, cluster.contiguous(4, 2))

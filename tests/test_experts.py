@@ -355,7 +355,7 @@ BAD_BANKS = {
     "w_out not turned": ((A, A), r"w_out must have shape \(2, 5, 3\), got shape \(2, 3, 5\)"),
     "other number of experts": ((A, np.ones((3, 5, 3))), r"w_out must have shape \(2, 5, 3\)"),
     "w_gate of another width": ((A, B, np.ones((2, 4, 5))), r"w_gate must have shape \(2, 3, 5\)"),
-    "unknown activation": ((A, B, None, "tanh"), "activation must be one of relu, gelu, silu, got 'tanh'"),
+    "unknown activation": ((A, B, None, "tanh"), "activation must be one of 'relu', 'gelu', 'silu'"),
     "activation is no text": ((A, B, None, None), "activation must be one of .* got None"),
 }
 

@@ -358,7 +358,7 @@ def test_ties_keep_the_order_they_had():
 
 def test_an_unknown_column_lists_the_columns():
     for call in (BOARD.sorted_by, BOARD.column):
-        with pytest.raises(ValueError, match=r"one of name, max_violation, .*random, got 'speed'"):
+        with pytest.raises(ValueError, match=r"one of 'name', 'max_violation', .*'random', got 'speed'"):
             call("speed")
 
 

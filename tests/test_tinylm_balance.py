@@ -96,5 +96,5 @@ def test_the_default_is_global(corpus):
 
 
 def test_an_unknown_balance_is_refused(corpus):
-    with pytest.raises(ValueError, match="balance must be one of global, micro"):
+    with pytest.raises(ValueError, match="balance must be one of 'global', 'micro'"):
         tinylm.train(corpus, config=SMALL, steps=1, progress=False, balance="local")

@@ -196,6 +196,19 @@ def check_number(value, name, low=-math.inf, high=math.inf):
     return float(value)
 
 
+def check_choice(value, name, allowed):
+    """Return `value` if it is one of `allowed` (texts, whole numbers, None), or raise a ValueError.
+
+    >>> check_choice("first", "order", ("choice", "token"))
+    Traceback (most recent call last):
+    ValueError: order must be one of 'choice', 'token', got 'first'
+    """
+    plain = isinstance(value, (str, int, np.integer, type(None))) and not isinstance(value, bool)
+    if not plain or value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+    return value
+
+
 def check_rng(rng):
     """Return `rng` if it is a NumPy generator, or raise a ValueError that shows how to make one."""
     if not isinstance(rng, np.random.Generator):

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_number, check_rng
+from moeviz.arrays import check_choice, check_count, check_number, check_rng
 from moeviz.record import EMPTY, check_routing
 
 ORDERS = ("choice", "token", "score", "random")
@@ -80,16 +80,15 @@ def seat_positions(routing, *, order="choice", groups=1, rng=None):
 
 def _serving_order(routing, token, slot, order, rng):
     """Return the order in which the choices (token, slot) are seated."""
+    check_choice(order, "order", ORDERS)
     if order == "token":
         return np.lexsort((slot, token))
-    if order == "choice":
-        rank = np.arange(routing.num_tokens)
-    elif order == "score":
+    if order == "score":
         rank = _rank(-_first_choice_prob(routing))
     elif order == "random":
         rank = check_rng(rng).permutation(routing.num_tokens)
     else:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+        rank = np.arange(routing.num_tokens)
     return np.lexsort((rank[token], slot))
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_number
+from moeviz.arrays import check_choice, check_number
 from moeviz.cluster.placement import check_placement
 from moeviz.cluster.traffic import homes, serving_device
 from moeviz.experts import ExpertBank
@@ -66,8 +66,7 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
     """
     tokens = check_layer(tokens, bank, routing)
     hosts = check_placement(placement, routing.num_experts).hosts
-    if merge not in ("none", "device"):
-        raise ValueError(f"merge must be none or device, got {merge!r}")
+    check_choice(merge, "merge", ("none", "device"))
     device = serving_device(routing, placement)
     place = (np.cumsum(hosts, axis=1) - 1)[device, routing.expert_index]
     weight = routing.combine_weight.astype(tokens.dtype)

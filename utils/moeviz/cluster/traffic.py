@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_count, check_vector
+from moeviz.arrays import as_array, check_choice, check_count, check_vector
 from moeviz.capacity import apply_capacity
 from moeviz.cluster.placement import check_placement
 from moeviz.record import EMPTY, check_routing
@@ -98,8 +98,7 @@ def traffic_matrix(routing, placement, *, home=None, merge="none"):
     """
     device = serving_device(routing, placement)
     home = _check_home(home, routing.num_tokens, placement.num_devices)
-    if merge not in MERGES:
-        raise ValueError(f"merge must be one of {', '.join(MERGES)}, got {merge!r}")
+    check_choice(merge, "merge", MERGES)
     token, slot = np.nonzero(device != EMPTY)
     source, target, places = home[token], device[token, slot], placement.num_devices
     if merge == "node":

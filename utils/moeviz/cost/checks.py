@@ -3,17 +3,6 @@
 from moeviz.arrays import check_count
 
 
-def check_choice(value, name, allowed):
-    """Return `value` if it is one of `allowed`, or raise a ValueError that lists them.
-
-    >>> check_choice("head", "qk_norm", ("head", "full"))
-    'head'
-    """
-    if not (value is None or isinstance(value, str)) or value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
-    return value
-
-
 def check_flag(value, name):
     """Return `value` if it is True or False, or raise a ValueError.
 

@@ -5,8 +5,8 @@ Letters: d model width, H hidden width, E experts, k choices per token.
 
 from dataclasses import dataclass, fields
 
-from moeviz.arrays import check_count
-from moeviz.cost.checks import check_choice, check_flag, check_optional
+from moeviz.arrays import check_choice, check_count
+from moeviz.cost.checks import check_flag, check_optional
 
 
 @dataclass(frozen=True)

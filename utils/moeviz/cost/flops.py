@@ -7,8 +7,8 @@ A training step costs about 3 times the forward pass: the backward pass has two 
 
 import numpy as np
 
-from moeviz.arrays import check_count
-from moeviz.cost.checks import check_choice, check_flag
+from moeviz.arrays import check_choice, check_count
+from moeviz.cost.checks import check_flag
 from moeviz.cost.tally import Tally
 
 FLOP_PARTS = ("attention projections", "attention scores", "state layers", "router", "experts",

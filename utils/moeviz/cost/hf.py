@@ -4,7 +4,7 @@ Field names and their meaning: the configuration and modeling files of each fami
 `transformers`. A vision tower and heads that predict further tokens (MTP) are left out.
 """
 
-from moeviz.cost.checks import check_choice
+from moeviz.arrays import check_choice
 from moeviz.cost.hf_config import (
     Config,
     attention_fields,

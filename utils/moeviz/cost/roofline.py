@@ -11,7 +11,7 @@ from importlib import resources
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_count, check_number
+from moeviz.arrays import as_array, check_choice, check_count, check_number
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,8 @@ def hardware(name="H100 SXM"):
     >>> hardware().precision
     'BF16, dense'
     """
-    for chip in hardware_list():
-        if chip.name == name:
-            return chip
-    known = ", ".join(chip.name for chip in hardware_list())
-    raise ValueError(f"name must be one of {known}, got {name!r}")
+    chips = {chip.name: chip for chip in hardware_list()}
+    return chips[check_choice(name, "name", chips)]
 
 
 def roofline_seconds(flops, bytes_moved, *, chip):

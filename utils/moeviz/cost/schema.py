@@ -29,9 +29,8 @@ or their number as `layers`. The remaining layers are `dense`.
 
 from dataclasses import MISSING, fields
 
-from moeviz.arrays import check_count
+from moeviz.arrays import check_choice, check_count
 from moeviz.cost.attention import Attention
-from moeviz.cost.checks import check_choice
 from moeviz.cost.ffn import DenseFFN, MoEFFN
 from moeviz.cost.mixers import LatentAttention, StateLayer
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from moeviz.arrays import check_count
+from moeviz.arrays import check_choice, check_count
 from moeviz.cost.attention import Attention
-from moeviz.cost.checks import check_choice, check_flag, check_text
+from moeviz.cost.checks import check_flag, check_text
 from moeviz.cost.ffn import DenseFFN, MoEFFN, change_experts
 from moeviz.cost.hf import fields_from_config
 from moeviz.cost.mixers import LatentAttention, StateLayer

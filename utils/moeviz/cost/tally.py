@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from moeviz.arrays import check_choice
+
 
 @dataclass(frozen=True, repr=False)
 class Tally:
@@ -20,10 +22,8 @@ class Tally:
 
     def share(self, *parts):
         """Return the share of these parts in the total, from 0 to 1; ValueError for an unknown part."""
-        for part in parts:
-            if part not in self.by_part:
-                raise ValueError(f"part must be one of {', '.join(self.by_part)}, got {part!r}")
-        return sum(self.by_part[part] for part in parts) / self.total
+        named = [self.by_part[check_choice(part, "part", self.by_part)] for part in parts]
+        return sum(named) / self.total
 
     def __repr__(self):
         rows = [(part, amount) for part, amount in self.by_part.items() if amount]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import softmax
+from moeviz.arrays import check_choice, softmax
 from moeviz.plots import Evidence
 
 MAX_DOTS, PUSH = 1500, 3.0
@@ -112,9 +112,7 @@ def find(step, batch, view):
     >>> find(right, make_batch(np.eye(4)[None]), "loss").labels
     ('layers alike', 'layers opposite')
     """
-    if view not in VIEWS:
-        raise ValueError(f"view must be one of {', '.join(VIEWS)}, got {view!r}")
-    return VIEWS[view](step, batch)
+    return VIEWS[check_choice(view, "view", VIEWS)](step, batch)
 
 
 def flatness(step, batch):

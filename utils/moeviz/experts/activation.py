@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from moeviz.arrays import check_choice
+
 ACTIVATIONS = ("relu", "gelu", "silu")
 TILE = 32  # rows
 _GELU_SCALE, _GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
@@ -15,9 +17,7 @@ def check_activation(activation):
     >>> check_activation("relu")
     'relu'
     """
-    if not isinstance(activation, str) or activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
-    return activation
+    return check_choice(activation, "activation", ACTIVATIONS)
 
 
 def activate(values, activation, out=None):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_number, check_vector
+from moeviz.arrays import check_choice, check_number, check_vector
 from moeviz.learning.size import TOP_K, WIDTH, byte_model, training_flops
 
 AMOUNTS = ("flops", "steps", "seconds")
@@ -83,8 +83,7 @@ def cheapest(curves, target, *, of="flops"):
     >>> cheapest({}, 1.0)
     (None, nan)
     """
-    if of not in AMOUNTS:
-        raise ValueError(f"of must be one of {', '.join(AMOUNTS)}, got {of!r}")
+    check_choice(of, "of", AMOUNTS)
     needs = {name: amount_to_reach(getattr(curve, of), curve.mean, target) for name, curve in curves.items()}
     able = {name: need for name, need in needs.items() if need == need}
     name = min(able, key=able.get) if able else None
@@ -129,10 +128,8 @@ def opponents_of(curves, experts):
     >>> {kind: list(found) for kind, found in opponents_of(load_curves(), 16).items()}["equal total size"]
     ['dense 512']
     """
-    own = curves.get(f"E = {experts}")
-    if own is None or own.is_dense:
-        mixtures = [curve.experts for curve in curves.values() if not curve.is_dense]
-        raise ValueError(f"experts must be one of {', '.join(map(str, mixtures))}, got {experts!r}")
+    mixtures = {each.experts: each for each in curves.values() if not each.is_dense and each.width == WIDTH}
+    own = mixtures[check_choice(experts, "experts", mixtures)]
     dense = {name: curve for name, curve in curves.items() if curve.is_dense}
     same = {name: curve for name, curve in dense.items() if curve.width == own.width}
     total = {name: curve for name, curve in dense.items() if curve.width == own.width * experts // TOP_K}

@@ -8,7 +8,16 @@ Dropped choices count: the loss is about what the router asked for.
 
 import numpy as np
 
-from moeviz.arrays import check_mask, check_vector, one_hot, sigmoid, softmax, softmax_backward, softplus
+from moeviz.arrays import (
+    check_choice,
+    check_mask,
+    check_vector,
+    one_hot,
+    sigmoid,
+    softmax,
+    softmax_backward,
+    softplus,
+)
 from moeviz.record import check_routing
 
 CONVENTIONS = ("share", "per_k")
@@ -32,8 +41,7 @@ def switch_loss(routing, *, convention="share", mask=None, scoring="softmax"):
     >>> round(value, 6)
     1.0
     """
-    if convention not in CONVENTIONS:
-        raise ValueError(f"convention must be one of {', '.join(CONVENTIONS)}, got {convention!r}")
+    check_choice(convention, "convention", CONVENTIONS)
     chosen = _chosen(routing)
     mask = check_mask(mask, len(chosen))
     value, dlogits = _product_loss(routing, chosen, np.where(mask, 0, -1), scoring)
@@ -105,8 +113,7 @@ def _check_scoring(routing, scoring):
     if routing.logits is None:
         raise ValueError(f"routing must have logits to carry a gradient to, got {routing.label!r} without")
     log_scores = {"softmax": lambda z: z, "sigmoid": lambda z: -softplus(-z)}
-    if scoring not in log_scores:
-        raise ValueError(f"scoring must be one of {', '.join(log_scores)}, got {scoring!r}")
+    check_choice(scoring, "scoring", log_scores)
     logits, probs = routing.logits[:64], routing.probs[:64]  # some rows tell; all would slow training
     if np.abs(softmax(log_scores[scoring](logits)) - probs).max() > 1e-3:
         raise ValueError(f"scoring must be the one that made the probs of {routing.label!r}, got {scoring!r}")

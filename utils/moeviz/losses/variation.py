@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from moeviz.arrays import (
+    check_choice,
     check_count,
     check_matrix,
     check_number,
@@ -107,8 +108,7 @@ def _check_weights(routing, renormalize, scoring, scale):
     if routing.logits is None:
         raise ValueError(f"routing must have logits to carry a gradient to, got {routing.label!r} without")
     scores = {"softmax": softmax, "sigmoid": sigmoid, "relu": lambda z: np.maximum(z, 0)}
-    if scoring not in scores:
-        raise ValueError(f"scoring must be one of {', '.join(scores)}, got {scoring!r}")
+    check_choice(scoring, "scoring", scores)
     check_number(scale, "scale", low=1e-12)
     score = np.take_along_axis(scores[scoring](routing.logits), routing.expert_index, axis=1)
     weight = np.where(routing.expert_index == EMPTY, 0, score) * scale

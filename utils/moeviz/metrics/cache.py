@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_count
+from moeviz.arrays import check_choice, check_count
 from moeviz.metrics.meaning import expert_columns
 from moeviz.record import EMPTY
 
@@ -75,6 +75,7 @@ def _requests(expert_index):
 
 def _worth(requests, policy):
     """Return (N,): what keeping the expert of each request is worth until its next use; all different."""
+    check_choice(policy, "policy", POLICIES)
     now = np.arange(len(requests))
     if policy == "lru":
         return now
@@ -86,8 +87,6 @@ def _worth(requests, policy):
         uses = np.empty_like(now)
         uses[order] = rank
         return uses * len(now) + now
-    if policy == "belady":
-        following = len(now) + now  # never again: later than all others, and different from each other
-        following[order[:-1][same]] = order[1:][same]
-        return -following
-    raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    following = len(now) + now  # never again: later than all others, and different from each other
+    following[order[:-1][same]] = order[1:][same]
+    return -following

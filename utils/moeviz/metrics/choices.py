@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_rng
+from moeviz.arrays import check_choice, check_count, check_rng
 from moeviz.metrics.meaning import expert_columns, label_codes
 from moeviz.record import EMPTY, check_routing
 
@@ -44,8 +44,7 @@ def repetition(expert_index, *, kind="first"):
     >>> repetition([[0, 1], [0, 2], [2, 1]], kind="first"), repetition([[0, 1], [0, 2], [2, 1]], kind="any")
     (0.5, 1.0)
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    check_choice(kind, "kind", KINDS)
     index = expert_columns(expert_index)
     if len(index) < 2:
         raise ValueError(f"expert_index must hold at least two tokens, got {len(index)}")

@@ -4,6 +4,7 @@ import json
 from functools import cache
 from importlib import resources
 
+from moeviz.arrays import check_choice
 from moeviz.cost import ModelSpec
 from moeviz.models.record import Model, Published, Statement, Undisclosed
 
@@ -36,12 +37,10 @@ def model(name):
     >>> model("Mixtral 8x7B").organisation
     'Mistral AI'
     """
-    for each in catalogue():
-        if each.name == name:
-            return each
     if any(each.name == name for each in undisclosed()):
         raise ValueError(f"{name!r} has no published shape; see undisclosed()")
-    raise ValueError(f"name must be one of {', '.join(each.name for each in catalogue())}, got {name!r}")
+    known = {each.name: each for each in catalogue()}
+    return known[check_choice(name, "name", known)]
 
 
 def read_model(entry):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.patches import Patch
 
-from moeviz.arrays import check_number, check_vector
+from moeviz.arrays import check_choice, check_number, check_vector
 from moeviz.style import INK, MUTED, axes_or_new, ink_on, set_description
 
 PART_COLORS = {
@@ -125,9 +125,7 @@ def _check_parts(parts, name):
 
 
 def _color(part):
-    if part not in PART_COLORS:
-        raise ValueError(f"part must be one of {', '.join(PART_COLORS)}, got {part!r}")
-    return PART_COLORS[part]
+    return PART_COLORS[check_choice(part, "part", PART_COLORS)]
 
 
 def _draw_bar(ax, row, parts, scale):

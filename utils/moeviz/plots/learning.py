@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.patheffects import withStroke
 
-from moeviz.arrays import check_number
+from moeviz.arrays import check_choice, check_number
 from moeviz.style import INK, MUTED, OKABE_ITO, axes_or_new, set_description
 
 AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "processor time of training (s)"}
@@ -28,8 +28,7 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     >>> plot_learning(load_curves()).get_xlabel()
     'training FLOPs'
     """
-    if of not in AXES:
-        raise ValueError(f"of must be one of {', '.join(AXES)}, got {of!r}")
+    check_choice(of, "of", AXES)
     if not isinstance(curves, dict) or not curves:
         raise ValueError(f"curves must be a dictionary with at least one curve, got {curves!r}")
     ax = axes_or_new(ax, (11, 6.2))

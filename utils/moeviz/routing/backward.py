@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from moeviz.arrays import check_number, check_same_shape, sigmoid, softmax, softmax_backward, softplus
+from moeviz.arrays import (
+    check_choice,
+    check_number,
+    check_same_shape,
+    sigmoid,
+    softmax,
+    softmax_backward,
+    softplus,
+)
 from moeviz.record import EMPTY, check_routing
 from moeviz.routing.common import softmax_top_k
 
@@ -29,8 +37,7 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
     logits = _check_logits(routing)
     dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
     scale = check_number(scale, "scale", low=1e-12)
-    if scoring not in SCORINGS:
-        raise ValueError(f"scoring must be one of {', '.join(SCORINGS)}, got {scoring!r}")
+    check_choice(scoring, "scoring", SCORINGS)
     if scoring == "relu":
         dlogits = _scatter(routing, dweight * scale)
         return dlogits if dprobs is None else dlogits + _relu_probs_backward(routing, dprobs)

@@ -6,7 +6,16 @@ from types import MappingProxyType
 import numpy as np
 
 from moeviz import routing
-from moeviz.arrays import check_count, check_matrix, check_number, check_vector, log_sum_exp, sigmoid, softmax
+from moeviz.arrays import (
+    check_choice,
+    check_count,
+    check_matrix,
+    check_number,
+    check_vector,
+    log_sum_exp,
+    sigmoid,
+    softmax,
+)
 from moeviz.capacity import ORDERS, apply_capacity, expert_capacity
 from moeviz.record import EMPTY, Routing
 from moeviz.scoreboard.contract import route
@@ -55,8 +64,7 @@ def with_seats(routers, factor, *, k=2, order="choice"):
     """
     check_number(factor, "factor", low=0.0)
     check_count(k, "k")
-    if order not in ORDERS:
-        raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+    check_choice(order, "order", ORDERS)
     return {name: partial(_limited, router, factor, k, order) for name, router in dict(routers).items()}
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from html import escape
 from typing import NamedTuple
 
+from moeviz.arrays import check_choice
+
 MARK = "▶ "
 
 
@@ -46,10 +48,8 @@ def find_column(name):
     >>> find_column("leak").best
     'low'
     """
-    for column in COLUMNS:
-        if column.name == name:
-            return column
-    raise ValueError(f"column must be one of {', '.join(c.name for c in COLUMNS)}, got {name!r}")
+    columns = {column.name: column for column in COLUMNS}
+    return columns[check_choice(name, "column", columns)]
 
 
 def cell(row, column):

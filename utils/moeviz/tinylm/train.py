@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import routing
-from moeviz.arrays import check_count
+from moeviz.arrays import check_choice, check_count
 from moeviz.optimiser import adam, learning_rate
 from moeviz.text import window_starts
 from moeviz.tinylm.config import Config
@@ -40,8 +40,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     neither of the two, or a snapshot lies outside 0..S.
     Source: Qiu et al. 2025, arXiv 2501.11873.
     """
-    if balance not in BALANCE:
-        raise ValueError(f"balance must be one of {', '.join(BALANCE)}, got {balance!r}")
+    check_choice(balance, "balance", BALANCE)
     config = Config() if config is None else config
     steps, seed = check_count(steps, "steps"), check_count(seed, "seed", low=0)
     rng = np.random.default_rng(seed)

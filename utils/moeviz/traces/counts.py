@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moeviz.arrays import as_array
+from moeviz.arrays import as_array, check_choice
 from moeviz.record import EMPTY
 
 
@@ -56,9 +56,7 @@ class Counts:
         return self.pairs[:, self._place(layer)].sum(axis=0)
 
     def _place(self, layer):
-        if layer not in self.layers:
-            raise ValueError(f"layer must be one of {', '.join(map(str, self.layers))}, got {layer!r}")
-        return self.layers.index(layer)
+        return self.layers.index(check_choice(layer, "layer", self.layers))
 
     def __repr__(self):
         return (f"Counts of {self.model!r}: {self.experts[:, 0].sum()} choices in each of the layers "

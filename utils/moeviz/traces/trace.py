@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moeviz.arrays import all_finite, as_array, check_count, check_vector, sigmoid, softmax
+from moeviz.arrays import all_finite, as_array, check_choice, check_count, check_vector, sigmoid, softmax
 from moeviz.record import EMPTY, Routing, check_routing
 
 SCORES = ("softmax", "sigmoid", "weights")
@@ -83,9 +83,7 @@ class Trace:
 
     def place(self, layer):
         """Return where a layer stands in `layers`, or raise a ValueError that lists them."""
-        if layer not in self.layers:
-            raise ValueError(f"layer must be one of {', '.join(map(str, self.layers))}, got {layer!r}")
-        return self.layers.index(layer)
+        return self.layers.index(check_choice(layer, "layer", self.layers))
 
     def _checked_layers(self, name):
         arrays = getattr(self, name)

@@ -3,6 +3,7 @@
 import ipywidgets
 
 from moeviz import plots
+from moeviz.arrays import check_choice
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
 from moeviz.widgets.core import explore
 
@@ -33,8 +34,7 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
     curves: {name: Curve}. Raises ValueError for a mixture, opponent or count that there is not.
     """
     kinds = opponents_of(curves, experts)
-    if opponent not in kinds:
-        raise ValueError(f"opponent must be one of {', '.join(kinds)}, got {opponent!r}")
+    check_choice(opponent, "opponent", kinds)
     own = f"E = {experts}"
     shown = {own: curves[own]} | kinds[opponent]
     marks = [cheapest({own: curves[own]}, target, of=of), cheapest(kinds[opponent], target, of=of)]

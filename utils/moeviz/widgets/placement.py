@@ -3,7 +3,7 @@
 import ipywidgets
 
 from moeviz import cluster, metrics, plots, routing
-from moeviz.arrays import check_count, check_matrix
+from moeviz.arrays import check_choice, check_count, check_matrix
 from moeviz.widgets.core import explore, two_panels
 
 PLACEMENTS = ("contiguous", "round robin", "greedy by load", "8 extra copies")
@@ -56,6 +56,4 @@ def _place(routed, devices, placement):
             "round robin": lambda: cluster.round_robin(len(load), devices),
             "greedy by load": lambda: cluster.greedy(load, devices),
             "8 extra copies": lambda: cluster.replicated(load, devices, extra=8)}
-    if placement not in ways:
-        raise ValueError(f"placement must be one of {', '.join(ways)}, got {placement!r}")
-    return ways[placement]()
+    return ways[check_choice(placement, "placement", ways)]()

@@ -4,7 +4,7 @@ import ipywidgets
 import numpy as np
 
 from moeviz import plots, routing
-from moeviz.arrays import check_count, check_rng
+from moeviz.arrays import check_choice, check_count, check_rng
 from moeviz.widgets.core import explore
 
 PICKS = ("longest answers", "random", "always the first")
@@ -28,8 +28,7 @@ def draw_k(missing, *, k=2, pick="longest answers"):
 
     missing: {pick: (E,)} from `missing_shares`. Raises ValueError for a k or a pick that is not there.
     """
-    if pick not in missing:
-        raise ValueError(f"pick must be one of {', '.join(missing)}, got {pick!r}")
+    check_choice(pick, "pick", missing)
     num_experts = len(missing[pick])
     k = check_count(k, "k", high=num_experts)
     lost, work = 100 * missing[pick][k - 1], 100 * k / num_experts

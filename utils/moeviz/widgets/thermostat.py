@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 import ipywidgets
 
 from moeviz import losses, plots, training
-from moeviz.arrays import check_count, check_number
+from moeviz.arrays import check_choice, check_count, check_number
 from moeviz.training import clustered_task, mistakes, routers
 from moeviz.widgets.core import explore
 
@@ -35,8 +35,7 @@ def draw_bias(*, rate=0.01, rule="sign", seed=0, steps=400):
 
     rate: of the bias, at least 0. rule: a key of RULES. Raises ValueError for a bad value.
     """
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {', '.join(RULES)}, got {rule!r}")
+    check_choice(rule, "rule", RULES)
     rate, seed = check_number(rate, "rate", low=0.0), check_count(seed, "seed", low=0)
     run, judged = _train(rate, rule, seed, check_count(steps, "steps", low=10))
     title = f"unexplained {judged.fvu:.2f}, MaxVio {judged.max_violation:.1f}, dead: {judged.dead} of 8"

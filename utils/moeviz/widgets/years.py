@@ -5,9 +5,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz import plots
-from moeviz.arrays import check_count
+from moeviz.arrays import check_choice, check_count
 from moeviz.cost import count_parameters
-from moeviz.cost.checks import check_choice
 from moeviz.widgets.core import explore
 
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
