@@ -8,6 +8,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from moeviz.figure_data import as_html
 from moeviz.filmstrip import picture
 
 THUMBNAIL = (480, 300)
@@ -79,15 +80,6 @@ def figure(png, metadata, figures):
     words = escape(metadata.get("alt", ""))
     image = (f'<img{wide} src="{figures.save(pixels)}" alt="{words}" width="{width}" height="{height}" '
              'loading="lazy">')
-    tables = "".join(data_table(each) for each in metadata.get("tables", []))
+    tables = "".join(as_html(each) for each in metadata.get("tables", []))
     return (f'<figure><div class="picture">{image}</div><details><summary>In words and numbers</summary>'
             f"<p>{words}</p>{tables}</details></figure>")
-
-
-def data_table(table):
-    """Return a table {"title", "columns", "rows"} as HTML."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table["columns"])
-    rows = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
-                   for row in table["rows"])
-    return (f'<div class="scroll"><table><caption>{escape(table["title"])}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")

@@ -1,10 +1,10 @@
-"""Tables of figures: the numbers that were drawn, under the names on the axes."""
+"""Tables of figures: the numbers that were drawn or attached, under names, no more than one listens to."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from moeviz import plots, routing
-from moeviz.figure_data import tables_of
+from moeviz import plots
+from moeviz.figure_data import as_html, as_table, set_matrix, set_table, tables_of
 
 
 def table(ax):
@@ -12,12 +12,7 @@ def table(ax):
     return tables_of(ax.figure)
 
 
-def test_bars_stand_under_the_names_of_the_axis():
-    logits = np.eye(4)[[0, 0, 0, 1]]
-    shown, = table(plots.plot_load(routing.top_k(logits, k=1)))
-    assert shown["columns"][0] == "expert"
-    assert shown["rows"] == [["0", "75"], ["1", "25"], ["2", "0"], ["3", "0"]]
-
+# ---- read from what was drawn
 
 def test_bars_that_lie_keep_their_names():
     shown, = table(plots.plot_timing(["loop", "grouped"], [0.020, 0.004]))
@@ -28,11 +23,11 @@ def test_bars_that_lie_keep_their_names():
 
 def test_named_series_of_bars_are_told_apart():
     ax = plt.subplots()[1]
-    ax.bar(["a", "b"], [1, 2], label="kept")
+    ax.bar(["a", "b"], [1, 2])
     ax.bar(["a", "b"], [3, 4], bottom=[1, 2], label="dropped")
     shown, = table(ax)
     assert shown["columns"] == ["series", "x", "value"]
-    assert shown["rows"] == [["kept", "a", "1"], ["kept", "b", "2"],
+    assert shown["rows"] == [["unnamed", "a", "1"], ["unnamed", "b", "2"],
                              ["dropped", "a", "3"], ["dropped", "b", "4"]]
 
 
@@ -43,12 +38,23 @@ def test_stacks_without_names_give_no_table():
     assert table(ax) == []
 
 
-def test_long_lines_are_thinned_to_both_ends():
+def test_lines_over_the_same_x_stand_side_by_side_thinned_to_both_ends():
     x = np.arange(100)
-    shown, = table(plots.plot_curves(x, {"dense": x ** 2.0}, x_label="step", y_label="loss"))
-    assert shown["columns"] == ["series", "step", "loss"]
+    shown, = table(plots.plot_curves(x, {"dense": x ** 2.0, "moe": -x}, x_label="step", y_label="loss"))
+    assert shown["columns"] == ["step", "dense", "moe"]
+    assert shown["title"] == "loss (12 of 100 rows)"
     assert len(shown["rows"]) == 12
-    assert (shown["rows"][0], shown["rows"][-1]) == (["dense", "0", "0"], ["dense", "99", "9801"])
+    assert (shown["rows"][0], shown["rows"][-1]) == (["0", "0", "0"], ["99", "9801", "-99"])
+
+
+def test_lines_over_different_x_follow_each_other():
+    ax = plt.subplots()[1]
+    ax.plot(range(50), range(50), label="long")
+    ax.plot([0, 2], [5, 7], label="short")
+    shown, = table(ax)
+    assert shown["columns"] == ["series", "x", "value"]
+    assert len(shown["rows"]) == 14
+    assert shown["rows"][-3:] == [["long", "49", "49"], ["short", "0", "5"], ["short", "2", "7"]]
 
 
 def test_unnamed_lines_and_text_pictures_give_no_table():
@@ -57,3 +63,46 @@ def test_unnamed_lines_and_text_pictures_give_no_table():
     ax.plot([0, 1], [0, 1])
     ax.text(0, 0, "x")
     assert table(ax) == []
+
+
+# ---- attached by a plot
+
+def test_an_attached_table_stands_for_what_could_be_read():
+    ax = plt.subplots()[1]
+    ax.bar([0], [7])
+    ax.set_title("load")
+    assert table(set_table(ax, ["expert", "tokens"], [["e0", 7]])) == [
+        {"title": "load", "columns": ["expert", "tokens"], "rows": [["e0", "7"]]}]
+
+
+def test_of_a_large_matrix_both_ends_stay_and_the_title_says_what_went():
+    ax = set_matrix(plt.subplots()[1], np.arange(40 * 30).reshape(40, 30), rows=("token", range(40)),
+                    columns=("expert", range(30)), title="weights")
+    shown, = table(ax)
+    assert shown["title"] == "weights (12 of 40 rows, 12 of 30 columns)"
+    assert {len(row) for row in shown["rows"]} == {len(shown["columns"])} == {13}
+    assert [shown["columns"][at] for at in (0, 1, -1)] == ["token", "expert 0", "expert 29"]
+    assert (shown["rows"][0][:2], shown["rows"][-1][0], shown["rows"][-1][-1]) == (["0", "0"], "39", "1199")
+
+
+def test_a_table_of_the_largest_size_loses_nothing():
+    whole = as_table("t", list("abcdefghijklm"), [range(13)] * 64)
+    assert whole["left_out"] == ""
+    assert (len(whole["rows"]), len(whole["columns"])) == (64, 13)
+    assert as_table("t", list("ab"), [[0, 1]] * 65)["left_out"] == "64 of 65 rows"
+    assert as_table("t", list("ab"), [])["rows"] == []
+
+
+def test_cells_are_short_and_never_minus_nothing():
+    cells = [-0.0, 1 / 3, np.float32(2e9), np.int64(12345), np.nan, None]
+    assert as_table("t", list("abcdef"), [cells])["rows"][0] == ["0", "0.3333", "2e+09", "12345", "", ""]
+
+
+# ---- as HTML
+
+def test_a_table_is_safe_has_headings_and_can_be_scrolled_with_the_keyboard():
+    html = as_html({"title": '<t>"', "columns": ["a", "b"], "rows": [["<1>", "<2>"]]})
+    assert "<caption>&lt;t&gt;&quot;</caption>" in html
+    assert '<th scope="col">a</th><th scope="col">b</th>' in html
+    assert '<th scope="row">&lt;1&gt;</th><td>&lt;2&gt;</td>' in html
+    assert 'tabindex="0"' in html and 'aria-label="Table: &lt;t&gt;&quot;"' in html

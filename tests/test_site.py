@@ -10,7 +10,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from site_builder import build as builder
 from site_builder.markdown import PageRenderer, render
-from site_builder.outputs import Figures, data_table, join_streams, show
+from site_builder.outputs import Figures, join_streams, show
 from site_builder.pages import linker, opening
 
 import browser_tools as browser
@@ -80,13 +80,6 @@ def test_outputs(tmp_path):
     assert show(plain, None) == '<pre class="printed">&lt;1&gt;</pre>'
     assert show(new_output("display_data", {"text/html": "<b>", "text/plain": "x"}), None) == (
         '<div class="scroll"><b></div>')
-
-
-def test_a_table_is_safe_and_has_headings():
-    table = data_table({"title": "<t>", "columns": ["a"], "rows": [["<1>"]]})
-    assert "<caption>&lt;t&gt;</caption>" in table
-    assert '<th scope="col">a</th>' in table
-    assert "<td>&lt;1&gt;</td>" in table
 
 
 # ---- runs
