@@ -1,8 +1,10 @@
 """The slow tests begin first; figures and settings are in the root's conftest.py."""
 
+import numpy as np
 import pytest
 
-from moeviz import widgets
+from moeviz import text, tinylm, widgets
+from tinylm_tools import SMALL
 
 
 def pytest_collection_modifyitems(items):
@@ -22,3 +24,21 @@ def shown(monkeypatch):
     images = []
     monkeypatch.setattr(widgets.core, "display", images.append)
     return images
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """A little text of our own, for the byte model to train on."""
+    return text.load_corpus(bytes_per_domain=4000, fallback=True)
+
+
+@pytest.fixture(scope="session")
+def small():
+    """A byte model that was not trained."""
+    return tinylm.init(np.random.default_rng(3), SMALL)
+
+
+@pytest.fixture(scope="session")
+def stored():
+    """The course's byte model."""
+    return tinylm.load()

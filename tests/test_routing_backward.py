@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gradient_tools import assert_is_gradient
 from moeviz import routing
 from moeviz.record import EMPTY
 from moeviz.routing import gshard_top_2_backward, noisy_top_k_backward, weights_backward
@@ -50,21 +51,6 @@ ROUTERS = {
 }
 
 
-def slope(value, at, step=1e-5):
-    """Return the gradient of value(at) by central differences, entry by entry."""
-    grad = np.zeros_like(at)
-    for place in np.ndindex(at.shape):
-        nudge = np.zeros_like(at)
-        nudge[place] = step
-        grad[place] = (value(at + nudge) - value(at - nudge)) / (2 * step)
-    return grad
-
-
-def assert_close(got, expected):
-    assert np.abs(expected).max() > 1e-3
-    assert np.abs(got - expected).max() <= 1e-6 * np.abs(expected).max()
-
-
 def random_like(array, seed):
     return np.random.default_rng(seed).normal(size=array.shape)
 
@@ -74,20 +60,19 @@ def test_weights_backward_equals_finite_differences(route, options, on_probs):
     result = route(LOGITS)
     dweight = random_like(result.combine_weight, 5)
     got = weights_backward(result, dweight, **options)
-    assert_close(got, slope(lambda z: (dweight * route(z).combine_weight).sum(), LOGITS))
+    assert_is_gradient(got, lambda z: (dweight * route(z).combine_weight).sum(), LOGITS)
     if on_probs:
         dprobs = random_like(result.probs, 6)
         both = weights_backward(result, dweight, dprobs=dprobs, **options)
-        assert_close(both - got, slope(lambda z: (dprobs * route(z).probs).sum(), LOGITS))
+        assert_is_gradient(both - got, lambda z: (dprobs * route(z).probs).sum(), LOGITS)
 
 
 def test_gshard_backward_equals_finite_differences_with_and_without_the_second_choice():
     result = gshard(LOGITS)
     assert 0 < (result.expert_index[:, 1] == EMPTY).sum() < T
     dweight, dprobs = random_like(result.combine_weight, 5), random_like(LOGITS, 6)
-    expected = slope(lambda z: (dweight * gshard(z).combine_weight).sum()
-                     + (dprobs * gshard(z).probs).sum(), LOGITS)
-    assert_close(gshard_top_2_backward(result, dweight, dprobs=dprobs), expected)
+    assert_is_gradient(gshard_top_2_backward(result, dweight, dprobs=dprobs), lambda z:
+                       (dweight * gshard(z).combine_weight).sum() + (dprobs * gshard(z).probs).sum(), LOGITS)
 
 
 def test_gshard_backward_with_one_expert_is_zero():
@@ -105,8 +90,8 @@ def test_noisy_top_k_backward_equals_finite_differences_on_both_inputs():
 
     dlogits = weights_backward(result, dweight, dprobs=dprobs)
     dclean, dnoise = noisy_top_k_backward(result, dlogits, logits=LOGITS, noise_logits=WIDTHS)
-    assert_close(dclean, slope(lambda z: loss(z, WIDTHS), LOGITS))
-    assert_close(dnoise, slope(lambda widths: loss(LOGITS, widths), WIDTHS))
+    assert_is_gradient(dclean, lambda z: loss(z, WIDTHS), LOGITS)
+    assert_is_gradient(dnoise, lambda widths: loss(LOGITS, widths), WIDTHS)
 
 
 def test_noisy_top_k_backward_without_noise_is_zero_on_the_noise():

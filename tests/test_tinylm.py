@@ -1,96 +1,33 @@
 """The course's own model: exact gradients, the record, and training."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import experts, routing, text, tinylm
-from moeviz.arrays import softmax
-from moeviz.record import Routing
 from moeviz.tinylm import network
 from moeviz.tinylm.train import draw_batch, training_starts
-
-SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, top_k=2, batch=32, warm_up=2)
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return text.load_corpus(bytes_per_domain=4000, fallback=True)
-
-
-@pytest.fixture(scope="module")
-def small():
-    return tinylm.init(np.random.default_rng(3), SMALL)
-
-
-@pytest.fixture(scope="module")
-def stored():
-    return tinylm.load()
-
-
-def windows_of(rng, count, config=SMALL):
-    return (rng.integers(97, 102, size=(count, config.context), dtype=np.uint8),
-            rng.integers(0, 256, size=count, dtype=np.uint8))
-
-
-def frozen_choice(done):
-    """Return a router whose choice is fixed, while its weights still follow the logits."""
-    index = [layer.routing.expert_index for layer in done.layers]
-
-    def route(logits, layer):
-        probs = softmax(logits)
-        weight = np.take_along_axis(probs, index[layer - 1], axis=1)
-        weight = weight / weight.sum(axis=1, keepdims=True)
-        return Routing(logits, probs, index[layer - 1], weight, np.ones(weight.shape, dtype=bool))
-    return route
-
-
-def far_from_ties(done):
-    for layer in done.layers:
-        ordered = -np.sort(-layer.routing.logits, axis=1)
-        if (ordered[:, 1] - ordered[:, 2]).min() < 1e-3:
-            return False
-    return True
+from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
 
 @pytest.mark.parametrize(("seed", "aux_weight"), [(0, 0.5), (1, 0.0), (2, 0.5)])
 def test_gradient_of_the_whole_model_agrees_with_finite_differences(seed, aux_weight):
     config = tinylm.Config(**{**vars(SMALL), "aux_weight": aux_weight})
     rng = np.random.default_rng(seed)
-    weights = dict(tinylm.init(rng, config, dtype=np.float64).weights)
-    weights |= {f"gate_{n}": weights[f"gate_{n}"] * 50 for n in (1, 2)}
+    weights = spread_out(rng, config)
     weights |= {name: w + 0.3 * rng.normal(size=w.shape) for name, w in weights.items() if w.ndim == 1}
     windows, targets = windows_of(rng, 5)
     _, _, gradients, done = network.loss_and_gradients(weights, config, windows, targets)
     assert far_from_ties(done)
-    route = frozen_choice(done)
     assert set(gradients) == set(weights)
-    for name, gradient in gradients.items():
-        places = [*rng.permutation(np.flatnonzero(gradient))[:14], *rng.permutation(gradient.size)[:8]]
-        numeric = [slope(weights, name, place, config, windows, targets, route) for place in places]
-        exact = gradient.ravel()[places]
-        assert np.linalg.norm(numeric - exact) <= 1e-6 * np.linalg.norm(exact), name
+    assert_gradients(gradients, weights, config, windows, targets, route=frozen_choice(done),
+                     balance=slow_balance, rng=rng)
 
 
-def slope(weights, name, place, config, windows, targets, route, step=1e-5):
-    values = []
-    for sign in (1, -1):
-        moved = weights[name].copy()
-        moved.flat[place] += sign * step
-        values.append(slow_loss({**weights, name: moved}, config, windows, targets, route))
-    return (values[0] - values[1]) / (2 * step)
-
-
-def slow_loss(weights, config, windows, targets, route):
-    done = network.forward(weights, config, windows, route=route)
-    total = -np.log(softmax(done.logits)[np.arange(len(targets)), targets]).mean()
-    for layer in done.layers:
-        share = np.bincount(layer.routing.expert_index.ravel(), minlength=config.num_experts)
-        share = share / share.sum()
-        total += config.aux_weight * config.num_experts * (share * layer.routing.probs.mean(axis=0)).sum()
-    return total
+def slow_balance(routed):
+    share = np.bincount(routed.expert_index.ravel(), minlength=routed.num_experts)
+    return routed.num_experts * (share / share.sum() * routed.probs.mean(axis=0)).sum()
 
 
 def slow_logits(model, window):

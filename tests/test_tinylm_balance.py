@@ -1,27 +1,22 @@
 """Where the byte model's balancing loss counts the load: over the batch, or within micro-batches."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from moeviz import text, tinylm
-from moeviz.arrays import softmax
+from moeviz import tinylm
 from moeviz.tinylm import network
 from moeviz.tinylm.train import draw_batch, training_starts
-from test_tinylm import SMALL, far_from_ties, frozen_choice, windows_of
+from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
 PART = np.array([2, 0, 0, 2, 1, 0, 1])  # micro-batches of unequal size, not in order
 
 
-@pytest.fixture(scope="module")
-def corpus():
-    return text.load_corpus(bytes_per_domain=4000, fallback=True)
-
-
-def spread_out(seed):
-    """Return float64 weights whose gates differ enough, windows and their targets."""
+def small_case(seed):
+    """Return spread-out weights, a window for each entry of PART, and their targets."""
     rng = np.random.default_rng(seed)
-    weights = dict(tinylm.init(rng, SMALL, dtype=np.float64).weights)
-    return weights | {f"gate_{n}": weights[f"gate_{n}"] * 50 for n in (1, 2)}, *windows_of(rng, len(PART))
+    return spread_out(rng), *windows_of(rng, len(PART))
 
 
 def slow_micro(routing, part):
@@ -37,14 +32,14 @@ def slow_micro(routing, part):
 
 
 def test_micro_counts_within_each_micro_batch_and_averages():
-    weights, windows, targets = spread_out(0)
+    weights, windows, targets = small_case(0)
     _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets, part=PART)
     slow = SMALL.aux_weight * sum(slow_micro(layer.routing, PART) for layer in done.layers)
     assert balance == pytest.approx(slow, rel=1e-12)
 
 
 def test_global_counts_over_all_micro_batches_while_p_may_stay_local():
-    weights, windows, targets = spread_out(1)
+    weights, windows, targets = small_case(1)
     _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets)
     total = 0
     for layer in done.layers:
@@ -59,24 +54,13 @@ def test_global_counts_over_all_micro_batches_while_p_may_stay_local():
 @pytest.mark.parametrize("seed", [2, 3])
 def test_the_gradient_agrees_with_finite_differences(seed, part):
     config = tinylm.Config(**{**vars(SMALL), "aux_weight": 2.0})
-    weights, windows, targets = spread_out(seed)
+    weights, windows, targets = small_case(seed)
     _, _, gradients, done = network.loss_and_gradients(weights, config, windows, targets, part=part)
     assert far_from_ties(done)
-    route, rng = frozen_choice(done), np.random.default_rng(seed)
-
-    def loss_at(name, place, step):
-        moved = weights[name].copy()
-        moved.flat[place] += step
-        now = network.forward({**weights, name: moved}, config, windows, route=route)
-        task = -np.log(softmax(now.logits)[np.arange(len(targets)), targets]).mean()
-        one = np.zeros_like(PART) if part is None else part
-        return task + config.aux_weight * sum(slow_micro(layer.routing, one) for layer in now.layers)
-
-    for name in ("gate_1", "gate_2", "norm_1", "w_in_1", "w_mix"):
-        places = rng.permutation(np.flatnonzero(gradients[name]))[:10]
-        numeric = [(loss_at(name, at, 1e-5) - loss_at(name, at, -1e-5)) / 2e-5 for at in places]
-        exact = gradients[name].ravel()[places]
-        assert np.linalg.norm(numeric - exact) <= 1e-6 * np.linalg.norm(exact), name
+    some = {name: gradients[name] for name in ("gate_1", "gate_2", "norm_1", "w_in_1", "w_mix")}
+    balance = partial(slow_micro, part=np.zeros_like(PART) if part is None else part)
+    assert_gradients(some, weights, config, windows, targets, route=frozen_choice(done), balance=balance,
+                     rng=np.random.default_rng(seed))
 
 
 def test_training_takes_the_domains_as_micro_batches(corpus):

@@ -9,23 +9,7 @@ import pytest
 from moeviz import text, tinylm
 from moeviz.tinylm import __main__ as command
 from moeviz.tinylm.report import held_out_loss, held_out_windows, routing_statistics
-
-SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, top_k=2, batch=32, warm_up=2)
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return text.load_corpus(bytes_per_domain=4000, fallback=True)
-
-
-@pytest.fixture(scope="module")
-def small():
-    return tinylm.init(np.random.default_rng(3), SMALL)
-
-
-@pytest.fixture(scope="module")
-def stored():
-    return tinylm.load()
+from tinylm_tools import SMALL
 
 
 def test_held_out_loss_is_the_mean_over_the_held_out_windows_of_a_domain(corpus, small):

@@ -3,17 +3,11 @@
 import numpy as np
 import pytest
 
-from moeviz import capacity, losses, routing, text, tinylm
+from moeviz import capacity, losses, routing, tinylm
 from moeviz.arrays import softmax
 from moeviz.record import EMPTY, Routing
 from moeviz.tinylm import network
-from test_tinylm import SMALL, far_from_ties
-from test_tinylm_balance import spread_out
-
-
-@pytest.fixture(scope="module")
-def corpus():
-    return text.load_corpus(bytes_per_domain=4000, fallback=True)
+from tinylm_tools import SMALL, assert_gradients, far_from_ties, spread_out, windows_of
 
 
 def gshard(logits, rng):
@@ -39,27 +33,16 @@ def descend(weights, config, windows, targets, route):
 @pytest.mark.parametrize("seed", [0, 3])
 def test_the_gradient_through_gshard_with_drops_agrees_with_finite_differences(seed):
     config = tinylm.Config(**{**vars(SMALL), "aux_weight": 1.0})
-    weights, windows, targets = spread_out(seed)
-    draws = np.random.default_rng(seed)
+    rng, draws = np.random.default_rng(seed), np.random.default_rng(seed)
+    weights, (windows, targets) = spread_out(rng), windows_of(rng, 7)
     _, _, gradients, done = descend(weights, config, windows, targets, lambda z, layer: gshard(z, draws))
     assert far_from_ties(done)
     states = [layer.routing for layer in done.layers]
     assert any((r.expert_index == EMPTY).any() for r in states)
     assert any(((r.expert_index != EMPTY) & ~r.kept).any() for r in states)
-    route, rng = frozen_gshard(done), np.random.default_rng(seed)
-
-    def loss_at(name, place, step):
-        moved = weights[name].copy()
-        moved.flat[place] += step
-        now = network.forward({**weights, name: moved}, config, windows, route=route)
-        task = -np.log(softmax(now.logits)[np.arange(len(targets)), targets]).mean()
-        return task + config.aux_weight * sum(losses.switch_loss(layer.routing)[0] for layer in now.layers)
-
-    for name in ("gate_1", "gate_2", "w_in_1", "w_mix"):
-        places = rng.permutation(np.flatnonzero(gradients[name]))[:12]
-        numeric = [(loss_at(name, at, 1e-5) - loss_at(name, at, -1e-5)) / 2e-5 for at in places]
-        exact = gradients[name].ravel()[places]
-        assert np.linalg.norm(numeric - exact) <= 1e-6 * np.linalg.norm(exact), name
+    some = {name: gradients[name] for name in ("gate_1", "gate_2", "w_in_1", "w_mix")}
+    assert_gradients(some, weights, config, windows, targets, route=frozen_gshard(done),
+                     balance=lambda routed: losses.switch_loss(routed)[0], rng=rng)
 
 
 def same_weights(one, other):

@@ -14,18 +14,6 @@ from hypothesis import strategies as st
 from moeviz import text, tinylm
 from moeviz.tinylm import store
 
-SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, top_k=2, batch=32, warm_up=2)
-
-
-@pytest.fixture(scope="module")
-def small():
-    return tinylm.init(np.random.default_rng(3), SMALL)
-
-
-@pytest.fixture(scope="module")
-def stored():
-    return tinylm.load()
-
 
 @pytest.fixture
 def saved(small, tmp_path):
