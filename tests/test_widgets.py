@@ -91,6 +91,21 @@ def test_pictures_of_one_explorer_have_one_size(shown):
     assert (first != second).any()
 
 
+def test_a_written_picture_reads_back_pixel_by_pixel():
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 4)).astype(np.uint8)
+    read_back = plt.imread(BytesIO(widgets.core.png(pixels)))
+    assert np.rint(255 * read_back).astype(int).tolist() == pixels.tolist()
+
+
+def test_a_shown_picture_is_the_one_that_matplotlib_saves(shown):
+    widgets.core.show(lambda: plots.plot_regions(GATE), {})
+    file = BytesIO()
+    figure = plots.plot_regions(GATE).figure
+    figure.savefig(file, dpi=figure.dpi)
+    saved, mine = (plt.imread(BytesIO(png)) for png in (file.getvalue(), read(shown[0].data)[1]))
+    assert saved.shape == mine.shape and np.abs(saved - mine).max() < 0.02
+
+
 def test_what_the_picture_cannot_show_becomes_a_line_of_text(shown, capsys):
     box = widgets.explore_sentence(Model(), "Hello")
     controls(box)["sentence"].value = ""
