@@ -103,7 +103,7 @@ def test_a_pickle_inside_is_refused_and_nothing_runs(saved, tmp_path):
 def test_a_bare_pickle_is_refused_and_nothing_runs(tmp_path):
     path, mark = tmp_path / "model.npz", tmp_path / "ran"
     path.write_bytes(pickle.dumps(Bomb(str(mark))))
-    refuse(path, "zip")
+    refuse(path, "no .npz file")
     assert not mark.exists()
 
 
@@ -111,7 +111,7 @@ def test_a_zip_bomb_is_refused(saved, tmp_path):
     rewrite(saved, change={"gate_1.npy": npy(np.zeros(30_000_000, dtype=np.uint8))},
             compression=zipfile.ZIP_DEFLATED)
     assert saved.stat().st_size < store.MAX_BYTES
-    refuse(saved, "bytes allowed|compressed")
+    refuse(saved, "4000000 allowed")
 
 
 def test_members_that_overlap_to_look_larger_are_refused(tmp_path):
@@ -129,7 +129,7 @@ def test_members_that_overlap_to_look_larger_are_refused(tmp_path):
             archive.filelist.append(info)
         archive.start_dir, archive._didModify = len(data), True
     assert path.stat().st_size < store.MAX_BYTES
-    refuse(path, "bytes allowed")
+    refuse(path, "4000000 allowed")
 
 
 def test_compressed_members_are_refused(saved):
@@ -194,14 +194,14 @@ def test_missing_extra_and_doubled_arrays_are_refused(saved):
     refuse(saved, "gate_2")
     saved.write_bytes(good)
     rewrite(saved, add=[("more.npy", npy(np.zeros(3)))])
-    refuse(saved, "more.npy")
+    refuse(saved, "not expected: \\['more'\\]")
     saved.write_bytes(good)
     with pytest.warns(UserWarning, match="Duplicate"):
         rewrite(saved, add=[("gate_2.npy", npy(np.zeros(3)))])
     refuse(saved, "twice")
     saved.write_bytes(good)
     rewrite(saved, drop=["about.npy"])
-    refuse(saved, "about.npy")
+    refuse(saved, "no array `about`")
 
 
 def test_wrong_values_in_the_file_are_refused(saved):
@@ -226,12 +226,14 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path):
 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.integers(0, 10**9), st.binary(min_size=1, max_size=40))
-def test_a_spoiled_file_gives_a_model_or_a_value_error(place, junk):
+def test_a_spoiled_file_gives_a_model_or_a_value_error(tmp_path_factory, place, junk):
     path = store.resources.files("moeviz").joinpath("data", "tiny_moe.npz")
     content = bytearray(path.read_bytes())
     start = -(place % 3000) - len(junk) if place % 2 else place % len(content)
     content[start:start + len(junk)] = junk
+    spoiled = tmp_path_factory.getbasetemp() / "spoiled.npz"
+    spoiled.write_bytes(content)
     try:
-        store.read(bytes(content), "spoiled.npz")
+        tinylm.load_weights(spoiled)
     except ValueError as error:
         assert "spoiled.npz" in str(error)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from moeviz import EMPTY, routing, tinylm, traces
 from moeviz.capacity import apply_capacity
-from moeviz.traces import npz
+from moeviz.files import npz
 from moeviz.traces.trace import Trace
 
 LOGITS = np.random.default_rng(0).normal(size=(3, 10, 6)).astype(np.float32)
@@ -253,7 +253,7 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 BROKEN = {
     "no array `about`": lambda m: {name: array for name, array in m.items() if name != "about"},
     "`about` must be one text": lambda m: m | {"about": np.arange(3)},
-    "its format must be 'moeviz.trace'": lambda m: about(m, format="moeviz.tinylm 1"),
+    "its format must be 'moeviz.trace', got 'moeviz.tinylm 1'": lambda m: about(m, format="moeviz.tinylm 1"),
     "its version must be 1, got 2": lambda m: about(m, version=2),
     "`about` must hold model as str": lambda m: about(m, model=None),
     "`about` must hold layers as list": lambda m: about(m, layers="3"),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from moeviz.files import write_whole
 from moeviz.traces.counts import Counts
-from moeviz.traces.files import write_whole
 from moeviz.traces.pickles import load_counters
 
 SECONDS = 30

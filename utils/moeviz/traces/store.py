@@ -13,22 +13,18 @@ logits_N, and `about` holds "router": {"top_k": k, "renormalize": true or false}
 """
 
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from moeviz.arrays import check_count, check_matrix
+from moeviz.files import npz, write_whole
 from moeviz.routing import top_k
-from moeviz.traces import npz
-from moeviz.traces.files import write_whole
 from moeviz.traces.trace import PER_LAYER, PER_TOKEN, Trace
 
 FORMAT, VERSION = "moeviz.trace", 1
 MAX_BYTES = 1_000_000_000
-MAX_ABOUT = 1_000_000
 _ABOUT = {"model": str, "num_experts": int, "layers": list, "scores": str, "domain_names": list}
-_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def save_trace(trace, path):
@@ -39,7 +35,7 @@ def save_trace(trace, path):
     """
     if not isinstance(trace, Trace):
         raise ValueError(f"trace must be a Trace, got {type(trace).__name__}")
-    write_whole(Path(path), lambda file: _write(trace, file))
+    write_whole(Path(path), lambda file: npz.write(file, _arrays(trace)))
 
 
 def load_trace(path, *, max_bytes=MAX_BYTES):
@@ -50,16 +46,9 @@ def load_trace(path, *, max_bytes=MAX_BYTES):
     version, or holds Python objects, too few arrays, or shapes and indices that do not fit; OSError when
     it cannot be read at all. Nothing in the file is ever unpickled or executed.
     """
-    path = Path(path)
     max_bytes = check_count(max_bytes, "max_bytes")
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path.name} is not a file")
-    try:
-        archive, members = npz.open_members(path, max_bytes)
-        with archive:
-            return _fits(_trace(archive, members), max_bytes)
-    except (*npz.BROKEN, RecursionError) as error:
-        raise ValueError(f"{path.name} is not a usable trace: {error}") from None
+    return npz.load(Path(path), lambda *file: _fits(_trace(*file), max_bytes), max_bytes=max_bytes,
+                    kind="trace")
 
 
 def _fits(trace, max_bytes):
@@ -70,16 +59,13 @@ def _fits(trace, max_bytes):
     return trace
 
 
-def _write(trace, file):
+def _arrays(trace):
+    """Return {name: array} as the file holds them."""
     about = {"format": FORMAT, "version": VERSION, **{name: getattr(trace, name) for name in _ABOUT}}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo("about.npy", _DATE), npz.npy(np.array(json.dumps(about))))
-        for name in PER_TOKEN:
-            if getattr(trace, name) is not None:
-                archive.writestr(zipfile.ZipInfo(f"{name}.npy", _DATE), npz.npy(getattr(trace, name)))
-        for name in PER_LAYER:
-            for layer, array in zip(trace.layers, getattr(trace, name) or (), strict=False):
-                archive.writestr(zipfile.ZipInfo(f"{name}_{layer}.npy", _DATE), npz.npy(array))
+    per_token = {name: getattr(trace, name) for name in PER_TOKEN if getattr(trace, name) is not None}
+    per_layer = {f"{name}_{layer}": array for name in PER_LAYER
+                 for layer, array in zip(trace.layers, getattr(trace, name) or (), strict=False)}
+    return {"about": np.array(json.dumps(about))} | per_token | per_layer
 
 
 def _trace(archive, members):
@@ -101,16 +87,7 @@ def _trace(archive, members):
 
 
 def _about(archive, info):
-    if info is None:
-        raise ValueError("it has no array `about` that names its format")
-    if info.file_size > MAX_ABOUT:
-        raise ValueError(f"`about` has {info.file_size} bytes, more than the {MAX_ABOUT} allowed")
-    text = npz.read_array(archive, info)
-    if text.dtype.kind != "U" or text.ndim != 0:
-        raise ValueError(f"`about` must be one text, got {text.dtype} of shape {text.shape}")
-    about = json.loads(str(text))
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(f"its format must be {FORMAT!r}")
+    about = npz.read_about(archive, info, FORMAT)
     if about.get("version") != VERSION:
         raise ValueError(f"its version must be {VERSION}, got {about.get('version')!r}")
     for name, kind in _ABOUT.items():

@@ -1,10 +1,11 @@
 """The arrays of an .npz file that a stranger made: sizes and headers are checked before anything is read.
 
 A member may be stored or deflated. Nothing is ever unpickled, no name becomes a path, and at most as many
-bytes are unpacked as the limit allows.
+bytes are unpacked as the limit allows. One array, `about`, holds JSON that names the format.
 """
 
 import io
+import json
 import math
 import struct
 import zipfile
@@ -13,27 +14,60 @@ import zlib
 import numpy as np
 
 MAX_DIRECTORY = 2_000_000  # bytes of the zip's list of members
+MAX_ABOUT = 1_000_000
+_DATE = (1980, 1, 1, 0, 0, 0)
 _END, _END_SIZE, _END_64 = b"PK\x05\x06", 22, b"PK\x06\x07"
 _KINDS = "biufU"
-BROKEN = (ValueError, ArithmeticError, LookupError, RuntimeError, EOFError, NotImplementedError,
-          MemoryError, struct.error, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
+_BROKEN = (ValueError, ArithmeticError, LookupError, RuntimeError, EOFError, NotImplementedError,
+           MemoryError, struct.error, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 
 
-def open_members(path, max_bytes):
-    """Open a zip file and return it with {name: ZipInfo}; ValueError when it promises too much.
+def write(file, arrays):
+    """Write {name: array} to an open file; the same arrays give the same bytes.
 
-    The caller closes it. Raises ValueError or one of BROKEN.
+    >>> file = io.BytesIO()
+    >>> write(file, {"two": np.arange(2)})
+    >>> np.load(io.BytesIO(file.getvalue()))["two"].tolist()
+    [0, 1]
     """
-    size = path.stat().st_size
-    if size > max_bytes:
-        raise ValueError(f"it has {size} bytes, more than the {max_bytes} allowed")
-    _check_directory(path, size)
-    archive = zipfile.ZipFile(path)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _DATE), npy(array))
+
+
+def load(path, read, *, max_bytes, kind):
+    """Return read(archive, {name: ZipInfo}) of a Path to an .npz file.
+
+    max_bytes: what the file and the arrays in it may have. kind: what ValueErrors call it.
+    Raises ValueError saying what is wrong with the file, OSError where it cannot be read at all.
+    """
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path.name} is not a file")
     try:
-        return archive, _members(archive, max_bytes)
-    except BROKEN:
-        archive.close()
-        raise
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise ValueError(f"it has {size} bytes, more than the {max_bytes} allowed")
+        _check_directory(path, size)
+        with zipfile.ZipFile(path) as archive:
+            return read(archive, _members(archive, max_bytes))
+    except _BROKEN as error:
+        raise ValueError(f"{path.name} is not a usable {kind}: {error}") from None
+
+
+def read_about(archive, info, known):
+    """Return the dictionary in the array `about`; its format must be the one that is known."""
+    if info is None:
+        raise ValueError("it has no array `about` that names its format")
+    if info.file_size > MAX_ABOUT:
+        raise ValueError(f"`about` has {info.file_size} bytes, more than the {MAX_ABOUT} allowed")
+    text = read_array(archive, info)
+    if text.dtype.kind != "U" or text.ndim != 0:
+        raise ValueError(f"`about` must be one text, got {text.dtype} of shape {text.shape}")
+    about = json.loads(str(text))
+    seen = about.get("format") if isinstance(about, dict) else type(about).__name__
+    if seen != known:
+        raise ValueError(f"its format must be {known!r}, got {seen!r}")
+    return about
 
 
 def read_array(archive, info):
@@ -57,7 +91,7 @@ def npy(array):
 
 
 def _check_directory(path, size):
-    """Refuse a list of members that would take more memory to read than any trace needs."""
+    """Refuse a list of members that would take more memory to read than any of our files needs."""
     with path.open("rb") as file:
         file.seek(max(0, size - _END_SIZE - 2**16))
         tail = file.read(_END_SIZE + 2**16)
