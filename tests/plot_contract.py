@@ -17,6 +17,15 @@ def assert_draws_on_the_given_axes(draw):
     axes[0].figure.draw_without_rendering()
 
 
+def assert_makes_its_own_figure(draw):
+    """Hold `draw()` without axes to one new figure, the current axes left alone; return its axes."""
+    current = plt.figure().add_subplot()
+    ax = draw()
+    assert ax is not current and not current.has_data()
+    assert len(plt.get_fignums()) == 2
+    return ax
+
+
 def assert_texts_have_12_points(draw):
     """Hold `draw()` in the classroom style to texts that can be read from the back of the room."""
     with mpl.rc_context():

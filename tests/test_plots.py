@@ -1,7 +1,7 @@
 """The pictures of a routing, read back from their artists."""
 
-import matplotlib as mpl
-import matplotlib.pyplot as plt
+from functools import partial
+
 import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, PolyCollection
@@ -11,6 +11,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from moeviz import capacity, plots, routing, style
 from moeviz.plots.glyphs import outline, readable
 from moeviz.record import EMPTY, Routing
+from plot_contract import assert_draws_on_the_given_axes, assert_makes_its_own_figure
 
 COLORS = [color.lower() for color in style.OKABE_ITO]
 
@@ -60,26 +61,17 @@ EVERY = {
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw, six):
-    _, axes = plt.subplots(1, 2)
-    before, limits = plt.get_fignums(), axes[1].get_xlim()
-    assert draw(six, ax=axes[0]) is axes[0]
-    assert plt.get_fignums() == before
-    assert axes[1].get_xlim() == limits and not axes[1].has_data()
+    assert_draws_on_the_given_axes(partial(draw, six))
 
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(draw, six):
-    current = plt.figure().add_subplot()
-    ax = draw(six)
-    assert ax is not current and not current.has_data()
-    assert len(plt.get_fignums()) == 2
+    assert_makes_its_own_figure(partial(draw, six))
 
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
-def test_a_plot_leaves_the_settings_alone_and_carries_title_and_description(draw, six):
-    before = dict(mpl.rcParams)
+def test_a_plot_carries_title_and_description(draw, six):
     ax = draw(six)
-    assert dict(mpl.rcParams) == before
     assert "by hand" in {ax.get_title(loc=side) for side in ("left", "center")}
     assert "by hand" in style.describe(ax)
     assert ("0 first" if draw is EVERY["plot_text"] else "2 dropped") in style.describe(ax)

@@ -9,7 +9,11 @@ from matplotlib.colors import to_hex
 from moeviz import plots, style
 from moeviz.capacity import apply_capacity
 from moeviz.routing import top_k
-from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
+from plot_contract import (
+    assert_draws_on_the_given_axes,
+    assert_makes_its_own_figure,
+    assert_texts_have_12_points,
+)
 
 LOADS = {"even": [3, 3, 3], "uneven": [8, 1, 0]}
 METERS = {"MaxVio": np.array([0.0, 5 / 3]), "dead": np.array([0, 1])}
@@ -30,10 +34,7 @@ def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
 
 @pytest.mark.parametrize("draw", ONE_AXES.values(), ids=ONE_AXES)
 def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(draw):
-    current = plt.figure().add_subplot()
-    ax = draw()
-    assert ax is not current and not current.has_data()
-    assert len(plt.get_fignums()) == 2
+    assert_makes_its_own_figure(draw)
     with pytest.raises(ValueError, match="ax must be"):
         draw(ax="left")
 

@@ -8,7 +8,6 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz import cluster, plots, routing, style, widgets
-from moeviz.widgets import core
 from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
 
 MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
@@ -136,9 +135,7 @@ def test_bad_input_is_named(draw, message):
 
 # --- the explorer ---
 
-def test_every_control_shows_one_more_picture(monkeypatch):
-    shown = []
-    monkeypatch.setattr(core, "display", shown.append)
+def test_every_control_shows_one_more_picture(shown):
     box = widgets.explore_placement(LOGITS, k=2, devices=4)
     controls = [child for child in box.children[1].children if isinstance(child, ipywidgets.Dropdown)]
     assert [control.description for control in controls] == ["devices", "placement", "most devices per token"]

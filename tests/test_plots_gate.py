@@ -4,7 +4,6 @@ from itertools import pairwise
 from math import erf, sqrt
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,7 +18,11 @@ from moeviz.plots.curves import spread
 from moeviz.plots.regions import find_regions, polygon_area
 from moeviz.record import EMPTY
 from moeviz.routing import top_k
-from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
+from plot_contract import (
+    assert_draws_on_the_given_axes,
+    assert_makes_its_own_figure,
+    assert_texts_have_12_points,
+)
 
 COLORS = [color.lower() for color in style.OKABE_ITO]
 GATE = np.array([[1.0, -0.5, -0.6, 0.2], [0.1, 1.0, -0.7, -1.0]])
@@ -54,11 +57,7 @@ def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(draw):
-    current = plt.figure().add_subplot()
-    ax = draw()
-    assert ax is not current and not current.has_data()
-    assert len(plt.get_fignums()) == 2
-    assert len(style.describe(ax)) > 40
+    assert len(style.describe(assert_makes_its_own_figure(draw))) > 40
 
 
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)

@@ -10,7 +10,6 @@ from matplotlib.colors import to_hex
 from moeviz import plots, routing, scoreboard, style, widgets
 from moeviz.plots.naming import share_names
 from moeviz.plots.scoreboard import BEST
-from moeviz.widgets import core
 from plot_contract import assert_draws_on_the_given_axes
 
 LOGITS = np.random.default_rng(0).normal(size=(24, 8)) + np.linspace(0, 1.5, 8)
@@ -177,9 +176,7 @@ def test_seats_and_column_reach_the_picture():
         widgets.draw_scoreboard(SHORT, LOGITS, column="speed")
 
 
-def test_every_control_shows_one_more_picture(monkeypatch):
-    shown = []
-    monkeypatch.setattr(core, "display", shown.append)
+def test_every_control_shows_one_more_picture(shown):
     box = widgets.explore_scoreboard(SHORT, LOGITS, own="my router")
     controls = box.children[1].children
     before = len(shown)

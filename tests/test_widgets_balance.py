@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from moeviz import metrics, routing, style, widgets
-from moeviz.widgets import core
 
 LOGITS = np.random.default_rng(1).normal(size=(24, 4))
 ROUTED = routing.top_k(LOGITS, k=2)
@@ -22,9 +21,7 @@ EXPLORERS = {"entropy": lambda: widgets.explore_entropy(LOGITS),
 
 
 @pytest.mark.parametrize("explore", EXPLORERS.values(), ids=EXPLORERS)
-def test_every_control_shows_one_more_picture(explore, monkeypatch):
-    shown = []
-    monkeypatch.setattr(core, "display", shown.append)
+def test_every_control_shows_one_more_picture(explore, shown):
     box = explore()
     for count, control in enumerate(controls(box).values(), start=2):
         move(control)
@@ -91,8 +88,7 @@ def test_smaller_groups_drop_more_at_the_same_factor():
     assert eight > one
 
 
-def test_groups_on_offer_divide_the_text(monkeypatch):
-    monkeypatch.setattr(core, "display", lambda image: None)
+def test_groups_on_offer_divide_the_text(shown):
     box = widgets.explore_drops(ROUTED, LETTERS)
     assert controls(box)["groups"].options == tuple(
         (f"{g} of {24 // g} tokens", g) for g in (1, 2, 3, 4, 6, 8))
