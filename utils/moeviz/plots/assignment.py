@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.plots.glyphs import readable
-from moeviz.plots.inputs import check_labels
+from moeviz.plots.inputs import check_labels, set_weights
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import FAINT, MONO, axes_or_new, dropped_patch, expert_colors, set_description
 
@@ -33,6 +33,7 @@ def plot_assignment(routing, *, labels=None, ax=None):
     ax.set_title(routing.label)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    set_weights(ax, routing, labels)
     return set_description(ax, _describe(routing, choices[2], choices[3]))
 
 

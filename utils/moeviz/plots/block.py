@@ -3,6 +3,7 @@
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count
+from moeviz.figure_data import set_table
 from moeviz.style import INK, LINE, MUTED, axes_or_new, expert_colors, ink_on, set_description, tint
 
 WIDTH = 4.0  # of attention and of the dense FFN; the unit of the drawing is free
@@ -36,6 +37,7 @@ def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
     right = _draw_sparse(ax, weights, area, top, num_experts, k)
     ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3), aspect="equal")
     ax.set_axis_off()
+    _tabulate(ax, weights, num_experts, k)
     return set_description(ax, _describe(weights, num_experts, k))
 
 
@@ -109,6 +111,14 @@ def spread_lit(num_experts, k):
     [2, 6]
     """
     return [int((2 * choice + 1) * num_experts / (2 * k)) for choice in range(k)]
+
+
+def _tabulate(ax, weights, num_experts, k):
+    expert = weights["expert"]
+    set_table(ax, ["weights of", "dense block", "mixture of experts"], title="weights of both blocks", rows=[
+        ["attention", weights["attention"], weights["attention"]], ["router", None, weights["router"]],
+        ["FFN", weights["FFN"], num_experts * expert], ["one expert", None, expert],
+        ["FFN, at work for one token", weights["FFN"], k * expert]])
 
 
 def _describe(weights, num_experts, k):

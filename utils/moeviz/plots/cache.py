@@ -3,6 +3,7 @@
 import numpy as np
 
 from moeviz.arrays import check_count
+from moeviz.figure_data import set_table
 from moeviz.metrics import CacheRun
 from moeviz.plots.inputs import check_labels
 from moeviz.record import EMPTY
@@ -28,7 +29,8 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
     count = len(run.expert)
     names = check_labels(labels, count)
     ax = axes_or_new(ax, (13, 0.42 * num_experts + 1.9))
-    _draw_cells(ax, run, held_after(run, num_experts), expert_colors(num_experts))
+    held = held_after(run, num_experts)
+    _draw_cells(ax, run, held, expert_colors(num_experts))
     every = 1 if labels is not None and count <= 60 else max(1, count // 15)
     family = {"family": "DejaVu Sans Mono"} if labels is not None else {}
     ax.set_xticks(np.arange(0, count, every) + 0.5, names[::every], parse_math=False, **family)
@@ -38,7 +40,8 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
            title=f"{title}: {said}" if title else said)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    largest = held_after(run, num_experts).sum(axis=1).max()
+    _tabulate(ax, run, held)
+    largest = held.sum(axis=1).max()
     return set_description(ax, f"Cache over time, {title or 'expert cache'}: {count} requests for "
                                f"{num_experts} experts, at most {largest} held at a time; {said}.")
 
@@ -56,6 +59,12 @@ def held_after(run, num_experts):
     change[loads, run.expert[loads]] += 1
     change[leaves, run.evicted[leaves]] -= 1
     return np.cumsum(change, axis=0) > 0
+
+
+def _tabulate(ax, run, held):
+    asked = [np.bincount(run.expert[which], minlength=held.shape[1]) for which in (run.hit, ~run.hit)]
+    set_table(ax, ["expert", "requests", "hits", "misses", "share of the time in the cache (%)"],
+              zip(range(held.shape[1]), sum(asked), *asked, 100 * held.mean(axis=0), strict=True))
 
 
 def _draw_cells(ax, run, held, colors):

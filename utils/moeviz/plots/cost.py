@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from moeviz.arrays import check_choice, check_number, check_vector
+from moeviz.figure_data import set_matrix, set_table
 from moeviz.style import INK, MUTED, axes_or_new, ink_on, set_description
 
 PART_COLORS = {
@@ -52,6 +53,7 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     ax.spines["left"].set_visible(False)
     _draw_key(ax, [part for parts in rows.values() for part, amount in parts.items()
                    if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]])
+    _tabulate(ax, rows, sums, scale, ", ".join(filter(None, [title, unit])))
     return set_description(ax, _describe_ledgers(rows, sums, scale, unit, title))
 
 
@@ -86,6 +88,8 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
     _draw_marks(ax, marks or {})
     ax.xaxis.set_major_formatter(lambda value, _: count_name(value))
     ax.set_title(title, pad=30 if marks else None)
+    set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(count_name, x)),
+               columns=("", shares), title=": ".join(filter(None, [title, "share of the FLOPs (%)"])))
     return set_description(ax, _describe_shares(x, shares, x_label, title))
 
 
@@ -174,6 +178,15 @@ def _draw_marks(ax, marks):
         ax.axvline(check_number(place, f"marks[{words!r}]"), color="white", linewidth=2)
         ax.annotate(words, (place, 1), xycoords=("data", "axes fraction"), xytext=(0, 6), ha="center",
                     textcoords="offset points", color=MUTED)
+
+
+def _tabulate(ax, ledgers, sums, scale, title):
+    """Attach a row per part and one for the sum, a column per bar."""
+    parts = dict.fromkeys(part for ledger in ledgers.values() for part in ledger)
+    amounts = [[part, *(ledger[part] / scale if part in ledger else None for ledger in ledgers.values())]
+               for part in parts]
+    names = [name.replace("\n", " ") or "amount" for name in ledgers]
+    set_table(ax, ["part", *names], [*amounts, ["sum", *sums.values()]], title=title)
 
 
 def _describe_ledgers(rows, sums, scale, unit, title):

@@ -5,6 +5,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix, check_same_shape
+from moeviz.figure_data import set_table
 from moeviz.plots.block import cut_width
 from moeviz.style import axes_or_new, expert_colors, ink_on, set_description
 
@@ -41,6 +42,7 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     ax.set(xlim=(0, d_hidden), ylim=(key + KEY * d_model, -0.2 * d_model), yticks=[], xticks=[],
            xlabel=f"hidden unit ({each} per expert)", title=f"One FFN, cut into {num_experts} experts")
     ax.spines[:].set_visible(False)
+    _tabulate(ax, dict(parts), each)
     return set_description(ax, _describe(w_in, num_experts, each, len(parts)))
 
 
@@ -58,6 +60,13 @@ def _name_experts(ax, num_experts, each, top, height):
             name = f"expert {expert}" if num_experts <= 8 else str(expert)
             ax.text((expert + 0.5) * each, top + height / 2, name, color=ink_on(color), ha="center",
                     va="center", fontsize=14)
+
+
+def _tabulate(ax, parts, each):
+    means = [np.abs(weights).mean(axis=0).reshape(-1, each).mean(axis=1) for weights in parts.values()]
+    units = [f"{start} to {start + each - 1}" for start in range(0, each * len(means[0]), each)]
+    set_table(ax, ["expert", "hidden units", *(f"mean absolute weight, {name}" for name in parts)],
+              zip(range(len(units)), units, *means, strict=True))
 
 
 def _describe(w_in, num_experts, each, parts):

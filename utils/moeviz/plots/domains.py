@@ -6,11 +6,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 
 from moeviz.arrays import check_count, check_matrix
+from moeviz.figure_data import set_matrix, set_table
 from moeviz.plots.inputs import check_labels
 from moeviz.style import INK, MUTED, axes_or_new, expert_colors, ink_on, set_description
 
 GAP = 0.6  # rows between the measured matrix and its null
 MOST_NUMBERED = 10  # experts whose shares are printed in the cells
+WIDEST = 12  # ribbons in the table
 LEFT, RIGHT, BLOCK = 0.0, 1.0, 0.045
 
 
@@ -39,7 +41,10 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
     ax.figure.colorbar(mesh, ax=ax, extend="max", label="times the fair share").outline.set_visible(False)
     ax.axhline(rows + GAP / 2, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
     places = [start + row + 0.5 for start in (0.0, rows + GAP) for row in range(rows)]
-    ax.set_yticks(places, [*names, *(f"{name}, shuffled" for name in names)])
+    both = [*names, *(f"{name}, shuffled" for name in names)]
+    ax.set_yticks(places, both)
+    set_matrix(ax, np.vstack([shares, null]), rows=("times the fair share", both),
+               columns=("expert", range(experts)))
     step = max(1, experts // 16)
     ax.set_xticks(np.arange(0, experts, step) + 0.5, range(0, experts, step))
     ax.set(xlabel="expert", ylabel="domain", title=title, ylim=(2 * rows + GAP, 0), xlim=(0, experts))
@@ -78,9 +83,19 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
     ax.set_axis_off()
     row, column = np.unravel_index(share.argmax(), share.shape)
     held = share.flat[shown].sum()
+    _tabulate_pairs(ax, share, left, right, title)
     return set_description(ax, f"Flow diagram, {title or 'pairs of experts'}: {len(shown)} ribbons with "
                                f"{100 * held:.0f}% of the choices from {left} to {right}; the widest runs "
                                f"from expert {row} to expert {column}, {100 * share.max():.1f}%.")
+
+
+def _tabulate_pairs(ax, share, left, right, title):
+    """Attach the widest ribbons, widest first."""
+    widest = np.argsort(-share, axis=None, kind="stable")[:WIDEST]
+    rows = [[f"{place + 1}", *np.unravel_index(at, share.shape), 100 * share.flat[at]]
+            for place, at in enumerate(widest) if share.flat[at]]
+    set_table(ax, ["rank", f"expert, {left}", f"expert, {right}", "share of the choices (%)"], rows,
+              title=f"{title or 'pairs of experts'}: the {len(rows)} widest ribbons")
 
 
 def _print(ax, values, start, mesh):

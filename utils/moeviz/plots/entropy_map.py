@@ -7,6 +7,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_matrix
+from moeviz.figure_data import evenly, set_table
 from moeviz.plots.curves import LINE_COLORS, LINE_DASHES
 from moeviz.style import FAINT, INK, MUTED, axes_or_new, set_description
 
@@ -15,6 +16,7 @@ QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
             (0, 0): "sure and collapsed:\none expert gets all",
             (1, 0): "undecided and collapsed:\nby a hair, but always"}
 MARGIN = 0.045
+MOST_OF_A_PATH = 12  # points in the table
 
 
 def plot_entropy_map(points, *, paths=None, ax=None, title=""):
@@ -42,6 +44,7 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
            xlabel="router entropy (0 sure, 1 undecided)", ylabel="load entropy (0 one expert, 1 even)")
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([0, 0.5, 1])
+    _tabulate(ax, spots, lines, title)
     return set_description(ax, _describe(spots, lines, title))
 
 
@@ -69,6 +72,13 @@ def _draw_spot(ax, name, spot):
     ax.annotate(name, spot, xytext=(9 * across, 16 * up), textcoords="offset points", zorder=4,
                 ha="left" if across > 0 else "right", va="center", fontsize=14, fontweight="bold",
                 path_effects=[withStroke(linewidth=5, foreground=FAINT)])
+
+
+def _tabulate(ax, spots, lines, title):
+    rows = [[name, *spot] for name, spot in spots.items()]
+    rows += [[name, *spot] for name, line in lines.items()
+             for spot in line[evenly(len(line), MOST_OF_A_PATH)]]
+    set_table(ax, ["router", "router entropy", "load entropy"], rows, title=title or "map of routers")
 
 
 def _describe(spots, lines, title):

@@ -6,10 +6,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz.arrays import check_vector
+from moeviz.figure_data import set_table
 from moeviz.style import LINE, MUTED, OKABE_ITO, set_description
 
 BLUE, ORANGE = OKABE_ITO[4], OKABE_ITO[5]
 PANEL = (4.4, 4.4)  # inches
+FURTHEST = 12  # dots in the table
 
 
 class Evidence(NamedTuple):
@@ -43,6 +45,7 @@ def plot_evidence(found):
     axes = plt.subplots(1, len(checked), figsize=size, squeeze=False, sharex=True, sharey=True)[1][0]
     for ax, (title, evidence) in zip(axes, checked.items(), strict=True):
         (_draw_pairs if bars else _draw_dots)(ax, evidence)
+        (_tabulate_pairs if bars else _tabulate_dots)(ax, evidence, title)
         ax.set_title(title)
         set_description(ax, (_describe_pairs if bars else _describe_dots)(title, evidence))
     for ax in axes[1:]:
@@ -86,6 +89,19 @@ def _draw_pairs(ax, evidence):
     ax.set_xticks(places, evidence.names)
     ax.tick_params(axis="x", length=0)
     ax.set(xlabel=evidence.axes[0], ylabel=evidence.axes[1])
+
+
+def _tabulate_pairs(ax, evidence, title):
+    set_table(ax, [evidence.axes[0] or "pair", *evidence.labels],
+              zip(evidence.names, evidence.x, evidence.y, strict=True), title=f"{title}: {evidence.axes[1]}")
+
+
+def _tabulate_dots(ax, evidence, title):
+    """Attach the dots that are furthest from the diagonal, furthest first."""
+    furthest = np.argsort(-np.abs(evidence.x - evidence.y), kind="stable")[:FURTHEST]
+    set_table(ax, ["dot", *evidence.labels],
+              zip(furthest, evidence.x[furthest], evidence.y[furthest], strict=True),
+              title=f"{title}: the {len(furthest)} of {len(evidence.x)} dots furthest from the diagonal")
 
 
 def _describe_dots(title, evidence):

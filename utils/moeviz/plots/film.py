@@ -3,6 +3,7 @@
 import numpy as np
 
 from moeviz.arrays import check_matrix
+from moeviz.figure_data import set_matrix
 from moeviz.style import axes_or_new, expert_colors, ink_on, set_description
 
 DEAD = 0.1  # of the fair share, as in metrics.dead_experts
@@ -33,6 +34,8 @@ def plot_load_film(load, *, smooth=1, ax=None, title="load over training"):
     names = ", ".join(map(str, dead)) or "none"
     ax.set(xlabel="step", ylabel="share of assignments (%)", ylim=(0, 100), xlim=(steps[0], steps[-1]))
     ax.set_title(f"{title}; dead at the end: {names}", loc="left")
+    set_matrix(ax, 100 * shown, rows=("step", steps), columns=("expert", range(load.shape[1])),
+               title=f"{title}: share of assignments (%)")
     return set_description(ax, (
         f"Stacked area chart, {title}: share of assignments of {load.shape[1]} experts over {len(load)} "
         f"steps; at the end the busiest is expert {last.argmax()} with {100 * last.max():.0f}%; "

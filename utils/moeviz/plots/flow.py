@@ -5,7 +5,7 @@ from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 
 from moeviz.plots.glyphs import readable
-from moeviz.plots.inputs import check_labels, extremes
+from moeviz.plots.inputs import check_labels, extremes, set_weights
 from moeviz.plots.load import count_assignments
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import LINE, MONO, MUTED, axes_or_new, dropped_patch, expert_colors, set_description
@@ -33,6 +33,7 @@ def plot_flow(routing, *, labels=None, ax=None):
     _draw_experts(ax, routing, tops, slot_height)
     ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height), title=routing.label)
     ax.set_axis_off()
+    set_weights(ax, routing, labels)
     return set_description(ax, _describe(routing, loads))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_vector
+from moeviz.figure_data import set_table
 from moeviz.style import INK, LINE, MUTED, axes_or_new, expert_colors, ink_on, set_description, tint
 
 PITCH = 1.3  # from one column to the next, in units of the longest bar
@@ -37,6 +38,9 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand
                 in_layout=False)
     ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25), title=title)
     ax.set_axis_off()
+    set_table(ax, ["expert", *(name for name, _ in stages[:shown]), "chosen"],
+              zip(range(len(chosen)), *(values for _, values in stages[:shown]),
+                  np.where(chosen, "yes", "no"), strict=True))
     return set_description(ax, _describe(stages[:shown], chosen, title))
 
 

@@ -1,6 +1,9 @@
-"""Checks of what a plot is given, and the words its description is made of."""
+"""Checks of what a plot is given, the words its description is made of, and the table of a routing."""
 
 import numpy as np
+
+from moeviz.figure_data import set_matrix
+from moeviz.record import EMPTY
 
 
 def check_labels(labels, num_tokens, name="labels"):
@@ -17,6 +20,15 @@ def check_labels(labels, num_tokens, name="labels"):
     if len(texts) != num_tokens:
         raise ValueError(f"{name} must have one entry per token ({num_tokens}), got {len(texts)}")
     return texts
+
+
+def set_weights(ax, routing, labels):
+    """Attach the matrix of tokens and experts: the weight of each choice, marked where it was dropped."""
+    texts = np.full(routing.probs.shape, "", dtype=object)
+    for token, slot in np.argwhere(routing.expert_index != EMPTY):
+        fate = "" if routing.kept[token, slot] else " dropped"
+        texts[token, routing.expert_index[token, slot]] = f"{routing.combine_weight[token, slot]:.3g}{fate}"
+    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routing.num_experts)))
 
 
 def extremes(counts, noun="expert", unit=""):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moeviz.figure_data import set_table
 from moeviz.plots.inputs import extremes
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, set_description
@@ -44,6 +45,8 @@ def plot_load(routing, *, ax=None, compact=False):
     _draw_fair_share(ax, 100 / num_experts, compact)
     ax.set_xticks(experts if num_experts <= MAX_LABELLED else experts[::num_experts // 8])
     ax.tick_params(axis="x", length=0)
+    set_table(ax, ["expert", "assignments", "share (%)", "dropped"], title=f"{routing.label}: load",
+              rows=zip(experts, kept + dropped, shares + lost, dropped, strict=True))
     return set_description(ax, _describe(routing, kept + dropped, dropped))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from moeviz.arrays import check_matrix
+from moeviz.figure_data import set_matrix
 from moeviz.plots.inputs import check_labels
 from moeviz.style import MONO, axes_or_new, ink_on, set_description
 
@@ -39,6 +40,7 @@ def plot_matrix(matrix, *, row_label, column_label, row_names=None, column_names
     ax.set(xlabel=column_label, ylabel=row_label, title=title, ylim=(len(matrix), 0))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    set_matrix(ax, matrix, rows=(row_label, row_names), columns=(column_label, column_names))
     return set_description(ax, _describe(matrix, row_names, column_names, (row_label, column_label), title))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_vector
+from moeviz.figure_data import set_table
 from moeviz.style import FAINT, INK, LINE, MUTED, OKABE_ITO, axes_or_new, expert_colors, set_description
 
 WORST, OTHERS = OKABE_ITO[5], "#b9c4cc"
@@ -34,6 +35,9 @@ def plot_meters(loads, meters, *, ax=None, title=""):
         _draw_readings(ax, name, values, NAME_WIDTH + LOAD_WIDTH + GAP / 2 + column * (METER_WIDTH + GAP))
     ax.set(xlim=(0, width), ylim=(len(shares) + 0.05, -0.4), title=title)
     ax.set_axis_off()
+    said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
+    set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
+              zip(shares, *readings.values(), said, strict=True), title=title or "loads and their meters")
     return set_description(ax, _describe(list(shares), readings, title))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from moeviz.arrays import check_vector
+from moeviz.figure_data import set_table
 from moeviz.plots.inputs import check_labels
 from moeviz.plots.naming import RADIUS, write_names
 from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
@@ -45,6 +46,8 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     _draw_key(ax, kinds, hollow_label if rings.any() else "")
     _label_ticks(ax)
     write_names(ax, names, np.stack([active, total], axis=1))
+    set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
+              zip(names, total, active, total / active, kinds, strict=True))
     return set_description(ax, _describe(names, total, active, title))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from moeviz.arrays import check_vector
+from moeviz.figure_data import set_table
 from moeviz.style import INK, MUTED, axes_or_new, expert_colors, set_description, tint
 
 REACH = 3.6  # standard deviations drawn to each side
@@ -34,6 +35,8 @@ def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title
            xlabel="noisy logit (dot: without noise)", yticks=range(len(logits)))
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
+    set_table(ax, ["expert", "clean logit", "noise", "threshold", "chance"],
+              zip(range(len(logits)), logits, std, threshold, chance, strict=True))
     return set_description(ax, _describe(logits, std, threshold, chance, title))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_matrix, check_number, check_vector
+from moeviz.figure_data import set_table
 from moeviz.style import INK, axes_or_new, expert_colors, ink_on, set_description, tint
 
 SMALLEST_LABELLED = 0.004  # of the plane
@@ -35,6 +36,7 @@ def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title="rout
         _draw_number(ax, expert, regions[expert], colors[expert])
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=title,
            xlabel="token, dimension 0", ylabel="token, dimension 1")
+    _tabulate(ax, gate, bias, shares, tokens)
     return set_description(ax, _describe(shares, tokens, span, title))
 
 
@@ -111,6 +113,12 @@ def _draw_number(ax, expert, region, color):
     ax.text(*_find_centre(region), str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
             ha="center", va="center", zorder=4,
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 2})
+
+
+def _tabulate(ax, gate, bias, shares, tokens):
+    owned = np.bincount(np.argmax(tokens @ gate + bias, axis=1), minlength=len(shares))
+    columns = ["expert", "gate, dimension 0", "gate, dimension 1", "bias", "share of the plane (%)", "tokens"]
+    set_table(ax, columns, zip(range(len(shares)), *gate, bias, 100 * shares, owned, strict=True))
 
 
 def _describe(shares, tokens, span, title):

@@ -7,6 +7,7 @@ from matplotlib.ticker import FuncFormatter
 
 from moeviz.arrays import check_vector
 from moeviz.cost import Hardware
+from moeviz.figure_data import set_table
 from moeviz.plots.curves import LINE_COLORS
 from moeviz.style import INK, axes_or_new, set_description
 
@@ -42,6 +43,9 @@ def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
     if points:
         ax.legend(loc="lower right")
     ax.grid(which="major")
+    rows = [[f"ridge of {chip.name}", chip.ridge, chip.peak_flops] for chip in chips]
+    rows += [[name, *pair] for name, (x, y) in points.items() for pair in zip(x, y, strict=True)]
+    set_table(ax, ["series", "FLOP per byte", "FLOP/s"], rows)
     return set_description(ax, _describe(chips, points, title))
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.patches import Rectangle
 
+from moeviz.figure_data import set_table
 from moeviz.plots.meters import METER_WIDTH, OTHERS
 from moeviz.scoreboard import Board, find_column
 from moeviz.scoreboard.table import MARK, cell, unknown
@@ -15,6 +16,7 @@ WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
 BEST, OWN = OKABE_ITO[4], OKABE_ITO[1]
 NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}
+BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
 
 
 def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
@@ -46,6 +48,8 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
     ax.set_title(title or _title(board))
     ax.set_axis_off()
+    set_table(ax, ["router", *(column.heading + BETTER[column.best] for column in columns)],
+              [[row.name, *(cell(row, column) for column in columns)] for row in board.rows])
     return set_description(ax, _describe(board, columns, title))
 
 

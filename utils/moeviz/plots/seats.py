@@ -7,6 +7,7 @@ from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count
 from moeviz.capacity import seat_positions
+from moeviz.figure_data import set_table
 from moeviz.plots.glyphs import draw_glyphs, readable
 from moeviz.plots.inputs import check_labels
 from moeviz.record import EMPTY, check_routing
@@ -41,6 +42,7 @@ def plot_seats(routing, capacity, *, seats=None, step=None, labels=None, ax=None
     _draw_people(ax, routing, capacity, (token[:shown], expert[:shown], seat[:shown]), labels, width)
     _dress(ax, routing, capacity, columns)
     ax.set(aspect=CELL_HEIGHT / width, anchor="NW")
+    _tabulate(ax, routing, capacity, (token[:shown], expert[:shown], seat[:shown]), labels)
     return set_description(ax, _describe(routing, capacity, seat[:shown], len(token)))
 
 
@@ -100,6 +102,18 @@ def _dress(ax, routing, capacity, columns):
     ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+
+
+def _tabulate(ax, routing, capacity, people, labels):
+    """Attach a row per expert: how many sit and how many stand, and who, in the order of the seats."""
+    rows = []
+    for expert in range(routing.num_experts):
+        queue = sorted((seat, labels[token]) for token, owner, seat in zip(*people, strict=True)
+                       if owner == expert)
+        sits = [label for seat, label in queue if seat < capacity]
+        stands = [label for seat, label in queue if seat >= capacity]
+        rows.append([expert, len(sits), " ".join(sits), len(stands), " ".join(stands)])
+    set_table(ax, ["expert", "seated", "who sits", "dropped", "who is dropped"], rows)
 
 
 def _describe(routing, capacity, seat, total):

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz.arrays import check_matrix, check_same_shape, check_vector
+from moeviz.figure_data import set_table
 from moeviz.plots.inputs import check_labels
 from moeviz.plots.matrix import plot_matrix
 from moeviz.style import INK, LINE, MUTED, OKABE_ITO, axes_or_new, set_description
@@ -72,6 +73,9 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     ax.tick_params(axis="y", length=0, pad=14)
     ax.spines["left"].set_visible(False)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    spans = ([_span(entry) if len(entry) else None for entry in entries]
+             for entries in (rows.values(), *nulls.values()))
+    set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
     return set_description(ax, _describe_nulls(rows, nulls, x_label, title))
 
 
@@ -122,5 +126,6 @@ def plot_profile(mine, everyone, names, *, color=INK, ax=None, title="", x_label
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="lower right")
     top = int(shares[0].argmax())
+    set_table(ax, ["class", "this expert (%)", "all bytes (%)"], zip(names, *shares, strict=True))
     return set_description(ax, f"Bar chart, {title or 'one expert'}: {mine.sum():g} bytes; most are "
                                f"{names[top]}, {shares[0][top]:.0f}%, against {shares[1][top]:.0f}% of all.")

@@ -1,5 +1,6 @@
 """The picture of the course: text coloured by the expert that each byte goes to."""
 
+from collections import Counter
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -7,6 +8,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count
+from moeviz.figure_data import set_table
 from moeviz.plots.glyphs import draw_glyphs, readable
 from moeviz.plots.inputs import check_labels, extremes
 from moeviz.plots.load import plot_load
@@ -27,7 +29,7 @@ class Cell(NamedTuple):
 ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
-MIN_COLUMNS, MAX_ROWS = 12, 150
+MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
 TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT = 0.6, 2.9, 2.7  # inches
 
 
@@ -101,6 +103,7 @@ def _draw_text(ax, routing, labels, columns, cell):
     ax.set(xlim=(0, columns), ylim=(corners[-1, 1] + 1, 0), aspect=cell.height / cell.width, anchor="NW")
     ax.set_title(routing.label)
     ax.set_axis_off()
+    _tabulate(ax, routing, labels, len(cell.stripe_top))
     set_description(ax, _describe(routing))
 
 
@@ -142,6 +145,25 @@ def _draw_key(ax, routing, columns, rows, cell):
         right = left[-1] + width + 0.6
         ax.add_collection(PolyCollection([_box(right, right + 1, top, bottom)], **dropped_patch()))
         _write(ax, ["dropped"], [(right + 2.5, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
+
+
+def _tabulate(ax, routing, labels, slots):
+    """Attach a row per expert: the labels that it gets most often, and how many choices, kept and dropped."""
+    columns = ["expert", "most often, first choice"]
+    for slot in range(slots):
+        columns += [f"{('first', 'second')[slot]} choices", "of them dropped"]
+    rows = [[expert, _most_often(labels, routing.expert_index[:, 0] == expert)]
+            for expert in range(routing.num_experts)]
+    for row in rows:
+        for slot in range(slots):
+            here = routing.expert_index[:, slot] == row[0]
+            row += [here.sum(), (here & ~routing.kept[:, slot]).sum()]
+    set_table(ax, columns, rows, title=f"{routing.label}: who gets what")
+
+
+def _most_often(labels, here):
+    counts = Counter(label for label, is_here in zip(labels, here, strict=True) if is_here)
+    return ", ".join(f"{label} {count}" for label, count in counts.most_common(MOST_OFTEN))
 
 
 def _describe(routing):

@@ -5,6 +5,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from moeviz.arrays import check_count
+from moeviz.figure_data import set_matrix
 from moeviz.plots.curves import spread
 from moeviz.plots.naming import NAME_SIZE
 from moeviz.style import LINE, contrast, expert_colors, set_description
@@ -39,6 +40,7 @@ def plot_thermostat(histories, *, smooth=1):
         upper.axhline(100 / history.num_experts, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=3)
         _draw_lines(lower, np.arange(history.num_steps), _centred(history.bias))
         lower.set(xlabel="step")
+        _tabulate(upper, lower, history, smooth, title)
         set_description(upper, _describe(history, title))
     axes[0, 0].set_ylabel("load (% of choices)")
     axes[1, 0].set_ylabel("bias, less its mean")
@@ -96,6 +98,14 @@ def _name_ends(ax, ends, colors):
 def _readable(color):
     """Return the colour, darker where it would be too pale for a number on white."""
     return color if contrast(color, "white") >= 3 else tuple(0.6 * channel for channel in to_rgb(color))
+
+
+def _tabulate(upper, lower, history, smooth, title):
+    experts, start = ("expert", range(history.num_experts)), f"{title}: " if title else ""
+    steps, load = _means(100 * history.load, smooth)
+    set_matrix(upper, load, rows=("step", steps), columns=experts, title=f"{start}load (% of choices)")
+    set_matrix(lower, _centred(history.bias), rows=("step", range(history.num_steps)), columns=experts,
+               title=f"{start}bias, less its mean")
 
 
 def _describe(history, title):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moeviz.figure_data import set_table
 from moeviz.style import DROPPED, DROPPED_LINES, HATCH, INK, axes_or_new, set_description
 
 # blue, orange and plum differ in lightness too, for readers and printers without colour
@@ -39,6 +40,7 @@ def plot_timeline(spans, *, title="", end=None, ax=None):
     ax.tick_params(axis="y", length=0)
     below = -0.62 * ax.figure.dpi / ax.get_window_extent().height  # inches
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=4, frameon=False)
+    _tabulate(ax, spans, devices, scale, unit)
     return set_description(ax, _describe(spans, devices, chunks, last, scale, unit, title))
 
 
@@ -65,6 +67,15 @@ def _check_spans(spans):
         if getattr(span, "kind", None) not in KINDS:
             raise ValueError(f"spans must be of the kinds {', '.join(KINDS)}, got {span!r}")
     return spans
+
+
+def _tabulate(ax, spans, devices, scale, unit):
+    """Attach a row per device: how long it does what, over all chunks."""
+    times = np.zeros((devices, len(KINDS)))
+    for span in spans:
+        times[span.device, list(KINDS).index(span.kind)] += (span.stop - span.start) / scale
+    set_table(ax, ["device", *(f"{words} ({unit})" for _, words in KINDS.values())],
+              zip(range(devices), *times.T, strict=True))
 
 
 def _describe(spans, devices, chunks, last, scale, unit, title):

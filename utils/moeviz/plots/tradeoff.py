@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moeviz.figure_data import set_table
 from moeviz.plots.naming import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
 from moeviz.style import INK, LINE, MUTED, OKABE_ITO, axes_or_new, set_description
@@ -39,6 +40,10 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
     ax.set(xlabel=_label(across), ylabel=_label(up), title=title)
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=13)
     _name_points(ax, board, places, there)
+    words = {kind: word for kind, _, _, word in KINDS}
+    set_table(ax, ["router", _label(across), _label(up), "kind", "beaten by none"], title=title or "routers",
+              rows=[[row.name, *place, words[row.causal], "yes" if best else "no"] for row, place, best, here
+                    in zip(board.rows, places, front, there, strict=True) if here])
     return set_description(ax, _describe(board, places, there, front, across, up, title))
 
 

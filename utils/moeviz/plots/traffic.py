@@ -5,6 +5,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
+from moeviz.figure_data import set_matrix
 from moeviz.plots.inputs import extremes
 from moeviz.style import DROPPED, HATCH, INK, axes_or_new, expert_colors, ink_on, set_description
 
@@ -43,6 +44,7 @@ def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits
     ax.set(xlabel=f"to {place}", ylabel=f"from {place}", title=title, ylim=(size, 0))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    set_matrix(ax, matrix, rows=(f"from {place}", range(size)), columns=(f"to {place}", range(size)))
     return set_description(ax, _describe_traffic(matrix, away, place, title))
 
 
@@ -81,6 +83,8 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     ticks = np.arange(0, num_devices, -(-num_devices // 16))
     ax.set_xticks(ticks, ticks)
     ax.tick_params(axis="x", length=0)
+    set_matrix(ax, np.column_stack([load, served]), rows=("device", range(num_devices)),
+               columns=("", ["in all", *(f"expert {expert}" for expert in range(served.shape[1]))]))
     return set_description(ax, f"Stacked bars, {title or 'load of devices'}: {load.sum()} assignments on "
                                f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
 

@@ -1,0 +1,174 @@
+"""Every plot of the package has a table of its numbers: here each for a small example worked out by hand."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from moeviz import cluster, cost, learning, metrics, plots, scoreboard, training
+from moeviz.figure_data import tables_of
+from moeviz.record import EMPTY, Routing
+
+# three tokens, two experts, k = 2; the second choice of token b was dropped, token c has one choice
+TINY = Routing(None, [[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]], [[0, 1], [1, 0], [0, EMPTY]],
+               [[0.7, 0.3], [0.6, 0.4], [1.0, 0.0]], [[True, True], [True, False], [True, False]], "tiny")
+WEIGHTS = ("token | expert 0 | expert 1", "a | 0.7 | 0.3", "b | 0.4 dropped | 0.6", "c | 1 | ")
+WHO = "expert | most often, first choice | first choices | of them dropped"
+TEXT = (WHO, "0 | a 2 | 2 | 0", "1 | b 1 | 1 | 0")
+HISTORY = training.History([1.0, 1.0], [0.0, 0.0], [[0.25, 0.75], [0.5, 0.5]], [[0.0, 0.0], [0.2, 0.6]],
+                           [1.0, 1.0])
+DOTS = plots.Evidence([0.1, 0.2, 0.3], [0.1, 0.5, 0.4], ("before", "after"))
+PAIRS = plots.Evidence([3.0, 1.0], [2.0, 2.0], ("kept", "lost"), ("0", "1"), ("expert", "tokens"))
+BOARD = scoreboard.score({"one": lambda logits, rng=None: TINY}, np.log(TINY.probs))
+CHIP = cost.Hardware("chip", "fp8", 8e12, 2e12, "by hand")
+CURVE = learning.Curve(4, 64, np.array([10, 20]), np.array([1.0, 2.0]), np.array([1.0, 2.0]),
+                       np.array([[3.0, 2.5], [2.0, 1.5]]))
+SPANS = cluster.timeline(cluster.Phases([1.0, 1.0], [2.0, 4.0], [0.5, 0.5]))
+
+TABLES = {  # name: how it is drawn, and its headings and rows
+    "plot_against_null": (
+        lambda: plots.plot_against_null([[3, 1]], [[2, 2]], row_label="domain", row_names=["a"]),
+        "domain | expert 0 | expert 1", "a | 75 | 25"),
+    "plot_assignment": (lambda: plots.plot_assignment(TINY, labels="abc"), *WEIGHTS),
+    "plot_block": (
+        lambda: plots.plot_block(2, 1, d_model=4, d_hidden=6),
+        "weights of | dense block | mixture of experts", "attention | 64 | 64", "router |  | 8",
+        "FFN | 48 | 48", "one expert |  | 24", "FFN, at work for one token | 48 | 24"),
+    "plot_cache": (
+        lambda: plots.plot_cache(metrics.cache_run([0, 1, 0, 0], 1), 2),
+        "expert | requests | hits | misses | share of the time in the cache (%)",
+        "0 | 3 | 1 | 2 | 75", "1 | 1 | 0 | 1 | 25"),
+    "plot_curves": (
+        lambda: plots.plot_curves([0, 1], {"moe": ([1, 2], [2, 3], [3, 4])}, x_label="step", y_label="loss"),
+        "step | moe", "0 | 2", "1 | 3"),
+    "plot_dense_blocks": (
+        lambda: plots.plot_dense_blocks([[1.0, -3.0, 0.0, 2.0]], 2),
+        "expert | hidden units | mean absolute weight, w_in  (D, H)", "0 | 0 to 1 | 2", "1 | 2 to 3 | 1"),
+    "plot_device_load": (
+        lambda: plots.plot_device_load([[3, 0], [1, 4]]),
+        "device | in all | expert 0 | expert 1", "0 | 3 | 3 | 0", "1 | 5 | 1 | 4"),
+    "plot_domain_experts": (
+        lambda: plots.plot_domain_experts([[1.5, 0.5]], [[1.1, 0.9]], domain_names=["code"]),
+        "times the fair share | expert 0 | expert 1", "code | 1.5 | 0.5", "code, shuffled | 1.1 | 0.9"),
+    "plot_entropy_map": (
+        lambda: plots.plot_entropy_map({"a": (0.2, 0.9)}, paths={"b": [(0, 1), (0.5, 0.25)]}),
+        "router | router entropy | load entropy", "a | 0.2 | 0.9", "b | 0 | 1", "b | 0.5 | 0.25"),
+    "plot_evidence": (
+        lambda: plots.plot_evidence({"dots": DOTS}),
+        "dot | before | after", "1 | 0.2 | 0.5", "2 | 0.3 | 0.4", "0 | 0.1 | 0.1"),
+    "plot_evidence, pairs": (
+        lambda: plots.plot_evidence({"bars": PAIRS}), "expert | kept | lost", "0 | 3 | 2", "1 | 1 | 2"),
+    "plot_flow": (lambda: plots.plot_flow(TINY, labels="abc"), *WEIGHTS),
+    "plot_gate_steps": (
+        lambda: plots.plot_gate_steps([("score", [2.0, -1.0]), ("top-1", [1.0, 0.0])], [True, False]),
+        "expert | score | top-1 | chosen", "0 | 2 | 1 | yes", "1 | -1 | 0 | no"),
+    "plot_learning": (
+        lambda: plots.plot_learning({"moe": CURVE}, of="steps"),
+        "training steps | moe", "10 | 2.5", "20 | 2"),
+    "plot_ledger": (
+        lambda: plots.plot_ledger({"all": {"experts": 6, "router": 1}, "": {"experts": 2}}, unit="", scale=1),
+        "part | all | amount", "experts | 6 | 2", "router | 1 | ", "sum | 7 | 2"),
+    "plot_load": (
+        lambda: plots.plot_load(TINY),
+        "expert | assignments | share (%) | dropped", "0 | 3 | 60 | 1", "1 | 2 | 40 | 0"),
+    "plot_load_film": (
+        lambda: plots.plot_load_film([[0.25, 0.75], [0.5, 0.5]]),
+        "step | expert 0 | expert 1", "0 | 25 | 75", "1 | 50 | 50"),
+    "plot_matrix": (
+        lambda: plots.plot_matrix([[0.25, 0.75]], row_label="token", column_label="slot"),
+        "token | slot 0 | slot 1", "0 | 0.25 | 0.75"),
+    "plot_meters": (
+        lambda: plots.plot_meters({"even": [2, 2], "hot": [3, 1]}, {"MaxVio": [0.0, 0.5]}),
+        "load | MaxVio | shares of the experts, in order (%)", "even | 0 | 50, 50", "hot | 0.5 | 75, 25"),
+    "plot_model_map": (
+        lambda: plots.plot_model_map(["Mix"], [48e9], [12e9], groups=[2024]),
+        "model | total (billion) | active (billion) | total / active | group", "Mix | 48 | 12 | 4 | 2024"),
+    "plot_noisy_threshold": (
+        lambda: plots.plot_noisy_threshold([1.0, 0.0], [1.0, 2.0], [0.0, 1.0], [0.8, 0.3]),
+        "expert | clean logit | noise | threshold | chance", "0 | 1 | 1 | 0 | 0.8", "1 | 0 | 2 | 1 | 0.3"),
+    "plot_nulls": (
+        lambda: plots.plot_nulls({"l 1": [0.4, 0.5], "l 2": 0.3}, {"1 / E": [0.125, None]}, x_label="part"),
+        "row | measured | 1 / E", "l 1 | 0.4 to 0.5 | 0.125", "l 2 | 0.3 | "),
+    "plot_pair_flow": (
+        lambda: plots.plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2"),
+        "rank | expert, layer 1 | expert, layer 2 | share of the choices (%)",
+        "1 | 1 | 1 | 50", "2 | 0 | 0 | 37.5", "3 | 0 | 1 | 12.5"),
+    "plot_profile": (
+        lambda: plots.plot_profile([3, 1], [5, 5], ["digit", "lower"]),
+        "class | this expert (%) | all bytes (%)", "digit | 75 | 50", "lower | 25 | 50"),
+    "plot_regions": (
+        lambda: plots.plot_regions([[1.0, -1.0], [0.0, 0.0]], tokens=[[1, 0], [2, 1], [-1, 0]]),
+        "expert | gate, dimension 0 | gate, dimension 1 | bias | share of the plane (%) | tokens",
+        "0 | 1 | 0 | 0 | 50 | 2", "1 | -1 | 0 | 0 | 50 | 1"),
+    "plot_roofline": (
+        lambda: plots.plot_roofline([CHIP], {"layer": ([2.0], [5e11])}),
+        "series | FLOP per byte | FLOP/s", "ridge of chip | 4 | 8e+12", "layer | 2 | 5e+11"),
+    "plot_scoreboard": (
+        lambda: plots.plot_scoreboard(BOARD, columns=["drop_rate", "experts"]),
+        "router | drops (low is better) | experts", "one | 20.0% | 1.33"),
+    "plot_seats": (
+        lambda: plots.plot_seats(TINY, 1, labels="abc"),
+        "expert | seated | who sits | dropped | who is dropped", "0 | 1 | a | 2 | c b", "1 | 1 | b | 1 | a"),
+    "plot_shares": (
+        lambda: plots.plot_shares([1024, 4096], {"experts": [3, 1], "router": [1, 1]}, x_label="context"),
+        "context | experts | router", "1k | 75 | 25", "4k | 50 | 50"),
+    "plot_text": (lambda: plots.plot_text(TINY, "aba"), *TEXT),
+    "plot_text_layers": (lambda: plots.plot_text_layers([TINY], "aba"), *TEXT),
+    "plot_text_orders": (
+        lambda: plots.plot_text_orders({"by token": TINY}, "aba"),
+        f"{WHO} | second choices | of them dropped", "0 | a 2 | 2 | 0 | 1 | 1", "1 | b 1 | 1 | 0 | 1 | 0"),
+    "plot_text_rows": (lambda: plots.plot_text_rows(TINY, "aba", ["English"]), *TEXT),
+    "plot_thermostat": (
+        lambda: plots.plot_thermostat(HISTORY), "step | expert 0 | expert 1", "0 | 25 | 75", "1 | 50 | 50"),
+    "plot_timeline": (
+        lambda: plots.plot_timeline(SPANS),
+        "device | send tokens (s) | compute (s) | send answers (s) | wait (s)",
+        "0 | 1 | 2 | 0.5 | 2", "1 | 1 | 4 | 0.5 | 0"),
+    "plot_timing": (lambda: plots.plot_timing(["loop"], [0.02]), "name | time (ms)", "loop | 20"),
+    "plot_tradeoff": (
+        lambda: plots.plot_tradeoff(BOARD, across="drop_rate", up="unserved"),
+        "router | drops (lower is better) | no expert (lower is better) | kind | beaten by none",
+        "one | 0.2 | 0 | causal | yes"),
+    "plot_traffic": (
+        lambda: plots.plot_traffic([[5, 1], [2, 6]]),
+        "from device | to device 0 | to device 1", "0 | 5 | 1", "1 | 2 | 6"),
+}
+
+
+def tables(name):
+    figure = np.ravel(TABLES[name][0]())[0].figure
+    figure.canvas.draw()
+    return tables_of(figure)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_plot_has_a_table_with_its_numbers(name):
+    shown = tables(name)[0]
+    assert shown["title"].strip()
+    assert tuple(" | ".join(line) for line in (shown["columns"], *shown["rows"])) == TABLES[name][1:]
+
+
+def test_no_plot_is_forgotten():
+    assert {name for name in plots.__all__ if name.startswith("plot_")} <= set(TABLES)
+
+
+def test_the_bias_of_a_thermostat_has_a_table_of_its_own():
+    assert [(each["title"], each["rows"][-1]) for each in tables("plot_thermostat")] == [
+        ("load (% of choices)", ["1", "50", "50"]), ("bias, less its mean", ["1", "-0.2", "0.2"])]
+
+
+def test_a_text_and_the_load_beside_it_have_each_their_table():
+    assert [each["title"] for each in tables("plot_text_layers")] == ["tiny: who gets what", "tiny: load"]
+
+
+def test_of_many_dots_those_furthest_from_the_diagonal_are_told():
+    x = np.linspace(0, 1, 100)
+    shown, = tables_of(plots.plot_evidence({"suspect": plots.Evidence(x, x ** 2, ("x", "y"))})[0].figure)
+    assert shown["title"] == "suspect: the 12 of 100 dots furthest from the diagonal"
+    gaps = [float(row[1]) - float(row[2]) for row in shown["rows"]]
+    assert min(gaps) > 0.24 and len(gaps) == 12
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    plt.close("all")
