@@ -55,6 +55,17 @@ def test_every_frame_has_its_picture_caption_and_alt_text():
     assert (shown[0] != shown[1]).any() and (shown[1] != shown[2]).any()
 
 
+def test_every_frame_has_its_words_and_tables_of_which_one_is_shown():
+    page = strip(start=1)
+    one = r'<div class="numbers"( hidden)?><p>(.*?)</p>(.*?)</table></div></div>'
+    parts = re.findall(one, page, re.DOTALL)
+    assert [bool(hidden) for hidden, _, _ in parts] == [True, False, True]
+    assert [unescape(words) for _, words, _ in parts] == [style.describe(draw(share)) for share in FRAMES]
+    assert [re.findall(r"<td>(.*?)</td>", table)[:2] for *_, table in parts] == [
+        ["50", "50"], ["70", "30"], ["90", "10"]]
+    assert page.count("<summary>In words and numbers</summary>") == 1
+
+
 def test_without_scripts_the_start_frame_is_there_and_the_controls_are_not():
     page = strip(start=2)
     assert first_image(page)["alt"] == style.describe(draw(0.9))
@@ -226,6 +237,17 @@ class TestInChromium:
         assert len({alt for _, _, alt, _, _ in seen}) == len({source for *_, source in seen}) == 3
         assert len({str(box) for *_, box, _ in seen}) == 1
         assert self.state(player, 1) == other
+
+    def test_words_and_numbers_are_those_of_the_frame(self, player):
+        part = player.locator(".moeviz-filmstrip").first
+        part.get_by_text("In words and numbers").click()
+        shown = []
+        for place in "012":
+            part.locator("input").fill(place)
+            assert part.locator(".numbers:visible").count() == part.locator("table:visible").count() == 1
+            assert part.locator(".numbers:visible p").inner_text() == self.state(player)[2]
+            shown.append(part.locator("td:visible").first.inner_text())
+        assert shown == ["50", "70", "90"]
 
     def test_a_nasty_caption_stays_a_text(self, player):
         assert self.state(player, 1)[1] == NASTY

@@ -166,6 +166,16 @@ def test_every_picture_says_what_it_shows(pages):
 
 
 @pytest.mark.notebook
+def test_every_picture_has_a_table_of_its_numbers(pages):
+    for name, text in pages.items():
+        figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
+        frames = [part.partition("</details>")[0] for part in text.split('<div class="numbers"')[1:]]
+        assert name == "index.html" or (figures and frames), name
+        assert [each[:200] for each in (*figures, *frames) if "<td>" not in each] == [], name
+        assert not re.search(r"<th[^>]*>\s*</th>", text), name
+
+
+@pytest.mark.notebook
 def test_one_title_and_no_skipped_level(pages):
     for name, text in pages.items():
         levels = [int(level) for level in re.findall(r"<h(\d)", text)]

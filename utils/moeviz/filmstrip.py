@@ -1,7 +1,8 @@
 """A plot over a parameter as self-contained HTML: a slider over pictures, without kernel or network.
 
-The frames are drawn by the same functions as everywhere else. Where scripts do not run, one frame stands
-still; the player is the file data/filmstrip.html.
+The frames are drawn by the same functions as everywhere else; below stand the words and the tables of the
+frame that is shown. Where scripts do not run, one frame stands still; the player is the file
+data/filmstrip.html.
 """
 
 import json
@@ -10,11 +11,13 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 from string import Template
+from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz.arrays import check_count
+from moeviz.figure_data import as_html, tables_of
 from moeviz.style import describe
 
 MAX_BYTES = 400_000
@@ -24,6 +27,14 @@ PLAYER = Path(__file__).with_name("data") / "filmstrip.html"
 
 class TooLargeError(ValueError):
     """A filmstrip of more than MAX_BYTES."""
+
+
+class Shot(NamedTuple):
+    """One frame: pixels (H, W, 4) uint8, its alt text and the tables of its figure."""
+
+    pixels: np.ndarray
+    alt: str
+    tables: list
 
 
 class Html(str):
@@ -38,8 +49,9 @@ def filmstrip(plot, frames, *, captions, label, start=0):
 
     plot: returns the Axes, array of Axes or Figure of a new figure; it is closed here. Smaller figures get
     white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
-    that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`.
-    Raises ValueError naming a wrong argument, and TooLargeError, a ValueError, for more than 400 kB.
+    that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`, its
+    tables are `figure_data.tables_of`. Raises ValueError naming a wrong argument, and TooLargeError, a
+    ValueError, for more than 400 kB.
 
     >>> from moeviz import plots
     >>> loads = [[[0.5, 0.5]] * 9, [[0.9, 0.1]] * 9]
@@ -77,26 +89,35 @@ def picture(pixels):
 
 
 def _shoot(drawn):
-    """Return (pixels (H, W, 4), alt text) of what was drawn, and close its figure."""
+    """Return the Shot of what was drawn, and close its figure."""
     figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
     alt, raw = describe(figure), BytesIO()
     figure.savefig(raw, format="rgba", dpi=figure.dpi)
     plt.close(figure)
     width, height = figure.canvas.get_width_height()
-    return np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4), alt
+    pixels = np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4)
+    return Shot(pixels, alt, tables_of(figure))
 
 
 def _page(shots, captions, label, start):
-    """Fill the player with frames (pixels, alt text) and their captions."""
-    height, width = np.max([pixels.shape[:2] for pixels, _ in shots], axis=0)
-    sources = [_source(pixels, height, width) for pixels, _ in shots]
-    frames = [{"caption": caption, "alt": alt, "source": "" if at == start else sources[at]}
-              for at, (caption, (_, alt)) in enumerate(zip(captions, shots, strict=True))]
+    """Fill the player with shots and their captions."""
+    height, width = np.max([shot.pixels.shape[:2] for shot in shots], axis=0)
+    sources = [_source(shot.pixels, height, width) for shot in shots]
+    frames = [{"caption": caption, "alt": shot.alt, "source": "" if at == start else sources[at]}
+              for at, (caption, shot) in enumerate(zip(captions, shots, strict=True))]
     safe = json.dumps(frames).replace("<", "\\u003c")  # a caption must not end the script
+    numbers = "\n".join(_numbers(shot, hidden=at != start) for at, shot in enumerate(shots))
     player = Template(PLAYER.read_text(encoding="utf-8"))
     return Html(player.substitute(
-        label=escape(label), caption=escape(captions[start]), alt=escape(shots[start][1]), width=width,
-        height=height, source=sources[start], start=start, last=len(frames) - 1, frames=safe))
+        label=escape(label), caption=escape(captions[start]), alt=escape(shots[start].alt), width=width,
+        height=height, source=sources[start], start=start, last=len(frames) - 1, frames=safe,
+        numbers=numbers))
+
+
+def _numbers(shot, *, hidden):
+    """Return the words and the tables of a frame."""
+    tables = "".join(map(as_html, shot.tables))
+    return f'<div class="numbers"{" hidden" * hidden}><p>{escape(shot.alt)}</p>{tables}</div>'
 
 
 def _source(pixels, height, width):
