@@ -4,6 +4,7 @@
     python start.py test [pytest options]         make the same environment and run every check
     python start.py test --extras [...]           and what needs MPI or PyTorch too (some 2 GB to download)
     python start.py site                          run the notebooks and write them as pages into site/
+    python start.py site --repository OWNER/NAME  and let each page link to Binder and to its source
 
 Standard library only, in a syntax that an old Python 3 can read, so that it can say that it is too old.
 """
@@ -50,8 +51,9 @@ def main(arguments):
     try:
         if arguments[:1] == ["test"]:
             return run_checks(arguments[1:])
-        if arguments == ["site"]:
-            return run([str(prepare(CHECKS)), "-m", "site_builder"], **dict.fromkeys(THREADS, "1"))
+        if arguments[:1] == ["site"]:
+            builder = [str(prepare(CHECKS)), "-m", "site_builder", *arguments[1:]]
+            return run(builder, **dict.fromkeys(THREADS, "1"))
         return open_course(read_options(arguments))
     except KeyboardInterrupt:
         stop("Stopped.")

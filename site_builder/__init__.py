@@ -1,1 +1,1 @@
-"""Builds the rendered edition of the course: `python -m site_builder [FOLDER]`, or `python start.py site`."""
+"""Builds the rendered edition of the course: `python -m site_builder`, or `python start.py site`."""

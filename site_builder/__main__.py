@@ -1,18 +1,38 @@
-"""Build the site into the folder that the command line names, or into `site`."""
+"""Build the site: `python -m site_builder [--into FOLDER] [--repository OWNER/NAME]`."""
 
+import argparse
+import os
 import pathlib
 import sys
 import time
 
 from site_builder.build import ROOT, build, size
+from site_builder.elsewhere import GITHUB, check_repository
 
 
-def main(arguments):
+def main(arguments, environment=os.environ):
     """Build the site and say what came out."""
-    site, start = pathlib.Path(arguments[0]) if arguments else ROOT / "site", time.monotonic()
-    pages = build(site)
-    print(f"{len(pages)} pages, {size(site) / 1e6:.1f} MB, {time.monotonic() - start:.0f} s: open "
-          f"{site / 'index.html'}")
+    options, start = read_options(arguments, environment), time.monotonic()
+    pages = build(options.into, repository=options.repository)
+    print(f"{len(pages)} pages, {size(options.into) / 1e6:.1f} MB, {time.monotonic() - start:.0f} s: open "
+          f"{options.into / 'index.html'}")
+
+
+def read_options(arguments, environment):
+    """Read the command line; a workflow of GitHub names its repository in the environment."""
+    on_github = environment.get("GITHUB_SERVER_URL", GITHUB) == GITHUB
+    here = environment.get("GITHUB_REPOSITORY", "") if on_github else ""
+    parser = argparse.ArgumentParser(prog="site_builder", description="Write the notebooks as pages.")
+    parser.add_argument("--into", type=pathlib.Path, default=ROOT / "site", metavar="FOLDER",
+                        help="the folder to write, which is emptied first (default site)")
+    parser.add_argument("--repository", default=here, metavar="OWNER/NAME",
+                        help="let pages link to Binder and to their source on GitHub")
+    options = parser.parse_args(arguments)
+    try:
+        check_repository(options.repository)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
 
 
 if __name__ == "__main__":

@@ -7,27 +7,31 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests import notebook_runs, notebook_tools
 
+from site_builder.elsewhere import check_repository, elsewhere
 from site_builder.outputs import Figures
 from site_builder.pages import HERE, ROOT, linker, make_map, make_page, opening
 
 WORKERS = 2
 
 
-def build(site, notebooks=None):
+def build(site, notebooks=None, repository=""):
     """Write the site into a folder, which is emptied first; return its pages.
 
-    notebooks: paths; all of the course by default. Raises what the first failing notebook raises.
+    notebooks: paths; all of the course by default. repository: "OWNER/NAME" on GitHub, if pages are to link
+    there and to Binder. Raises what the first failing notebook raises.
     """
+    check_repository(repository)
     paths = list(notebooks or notebook_tools.paths())
     done = run_all(paths)
     shutil.rmtree(site, ignore_errors=True)
     figures = Figures(site)
     openings = [opening(path, notebook) for path, notebook in zip(paths, done, strict=True)]
     link = linker({path.stem for path in paths}, site)
-    pages = [make_page(notebook, openings, place, link, figures) for place, notebook in enumerate(done)]
+    pages = [make_page(notebook, openings, place, link, figures, elsewhere(repository, paths[place].stem))
+             for place, notebook in enumerate(done)]
     for page in pages:
         write(site / f"{page.opening.stem}.html", page.html)
-    write(site / "index.html", make_map(pages))
+    write(site / "index.html", make_map(pages, elsewhere(repository, paths[0].stem)))
     # a script, because a page opened as a file may not fetch anything
     write(site / "headings.js", f"const HEADINGS = {json.dumps(index(pages), ensure_ascii=False)};\n")
     write(site / ".nojekyll", "")

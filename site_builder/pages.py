@@ -72,8 +72,11 @@ def _copied(path, site):
     return f"files/{path}"
 
 
-def make_page(notebook, openings, place, link, figures):
-    """Return the page of an executed notebook; place: its position among all openings."""
+def make_page(notebook, openings, place, link, figures, elsewhere):
+    """Return the page of an executed notebook.
+
+    place: its position among all openings. elsewhere: {words: address} of the same notebook.
+    """
     renderer, addresses = PageRenderer(link), []
 
     def show_output(output, cell):
@@ -85,16 +88,16 @@ def make_page(notebook, openings, place, link, figures):
     maker = exporter({"markdown": lambda source: render(source, renderer), "output": show_output,
                       "code": Highlight2HTML(pygments_lexer="ipython3"), "joined": join_streams})
     maker.environment.globals.update(
-        openings=openings, opening=openings[place], headings=renderer.headings,
+        elsewhere=elsewhere, openings=openings, opening=openings[place], headings=renderer.headings,
         before=openings[place - 1] if place else None, after=[*openings, None][place + 1])
     html, _ = maker.from_notebook_node(notebook)
     thumbnail = figures.thumbnail(min(addresses, key=itemgetter(0))[1]) if addresses else ""
     return Page(openings[place], html, renderer.headings, thumbnail)
 
 
-def make_map(pages):
+def make_map(pages, elsewhere):
     """Return the HTML of the first page: all others with question, minutes and a picture."""
-    return exporter({}).environment.get_template("map.html.j2").render(pages=pages)
+    return exporter({}).environment.get_template("map.html.j2").render(pages=pages, elsewhere=elsewhere)
 
 
 def exporter(filters):

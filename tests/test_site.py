@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from site_builder import build as builder
+from site_builder.__main__ import read_options
+from site_builder.elsewhere import check_repository
 from site_builder.markdown import PageRenderer, render
 from site_builder.outputs import Figures, join_streams, show
 from site_builder.pages import linker, opening
@@ -80,6 +82,53 @@ def test_outputs(tmp_path):
     assert show(plain, None) == '<pre class="printed">&lt;1&gt;</pre>'
     assert show(new_output("display_data", {"text/html": "<b>", "text/plain": "x"}), None) == (
         '<div class="scroll"><b></div>')
+
+
+# ---- links to Binder and to the source
+
+def build_small(folder, monkeypatch, repository):
+    """Build the site of one notebook without running it; return the texts of its pages."""
+    path = folder / "00_a.ipynb"
+    tools.save(new_notebook(cells=[new_markdown_cell(OPENING)], metadata=tools.METADATA), path)
+    monkeypatch.setattr(builder, "run_all", lambda paths: [tools.load(path) for path in paths])
+    builder.build(folder / "site", [path], repository=repository)
+    return [(folder / "site" / name).read_text(encoding="utf-8") for name in ("00_a.html", "index.html")]
+
+
+def test_pages_of_a_known_repository_link_to_binder_and_to_the_source(tmp_path, monkeypatch):
+    for page in build_small(tmp_path, monkeypatch, "octo-cat/moe.viz"):
+        assert re.findall(r'<a href="(https:[^"]+)">([^<]+)</a>', page) == [
+            ("https://mybinder.org/v2/gh/octo-cat/moe.viz/HEAD?urlpath=lab/tree/notebooks/00_a.ipynb",
+             "Run on Binder"),
+            ("https://github.com/octo-cat/moe.viz/blob/HEAD/notebooks/00_a.ipynb", "View source")]
+
+
+def test_pages_of_an_unknown_repository_link_nowhere(tmp_path, monkeypatch):
+    for page in build_small(tmp_path, monkeypatch, ""):
+        assert "https:" not in page and "elsewhere" not in page
+
+
+@pytest.mark.parametrize("name", ["owner", "owner/", "/name", "a/b/c", "-a/b", "a/..", "a/.", "a b/c",
+                                  "a/b\n", 'a/b"><script>', "a/b?x", "https://github.com/a/b", "ä/b"])
+def test_no_other_name_is_taken_for_a_repository(name, tmp_path, capsys):
+    with pytest.raises(ValueError, match="repository must be OWNER/NAME as on GitHub, got"):
+        check_repository(name)
+    with pytest.raises(SystemExit):
+        read_options([f"--repository={name}"], {})
+    assert "repository must be OWNER/NAME" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="OWNER/NAME"):
+        builder.build(tmp_path / "site", [], repository=name)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_workflow_names_its_repository_and_the_command_line_another():
+    there = {"GITHUB_REPOSITORY": "a/b", "GITHUB_SERVER_URL": "https://github.com"}
+    assert read_options([], {}).repository == ""
+    assert read_options([], there).repository == "a/b"
+    assert read_options(["--repository", "c/d"], there).repository == "c/d"
+    assert read_options([], {**there, "GITHUB_SERVER_URL": "https://git.example.org"}).repository == ""
+    with pytest.raises(SystemExit):  # a folder would be emptied
+        read_options(["notebooks"], {})
 
 
 # ---- runs
