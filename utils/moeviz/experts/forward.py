@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_count
 from moeviz.experts.dense import make_scratch, run_network
-from moeviz.experts.groups import check_layer, group_by_expert, run_experts, sum_rows, take_rows
+from moeviz.experts.groups import check_layer, group_by_expert, run_experts, seats_for, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -34,7 +34,8 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     """Return the output (T, D) of the layer with one pair of matrix products per expert: the fast one.
 
     tokens: (T, D). Assignments are sorted by expert, so that each expert reads one contiguous slice.
-    Nothing is padded or dropped (MegaBlocks, Gale 2022, does the same with block-sparse products).
+    Nothing is dropped, and nothing padded (MegaBlocks, Gale 2022, does the same with block-sparse
+    products), unless experts are so small that spare rows cost less than one call of matmul for each.
     threads: how many share out the experts; with more than one, let each product have a single one
     (OPENBLAS_NUM_THREADS=1), or they wait for each other.
     Raises ValueError where tokens, bank and routing do not fit together, or for fewer than one thread.
@@ -45,25 +46,26 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, tokens.dtype)
-    rows, weight, runs = take_rows(tokens, groups), groups.row_weight(), groups.runs()
-    most = max(len(rows[run.rows]) for run in runs)
+    groups = group_by_expert(routing, bank, tokens.dtype, seats_for)
+    said = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
+    said[-1] = 0
+    most = max(sum(run.size) for run in groups.runs)
 
     def work(queue):
-        space = make_scratch(most, bank.expert(0), rows.dtype)  # once: fresh memory is slow
+        space = make_scratch(most, bank.expert(0), said.dtype)  # once: fresh memory is slow
         for run in queue:
-            part = rows[run.rows]  # holds the experts' tokens, and then what the experts say about them
+            part = said[run.rows]  # holds the experts' tokens, and then what the experts say about them
+            take_rows(tokens, groups.token[run.rows], part)
             linear, hidden = space[0, :len(part)], space[-1, :len(part)]
             run_experts(part, bank, run, linear=linear, gate=hidden, hidden=hidden, out=part)
-            part *= weight[run.rows]
 
-    queue = iter(runs)  # whoever is free takes the next run
+    queue = iter(groups.runs)  # whoever is free takes the next run
     if check_count(threads, "threads") == 1:
         work(queue)
     else:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(work, [queue] * threads))
-    return sum_rows(rows, groups.place)
+    return sum_rows(said, groups.place, groups.weight)
 
 
 def forward_padded(tokens, bank, routing, *, capacity=None):
@@ -80,22 +82,19 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, tokens.dtype)
-    capacity = _check_capacity(capacity, [stop - start for start, stop in groups.spans])
-    rows = take_rows(tokens, groups)
-    buffer = np.zeros((bank.num_experts, capacity, bank.width), dtype=tokens.dtype)
-    for seats, (start, stop) in zip(buffer, groups.spans, strict=True):
-        seats[:stop - start] = rows[start:stop]
-    results = run_network(buffer, bank.expert(slice(None)), bank.activation)
-    for result, (start, stop) in zip(results, groups.spans, strict=True):
-        rows[start:stop] = result[:stop - start]
+    groups = group_by_expert(routing, bank, tokens.dtype, lambda _, load: _check_capacity(capacity, load))
+    rows = np.zeros_like(tokens, shape=(len(groups.token) + 1, bank.width))
+    buffer = rows[:-1].reshape(bank.num_experts, -1, bank.width)
+    take_rows(tokens, groups.token, rows[:-1])
+    buffer[...] = run_network(buffer, bank.expert(slice(None)), bank.activation)
     return sum_rows(rows, groups.place, groups.weight)
 
 
 def _check_capacity(capacity, load):
-    if capacity is None:
-        return max(load)
+    """Return C, or the largest load where it is None; raise ValueError where it is less than that."""
     most = max(load)
+    if capacity is None:
+        return most
     if check_count(capacity, "capacity") < most:
         raise ValueError(f"capacity must be {most} for the load of expert {load.index(most)}, got {capacity}")
     return capacity

@@ -8,28 +8,29 @@ from moeviz.arrays import check_matrix
 from moeviz.experts.activation import activate, slope
 from moeviz.experts.bank import ExpertBank
 from moeviz.experts.groups import (
-    BLOCK,
     Groups,
     buffer,
+    by_expert,
     check_layer,
     group_by_expert,
     multiply,
     run_experts,
+    seats_for,
     sum_rows,
     take_rows,
 )
 
 
 class Cache(NamedTuple):
-    """What `backward` needs from the forward; the n + 1 rows are those of `Groups`."""
+    """What `backward` needs from the forward; the N + 1 rows are those of `Groups`."""
 
     bank: ExpertBank
     groups: Groups
-    tokens: np.ndarray  # (n + 1, D)
-    linear: np.ndarray  # (n + 1, H) tokens @ w_in; relu has made them hidden units in place
-    gate: np.ndarray | None  # (n + 1, H) tokens @ w_gate
-    hidden: np.ndarray  # (n + 1, H) what w_out multiplies
-    result: np.ndarray  # (n + 1, D) what the expert says, before its weight
+    tokens: np.ndarray  # (N + 1, D)
+    linear: np.ndarray  # (N + 1, H) tokens @ w_in; relu has made them hidden units in place
+    gate: np.ndarray | None  # (N + 1, H) tokens @ w_gate
+    hidden: np.ndarray  # (N + 1, H) what w_out multiplies
+    result: np.ndarray  # (N + 1, D) what the expert says, before its weight
     workspace: dict | None  # name to array
 
 
@@ -59,19 +60,20 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, tokens.dtype)
-    cache = _make_cache(tokens, bank, groups, workspace)
-    for run in groups.runs():
+    groups = group_by_expert(routing, bank, tokens.dtype, seats_for)
+    cache = _make_cache(bank, groups, tokens.dtype, workspace)
+    for run in groups.runs:
+        take_rows(tokens, groups.token[run.rows], cache.tokens[run.rows])
         gate = None if cache.gate is None else cache.gate[run.rows]
         run_experts(cache.tokens[run.rows], bank, run, linear=cache.linear[run.rows], gate=gate,
                     hidden=cache.hidden[run.rows], out=cache.result[run.rows])
     return sum_rows(cache.result, groups.place, groups.weight), cache
 
 
-def _make_cache(tokens, bank, groups, workspace):
-    """Return the Cache with the tokens in place and everything else still to be written."""
+def _make_cache(bank, groups, dtype, workspace):
+    """Return the Cache with everything still to be written but the row that is nobody's."""
     def make(name, width):
-        return buffer(workspace, name, (len(groups.token) + 1, width), tokens.dtype)
+        return buffer(workspace, name, (len(groups.token) + 1, width), dtype)
 
     rows, linear, result = make("tokens", bank.width), make("linear", bank.hidden), make("result", bank.width)
     gate = None if bank.w_gate is None else make("gate", bank.hidden)
@@ -79,7 +81,7 @@ def _make_cache(tokens, bank, groups, workspace):
     in_place = gate is None and bank.activation == "relu"
     hidden = linear if in_place else make("hidden", bank.hidden)
     result[-1] = 0
-    return Cache(bank, groups, take_rows(tokens, groups, rows), linear, gate, hidden, result, workspace)
+    return Cache(bank, groups, rows, linear, gate, hidden, result, workspace)
 
 
 def backward(cache, doutput):
@@ -94,25 +96,29 @@ def backward(cache, doutput):
     >>> experts.backward(cache, np.ones_like(output)).w_in.shape
     (2, 4, 8)
     """
-    bank, groups = cache.bank, cache.groups
+    bank, groups, doutput = cache.bank, cache.groups, _check_doutput(doutput, cache)
     drows = buffer(cache.workspace, "drows", cache.tokens.shape, cache.tokens.dtype)
-    take_rows(_check_doutput(doutput, cache), groups, drows)
-    dweight = np.einsum("nd,nd->n", drows, cache.result)[groups.place]
-    drows[:-1] *= groups.row_weight()
+    dweight, weight = np.zeros(len(drows), drows.dtype), groups.row_weight()
+    drows[-1] = 0
     gradients = {name: buffer(cache.workspace, f"d{name}", matrices.shape, matrices.dtype)
                  for name in ("w_in", "w_out", "w_gate") if (matrices := getattr(bank, name)) is not None}
-    for run in groups.runs():
-        _run_backward(cache, run, drows[run.rows], gradients)
+    for run in groups.runs:
+        part = drows[run.rows]  # holds the gradient of what the experts said, and then of their tokens
+        take_rows(doutput, groups.token[run.rows], part)
+        np.einsum("nd,nd->n", part, cache.result[run.rows], out=dweight[run.rows])
+        part *= weight[run.rows]
+        _run_backward(cache, run, part, gradients)
     return Gradients(sum_rows(drows, groups.place), gradients["w_in"], gradients["w_out"],
-                     gradients.get("w_gate"), dweight)
+                     gradients.get("w_gate"), dweight[groups.place])
 
 
 def _run_backward(cache, run, drows, gradients):
     """Turn drows (n, D), the gradient of what the experts of a run said, into that of their tokens."""
     w_in, w_out, w_gate = cache.bank.expert(run.experts)
     tokens, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
-    _outer(hidden, drows, run.spans, out=gradients["w_out"][run.experts])
-    dhidden = _multiply_back(cache, drows, w_out, run)
+    _outer(hidden, drows, run, out=gradients["w_out"][run.experts])
+    dhidden = buffer(cache.workspace, "dhidden", hidden.shape, hidden.dtype)
+    multiply(drows, w_out.swapaxes(1, 2), run, out=dhidden)
     if w_gate is None:
         dhidden *= slope(cache.linear[run.rows], cache.bank.activation)
     else:
@@ -120,25 +126,21 @@ def _run_backward(cache, run, drows, gradients):
         dgate = dhidden * cache.linear[run.rows]
         dgate *= slope(gate, cache.bank.activation)
         dhidden *= activate(gate, cache.bank.activation)
-    _outer(tokens, dhidden, run.spans, out=gradients["w_in"][run.experts])
-    multiply(dhidden, w_in.swapaxes(1, 2), run.spans, out=drows)
+    _outer(tokens, dhidden, run, out=gradients["w_in"][run.experts])
+    multiply(dhidden, w_in.swapaxes(1, 2), run, out=drows)
     if w_gate is not None:
-        _outer(tokens, dgate, run.spans, out=gradients["w_gate"][run.experts])
-        drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans)
+        _outer(tokens, dgate, run, out=gradients["w_gate"][run.experts])
+        drows += multiply(dgate, w_gate.swapaxes(1, 2), run)
 
 
-def _multiply_back(cache, drows, matrices, run):
-    """Return the gradient (n, a) of rows whose products with matrices (E, a, b) have the gradient drows."""
-    blocks = -(-len(drows) // BLOCK)  # in whole blocks, so that the next run finds its buffer large enough
-    shape = max(blocks, 1) * BLOCK, matrices.shape[1]
-    space = buffer(cache.workspace, "dhidden", shape, drows.dtype)
-    return multiply(drows, matrices.swapaxes(1, 2), run.spans, out=space[:len(drows)])
-
-
-def _outer(rows, drows, spans, out):
+def _outer(rows, drows, run, out):
     """Write to out (E, a, b) the gradient of weights that took rows (n, a) to rows with gradient (n, b)."""
-    for matrix, (start, stop) in zip(out, spans, strict=True):
-        np.matmul(rows[start:stop].T, drows[start:stop], out=matrix)
+    parts, dparts = by_expert(rows, run), by_expert(drows, run)
+    if run.even:
+        np.matmul(parts.swapaxes(1, 2), dparts, out=out)
+    else:
+        for part, dpart, matrix in zip(parts, dparts, out, strict=True):
+            np.matmul(part.T, dpart, out=matrix)
 
 
 def _check_doutput(doutput, cache):

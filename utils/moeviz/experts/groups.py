@@ -10,7 +10,9 @@ from moeviz.experts.activation import activate
 from moeviz.experts.bank import check_bank
 from moeviz.record import check_routing
 
-BLOCK = 512  # rows that are worked on at a time
+BLOCK = 512  # tokens that are summed up at a time
+SPACE = 2**16  # hidden units of a run
+CALL = 60_000  # multiply-adds that take as long as calling matmul
 
 
 class Run(NamedTuple):
@@ -18,59 +20,98 @@ class Run(NamedTuple):
 
     experts: slice
     rows: slice
-    spans: list  # for each of the experts its rows, counted from the first row of the run
+    size: list  # how many rows each of the experts has
+    even: bool  # equally many
 
 
 class Groups(NamedTuple):
-    """The n kept assignments sorted by expert, as rows 0 to n - 1; row n belongs to nobody and is zero."""
+    """Rows for the kept assignments, expert after expert; the row after the last is zero and nobody's.
 
-    choice: np.ndarray  # (n,) which of the T * k choices it is
-    token: np.ndarray  # (n,) whose row it is
-    spans: list  # E pairs: expert e has the rows from start to stop
-    place: np.ndarray  # (T, k) the row of each choice; n for a choice that is not kept
+    Where all experts get equally many rows, some are spare: they have token 0, weight 0, and no choice.
+    """
+
+    runs: list  # Runs that cover the experts in order
+    token: np.ndarray  # (N,) whose row it is
+    place: np.ndarray  # (T, k) the row of each choice; N for a choice that is not kept
     weight: np.ndarray  # (T, k) the weight of each choice
 
-    def runs(self):
-        """Return the experts as Runs of at most BLOCK rows, or of one expert that has more."""
-        cuts = [0]
-        for expert, (_, stop) in enumerate(self.spans):
-            if stop - self.spans[cuts[-1]][0] > BLOCK and expert > cuts[-1]:
-                cuts.append(expert)
-        return [self._run(first, last) for first, last in pairwise([*cuts, len(self.spans)])]
-
-    def _run(self, first, last):
-        base, end = self.spans[first][0], self.spans[last - 1][1]
-        spans = [(start - base, stop - base) for start, stop in self.spans[first:last]]
-        return Run(slice(first, last), slice(base, end), spans)
-
     def row_weight(self):
-        """Return the weight of each row, (n, 1)."""
-        return self.weight.ravel()[self.choice][:, None]
+        """Return the weight of each row, (N, 1)."""
+        weight = np.zeros((len(self.token) + 1, 1), self.weight.dtype)
+        weight[self.place, 0] = self.weight
+        return weight[:-1]
 
 
-def group_by_expert(routing, dtype):
-    """Return the Groups of a routing, with weights of the given dtype.
+def group_by_expert(routing, bank, dtype, count_seats):
+    """Return the Groups of a routing and an ExpertBank, with weights of the given dtype.
 
-    >>> from moeviz import Routing
-    >>> two = Routing(None, np.ones((2, 2)) / 2, [[1], [0]], np.ones((2, 1)), np.ones((2, 1), bool))
-    >>> group_by_expert(two, float).spans
-    [(0, 1), (1, 2)]
+    count_seats: takes the bank and the list of E loads, returns how many rows to give every expert, or None
+    for no more than it needs.
+
+    >>> from moeviz import experts, routing
+    >>> bank = experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
+    >>> two = routing.top_k(np.eye(2)[::-1], k=1)
+    >>> group_by_expert(two, bank, float, lambda bank, load: 3).place.tolist()
+    [[3], [0]]
     """
     choice, load = routing.kept_by_expert()
-    place = np.full(routing.kept.size, len(choice))
-    place[choice] = np.arange(len(choice))
-    spans = list(pairwise(accumulate(load, initial=0)))
-    weight = routing.combine_weight.astype(dtype, copy=False)
-    return Groups(choice, choice // routing.top_k, spans, place.reshape(routing.kept.shape), weight)
+    seats = count_seats(bank, load)
+    if seats is None:
+        size, row = load, np.arange(len(choice))
+    else:
+        size, row = [seats] * len(load), np.flatnonzero(np.arange(seats) < np.array(load)[:, None])
+    token, place = np.zeros(sum(size), int), np.empty(routing.kept.shape, int)
+    place.fill(len(token))
+    token[row], place.ravel()[choice] = choice // routing.top_k, row
+    runs = cut_into_runs(size, bank.hidden, seats is not None)
+    return Groups(runs, token, place, routing.combine_weight.astype(dtype, copy=False))
 
 
-def multiply(rows, matrices, spans, out=None):
+def cut_into_runs(size, hidden, even):
+    """Return the experts as Runs of at most SPACE hidden units, or of one expert that has more.
+
+    >>> [run.rows for run in cut_into_runs([40, 50, 60], 512, even=False)]
+    [slice(0, 90, None), slice(90, 150, None)]
+    """
+    start, cuts = list(accumulate(size, initial=0)), [0]
+    for expert in range(1, len(size)):
+        if (start[expert + 1] - start[cuts[-1]]) * hidden > SPACE:
+            cuts.append(expert)
+    return [Run(slice(first, last), slice(start[first], start[last]), size[first:last], even)
+            for first, last in pairwise([*cuts, len(size)])]
+
+
+def seats_for(bank, load):
+    """Return the largest load where products are so tiny that it pays to give every expert as many rows.
+
+    Then one call of matmul multiplies them all, which saves more than the spare rows cost. Else None.
+
+    >>> from moeviz import experts
+    >>> seats_for(experts.random_bank(2, 4, 8, rng=np.random.default_rng(0)), [3, 5])
+    5
+    """
+    most = max(load)
+    spare = most * len(load) - sum(load)
+    return most if spare * bank.width * bank.hidden < CALL * len(load) else None
+
+
+def multiply(rows, matrices, run, out=None):
     """Return (n, b), in `out` where given: each expert's rows of (n, a) times its own matrix of (E, a, b)."""
     if out is None:
         out = np.empty_like(rows, shape=(len(rows), matrices.shape[2]))
-    for matrix, (start, stop) in zip(matrices, spans, strict=True):
-        np.matmul(rows[start:stop], matrix, out=out[start:stop])
+    if run.even:
+        np.matmul(by_expert(rows, run), matrices, out=by_expert(out, run))
+    else:
+        for part, matrix, into in zip(by_expert(rows, run), matrices, by_expert(out, run), strict=True):
+            np.matmul(part, matrix, out=into)
     return out
+
+
+def by_expert(rows, run):
+    """Return the rows (n, a) of each expert: views in a list, or for an even run one view in three axes."""
+    if run.even:
+        return rows.reshape(len(run.size), run.size[0], rows.shape[1])
+    return [rows[start:stop] for start, stop in pairwise(accumulate(run.size, initial=0))]
 
 
 def run_experts(rows, bank, run, *, linear, gate, hidden, out):
@@ -80,51 +121,45 @@ def run_experts(rows, bank, run, *, linear, gate, hidden, out):
     what w_out multiplies; `hidden` may be the array of `gate`, or without a gate that of `linear`.
     """
     w_in, w_out, w_gate = bank.expert(run.experts)
-    multiply(rows, w_in, run.spans, out=linear)
+    multiply(rows, w_in, run, out=linear)
     if w_gate is None:
         activate(linear, bank.activation, out=hidden)
     else:
-        activate(multiply(rows, w_gate, run.spans, out=gate), bank.activation, out=hidden)
+        activate(multiply(rows, w_gate, run, out=gate), bank.activation, out=hidden)
         hidden *= linear
-    multiply(hidden, w_out, run.spans, out=out)
+    multiply(hidden, w_out, run, out=out)
 
 
-def take_rows(values, groups, out=None):
-    """Return the row of values (T, D) for each kept assignment, then the row of zeros: (n + 1, D)."""
-    rows = np.empty_like(values, shape=(len(groups.token) + 1, values.shape[1])) if out is None else out
-    np.take(values, groups.token, axis=0, out=rows[:-1], mode="clip")  # "raise" would copy once more
-    rows[-1] = 0
-    return rows
+def take_rows(values, token, out):
+    """Write to out (n, D) the row of values (T, D) of each token (n,)."""
+    values.take(token, axis=0, out=out, mode="clip")  # "raise" would copy once more
 
 
 def buffer(workspace, name, shape, dtype):
     """Return an array to write to: a new one, or with a workspace the one that it keeps under this name."""
     kept = None if workspace is None else workspace.get(name)
-    if kept is None or kept.shape != shape or kept.dtype != dtype:
+    if kept is None or len(kept) < shape[0] or kept.shape[1:] != shape[1:] or kept.dtype != dtype:
         kept = np.empty(shape, dtype)
     if workspace is not None:
         workspace[name] = kept
-    return kept
+    return kept[:shape[0]]
 
 
 def sum_rows(rows, place, weight=None):
-    """Return (T, D): for each token the sum of its rows of (n + 1, D), each times its weight if given.
+    """Return (T, D): for each token the sum of its rows of (N + 1, D), each times its weight if given.
 
     place: (T, k) which rows. weight: (T, k) or None. The inverse way of `take_rows`; a block of tokens
-    at a time, so that the rows fetched for a slot are still near the processor when they are added.
+    at a time, so that the rows fetched for it are still near the processor when they are added.
     """
-    total = np.empty_like(rows, shape=(len(place), rows.shape[1]))
-    fetched = np.empty_like(rows, shape=(min(BLOCK, len(place)), rows.shape[1]))
+    total = np.empty((len(place), rows.shape[1]), rows.dtype)
     for start in range(0, len(place), BLOCK):
         block = slice(start, start + BLOCK)
-        part = total[block]
-        for slot in range(place.shape[1]):
-            into = fetched[:len(part)] if slot else part
-            np.take(rows, place[block, slot], axis=0, out=into, mode="clip")
-            if weight is not None:
-                into *= weight[block, slot, None]
-            if slot:
-                part += into
+        if weight is None:
+            part = rows.take(place[block, 0], axis=0, out=total[block], mode="clip")
+            for slot in range(1, place.shape[1]):
+                part += rows.take(place[block, slot], axis=0)
+        else:
+            np.einsum("tkd,tk->td", rows.take(place[block], axis=0), weight[block], out=total[block])
     return total
 
 
