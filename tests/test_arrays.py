@@ -63,12 +63,6 @@ def test_one_hot_marks_each_index_and_leaves_negative_rows_empty():
     assert marked.astype(int).tolist() == [[[0, 0, 1], [0, 0, 0]], [[1, 0, 0], [0, 1, 0]]]
 
 
-def test_masked_mean_averages_the_rows_of_the_mask():
-    values = np.array([[1.0, 2.0], [3.0, 4.0], [50.0, 60.0]])
-    assert arrays.masked_mean(values, np.array([True, True, False])).tolist() == [2.0, 3.0]
-    assert arrays.masked_mean(values).tolist() == [18.0, 22.0]
-
-
 def test_checks_return_what_they_were_given():
     matrix = np.ones((2, 3), dtype=np.float32)
     assert arrays.check_matrix(matrix, "logits") is matrix

@@ -108,7 +108,8 @@ def test_a_placement_is_frozen_counts_and_prints():
     (lambda: cluster.Placement([[True], [False]]), "device 1 without an expert"),
     (lambda: cluster.Placement(np.eye(3, dtype=bool), 2), "devices_per_node must divide the 3"),
     (lambda: cluster.contiguous(2, 3), "num_devices"), (lambda: cluster.round_robin(0, 1), "num_experts"),
-    (lambda: cluster.greedy([1, -1], 2), "load must be non-negative"),
+    (lambda: cluster.greedy([1, -1], 2), "load must hold one number >= 0"),
+    (lambda: cluster.greedy([], 2), "load must hold one number >= 0 per expert"),
     (lambda: cluster.greedy([1, np.nan], 2), "load must be finite"),
     (lambda: cluster.replicated([1, 1], 2, extra=3), "extra"),
     (lambda: cluster.contiguous(2, 2).experts_on(2), "device"),
@@ -382,7 +383,11 @@ def test_phases_by_hand_take_the_busier_direction_and_leave_home_rows_out():
 
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: cluster.device_phases([1], [[1, 2]], 4, row_seconds=1.0, bandwidth=1.0), "moved must have"),
+    (lambda: cluster.device_phases([1], [[1, 2], [3]], 4, row_seconds=1.0, bandwidth=1.0), "moved is not an"),
     (lambda: cluster.device_phases([1], [[1]], 4, row_seconds=-1.0, bandwidth=1.0), "row_seconds"),
+    (lambda: cluster.device_phases([1], [[1]], 4, row_seconds=1.0, bandwidth=1.0, combine=-1), "combine"),
+    (lambda: cluster.device_phases([1], [[1]], 4, row_seconds=1.0, bandwidth=1.0, dispatch=None), "dispatch"),
+    (lambda: cluster.timeline(3.0), "phases must be Phases of dispatch, compute and combine, got 3.0"),
     (lambda: cluster.device_phases([1], [[1]], 4, row_seconds=1.0, bandwidth=0.0), "bandwidth"),
     (lambda: cluster.timeline(phases_of([(1.0, -1.0, 0.0)])), "compute must hold"),
     (lambda: cluster.timeline(cluster.Phases([1.0], [1.0, 2.0], [1.0])), "compute must hold"),

@@ -490,6 +490,14 @@ def test_specs_built_by_hand_are_checked_too():
 
 BAD_CALLS = [
     (lambda: cost.flops_per_token(spec(), 0), "context must be a whole number of at least 1, got 0"),
+    (lambda: cost.flops_per_token(model("DBRX"), 9), "spec must be a ModelSpec, got Model"),
+    (lambda: cost.count_parameters({}), "spec must be a ModelSpec, got dict"),
+    (lambda: cost.kv_cache_bytes(MIXTRAL, 9), "spec must be a ModelSpec, got dict"),
+    (lambda: cost.flops_over(spec(), 9), "contexts must have one dimension"),
+    (lambda: cost.flops_over(spec(), []), "contexts"),
+    (lambda: cost.Hardware("x", "y", 0.0, 1.0, "z"), "peak_flops must be a number between 1.0"),
+    (lambda: cost.Hardware("x", "y", 1e12, math.nan, "z"), "bandwidth must be a number"),
+    (lambda: cost.training_bytes(spec(), master_bytes=1e300), "master weights must be a number between"),
     (lambda: cost.flops_per_token(spec(), 9, phase="train"), "phase must be one of 'decode', 'prefill'"),
     (lambda: cost.flops_per_token(spec(), 9).share("scores"), "part must be one of 'attention projections'"),
     (lambda: cost.kv_cache_bytes(spec(), 1.5), "context must be a whole number"),
@@ -500,7 +508,7 @@ BAD_CALLS = [
     (lambda: cost.hardware("abacus"), "name must be one of 'H100 SXM', got 'abacus'"),
     (lambda: cost.roofline_seconds(-1, 1, chip=cost.hardware()), "flops must hold finite numbers"),
     (lambda: cost.roofline_seconds(1, math.inf, chip=cost.hardware()), "bytes_moved must hold finite"),
-    (lambda: cost.roofline_seconds(1, 1, chip="H100"), "chip must be a Hardware"),
+    (lambda: cost.roofline_seconds(1, 1, chip="H100"), "chip must be a Hardware, got str"),
     (lambda: cost.experts_touched(8, 9, 1), "k must be a whole number between 1 and 8, got 9"),
     (lambda: cost.experts_touched(8, 2, [-1]), "batch must hold finite numbers of at least 0"),
     (lambda: cost.break_even_batch(8, 2, ridge=-1), "ridge must be a number"),

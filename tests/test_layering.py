@@ -12,7 +12,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
-ORDER = ("environment", "arrays", "files", "record",
+ORDER = ("environment", "arrays", "checks", "files", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
          "text", "tinylm", "training", "cost", "models", "learning", "cluster", "traces",
          "figure_data", "style", "plots", "filmstrip", "widgets", "exercises", "terminal")

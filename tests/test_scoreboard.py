@@ -20,6 +20,8 @@ OTHER_TEXT = np.random.default_rng(1).normal(size=(200, E)) + np.linspace(0, 1.5
 IDS = np.arange(T) % 7
 NOT_CAUSAL = {"expert choice", "Sinkhorn", "quantile"}
 
+ONE = {"a": routing.top_k}
+
 
 def routers():
     return line_up(OTHER_TEXT, IDS, k=K)
@@ -319,16 +321,22 @@ def test_random_seats_draw_from_the_seed():
 
 
 @pytest.mark.parametrize(("call", "message"), [
-    (lambda: with_seats({}, -1.0), "factor"), (lambda: with_seats({}, 1.0, order="size"), "order must be"),
-    (lambda: with_seats({}, 1.0, k=0), "k must be"), (lambda: line_up(LOGITS, k=9), "k must be"),
+    (lambda: with_seats(ONE, -1.0), "factor"), (lambda: with_seats(ONE, 1.0, order="size"), "order must be"),
+    (lambda: with_seats(ONE, 1.0, k=0), "k must be"), (lambda: line_up(LOGITS, k=9), "k must be"),
+    (lambda: with_seats([routing.top_k], 1.0), "routers must be"),
     (lambda: line_up(LOGITS[0]), "calibration must have shape"),
     (lambda: line_up(LOGITS, [0.5]), "token_ids"),
     (lambda: score([], LOGITS), "routers must be"), (lambda: score({}, LOGITS), "at least one"),
     (lambda: score({1: routing.top_k}, LOGITS), "routers must be"),
-    (lambda: score({"a": routing.top_k}, LOGITS * np.nan), "logits must be finite"),
-    (lambda: score({"a": routing.top_k}, LOGITS, own="b"), "own names 'b'"),
-    (lambda: score({"a": routing.top_k}, LOGITS, needs_loss={"b": True}), "needs_loss names 'b'"),
-    (lambda: score({"a": routing.top_k}, LOGITS, seed=-1), "seed"),
+    (lambda: score(ONE, LOGITS * np.nan), "logits must be finite"),
+    (lambda: score(ONE, LOGITS, own="b"), "own names 'b'"),
+    (lambda: score(ONE, LOGITS, needs_loss={"b": True}), "needs_loss names 'b'"),
+    (lambda: score(ONE, LOGITS, own=5), "own must be a list, got 5"),
+    (lambda: score(ONE, LOGITS, own=["a", "a"]), "own must be different texts"),
+    (lambda: score(ONE, LOGITS, needs_loss=["a"]), "needs_loss must be a Mapping, got list"),
+    (lambda: score(ONE, LOGITS, seed=-1), "seed"),
+    (lambda: scoreboard.measure(routing.top_k, LOGITS, seed=0.5), "seed must be a whole number"),
+    (lambda: scoreboard.best_captured(LOGITS, LOGITS.size + 1), "choices must be a whole number"),
 ])
 def test_bad_arguments_are_named(call, message):
     with pytest.raises(ValueError, match=message):

@@ -201,6 +201,31 @@ def test_corpus_refuses_domains_that_do_not_fit(domain, word):
         text.Corpus(b"ab", domain, ("a", "b"))
 
 
+@pytest.mark.parametrize(("fields", "message"), [
+    ((b"", [], ("a",)), "^text must not be empty"), ((7, [0], ("a",)), "^text must be text, bytes or"),
+    ((b"a", [0], 1), "^domain_names must be a list"), ((b"a", [0], "a"), "^domain_names must be a list"),
+    ((b"a", [0], ("a", "a")), "^domain_names must be different"), ((b"a", [0], ("a",), "n"), "^notes must"),
+])
+def test_corpus_names_the_field_that_is_wrong(fields, message):
+    with pytest.raises(ValueError, match=message):
+        text.Corpus(*fields)
+
+
+@pytest.mark.parametrize("function", [text.byte_classes, text.byte_labels])
+def test_bytes_that_are_none_are_named(function):
+    with pytest.raises(ValueError, match=r"^text must be text, bytes or"):
+        function(3)
+
+
+def test_what_is_no_corpus_is_named():
+    with pytest.raises(ValueError, match=r"^corpus must be a Corpus, got str"):
+        text.held_out_mask("abc")
+    with pytest.raises(ValueError, match=r"^corpus must be a Corpus, got bytes"):
+        text.window_starts(b"abc", width=2, held_out=True)
+    with pytest.raises(ValueError, match=r"^held_out must be True or False, got 'no'"):
+        text.window_starts(text.Corpus(b"abcd", [0] * 4, ("a",)), width=2, held_out="no")
+
+
 @pytest.mark.parametrize("width", [0, -1, 5, 1.5])
 def test_windows_refuse_a_width_that_does_not_fit(width):
     with pytest.raises(ValueError, match="width"):

@@ -183,6 +183,26 @@ def test_counts_that_do_not_fit_are_refused(experts, pairs, message):
         traces.Counts("m", (0, 1), ("a", "b"), experts, pairs)
 
 
+@pytest.mark.parametrize(("model", "layers", "names", "message"), [
+    (7, (0, 1), ("a", "b"), "model must be text"), ("m", 2, ("a", "b"), "layers must be a list"),
+    ("m", (1, 1), ("a", "b"), "layers must be one or more different numbers"),
+    ("m", (0.0, 1.0), ("a", "b"), "layers must be a whole number"),
+    ("m", (0, 1), "ab", "domain_names must be a list"), ("m", (0, 1), (1, 2), "domain_names must be diff"),
+])
+def test_counts_need_a_name_numbers_of_layers_and_texts(model, layers, names, message):
+    with pytest.raises(ValueError, match=message):
+        traces.Counts(model, layers, names, np.ones((2, 2, 3), int), np.ones((2, 1, 3, 3), int))
+
+
+def test_what_is_no_trace_is_named():
+    with pytest.raises(ValueError, match="trace must be a Trace, got Routing"):
+        traces.counts_of(routing.top_k(LOGITS[0], 2))
+    with pytest.raises(ValueError, match="routings must be a list, got Routing"):
+        traces.trace_of(routing.top_k(LOGITS[0], 2), model="m")
+    with pytest.raises(ValueError, match="layers must be a list, got 3"):
+        traces.trace_of([routing.top_k(LOGITS[0], 2)], model="m", layers=3)
+
+
 # --- files
 
 def members_of(trace, tmp_path):

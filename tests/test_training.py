@@ -17,6 +17,7 @@ from moeviz.training import (
     clustered_task,
     cosine_gate,
     evaluate,
+    mistakes,
     routers,
     train,
     train_seeds,
@@ -251,6 +252,8 @@ def test_noise_and_balanced_plans_are_for_training_only():
 def test_evaluation_takes_other_tokens():
     run = train(small_task(), router=by_cluster, **SHORT)
     assert evaluate(run, batch=run.task.train).routing.num_tokens == 2000
+    with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
+        evaluate(run, seed=-1)
 
 
 # --- routers, losses and gates as a plan takes them --------------------------------------------
@@ -308,7 +311,13 @@ def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
      "^the router's gradient must have the shape of logits"),
     ({"router": routers.noisy_top_k(2)}, "^noise must be True"),
     ({"balance": [(0.1, balance.load)]}, "^noise must be True"),
-    ({"balance": 0.1}, "^balance must hold pairs"),
+    ({"balance": 0.1}, "^balance must be a list, got 0.1"),
+    ({"balance": (0.1, balance.switch)}, "^balance must hold pairs .*, got 0.1"),
+    ({"balance": [(0.1, partial(balance.switch_by_part, parts=0))]}, "^parts must be a whole number"),
+    ({"gate": routers.top_k(1)}, "^gate must be a Gate, got Router"),
+    ({"noise": "yes"}, "^noise must be True or False, got 'yes'"),
+    ({"router": routers.biased_top_k(9)}, "^k must be a whole number between 1 and 4, got 9"),
+    ({"router": mistakes.leaky_top_k(0)}, "^k must be a whole number between 1 and 4, got 0"),
     ({"balance": [(0.1, "switch")]}, "^balance must hold pairs"),
     ({"balance": [(-0.1, balance.switch)]}, "^balance weight must be a number"),
     ({"balance": [(0.1, lambda routed, context: (1.0, np.zeros(3)))]}, "^a balancing loss's gradient must"),
@@ -349,3 +358,5 @@ def test_a_history_is_frozen_checked_and_a_copy():
         History([1.0, 2.0], [0.0, 0.0], past.load, np.zeros((2, 3)), [1.0, 1.0])
     with pytest.raises(ValueError, match=r"^load must have shape"):
         History([1.0, 2.0], [0.0, 0.0], np.zeros(2), np.zeros((2, 4)), [1.0, 1.0])
+    with pytest.raises(ValueError, match="balance must hold real numbers, got dtype <U3"):
+        History([1.0, 2.0], ["low", "low"], past.load, np.zeros((2, 4)), [1.0, 1.0])

@@ -103,12 +103,22 @@ def test_runs_meet_the_theory_away_from_the_threshold_and_blur_it_there():
     assert np.all(np.diff([share(a) for a in (0.5, 1.5, 2.1, 2.5, 4.0)]) > 0)
 
 
-@pytest.mark.parametrize("call", [
-    lambda: pitchfork.resting_share(-1.0), lambda: pitchfork.resting_share(1.0, decay=0.0),
-    lambda: pitchfork.reinforce(1.0, rng=0),
-    lambda: pitchfork.reinforce(1.0, rng=np.random.default_rng(0), runs=0),
-    lambda: pitchfork.follow(0.1, 1.0, steps=0),
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(("name", "call"), [
+    ("a", lambda: pitchfork.resting_share(-1.0)), ("decay", lambda: pitchfork.resting_share(1.0, decay=0.0)),
+    ("difference", lambda: pitchfork.drift([0.0, np.nan], 1.0)), ("a", lambda: pitchfork.drift(0.1, "big")),
+    ("decay", lambda: pitchfork.drift(0.1, 1.0, decay=np.inf)),
+    ("rng", lambda: pitchfork.reinforce(1.0, rng=0)), ("a", lambda: pitchfork.reinforce(np.nan, rng=RNG)),
+    ("rate", lambda: pitchfork.reinforce(1.0, rng=RNG, rate=-0.1)),
+    ("decay", lambda: pitchfork.reinforce(1.0, rng=RNG, decay=None)),
+    ("runs", lambda: pitchfork.reinforce(1.0, rng=RNG, runs=0)),
+    ("steps", lambda: pitchfork.follow(0.1, 1.0, steps=0)), ("a", lambda: pitchfork.follow(0.1, [1.0])),
+    ("dt", lambda: pitchfork.follow(0.1, 1.0, dt=-1.0)),
+    ("difference", lambda: pitchfork.follow("left", 1.0)),
+    ("differences", lambda: pitchfork.busier_share([0.0, 1.0])),
 ])
-def test_the_pitchfork_refuses_bad_numbers(call):
-    with pytest.raises(ValueError):
+def test_the_pitchfork_names_bad_numbers(name, call):
+    with pytest.raises(ValueError, match=rf"^{name} must"):
         call()

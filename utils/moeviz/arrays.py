@@ -88,15 +88,6 @@ def one_hot(index, num_classes):
     return np.asarray(index)[..., None] == np.arange(num_classes)
 
 
-def masked_mean(values, mask=None):
-    """Average the rows of values (T, E) where mask (T,) is True; no mask means all rows.
-
-    >>> masked_mean(np.array([[1.0], [3.0], [100.0]]), np.array([True, True, False])).tolist()
-    [2.0]
-    """
-    return values.mean(axis=0) if mask is None else values[mask].mean(axis=0)
-
-
 def check_matrix(value, name, shape="(T, E)"):
     """Return `value` as a finite float matrix, or raise a ValueError that says what is wrong.
 

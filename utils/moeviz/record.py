@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import as_array, check_matrix, check_same_shape
+from moeviz.checks import check_kind
 
 EMPTY = -1
 
@@ -90,6 +91,12 @@ class Routing:
         load = np.bincount(expert, minlength=self.num_experts)[:self.num_experts].tolist()
         return np.argsort(expert, kind="stable")[:sum(load)], load
 
+    def chosen(self):
+        """Return (T, E) bool: which experts each token chose, dropped choices too."""
+        chosen = np.zeros((self.num_tokens, self.num_experts + 1), dtype=bool)
+        np.put_along_axis(chosen, self.expert_index, True, axis=1)  # EMPTY writes to the last column
+        return chosen[:, :self.num_experts]
+
     def dispatch(self):
         """Return (T, E) bool: which expert gets which token, dropped choices left out."""
         chosen = np.zeros(self.probs.shape, dtype=bool)
@@ -128,9 +135,14 @@ def _check_shares(probs):
 
 def check_routing(value, name="routing"):
     """Return `value` if it is a Routing, or raise a ValueError that says what it is instead."""
-    if not isinstance(value, Routing):
-        raise ValueError(f"{name} must be a Routing, got {type(value).__name__}")
-    return value
+    return check_kind(value, name, Routing)
+
+
+def check_logits(routing):
+    """Return the logits (T, E) of a Routing, or raise a ValueError where it has none."""
+    if check_routing(routing).logits is None:
+        raise ValueError(f"routing must have logits to carry a gradient to, got None in {routing.label!r}")
+    return routing.logits
 
 
 def _check_index(value, num_tokens, num_experts):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moeviz.arrays import as_array, check_count, check_vector
+from moeviz.checks import check_kind
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,16 +70,15 @@ class Placement:
         return np.flatnonzero(self.hosts[check_count(device, "device", low=0, high=self.num_devices - 1)])
 
     def __repr__(self):
-        rows = [f"  device {n}: experts {', '.join(map(str, np.flatnonzero(row)))}"
-                for n, row in enumerate(self.hosts)]
+        rows = [f"  device {n}: experts {', '.join(map(str, self.experts_on(n)))}"
+                for n in range(self.num_devices)]
         return "\n".join([f"Placement {self.label!r}: {self.num_experts} experts on {self.num_devices} "
                           f"devices in {self.num_nodes} nodes", *rows])
 
 
 def check_placement(value, num_experts=None):
     """Return `value` if it is a Placement (of num_experts experts, if given), or raise ValueError."""
-    if not isinstance(value, Placement):
-        raise ValueError(f"placement must be a Placement, got {type(value).__name__}")
+    check_kind(value, "placement", Placement)
     if num_experts is not None and value.num_experts != num_experts:
         raise ValueError(f"placement must hold {num_experts} experts, got {value.num_experts}")
     return value
@@ -174,7 +174,7 @@ def _check_sizes(num_experts, num_devices):
 
 def _check_load(load, num_devices):
     load = check_vector(load, "load").astype(float)
+    if len(load) == 0 or load.min() < 0:
+        raise ValueError(f"load must hold one number >= 0 per expert, got {load}")
     _check_sizes(len(load), num_devices)
-    if (load < 0).any():
-        raise ValueError(f"load must be non-negative, got {load.min():.4g}")
     return load

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_number, check_vector
+from moeviz.arrays import check_count, check_matrix, check_number, check_vector
 
 
 class Phases(NamedTuple):
@@ -35,20 +35,22 @@ def device_phases(load, moved, width, *, row_seconds, bandwidth, dispatch=2, com
     load: (N,) rows that each device computes (`device_load`). moved: (N, N) rows that travel
     (`traffic_matrix`). width: D. row_seconds: to compute one row. bandwidth: bytes per second that a
     device sends and, at the same time, receives; the larger of the two decides. dispatch, combine:
-    bytes per number. Raises ValueError for shapes that do not fit or rates that are not positive.
+    bytes per number. Raises ValueError for shapes that do not fit, rates that are not positive, or negative
+    seconds or bytes.
 
     >>> device_phases([2, 1], [[1, 1], [1, 0]], 10, row_seconds=0.5, bandwidth=20.0).compute.tolist()
     [1.0, 0.5]
     """
     load = check_vector(load, "load")
-    moved = np.asarray(moved)
+    moved = check_matrix(moved, "moved", "(N, N)")
     if moved.shape != (len(load), len(load)):
         raise ValueError(f"moved must have shape ({len(load)}, {len(load)}), got shape {moved.shape}")
     row_seconds = check_number(row_seconds, "row_seconds", low=0.0)
     row_bytes = check_count(width, "width") / check_number(bandwidth, "bandwidth", low=1e-30)
     away = moved - np.diag(np.diag(moved))
     busiest = np.maximum(away.sum(axis=0), away.sum(axis=1)) * row_bytes
-    return Phases(busiest * dispatch, load * row_seconds, busiest * combine)
+    there, back = check_number(dispatch, "dispatch", low=0.0), check_number(combine, "combine", low=0.0)
+    return Phases(busiest * there, load * row_seconds, busiest * back)
 
 
 def step_seconds(phases, *, chunks=1):
@@ -100,6 +102,8 @@ def _bars(kind, chunk, start, seconds):
 
 
 def _check_phases(phases):
+    if not isinstance(phases, (tuple, list)) or len(phases) != 3:
+        raise ValueError(f"phases must be Phases of dispatch, compute and combine, got {phases!r}")
     named = zip(Phases._fields, phases, strict=True)
     checked = Phases(*(check_vector(seconds, name) for name, seconds in named))
     for name, seconds in checked._asdict().items():

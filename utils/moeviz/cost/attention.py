@@ -6,7 +6,7 @@ Letters: d model width, h query heads, g key/value heads, a head size, n context
 from dataclasses import dataclass
 
 from moeviz.arrays import check_choice, check_count
-from moeviz.cost.checks import check_flag, check_optional
+from moeviz.checks import check_flag, check_optional
 
 STACKS = ("decoder", "encoder", "cross")
 QK_NORMS = (None, "head", "full")

@@ -6,7 +6,7 @@ Letters: d model width, H hidden width, E experts, k choices per token.
 from dataclasses import dataclass, fields
 
 from moeviz.arrays import check_choice, check_count
-from moeviz.cost.checks import check_flag, check_optional
+from moeviz.checks import check_flag, check_optional
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ A training step costs about 3 times the forward pass: the backward pass has two 
 
 import numpy as np
 
-from moeviz.arrays import check_choice, check_count
-from moeviz.cost.checks import check_flag
+from moeviz.arrays import check_choice, check_count, check_vector
+from moeviz.checks import check_flag
+from moeviz.cost.spec import check_spec
 from moeviz.cost.tally import Tally
 
 FLOP_PARTS = ("attention projections", "attention scores", "state layers", "router", "experts",
@@ -23,7 +24,7 @@ def flops_per_token(spec, context, *, phase="decode", absorbed=False):
     causal pass of all n tokens, which see (n + 1) / 2 on average.
     absorbed: count latent attention (MLA) as it decodes, against the cached latent.
     An encoder-decoder counts one source and one target token, each at n tokens of its own side.
-    Raises ValueError for a context below 1 or an unknown phase.
+    Raises ValueError for what is no ModelSpec, a context below 1 or an unknown phase.
     Source: arXiv 2001.08361, table 1, with 2 FLOPs per multiply-add.
 
     >>> from moeviz.models import model
@@ -31,7 +32,8 @@ def flops_per_token(spec, context, *, phase="decode", absorbed=False):
     >>> round(flops.share("attention scores"), 3), round(flops.share("experts"), 3)
     (0.078, 0.816)
     """
-    check_count(context, "context")
+    check_spec(spec)
+    context = check_count(context, "context")
     check_choice(phase, "phase", PHASES)
     check_flag(absorbed, "absorbed")
     by_part = dict.fromkeys(FLOP_PARTS, 0)
@@ -49,9 +51,10 @@ def flops_over(spec, contexts, *, phase="decode"):
     >>> flops_over(model("Mixtral 8x7B").spec, [4096, 8192])["attention scores"].tolist()
     [2147483648.0, 4294967296.0]
     """
-    each = [flops_per_token(spec, context, phase=phase).by_part for context in contexts]
-    if not each:
+    contexts = check_vector(contexts, "contexts", kind="iu").tolist()
+    if not contexts:
         raise ValueError("contexts must hold at least one context, got none")
+    each = [flops_per_token(spec, context, phase=phase).by_part for context in contexts]
     return {part: np.array([flops[part] for flops in each], float) for part in FLOP_PARTS
             if any(flops[part] for flops in each)}
 

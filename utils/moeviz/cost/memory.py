@@ -2,7 +2,10 @@
 
 from moeviz.arrays import check_count, check_number
 from moeviz.cost.parameters import count_parameters
+from moeviz.cost.spec import check_spec
 from moeviz.cost.tally import Tally
+
+MOST_BYTES = 1024  # of one number
 
 
 def kv_cache_bytes(spec, context, bytes_per_value=2, *, sequences=1):
@@ -11,7 +14,8 @@ def kv_cache_bytes(spec, context, bytes_per_value=2, *, sequences=1):
     bytes_per_value: 2 (bfloat16), 1 (8 bits). Window layers stop growing at their window, state
     layers do not grow at all. An encoder-decoder keeps `context` target tokens and, for its cross
     attention, `context` source tokens.
-    Raises ValueError for a context or sequences below 1, or bytes_per_value of 0 or less.
+    Raises ValueError for what is no ModelSpec, a context or sequences below 1, or bytes_per_value of 0 or
+    less, or above 1024.
     Source: DeepSeek-V2, arXiv 2405.04434, table 1.
 
     >>> from moeviz.models import model
@@ -19,7 +23,7 @@ def kv_cache_bytes(spec, context, bytes_per_value=2, *, sequences=1):
     70272
     """
     context, sequences = check_count(context, "context"), check_count(sequences, "sequences")
-    values = sum(group.layers * group.cache_values(context) for group in spec.attention)
+    values = sum(group.layers * group.cache_values(context) for group in check_spec(spec).attention)
     return _whole(values * sequences * _check_bytes(bytes_per_value, "bytes_per_value"))
 
 
@@ -29,7 +33,8 @@ def training_bytes(spec, *, weight_bytes=2, gradient_bytes=2, master_bytes=4, ad
     The defaults are mixed precision with Adam: weights and gradients in bfloat16, a master copy of
     the weights and two averages in float32, 16 bytes together. master_bytes=0 for training without a
     copy. Experts that a token does not choose need all of it too.
-    Raises ValueError for negative bytes. Source: ZeRO, arXiv 1910.02054, section 3.1.
+    Raises ValueError for what is no ModelSpec, or bytes below 0 or above 1024.
+    Source: ZeRO, arXiv 1910.02054, section 3.1.
 
     >>> from moeviz.models import model
     >>> training_bytes(model("OLMoE-1B-7B").spec).total // 6_919_161_856
@@ -38,7 +43,7 @@ def training_bytes(spec, *, weight_bytes=2, gradient_bytes=2, master_bytes=4, ad
     count = count_parameters(spec).total
     sizes = {"weights": weight_bytes, "gradients": gradient_bytes, "master weights": master_bytes,
              "Adam averages": adam_bytes}
-    return Tally({part: _whole(count * check_number(size, f"bytes for {part}", low=0.0))
+    return Tally({part: _whole(count * check_number(size, f"bytes for {part}", low=0.0, high=MOST_BYTES))
                   for part, size in sizes.items()}, "bytes")
 
 
@@ -59,7 +64,7 @@ def serving_bytes(spec, context, *, sequences=1, weight_bytes=2, cache_bytes=2):
 
 
 def _check_bytes(value, name):
-    if check_number(value, name, low=0.0) == 0:
+    if check_number(value, name, low=0.0, high=MOST_BYTES) == 0:
         raise ValueError(f"{name} must be more than 0, got {value!r}")
     return value
 

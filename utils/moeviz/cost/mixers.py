@@ -6,8 +6,8 @@ They answer the same questions as `Attention`: what one layer weighs, computes a
 from dataclasses import dataclass
 
 from moeviz.arrays import check_count
+from moeviz.checks import check_optional
 from moeviz.cost.attention import mean_positions
-from moeviz.cost.checks import check_optional
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from moeviz.cost.spec import check_spec
+
 PARTS = ("embedding", "head", "attention", "state layers", "router", "experts", "shared experts",
          "dense FFN", "norms", "other")
 
@@ -52,6 +54,7 @@ def count_parameters(spec):
     """Return the ParameterCount of a `ModelSpec`.
 
     For an encoder-decoder the active count is that of one source token and one target token together.
+    Raises ValueError for what is no ModelSpec.
     Source: arXiv 1706.03762 for the blocks; each group's own docstring for its formula.
 
     >>> from moeviz.cost import ModelSpec
@@ -65,7 +68,7 @@ def count_parameters(spec):
     norms                              24                    24
     all                             1,336                   568
     """
-    by_part = _always_active(spec)
+    by_part = _always_active(check_spec(spec))
     active_by_part = dict(by_part)
     for group in spec.moe:
         _add_moe(by_part, group, spec.d_model, group.experts)

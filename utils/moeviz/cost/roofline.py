@@ -12,17 +12,25 @@ from importlib import resources
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice, check_count, check_number
+from moeviz.checks import check_kind
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """Hold the peaks of one chip: FLOP/s in one precision, bytes/s of its memory, and their source."""
+    """Hold the peaks of one chip: FLOP/s in one precision, bytes/s of its memory, and their source.
+
+    Raises ValueError for a peak below 1.
+    """
 
     name: str
     precision: str
     peak_flops: float
     bandwidth: float
     source: str
+
+    def __post_init__(self):
+        check_number(self.peak_flops, "peak_flops", low=1.0)
+        check_number(self.bandwidth, "bandwidth", low=1.0)
 
     @property
     def ridge(self):
@@ -55,14 +63,14 @@ def roofline_seconds(flops, bytes_moved, *, chip):
     """Return the seconds of a step: the larger of flops / peak and bytes / bandwidth.
 
     flops, bytes_moved: numbers or arrays of one shape. chip: a `Hardware`.
-    Raises ValueError for negative amounts. Source: Williams and others, CACM 52(4), 2009.
+    Raises ValueError for negative amounts, or what is no Hardware.
+    Source: Williams and others, CACM 52(4), 2009.
 
     >>> round(roofline_seconds(989.4e12, 1.0, chip=hardware()), 6)
     1.0
     """
     flops, moved = _check_amounts(flops, "flops"), _check_amounts(bytes_moved, "bytes_moved")
-    if not isinstance(chip, Hardware):
-        raise ValueError(f"chip must be a Hardware such as hardware(), got {chip!r}")
+    check_kind(chip, "chip", Hardware)
     return _plain(np.maximum(flops / chip.peak_flops, moved / chip.bandwidth))
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from moeviz.arrays import check_choice, check_count
+from moeviz.checks import check_flag, check_kind, check_text
 from moeviz.cost.attention import Attention
-from moeviz.cost.checks import check_flag, check_text
 from moeviz.cost.ffn import DenseFFN, MoEFFN, change_experts
 from moeviz.cost.hf import fields_from_config
 from moeviz.cost.mixers import LatentAttention, StateLayer
@@ -109,6 +109,11 @@ class ModelSpec:
         experts = [f"{m.layers} MoE: {m.top_k} of {m.experts} experts" for m in self.moe] or ["dense"]
         return (f"ModelSpec {self.name!r}: d = {self.d_model}, {mixers} mixer layers, "
                 f"{blocks} FFN layers ({', '.join(experts)})")
+
+
+def check_spec(value):
+    """Return `value` if it is a ModelSpec, or raise a ValueError; a `Model` has one as `model.spec`."""
+    return check_kind(value, "spec", ModelSpec)
 
 
 def _check_groups(groups, name, allowed):

@@ -4,6 +4,8 @@ import math
 import numbers
 from typing import NamedTuple
 
+from moeviz.checks import check_kind
+
 
 class Prediction(NamedTuple):
     """A question and the learner's guess; None where no guess was made."""
@@ -31,10 +33,12 @@ def predict(question, guess):
 def reveal(prediction, value, *, within=0.1):
     """Set a guess beside the measured value; numbers count as close within that relative distance.
 
+    prediction: what `predict` returned, or a ValueError says what it is instead.
+
     >>> reveal(Prediction("How many experts run per token?", 3), 2)
     How many experts run per token? You said 3, measured: 2. What did you overlook?
     """
-    question, guess = prediction
+    question, guess = check_kind(prediction, "prediction", Prediction)
     measured = _measured(value)
     if guess is None:
         print(f"{question} Measured: {measured}.")

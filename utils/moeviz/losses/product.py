@@ -18,7 +18,7 @@ from moeviz.arrays import (
     softmax_backward,
     softplus,
 )
-from moeviz.record import check_routing
+from moeviz.record import check_logits, check_routing
 
 CONVENTIONS = ("share", "per_k")
 
@@ -42,7 +42,7 @@ def switch_loss(routing, *, convention="share", mask=None, scoring="softmax"):
     1.0
     """
     check_choice(convention, "convention", CONVENTIONS)
-    chosen = _chosen(routing)
+    chosen = check_routing(routing).chosen()
     mask = check_mask(mask, len(chosen))
     value, dlogits = _product_loss(routing, chosen, np.where(mask, 0, -1), scoring)
     factor = 1.0 if convention == "share" else float(chosen[mask].sum() / mask.sum())
@@ -84,14 +84,9 @@ def sequence_loss(routing, sequence_ids, *, scoring="sigmoid"):
     >>> round(value, 3)
     2.0
     """
-    chosen = _chosen(routing)
+    chosen = check_routing(routing).chosen()
     ids = check_vector(sequence_ids, "sequence_ids", length=len(chosen), kind="iu")
     return _product_loss(routing, chosen, np.unique(ids, return_inverse=True)[1], scoring)
-
-
-def _chosen(routing):
-    """Return (T, E) bool: which experts each token asked for, dropped choices too."""
-    return one_hot(check_routing(routing).expert_index, routing.num_experts).any(axis=1)
 
 
 def _product_loss(routing, chosen, group, scoring):
@@ -110,8 +105,7 @@ def _product_loss(routing, chosen, group, scoring):
 
 def _check_scoring(routing, scoring):
     """Refuse probs that another score made: the gradient would be silently wrong."""
-    if routing.logits is None:
-        raise ValueError(f"routing must have logits to carry a gradient to, got {routing.label!r} without")
+    check_logits(routing)
     log_scores = {"softmax": lambda z: z, "sigmoid": lambda z: -softplus(-z)}
     check_choice(scoring, "scoring", log_scores)
     logits, probs = routing.logits[:64], routing.probs[:64]  # some rows tell; all would slow training

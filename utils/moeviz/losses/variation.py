@@ -20,7 +20,7 @@ from moeviz.arrays import (
     softplus,
     top_k_index,
 )
-from moeviz.record import EMPTY, check_routing
+from moeviz.record import EMPTY, check_logits
 from moeviz.routing.backward import weights_backward
 
 SMALLEST_SIGMA = 1e-30  # keeps 0 / 0 out: without noise the probability becomes a clean step
@@ -42,7 +42,7 @@ def importance_loss(routing, *, renormalize=True, scoring="softmax", scale=1.0):
     >>> value, dlogits.tolist()
     (1.0, [[0.0, 0.0]])
     """
-    _check_weights(check_routing(routing), renormalize, scoring, scale)
+    _check_weights(routing, renormalize, scoring, scale)
     index = routing.expert_index
     slots = np.ravel(index) + 1  # EMPTY falls into bin 0, which is cut off
     importance = np.bincount(slots, np.ravel(routing.combine_weight), routing.num_experts + 1)[1:]
@@ -68,9 +68,7 @@ def load_loss(routing, logits, noise_logits):
     >>> dlogits.shape == dnoise.shape == (1, 3)
     True
     """
-    if check_routing(routing).logits is None:
-        raise ValueError(f"routing must have noisy logits, got {routing.label!r} without")
-    noisy, k = routing.logits, routing.top_k
+    noisy, k = check_logits(routing), routing.top_k
     probability = selection_probability(logits, noise_logits, noisy, k)
     value, dload = _cv_squared(probability.sum(axis=0))
     if k == routing.num_experts:
@@ -105,12 +103,11 @@ def selection_probability(logits, noise_logits, noisy_logits, k):
 
 def _check_weights(routing, renormalize, scoring, scale):
     """Refuse options that did not make the weights: the gradient would be silently wrong."""
-    if routing.logits is None:
-        raise ValueError(f"routing must have logits to carry a gradient to, got {routing.label!r} without")
+    logits = check_logits(routing)
     scores = {"softmax": softmax, "sigmoid": sigmoid, "relu": lambda z: np.maximum(z, 0)}
     check_choice(scoring, "scoring", scores)
     check_number(scale, "scale", low=1e-12)
-    score = np.take_along_axis(scores[scoring](routing.logits), routing.expert_index, axis=1)
+    score = np.take_along_axis(scores[scoring](logits), routing.expert_index, axis=1)
     weight = np.where(routing.expert_index == EMPTY, 0, score) * scale
     total = weight.sum(axis=1, keepdims=True)
     if renormalize and scoring != "relu":

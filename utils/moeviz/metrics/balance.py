@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from moeviz.arrays import check_mask, check_number
+from moeviz.arrays import as_array, check_mask, check_number
 from moeviz.record import Routing, check_routing
 
 
@@ -151,10 +151,7 @@ def _rows(array, mask):
 def _loads(value):
     if isinstance(value, Routing):
         return counts(value)
-    try:
-        array = np.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"loads must be a Routing or an array of numbers: {error}") from None
+    array = as_array(value, "loads")
     if array.dtype.kind not in "fiu":
         raise ValueError(f"loads must be a Routing or an array of numbers, got dtype {array.dtype}")
     if array.ndim == 0 or array.shape[-1] == 0:

@@ -27,7 +27,7 @@ def co_activation(routing):
     [1.0, 0.5, 0.5]
     """
     whole = np.float32 if check_routing(routing).num_tokens < 2**24 else float  # exact up to there
-    chosen = _chosen(routing).astype(whole)
+    chosen = routing.chosen().astype(whole)
     together = (chosen.T @ chosen).astype(float)
     return together / np.maximum(np.diag(together), 1)[:, None]
 
@@ -120,7 +120,7 @@ def saturation(routing, final):
     if shape != other:
         raise ValueError(f"final must have the tokens and experts of routing {shape}, got {other}")
     wanted = final.expert_index != EMPTY
-    still = np.take_along_axis(_chosen(routing), np.maximum(final.expert_index, 0), axis=1) & wanted
+    still = np.take_along_axis(routing.chosen(), np.maximum(final.expert_index, 0), axis=1) & wanted
     ones = np.ones(final.top_k, np.float32)  # a product sums short rows faster than sum() does
     shared, wanted = still @ ones, wanted @ ones
     share = shared[wanted > 0] / wanted[wanted > 0]
@@ -142,11 +142,3 @@ def _repetition(slots):
         for other in after:  # whole rows at a time: k is small
             same |= (one == other) & used
     return float(same.mean())
-
-
-def _chosen(routing, name="routing"):
-    """Return (T, E) bool: which experts each token chose."""
-    index = check_routing(routing, name).expert_index
-    chosen = np.zeros((routing.num_tokens, routing.num_experts + 1), dtype=bool)
-    np.put_along_axis(chosen, index, True, axis=1)  # EMPTY writes to the last column
-    return chosen[:, :routing.num_experts]

@@ -10,6 +10,8 @@ import numpy as np
 from moeviz.arrays import as_array, check_count, check_matrix, check_rng
 from moeviz.record import EMPTY, Routing
 
+MOST_EXPERTS = 2**20
+
 
 def mutual_information(expert, labels):
     """Return I(expert; label) in bits: how much of the label one choice of expert gives away.
@@ -118,15 +120,18 @@ def purity(expert, labels):
 def expert_columns(value, name="expert_index"):
     """Return a Routing's expert_index, or an index (T,) or (T, k) as (T, k); raise ValueError if neither.
 
+    Metrics count expert by expert, so an index is below 2^20.
+
     >>> expert_columns([3, 1]).tolist()
     [[3], [1]]
     """
-    index = np.asarray(value.expert_index if isinstance(value, Routing) else value)
+    index = as_array(value.expert_index if isinstance(value, Routing) else value, name)
     if index.dtype.kind not in "iu" or index.ndim not in (1, 2) or index.size == 0:
         raise ValueError(f"{name} must be a Routing or whole numbers of shape (T,) or (T, k), "
                          f"got {index.dtype} of shape {index.shape}")
-    if index.min() < EMPTY:
-        raise ValueError(f"{name} must be at least 0 (or EMPTY, -1), got {index.min()}")
+    if index.min() < EMPTY or index.max() >= MOST_EXPERTS:
+        raise ValueError(f"{name} must lie in 0..{MOST_EXPERTS - 1} (or be EMPTY, -1), "
+                         f"got {index.min()} to {index.max()}")
     return index.astype(np.int64, copy=False).reshape(len(index), -1)
 
 
@@ -136,7 +141,7 @@ def label_codes(labels, name, length=None):
     >>> label_codes(["b", "a", "b"], "labels").tolist()
     [1, 0, 1]
     """
-    array = np.asarray(labels)
+    array = as_array(labels, name)
     if array.ndim != 1 or array.dtype.kind not in "iubSU" or len(array) == 0:
         raise ValueError(f"{name} must be whole numbers, bools or text of shape (T,), "
                          f"got {array.dtype} of shape {array.shape}")

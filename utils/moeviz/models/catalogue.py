@@ -37,7 +37,7 @@ def model(name):
     >>> model("Mixtral 8x7B").organisation
     'Mistral AI'
     """
-    if any(each.name == name for each in undisclosed()):
+    if isinstance(name, str) and name in {each.name for each in undisclosed()}:
         raise ValueError(f"{name!r} has no published shape; see undisclosed()")
     known = {each.name: each for each in catalogue()}
     return known[check_choice(name, "name", known)]

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+from moeviz.checks import check_kind
 from moeviz.cost import count_parameters
+from moeviz.models.record import Model
 
 COARSE = 0.05
 
@@ -44,12 +46,13 @@ def derived_against_published(model):
 
     A counts both token tables, B leaves out the input embedding, C leaves out both. Which of them
     the publisher means is said in `Published.convention`, for the few who state it.
+    Raises ValueError for what is no `Model`.
 
     >>> from moeviz.models import model
     >>> [row.quantity for row in derived_against_published(model("OLMoE-1B-7B"))]
     ['total', 'active A', 'active B', 'active C', 'exact total']
     """
-    count = count_parameters(model.spec)
+    count = count_parameters(check_kind(model, "model", Model).spec)
     readings = {"A": count.active, "B": count.active_without_embedding, "C": count.active_without_tables}
     without = count.tables if model.total.counts == "without tables" else 0
     rows = [compare(model.name, "total", model.total, count.total - without + model.total.beside)]

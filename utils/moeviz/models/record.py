@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from moeviz.arrays import check_choice, check_count
+from moeviz.checks import check_flag, check_text
 from moeviz.cost import ModelSpec
-from moeviz.cost.checks import check_flag, check_text
 
 UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "": 1}
 CONVENTIONS = (None, "A", "B", "C")

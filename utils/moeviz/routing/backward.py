@@ -11,7 +11,7 @@ from moeviz.arrays import (
     softmax_backward,
     softplus,
 )
-from moeviz.record import EMPTY, check_routing
+from moeviz.record import EMPTY, check_logits
 from moeviz.routing.common import softmax_top_k
 
 SCORINGS = ("softmax", "sigmoid", "relu")
@@ -34,7 +34,7 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
     >>> weights_backward(top_k([[0.0, 0.0]], k=1, renormalize=False), [[1.0]], renormalize=False).tolist()
     [[0.25, -0.25]]
     """
-    logits = _check_logits(routing)
+    logits = check_logits(routing)
     dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
     scale = check_number(scale, "scale", low=1e-12)
     check_choice(scoring, "scoring", SCORINGS)
@@ -62,7 +62,7 @@ def gshard_top_2_backward(routing, dweight, *, dprobs=None):
     >>> gshard_top_2_backward(routing, [[1.0, 0.0]]).round(4).tolist()
     [[0.0177, -0.0177]]
     """
-    logits = _check_logits(routing)
+    logits = check_logits(routing)
     dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
     dweight = np.where(routing.expert_index == EMPTY, 0, dweight)
     both = softmax_top_k(logits, min(2, logits.shape[1]), True, routing.label)
@@ -83,7 +83,7 @@ def noisy_top_k_backward(routing, dlogits, *, logits, noise_logits):
     >>> noisy_top_k_backward(routing, [[1.0, 0.0]], logits=clean, noise_logits=noise)[1].tolist()
     [[0.0, 0.0]]
     """
-    noisy = _check_logits(routing)
+    noisy = check_logits(routing)
     dlogits = check_same_shape(dlogits, "dlogits", noisy, "routing.logits")
     logits = check_same_shape(logits, "logits", noisy, "routing.logits")
     noise_logits = check_same_shape(noise_logits, "noise_logits", noisy, "routing.logits")
@@ -112,9 +112,3 @@ def _relu_probs_backward(routing, dprobs):
     total = np.maximum(routing.logits, 0).sum(axis=1, keepdims=True)
     centred = dprobs - (dprobs * routing.probs).sum(axis=1, keepdims=True)
     return np.divide(centred * (routing.logits > 0), total, out=np.zeros_like(centred), where=total > 0)
-
-
-def _check_logits(routing):
-    if check_routing(routing).logits is None:
-        raise ValueError(f"routing must have logits to carry a gradient to, got None in {routing.label!r}")
-    return routing.logits

@@ -6,7 +6,15 @@ must be finite and non-empty, or a ValueError names them.
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_matrix, check_number, check_vector, softmax, top_k_index
+from moeviz.arrays import (
+    as_array,
+    check_count,
+    check_matrix,
+    check_number,
+    check_vector,
+    softmax,
+    top_k_index,
+)
 from moeviz.routing.common import build, build_from_mask
 
 
@@ -61,7 +69,7 @@ def threshold(logits, cut):
     [[-1], [0]]
     """
     logits = check_matrix(logits, "logits")
-    single = np.ndim(cut) == 0
+    single = as_array(cut, "cut").ndim == 0
     cut = check_number(cut, "cut") if single else check_vector(cut, "cut", length=logits.shape[1])
     probs = softmax(logits)
     return build_from_mask(logits, probs, probs > cut, probs, "threshold")

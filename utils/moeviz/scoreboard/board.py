@@ -6,9 +6,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_matrix
+from moeviz.arrays import check_matrix
+from moeviz.checks import check_kind, check_texts
 from moeviz.scoreboard import table
-from moeviz.scoreboard.contract import RouterError
+from moeviz.scoreboard.contract import RouterError, check_routers
 from moeviz.scoreboard.lineup import NEEDS_LOSS
 from moeviz.scoreboard.measure import measure
 
@@ -92,7 +93,8 @@ def score(routers, logits, *, own=(), needs_loss=None, seed=0):
     logits: (T, E). own: the name, or names, of the learner's routers. needs_loss: {name: bool}, declared
     for routers beyond the line-up. seed: of the draws. A router that fails costs the others nothing: its
     row is missing, and the board says why.
-    Raises ValueError for bad logits, routers that are no {name: router}, or names that are not in it.
+    Raises ValueError for bad logits, routers that are no {name: router}, names that are not in it, or a seed
+    that is no whole number.
 
     >>> from moeviz import routing
     >>> board = score({"top-k": routing.top_k, "mine": lambda logits: None}, np.eye(3), own="mine")
@@ -100,15 +102,14 @@ def score(routers, logits, *, own=(), needs_loss=None, seed=0):
     (('top-k',), 'mine is missing: it returned None; does it end with `return ...`?')
     """
     logits = check_matrix(logits, "logits").astype(float)
-    own = (own,) if isinstance(own, str) else tuple(own)
-    declared = dict(needs_loss or {})
-    _check_names(routers, own, declared)
+    own = check_texts((own,) if isinstance(own, str) else own, "own")
+    declared = check_kind({} if needs_loss is None else needs_loss, "needs_loss", Mapping)
+    _check_names(check_routers(routers), own, declared)
     rows, routings, remarks = [], {}, {}
     for name, router in routers.items():
         loss = declared.get(name, NEEDS_LOSS.get(name))
         try:
-            row, routings[name] = measure(router, logits, name=name, needs_loss=loss,
-                                          seed=check_count(seed, "seed", low=0))
+            row, routings[name] = measure(router, logits, name=name, needs_loss=loss, seed=seed)
         except RouterError as error:
             remarks[name] = f"{name} is missing: it {error}"
         else:
@@ -118,10 +119,6 @@ def score(routers, logits, *, own=(), needs_loss=None, seed=0):
 
 
 def _check_names(routers, own, declared):
-    if not isinstance(routers, Mapping) or not all(isinstance(name, str) for name in routers):
-        raise ValueError(f"routers must be {{name: router}}, got {type(routers).__name__}")
-    if not routers:
-        raise ValueError("routers must hold at least one router, got none")
     for argument, names in {"own": own, "needs_loss": declared}.items():
         strange = [name for name in names if name not in routers]
         if strange:

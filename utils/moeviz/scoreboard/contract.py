@@ -1,6 +1,7 @@
 """What a router has to be for the scoreboard: a function of the logits, and three things it may return."""
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +36,15 @@ def route(router, logits, *, rng=None, name="router"):
     if not np.array_equal(given, logits):
         raise RouterError("changed the logits it was given; work on logits.copy()")
     return replace(_as_routing(answer, logits), label=str(name))
+
+
+def check_routers(routers):
+    """Return {name: router} if it is that, with at least one, or raise a ValueError."""
+    if not isinstance(routers, Mapping) or not all(isinstance(name, str) for name in routers):
+        raise ValueError(f"routers must be {{name: router}}, got {type(routers).__name__}")
+    if not routers:
+        raise ValueError("routers must hold at least one router, got none")
+    return routers
 
 
 def takes_rng(router):

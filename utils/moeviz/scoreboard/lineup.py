@@ -18,7 +18,7 @@ from moeviz.arrays import (
 )
 from moeviz.capacity import ORDERS, apply_capacity, expert_capacity
 from moeviz.record import EMPTY, Routing
-from moeviz.scoreboard.contract import route
+from moeviz.scoreboard.contract import check_routers, route
 
 # Whether training a router calls for a balancing or sparsity loss: declared here, it cannot be measured.
 NEEDS_LOSS = MappingProxyType({
@@ -56,16 +56,17 @@ def with_seats(routers, factor, *, k=2, order="choice"):
 
     routers: {name: router}. The seats are the same for all of them, for k choices a token, whatever a
     router's own number of choices is. order: see `moeviz.capacity.apply_capacity`.
-    Raises ValueError for a negative factor, k below 1 or an unknown order.
+    Raises ValueError for routers that are no {name: router}, a negative factor, k below 1 or an unknown order.
 
     >>> limited = with_seats({"top-1": lambda logits: routing.top_k(logits, 1)}, 1.0, k=1)
     >>> limited["top-1"]([[1.0, 0.0], [1.0, 0.0]], rng=None).kept.ravel().tolist()
     [True, False]
     """
+    check_routers(routers)
     check_number(factor, "factor", low=0.0)
     check_count(k, "k")
     check_choice(order, "order", ORDERS)
-    return {name: partial(_limited, router, factor, k, order) for name, router in dict(routers).items()}
+    return {name: partial(_limited, router, factor, k, order) for name, router in routers.items()}
 
 
 def _limited(router, factor, k, order, logits, rng):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import metrics
-from moeviz.arrays import check_matrix, softmax
+from moeviz.arrays import check_count, check_matrix, softmax
 from moeviz.record import check_routing
 from moeviz.scoreboard.contract import RouterError, route
 
@@ -36,14 +36,15 @@ def measure(router, logits, *, name="router", needs_loss=None, seed=0):
     """Return (Row, Routing) of one router on logits (T, E).
 
     The router runs several times: twice with one seed, once with another, and on logits whose later tokens
-    were changed (see `leak`). Raises RouterError, a ValueError, as `route` does.
+    were changed (see `leak`). Raises RouterError, a ValueError, as `route` does, and ValueError for a seed
+    that is no whole number of at least 0.
 
     >>> from moeviz import routing
     >>> row, routed = measure(routing.top_k, [[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]])
     >>> row.max_violation, row.experts, row.causal, row.random
     (0.5, 2.0, True, False)
     """
-    logits = check_matrix(logits, "logits").astype(float)
+    logits, seed = check_matrix(logits, "logits").astype(float), check_count(seed, "seed", low=0)
     routed, again, other = (route(router, logits, rng=np.random.default_rng(s), name=name)
                             for s in (seed, seed, seed + 1))
     repeats = not changed_tokens(routed, again).any()
@@ -81,11 +82,13 @@ def best_captured(logits, choices):
 
     logits: (T, E); choices: 0..T E. The best places are the largest probabilities of the whole matrix,
     whatever token they belong to; k for each token is a restriction, and costs a little.
+    Raises ValueError for choices outside of 0..T E.
 
     >>> best_captured(np.log([[0.9, 0.1], [0.5, 0.5]]), 2)
     0.7
     """
     falling = -np.sort(-softmax(check_matrix(logits, "logits").astype(float)), axis=None)
+    choices = check_count(choices, "choices", low=0, high=falling.size)
     return float(falling[:choices].sum() / len(logits))
 
 

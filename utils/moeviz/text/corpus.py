@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moeviz.arrays import check_count, check_vector
+from moeviz.checks import check_flag, check_kind, check_several, check_texts
 from moeviz.text import sources
 from moeviz.text.symbols import encode
 
@@ -22,7 +23,7 @@ class Corpus:
 
     text: (N,) uint8, the bytes. domain: (N,) int, an index into domain_names; each domain is one run.
     domain_names: D names. notes: one line per domain that says where its text comes from.
-    sha256 is computed from the text. Raises ValueError when lengths, dtypes or domain ids do not fit.
+    sha256 is computed from the text. Raises ValueError naming the field that does not fit.
 
     >>> Corpus(encode("ab1"), [0, 0, 1], ("letters", "digits"), ()).sha256[:8]
     'ca5ba87c'
@@ -35,18 +36,18 @@ class Corpus:
     sha256: str = field(init=False)
 
     def __post_init__(self):
-        text, domain = np.array(encode(self.text)), np.array(check_vector(self.domain, "domain", kind="iu"))
+        text = np.array(encode(self.text, "text"))
+        domain = np.array(check_vector(self.domain, "domain", kind="iu"))
+        names, notes = check_texts(self.domain_names, "domain_names"), check_several(self.notes, "notes")
         if len(domain) != len(text):
             raise ValueError(f"domain must have shape ({len(text)},) like text, got {domain.shape}")
-        if domain.min() < 0 or domain.max() >= len(self.domain_names):
-            raise ValueError(f"domain must lie in 0..{len(self.domain_names) - 1}, "
-                             f"got {domain.min()} to {domain.max()}")
-        for name, array in {"text": text, "domain": domain}.items():
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        object.__setattr__(self, "domain_names", tuple(self.domain_names))
-        object.__setattr__(self, "notes", tuple(self.notes))
-        object.__setattr__(self, "sha256", hashlib.sha256(text.tobytes()).hexdigest())
+        if domain.min() < 0 or domain.max() >= len(names):
+            raise ValueError(f"domain must lie in 0..{len(names) - 1}, got {domain.min()} to {domain.max()}")
+        text.setflags(write=False)
+        domain.setflags(write=False)
+        for name, value in {"text": text, "domain": domain, "domain_names": names, "notes": notes,
+                            "sha256": hashlib.sha256(text.tobytes()).hexdigest()}.items():
+            object.__setattr__(self, name, value)
 
     def __repr__(self):
         sizes = np.bincount(self.domain, minlength=len(self.domain_names))
@@ -92,12 +93,13 @@ def held_out_mask(corpus):
     """Mark the bytes that training must not see, (N,) bool: every 10th block of 2000 bytes per domain.
 
     A domain of less than 40,000 bytes is cut into 20 blocks, so that it has held-out bytes too.
+    Raises ValueError for what is no Corpus.
 
     >>> corpus = Corpus(np.zeros(40_000, dtype=np.uint8), np.zeros(40_000, dtype=int), ("zeros",))
     >>> np.nonzero(held_out_mask(corpus))[0][[0, 1999, 2000]].tolist()
     [18000, 19999, 38000]
     """
-    mask = np.zeros(len(corpus.text), dtype=bool)
+    mask = np.zeros(len(check_kind(corpus, "corpus", Corpus).text), dtype=bool)
     for domain in range(len(corpus.domain_names)):
         inside = np.nonzero(corpus.domain == domain)[0]
         block = max(1, min(BLOCK, len(inside) // 20))
@@ -109,19 +111,20 @@ def window_starts(corpus, *, width, held_out):
     """Return the starts of all windows of `width` bytes that lie in one domain and on one side.
 
     held_out=True gives windows of held-out bytes only, held_out=False windows of training bytes only.
-    Raises ValueError if width is not a whole number between 1 and the length of the corpus.
+    Raises ValueError for what is no Corpus, or a width that is no whole number from 1 to its length.
 
     >>> corpus = load_corpus(bytes_per_domain=2000, fallback=True)
     >>> starts = window_starts(corpus, width=9, held_out=True)
     >>> bool(held_out_mask(corpus)[starts + 8].all())
     True
     """
-    width = check_count(width, "width", high=len(corpus.text))
     mask = held_out_mask(corpus)
+    width = check_count(width, "width", high=len(mask))
     change = (np.diff(corpus.domain) != 0) | (np.diff(mask) != 0)
     stretch = np.concatenate([[0], np.cumsum(change)])
     starts = np.arange(len(mask) - width + 1)
-    return starts[(stretch[starts] == stretch[starts + width - 1]) & (mask[starts] == held_out)]
+    inside = stretch[starts] == stretch[starts + width - 1]
+    return starts[inside & (mask[starts] == check_flag(held_out, "held_out"))]
 
 
 def join(texts, names, notes):

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice
+from moeviz.checks import check_kind, check_text, check_texts
 from moeviz.record import EMPTY
+from moeviz.traces.trace import Trace, check_layers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -29,16 +31,18 @@ class Counts:
     pairs: np.ndarray
 
     def __post_init__(self):
+        layers, names = check_layers(self.layers), check_texts(self.domain_names, "domain_names")
+        check_text(self.model, "model")
         experts = _whole(self.experts, "experts")
-        wanted = (len(self.domain_names), len(self.layers))
+        wanted = (len(names), len(layers))
         if experts.ndim != 3 or experts.shape[:2] != wanted or experts.size == 0:
             raise ValueError(f"experts must have shape {wanted} and E, got {experts.shape}")
         pairs, num_experts = _whole(self.pairs, "pairs"), experts.shape[2]
         wanted = (wanted[0], wanted[1] - 1, num_experts, num_experts)
         if pairs.shape != wanted:
             raise ValueError(f"pairs must have shape {wanted}, got {pairs.shape}")
-        for name, value in {"layers": tuple(self.layers), "domain_names": tuple(self.domain_names),
-                            "experts": experts, "pairs": pairs}.items():
+        for name, value in {"layers": layers, "domain_names": names, "experts": experts,
+                            "pairs": pairs}.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -67,7 +71,8 @@ class Counts:
 def counts_of(trace):
     """Return the Counts of a Trace; without domains in it, all tokens count as one domain, "all".
 
-    Dropped choices count, EMPTY slots do not. Raises ValueError when layers differ in k.
+    Dropped choices count, EMPTY slots do not. Raises ValueError for what is no Trace, or when layers differ
+    in k.
 
     >>> from moeviz.routing import top_k
     >>> from moeviz.traces import trace_of
@@ -75,7 +80,7 @@ def counts_of(trace):
     >>> counts_of(trace_of([gate, gate], model="one gate twice")).flow(1).tolist()
     [[2, 0], [0, 0]]
     """
-    names = trace.domain_names or ("all",)
+    names = check_kind(trace, "trace", Trace).domain_names or ("all",)
     domain = np.zeros(trace.num_tokens, int) if trace.domain is None else trace.domain.astype(int)
     if len({index.shape for index in trace.index}) > 1:
         raise ValueError("layers must have the same k to be counted in pairs")

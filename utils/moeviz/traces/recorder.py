@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from moeviz.arrays import check_vector, sigmoid
+from moeviz.arrays import as_array, check_vector, sigmoid
 from moeviz.traces.trace import Trace
 
 ROUTERS = {"MixtralTopKRouter": "softmax", "OlmoeTopKRouter": "softmax", "Qwen2MoeTopKRouter": "softmax",
@@ -121,7 +121,7 @@ def _batch(input_ids, attention_mask):
 
 
 def _table(value, name):
-    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+    array = as_array(value.detach().cpu() if hasattr(value, "detach") else value, name)
     array = array[None] if array.ndim == 1 else array
     if array.ndim != 2:
         raise ValueError(f"{name} must have shape (B, S), got {array.shape}")

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from moeviz.arrays import check_count, check_matrix
+from moeviz.checks import check_kind
 from moeviz.files import npz, write_whole
 from moeviz.routing import top_k
 from moeviz.traces.trace import PER_LAYER, PER_TOKEN, Trace
@@ -33,8 +34,7 @@ def save_trace(trace, path):
     The same trace gives the same bytes. Raises ValueError for what is no Trace, OSError where the folder
     cannot be written to.
     """
-    if not isinstance(trace, Trace):
-        raise ValueError(f"trace must be a Trace, got {type(trace).__name__}")
+    check_kind(trace, "trace", Trace)
     write_whole(Path(path), lambda file: npz.write(file, _arrays(trace)))
 
 

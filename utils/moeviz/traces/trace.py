@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from moeviz.arrays import all_finite, as_array, check_choice, check_count, check_vector, sigmoid, softmax
+from moeviz.checks import check_several, check_texts
 from moeviz.record import EMPTY, Routing, check_routing
 
 SCORES = ("softmax", "sigmoid", "weights")
@@ -46,9 +47,7 @@ class Trace:
 
     def __post_init__(self):
         object.__setattr__(self, "num_experts", check_count(self.num_experts, "num_experts", high=2**15 - 1))
-        layers = tuple(check_count(layer, "layers", low=0) for layer in self.layers)
-        if not layers or len(set(layers)) != len(layers):
-            raise ValueError(f"layers must be one or more different numbers, got {list(self.layers)}")
+        layers = check_layers(self.layers)
         if not isinstance(self.model, str):
             raise ValueError(f"model must be text, got {self.model!r}")
         if self.scores not in SCORES or (self.scores == "weights") != (self.logits is None):
@@ -119,9 +118,7 @@ class Trace:
         return _frozen(array.astype(np.min_scalar_type(array.max())))
 
     def _check_domains(self):
-        names = tuple(self.domain_names)
-        if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-            raise ValueError(f"domain_names must be different texts, got {names}")
+        names = check_texts(self.domain_names, "domain_names")
         if (self.domain is None) != (not names):
             raise ValueError("domain and domain_names must be given together")
         if names and self.domain.max() >= len(names):
@@ -146,7 +143,7 @@ def trace_of(routings, *, model, layers=None, tokens=None, sequence=None, domain
     >>> trace_of([top_k([[2.0, 1.0]], k=1)], model="one gate").layers
     (1,)
     """
-    routings = [check_routing(routing, "routings") for routing in routings]
+    routings = [check_routing(routing, "routings") for routing in check_several(routings, "routings")]
     if not routings:
         raise ValueError("routings must hold at least one Routing")
     scores = next((name for name in SCORES if all(_rebuilds(name, made) for made in routings)), None)
@@ -154,12 +151,24 @@ def trace_of(routings, *, model, layers=None, tokens=None, sequence=None, domain
         raise ValueError("the probs of these routings cannot be rebuilt from their logits or weights")
     dropped = any((made.kept != (made.expert_index != EMPTY)).any() for made in routings)
     return Trace(model, routings[0].num_experts,
-                 tuple(range(1, len(routings) + 1) if layers is None else layers),
+                 range(1, len(routings) + 1) if layers is None else layers,
                  tuple(made.expert_index for made in routings),
                  tuple(made.combine_weight for made in routings),
                  None if scores == "weights" else tuple(made.logits for made in routings),
                  tuple(made.kept for made in routings) if dropped else None,
                  scores, tokens, sequence, domain, domain_names)
+
+
+def check_layers(value):
+    """Return the numbers of layers as a tuple, or raise a ValueError.
+
+    >>> check_layers([3, 5])
+    (3, 5)
+    """
+    layers = tuple(check_count(layer, "layers", low=0) for layer in check_several(value, "layers"))
+    if not layers or len(set(layers)) != len(layers):
+        raise ValueError(f"layers must be one or more different numbers, got {list(layers)}")
+    return layers
 
 
 def shares(scores, logits, index, weight, num_experts):

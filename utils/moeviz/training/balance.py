@@ -8,6 +8,8 @@ the noise logits.
 import numpy as np
 
 from moeviz import losses
+from moeviz.arrays import check_count
+from moeviz.record import check_routing
 
 
 def switch(routing, context, *, scoring="softmax"):
@@ -39,11 +41,14 @@ def switch_by_cluster(routing, context, *, scoring="softmax"):
 def switch_by_part(routing, context, *, parts=8, scoring="softmax"):
     """Return Switch's loss within `parts` equal stretches of the batch, averaged: mixed micro-batches.
 
+    Raises ValueError for parts outside of 1..T, and as `losses.sequence_loss` does.
+
     >>> from moeviz.routing import top_k
     >>> round(switch_by_part(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None, parts=2)[0], 3)
     2.0
     """
-    part = np.arange(routing.num_tokens) * parts // routing.num_tokens
+    tokens = check_routing(routing).num_tokens
+    part = np.arange(tokens) * check_count(parts, "parts", high=tokens) // tokens
     return losses.sequence_loss(routing, part, scoring=scoring)
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import metrics
+from moeviz.arrays import check_count
 from moeviz.record import Routing
 from moeviz.training.layer import forward
 
@@ -31,7 +32,7 @@ class Evaluation(NamedTuple):
 def evaluate(run, *, batch=None, seed=0):
     """Return the Evaluation of a Run on its task's held-out tokens, or on another Batch.
 
-    seed: for routers that draw at random even then.
+    seed: for routers that draw at random even then. Raises ValueError for a seed that is no whole number.
 
     >>> from moeviz import training
     >>> task = training.clustered_task(rng=np.random.default_rng(0), samples=600)
@@ -40,7 +41,7 @@ def evaluate(run, *, batch=None, seed=0):
     True
     """
     batch = run.task.test if batch is None else batch
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(check_count(seed, "seed", low=0))
     done = forward(run.weights, run.plan, batch, bias=run.bias, rng=rng, training=False)
     load = metrics.load(done.routing)
     return Evaluation(_unexplained(done.output, batch.targets), len(metrics.dead_experts(load)),

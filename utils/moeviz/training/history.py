@@ -30,7 +30,10 @@ class History:
 
     def __post_init__(self):
         for field in fields(self):
-            array = as_array(getattr(self, field.name), field.name).astype(float)
+            array = as_array(getattr(self, field.name), field.name)
+            if array.dtype.kind not in "fiu":
+                raise ValueError(f"{field.name} must hold real numbers, got dtype {array.dtype}")
+            array = array.astype(float)
             array.setflags(write=False)
             object.__setattr__(self, field.name, array)
         if self.load.ndim != 2:

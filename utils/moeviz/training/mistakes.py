@@ -3,7 +3,7 @@
 import numpy as np
 
 from moeviz import losses
-from moeviz.arrays import check_matrix, softmax, softmax_backward, top_k_index
+from moeviz.arrays import check_count, check_matrix, softmax, softmax_backward, top_k_index
 from moeviz.record import Routing
 from moeviz.training.routers import Router
 
@@ -22,7 +22,7 @@ def leaky_top_k(k=1):
         logits = check_matrix(logits, "logits")
         probs = softmax(logits)
         seen = probs + context.bias
-        index = top_k_index(seen, k)
+        index = top_k_index(seen, check_count(k, "k", high=logits.shape[1]))
         weight = np.maximum(np.take_along_axis(seen, index, axis=1), 0)
         return Routing(logits, probs, index, weight, np.ones(index.shape, bool), f"leaky top-{k}")
     return Router(route, _backward)

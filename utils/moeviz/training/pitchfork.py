@@ -7,18 +7,20 @@ dD/dt = a tanh(D / 2) - lambda D: for a <= 2 lambda both experts live on, above 
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_number, check_rng, sigmoid
+from moeviz.arrays import as_array, check_count, check_matrix, check_number, check_rng, sigmoid
 
 
 def drift(difference, a, decay=1.0):
     """Return dD/dt = a tanh(D / 2) - decay D, for a number or an array of differences D.
 
     tanh(D / 2) = sigmoid(D) - sigmoid(-D) is how much more often the first expert is used.
+    Raises ValueError for numbers that are not finite.
 
     >>> drift([0.0, 1.0], a=4.0).round(3).tolist()
     [0.0, 0.848]
     """
-    return a * np.tanh(np.asarray(difference) / 2) - decay * np.asarray(difference)
+    difference = _check_difference(difference)
+    return _drift(difference, check_number(a, "a"), check_number(decay, "decay"))
 
 
 def resting_share(a, decay=1.0):
@@ -36,21 +38,23 @@ def resting_share(a, decay=1.0):
     low, high = 0.0, a / decay
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if middle == 0 or drift(middle, a, decay) > 0 else (low, middle)
+        low, high = (middle, high) if middle == 0 or _drift(middle, a, decay) > 0 else (low, middle)
     return float(sigmoid(low))
 
 
 def follow(difference, a, *, decay=1.0, dt=0.02, steps=1000):
     """Return D (steps + 1, ...) from a first difference on, along the drift, without any noise.
 
-    difference: a number or an array of starts. dt: the length of a step (Euler's method).
+    difference: a number or an array of starts. dt: the length of a step (Euler's method), at least 0.
+    Raises ValueError for numbers that are not finite or steps below 1.
 
     >>> follow(0.1, a=4.0).shape
     (1001,)
     """
-    path = [np.asarray(difference, dtype=float)]
+    path, dt = [_check_difference(difference)], check_number(dt, "dt", low=0.0)
+    a, decay = check_number(a, "a"), check_number(decay, "decay")
     for _ in range(check_count(steps, "steps")):
-        path.append(path[-1] + dt * drift(path[-1], a, decay))
+        path.append(path[-1] + dt * _drift(path[-1], a, decay))
     return np.array(path)
 
 
@@ -59,12 +63,14 @@ def reinforce(a, *, rng, decay=1.0, rate=0.02, steps=3000, runs=20):
 
     A token goes to the first expert with probability sigmoid(D), and the expert that it meets gains
     rate * a; then D loses rate * decay * D. Its mean step is rate * drift(D), and the chance around it
-    is what blurs the threshold. All runs start at D = 0. Raises ValueError for a bad count or rng.
+    is what blurs the threshold. All runs start at D = 0.
+    Raises ValueError for numbers that are not finite, a negative rate, a count below 1 or a bad rng.
 
     >>> reinforce(4.0, rng=np.random.default_rng(0), steps=10, runs=3).shape
     (11, 3)
     """
-    check_rng(rng)
+    rng, rate = check_rng(rng), check_number(rate, "rate", low=0.0)
+    a, decay = check_number(a, "a"), check_number(decay, "decay")
     path = [np.zeros(check_count(runs, "runs"))]
     for _ in range(check_count(steps, "steps")):
         first = rng.random(path[-1].shape) < sigmoid(path[-1])
@@ -76,10 +82,22 @@ def busier_share(differences):
     """Return the share of the busier expert in each run, averaged over the second half of its steps.
 
     differences: (steps, runs) of D, as from `reinforce`. Chance alone makes it larger than one half.
+    Raises ValueError unless it is a finite matrix.
 
     >>> busier_share(np.zeros((10, 3))).tolist()
     [0.5, 0.5, 0.5]
     """
-    differences = np.asarray(differences)
+    differences = check_matrix(differences, "differences", "(steps, runs)")
     share = sigmoid(differences[len(differences) // 2:]).mean(axis=0)
     return np.maximum(share, 1 - share)
+
+
+def _drift(difference, a, decay):
+    return a * np.tanh(difference / 2) - decay * difference
+
+
+def _check_difference(value):
+    array = as_array(value, "difference")
+    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+        raise ValueError(f"difference must hold finite numbers, got {value!r}")
+    return array.astype(float)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from moeviz.arrays import check_count, check_number
+from moeviz.checks import check_flag, check_kind, check_several
 from moeviz.training.gates import Gate, linear_gate
 from moeviz.training.routers import Router
 
@@ -51,7 +52,9 @@ class Plan:
         for name in ("learning_rate", "decay_share", "gate_scale"):
             check_number(getattr(self, name), name, low=0.0, high=1.0)
         object.__setattr__(self, "router", _check_router(self.router))
-        object.__setattr__(self, "gate", self.gate or linear_gate())
+        check_flag(self.noise, "noise")
+        gate = linear_gate() if self.gate is None else check_kind(self.gate, "gate", Gate)
+        object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "balance", _check_balance(self.balance))
 
 
@@ -68,11 +71,8 @@ def _check_router(value):
 
 
 def _check_balance(pairs):
-    try:
-        pairs = tuple((check_number(weight, "balance weight", low=0.0), loss) for weight, loss in pairs)
-    except TypeError:
-        raise ValueError(f"balance must hold pairs (weight, loss), got {pairs!r}") from None
-    for _, loss in pairs:
-        if not callable(loss):
-            raise ValueError(f"balance must hold pairs (weight, loss function), got {loss!r}")
-    return pairs
+    pairs = check_several(pairs, "balance")
+    for pair in pairs:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2 or not callable(pair[1]):
+            raise ValueError(f"balance must hold pairs (weight, loss function), got {pair!r}")
+    return tuple((check_number(weight, "balance weight", low=0.0), loss) for weight, loss in pairs)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import routing
-from moeviz.arrays import check_matrix, softmax, softmax_backward, top_k_index
+from moeviz.arrays import check_count, check_matrix, softmax, softmax_backward, top_k_index
 from moeviz.record import EMPTY, Routing
 
 
@@ -96,7 +96,7 @@ def biased_top_k(k=1, *, renormalize=False):
     def route(logits, context):
         logits = check_matrix(logits, "logits")
         probs = softmax(logits)
-        index = top_k_index(probs + context.bias, k)
+        index = top_k_index(probs + context.bias, check_count(k, "k", high=logits.shape[1]))
         weight = np.take_along_axis(probs, index, axis=1)
         weight = weight / weight.sum(axis=1, keepdims=True) if renormalize else weight
         return Routing(logits, probs, index, weight, np.ones(index.shape, bool), f"biased top-{k}")

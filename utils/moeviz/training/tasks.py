@@ -6,6 +6,8 @@ import numpy as np
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_rng, check_same_shape, check_vector
 
+LARGEST = 1e6  # of a mean or a spread: tokens are float32
+
 
 class Batch(NamedTuple):
     """T samples: tokens (T, D) in, targets (T, D) out, cluster (T,) int that each came from."""
@@ -31,7 +33,8 @@ def clustered_task(*, rng, clusters=8, width=16, mean=3.0, spread=1.5, zipf=0.0,
     mean: a constant added to every input, as hidden states of language models have one; 0 centres the
     inputs. spread: std of the centres; the offsets have std 1. zipf: cluster c is drawn in proportion to
     (c + 1)^-zipf; 0 makes all equally large. samples, held_out: tokens to train and to test on.
-    Raises ValueError for counts below 1, numbers that are not finite, a negative zipf, or a bad rng.
+    Raises ValueError for counts below 1, numbers that are not finite or beyond a million, a negative spread
+    or zipf, or a bad rng.
 
     >>> task = clustered_task(rng=np.random.default_rng(0), samples=100, held_out=50)
     >>> task.train.tokens.shape, task.test.targets.shape
@@ -42,9 +45,10 @@ def clustered_task(*, rng, clusters=8, width=16, mean=3.0, spread=1.5, zipf=0.0,
     total = samples + check_count(held_out, "held_out", low=2)
     share = np.arange(1, clusters + 1) ** -check_number(zipf, "zipf", low=0.0)
     cluster = rng.choice(clusters, size=total, p=share / share.sum())
-    centres = check_number(spread, "spread", low=0.0) * rng.normal(size=(clusters, width))
+    centres = check_number(spread, "spread", low=0.0, high=LARGEST) * rng.normal(size=(clusters, width))
     offset = rng.normal(size=(total, width))
-    tokens = check_number(mean, "mean") + (centres - centres.mean(axis=0))[cluster] + offset
+    mean = check_number(mean, "mean", low=-LARGEST, high=LARGEST)
+    tokens = mean + (centres - centres.mean(axis=0))[cluster] + offset
     targets = _teach(rng, offset, cluster, clusters)
     drawn = (tokens.astype(np.float32), (targets / targets.std()).astype(np.float32), cluster)
     return Task(Batch(*(a[:samples] for a in drawn)), Batch(*(a[samples:] for a in drawn)))

@@ -1,0 +1,51 @@
+"""The helpers of a lesson's cells: what they print for a guess, a claim and a table."""
+
+import numpy as np
+import pytest
+
+from moeviz.exercises import claim, predict, reveal, table
+
+
+@pytest.mark.parametrize(("guess", "value", "verdict"), [
+    (2, 2, "Right."), (2.0, 2, "Right."), ("e3", "e3", "Right."), (0.5, 0.54, "Close."), (100, 109, "Close."),
+    (0.5, 0.6, "What did you overlook?"), (3, 2, "What did you overlook?"),
+    ("two", 2, "What did you overlook?"), (np.array([1, 2]), np.array([1, 2]), "What did you overlook?"),
+])
+def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
+    prediction = predict("How many?", guess)
+    assert capsys.readouterr().out == f"You predict: {guess}\n"
+    reveal(prediction, value)
+    said = capsys.readouterr().out
+    assert said.startswith(f"How many? You said {guess}, measured: ") and said.endswith(f" {verdict}\n")
+
+
+def test_how_close_is_close_can_be_said(capsys):
+    reveal(predict("How many?", 90), 100, within=0.05)
+    assert "overlook" in capsys.readouterr().out
+
+
+def test_without_a_guess_the_value_stands_alone(capsys):
+    prediction = predict("How many?", None)
+    assert "in place of None" in capsys.readouterr().out
+    reveal(prediction, 1 / 3)
+    assert capsys.readouterr().out == "How many? Measured: 0.3333.\n"
+
+
+def test_what_no_prediction_is_is_named():
+    with pytest.raises(ValueError, match="prediction must be a Prediction, got int"):
+        reveal(3, 2)
+
+
+def test_a_claim_holds_or_fails_the_run(capsys):
+    claim("the shares sum to", 0.99999, True)
+    assert capsys.readouterr().out == "holds: the shares sum to: 1\n"
+    with pytest.raises(AssertionError, match=r"does not support the claim: the shares sum to: 0\.5"):
+        claim("the shares sum to", 0.5, False)
+
+
+def test_a_table_aligns_numbers_and_words(capsys):
+    table({"expert": [0, 11], "share": np.array([0.25, 0.5]), "kind": ["a", "letters"]}, digits=1)
+    assert capsys.readouterr().out.splitlines() == [
+        "expert  share     kind", "     0    0.2        a", "    11    0.5  letters"]
+    with pytest.raises(ValueError, match="zip"):
+        table({"expert": [0], "share": []})
