@@ -39,10 +39,13 @@ def test_stacks_without_names_give_no_table():
 
 
 def test_lines_over_the_same_x_stand_side_by_side_thinned_to_both_ends():
-    x = np.arange(100)
-    shown, = table(plots.plot_curves(x, {"dense": x ** 2.0, "moe": -x}, x_label="step", y_label="loss"))
+    ax = plt.subplots()[1]
+    ax.set(title="training", xlabel="step", ylabel="loss")
+    ax.plot(range(100), np.arange(100) ** 2, label="dense")
+    ax.plot(range(100), -np.arange(100), label="moe")
+    shown, = table(ax)
     assert shown["columns"] == ["step", "dense", "moe"]
-    assert shown["title"] == "loss (12 of 100 rows)"
+    assert shown["title"] == "training: loss (12 of 100 rows)"
     assert len(shown["rows"]) == 12
     assert (shown["rows"][0], shown["rows"][-1]) == (["0", "0", "0"], ["99", "9801", "-99"])
 

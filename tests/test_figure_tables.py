@@ -13,16 +13,18 @@ TINY = Routing(None, [[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]], [[0, 1], [1, 0], [0, 
                [[0.7, 0.3], [0.6, 0.4], [1.0, 0.0]], [[True, True], [True, False], [True, False]], "tiny")
 WEIGHTS = ("token | expert 0 | expert 1", "a | 0.7 | 0.3", "b | 0.4 dropped | 0.6", "c | 1 | ")
 WHO = "expert | most often, first choice | first choices | of them dropped"
-TEXT = (WHO, "0 | a 2 | 2 | 0", "1 | b 1 | 1 | 0")
+TEXT = (WHO, "0 | a ×2 | 2 | 0", "1 | b ×1 | 1 | 0")
 HISTORY = training.History([1.0, 1.0], [0.0, 0.0], [[0.25, 0.75], [0.5, 0.5]], [[0.0, 0.0], [0.2, 0.6]],
                            [1.0, 1.0])
 DOTS = plots.Evidence([0.1, 0.2, 0.3], [0.1, 0.5, 0.4], ("before", "after"))
 PAIRS = plots.Evidence([3.0, 1.0], [2.0, 2.0], ("kept", "lost"), ("0", "1"), ("expert", "tokens"))
 BOARD = scoreboard.score({"one": lambda logits, rng=None: TINY}, np.log(TINY.probs))
 CHIP = cost.Hardware("chip", "fp8", 8e12, 2e12, "by hand")
+BANDS = {"a": ([1, 2], [2, 3], [3, 4]), "b": [5, 6]}  # low, middle, high; a single line
 CURVE = learning.Curve(4, 64, np.array([10, 20]), np.array([1.0, 2.0]), np.array([1.0, 2.0]),
                        np.array([[3.0, 2.5], [2.0, 1.5]]))
-SPANS = cluster.timeline(cluster.Phases([1.0, 1.0], [2.0, 4.0], [0.5, 0.5]))
+SPANS = (*cluster.timeline(cluster.Phases([1.0, 1.0], [2.0, 4.0], [0.5, 0.5])),
+         cluster.Span(0, "compute", 1, 5.5, 6.0))
 
 TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_against_null": (
@@ -38,14 +40,14 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "expert | requests | hits | misses | share of the time in the cache (%)",
         "0 | 3 | 1 | 2 | 75", "1 | 1 | 0 | 1 | 25"),
     "plot_curves": (
-        lambda: plots.plot_curves([0, 1], {"moe": ([1, 2], [2, 3], [3, 4])}, x_label="step", y_label="loss"),
-        "step | moe", "0 | 2", "1 | 3"),
+        lambda: plots.plot_curves([0, 1], BANDS, x_label="x", y_label="y"),
+        "x | a | b", "0 | 2 (1 to 3) | 5", "1 | 3 (2 to 4) | 6"),
     "plot_dense_blocks": (
         lambda: plots.plot_dense_blocks([[1.0, -3.0, 0.0, 2.0]], 2),
         "expert | hidden units | mean absolute weight, w_in  (D, H)", "0 | 0 to 1 | 2", "1 | 2 to 3 | 1"),
     "plot_device_load": (
         lambda: plots.plot_device_load([[3, 0], [1, 4]]),
-        "device | in all | expert 0 | expert 1", "0 | 3 | 3 | 0", "1 | 5 | 1 | 4"),
+        "device | in all | of these for", "0 | 3 | expert 0: 3", "1 | 5 | expert 0: 1, expert 1: 4"),
     "plot_domain_experts": (
         lambda: plots.plot_domain_experts([[1.5, 0.5]], [[1.1, 0.9]], domain_names=["code"]),
         "times the fair share | expert 0 | expert 1", "code | 1.5 | 0.5", "code, shuffled | 1.1 | 0.9"),
@@ -115,14 +117,14 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_text_layers": (lambda: plots.plot_text_layers([TINY], "aba"), *TEXT),
     "plot_text_orders": (
         lambda: plots.plot_text_orders({"by token": TINY}, "aba"),
-        f"{WHO} | second choices | of them dropped", "0 | a 2 | 2 | 0 | 1 | 1", "1 | b 1 | 1 | 0 | 1 | 0"),
+        f"{WHO} | second choices | of them dropped", "0 | a ×2 | 2 | 0 | 1 | 1", "1 | b ×1 | 1 | 0 | 1 | 0"),
     "plot_text_rows": (lambda: plots.plot_text_rows(TINY, "aba", ["English"]), *TEXT),
     "plot_thermostat": (
         lambda: plots.plot_thermostat(HISTORY), "step | expert 0 | expert 1", "0 | 25 | 75", "1 | 50 | 50"),
     "plot_timeline": (
         lambda: plots.plot_timeline(SPANS),
         "device | send tokens (s) | compute (s) | send answers (s) | wait (s)",
-        "0 | 1 | 2 | 0.5 | 2", "1 | 1 | 4 | 0.5 | 0"),
+        "0 | 1 | 2.5 | 0.5 | 2", "1 | 1 | 4 | 0.5 | 0"),
     "plot_timing": (lambda: plots.plot_timing(["loop"], [0.02]), "name | time (ms)", "loop | 20"),
     "plot_tradeoff": (
         lambda: plots.plot_tradeoff(BOARD, across="drop_rate", up="unserved"),

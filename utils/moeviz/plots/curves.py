@@ -5,6 +5,7 @@ from itertools import cycle
 import numpy as np
 
 from moeviz.arrays import check_number, check_vector
+from moeviz.figure_data import as_text, set_matrix
 from moeviz.plots.inputs import check_labels
 from moeviz.style import INK, OKABE_ITO, axes_or_new, on_white, set_description
 
@@ -79,6 +80,8 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
     ax.set(xlabel=x_label, ylabel=y_label, title=title, xscale=x_scale, yscale=y_scale, xmargin=0.01)
     ax.grid(axis="y")
     _name_ends(ax, x, {name: band[1] for name, band in bands.items()}, palette)
+    set_matrix(ax, zip(*(_told(*band) for band in bands.values()), strict=True), rows=(x_label, x),
+               columns=("", bands), title=": ".join(dict.fromkeys(filter(None, [title, y_label]))))
     return set_description(ax, _describe(x, bands, x_label, y_label, title))
 
 
@@ -90,6 +93,12 @@ def _check_band(values, name, length):
         return low, middle, high
     line = check_vector(values, f"curves[{name!r}]", length)
     return line, line, line
+
+
+def _told(low, middle, high):
+    """Return a line's values for its table, each with its band where there is one."""
+    return middle if low is middle else [f"{as_text(at)} ({as_text(least)} to {as_text(most)})"
+                                         for least, at, most in zip(low, middle, high, strict=True)]
 
 
 def _name_ends(ax, x, lines, palette):

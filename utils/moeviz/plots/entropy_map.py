@@ -54,7 +54,7 @@ def _check_spots(value, name):
         raise ValueError(f"{name} must have two columns, router and load entropy, got shape {spots.shape}")
     if spots.min() < -1e-9 or spots.max() > 1 + 1e-9:
         raise ValueError(f"{name} must lie between 0 and 1, got {spots.min():.4g} to {spots.max():.4g}")
-    return spots.astype(float)
+    return np.clip(spots, 0.0, 1.0)  # so that nobody reads of an entropy of -0.00
 
 
 def _draw_quarters(ax):

@@ -28,7 +28,8 @@ def set_weights(ax, routing, labels):
     for token, slot in np.argwhere(routing.expert_index != EMPTY):
         fate = "" if routing.kept[token, slot] else " dropped"
         texts[token, routing.expert_index[token, slot]] = f"{routing.combine_weight[token, slot]:.3g}{fate}"
-    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routing.num_experts)))
+    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routing.num_experts)),
+               title=f"{routing.label}: weight of each choice")
 
 
 def extremes(counts, noun="expert", unit=""):

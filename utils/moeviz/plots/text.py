@@ -163,7 +163,7 @@ def _tabulate(ax, routing, labels, slots):
 
 def _most_often(labels, here):
     counts = Counter(label for label, is_here in zip(labels, here, strict=True) if is_here)
-    return ", ".join(f"{label} {count}" for label, count in counts.most_common(MOST_OFTEN))
+    return "; ".join(f"{label} ×{count}" for label, count in counts.most_common(MOST_OFTEN))
 
 
 def _describe(routing):

@@ -5,7 +5,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
-from moeviz.figure_data import set_matrix
+from moeviz.figure_data import set_matrix, set_table
 from moeviz.plots.inputs import extremes
 from moeviz.style import DROPPED, HATCH, INK, axes_or_new, expert_colors, ink_on, set_description
 
@@ -83,8 +83,8 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     ticks = np.arange(0, num_devices, -(-num_devices // 16))
     ax.set_xticks(ticks, ticks)
     ax.tick_params(axis="x", length=0)
-    set_matrix(ax, np.column_stack([load, served]), rows=("device", range(num_devices)),
-               columns=("", ["in all", *(f"expert {expert}" for expert in range(served.shape[1]))]))
+    parts = [", ".join(f"expert {expert}: {row[expert]}" for expert in np.flatnonzero(row)) for row in served]
+    set_table(ax, ["device", "in all", "of these for"], zip(range(num_devices), load, parts, strict=True))
     return set_description(ax, f"Stacked bars, {title or 'load of devices'}: {load.sum()} assignments on "
                                f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
 
