@@ -214,8 +214,7 @@ def all_finite(array):
     (True, False)
     """
     flat = array.ravel()
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(flat @ flat) or np.isfinite(flat).all())
+    return bool(np.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all())  # vdot gives no warning
 
 
 def as_array(value, name):

@@ -89,7 +89,7 @@ class Routing:
         expert = np.where(self.kept, self.expert_index, self.num_experts).ravel()
         expert = expert.astype(np.min_scalar_type(self.num_experts))
         load = np.bincount(expert, minlength=self.num_experts)[:self.num_experts].tolist()
-        return np.argsort(expert, kind="stable")[:sum(load)], load
+        return expert.argsort(kind="stable")[:sum(load)], load
 
     def chosen(self):
         """Return (T, E) bool: which experts each token chose, dropped choices too."""
