@@ -31,6 +31,13 @@ def test_softmax_and_log_sum_exp_follow_the_axis():
     np.testing.assert_allclose(arrays.log_sum_exp(scores, axis=0), arrays.log_sum_exp(scores.T))
 
 
+def test_scores_may_lie_farther_apart_than_floats_reach():
+    scores = np.array([[-1e308, 1e308, 1e308]])
+    assert arrays.softmax(scores).tolist() == [[0.0, 0.5, 0.5]]
+    assert arrays.log_sum_exp(scores).tolist() == [1e308]
+    assert arrays.softmax(np.float32([-3e38, 3e38])).tolist() == [0.0, 1.0]
+
+
 def test_softmax_backward_equals_finite_differences():
     rng = np.random.default_rng(0)
     scores, direction, dprobs = rng.normal(size=(3, 4, 5))

@@ -104,7 +104,8 @@ def test_padding_takes_no_seat_and_a_bias_per_layer_is_kept():
 
 @pytest.mark.parametrize(("change", "name"), [
     ({"logits": np.zeros((3, 4))}, "logits"), ({"logits": np.full((1, 3, 4), np.nan)}, "logits"),
-    ({"logits": np.zeros((1, 3, 1))}, "logits"), ({"mask": np.zeros(3, bool)}, "mask"),
+    ({"logits": np.zeros((1, 3, 1))}, "logits"), ({"logits": [[["a", "b"]]]}, "logits"),
+    ({"mask": np.zeros(3, bool)}, "mask"),
     ({"bias": np.zeros(5)}, "bias"), ({"bias": np.zeros((3, 4))}, "bias"), ({"seats": 0}, "seats")])
 def test_a_bad_batch_is_named(change, name):
     fields = {"logits": np.zeros((2, 3, 4)), "mask": None, "bias": None, "seats": None} | change
@@ -148,10 +149,14 @@ def test_no_name_a_strange_name_and_a_strange_suspect(capsys):
     check.name_bug("a", None)
     check.name_bug("a", "too slow")
     check.name_bug("right", "padding counted")
-    first, second, third = capsys.readouterr().out.splitlines()
+    check.name_bug(["a"], "padding counted")
+    check.name_bug("a", "padding counted", batch="mine")
+    first, second, third, fourth, fifth = capsys.readouterr().out.splitlines()
     assert first == "suspect a: not named yet"
     assert "none of the eight names" in second and all(name in second for name in BUGS)
     assert third == "there is no suspect 'right': they are a, b, c, d, e, f, g, h"
+    assert fourth.startswith("there is no suspect ['a']")
+    assert fifth == "batch must be what make_batch returns, got str"
 
 
 def test_two_mistakes_at_once_are_both_named():
@@ -229,6 +234,8 @@ def test_bad_boards_and_limits_are_named(boards, limits):
 def test_a_view_must_be_one_of_the_seven():
     with pytest.raises(ValueError, match=r"^view must be one of 'scores', 'load', 'loss', 'bias', 'runs', "):
         evidence.find(right, practice_batch(), "smell")
+    with pytest.raises(ValueError, match=r"^batch must be a Batch, got ndarray"):
+        evidence.find(right, np.zeros((1, 8, 4)), "load")
 
 
 @pytest.mark.parametrize("name", BUGS)

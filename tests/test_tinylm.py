@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from moeviz import experts, routing, text, tinylm
 from moeviz.tinylm import network
+from moeviz.tinylm.report import held_out_windows
 from moeviz.tinylm.train import draw_batch, training_starts
 from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
@@ -178,6 +179,27 @@ def test_config_refuses_impossible_sizes(name, value):
         tinylm.Config(**{name: value})
 
 
+WINDOWS = np.zeros((3, SMALL.context), np.uint8)
+BAD_CALLS = {
+    "weights": lambda m: tinylm.TinyLM(7, SMALL), "provenance": lambda m: tinylm.TinyLM(m.weights, SMALL, 7),
+    "config": lambda m: tinylm.weight_shapes({"width": 8}),
+    "config of init": lambda m: tinylm.init(np.random.default_rng(0), None),
+    "rng": lambda m: tinylm.init(0, SMALL), "model": lambda m: tinylm.save({}, "never.npz"),
+    "model of the report": lambda m: held_out_windows(None, None),
+    "windows of floats": lambda m: m.route_windows(WINDOWS * 1.0),
+    "windows too wide": lambda m: m.route_windows(np.zeros((3, 8), np.uint8)),
+    "windows of none": lambda m: m.window_losses(WINDOWS[:0], []),
+    "targets of floats": lambda m: m.window_losses(WINDOWS, [0.0, 1.0, 2.0]),
+    "targets too few": lambda m: m.window_losses(WINDOWS, np.zeros(2, np.uint8)),
+}
+
+
+@pytest.mark.parametrize("name", BAD_CALLS)
+def test_bad_arguments_are_named(small, name):
+    with pytest.raises(ValueError, match=rf"^{name.split()[0]} must"):
+        BAD_CALLS[name](small)
+
+
 def test_training_lowers_the_loss_and_keeps_the_corpus(corpus):
     before = corpus.sha256
     config = tinylm.Config(width=16, hidden=8, num_experts=4, batch=64, warm_up=5)
@@ -214,7 +236,8 @@ def test_batches_never_touch_held_out_bytes_and_draw_domains_equally(corpus):
     assert np.bincount(targets, minlength=4).min() > 850
 
 
-@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("steps", 1.5), ("seed", -1), ("seed", "a")])
+@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("steps", 1.5), ("seed", -1), ("seed", "a"),
+                                             ("snapshots", 3), ("route", "top_k")])
 def test_train_refuses_bad_counts(corpus, name, value):
     with pytest.raises(ValueError, match=name):
         tinylm.train(corpus, config=SMALL, progress=False, **{"steps": 1, name: value})

@@ -13,7 +13,8 @@ def softmax(scores, axis=-1):
     >>> softmax(np.array([0.0, 0.0, 1000.0])).tolist()
     [0.0, 0.0, 1.0]
     """
-    shifted = scores - np.max(scores, axis=axis, keepdims=True)
+    with np.errstate(over="ignore"):  # beyond the range of floats stands -inf, and its power is 0
+        shifted = scores - np.max(scores, axis=axis, keepdims=True)
     powers = np.exp(shifted, out=shifted if shifted.dtype.kind == "f" else None)  # new memory is slow
     powers /= powers.sum(axis=axis, keepdims=True)
     return powers
@@ -35,7 +36,9 @@ def log_sum_exp(scores, axis=-1):
     0.693147
     """
     top = np.max(scores, axis=axis, keepdims=True)
-    return np.squeeze(top, axis) + np.log(np.exp(scores - top).sum(axis=axis))
+    with np.errstate(over="ignore"):  # as in softmax
+        shifted = scores - top
+    return np.squeeze(top, axis) + np.log(np.exp(shifted).sum(axis=axis))
 
 
 def sigmoid(scores):

@@ -6,6 +6,7 @@ Field names and their meaning: the configuration and modeling files of each fami
 
 from moeviz.arrays import check_choice
 from moeviz.cost.hf_config import (
+    REQUIRED,
     Config,
     attention_fields,
     bias_fields,
@@ -57,8 +58,8 @@ def _qwen3_moe(config):
 
 def _qwen_moe(config, attention, **options):
     config.refuse("use_sliding_window", False)
-    layers, step = config.whole("num_hidden_layers"), config.whole("decoder_sparse_step", 1)
-    dense = config.get("mlp_only_layers", [])
+    layers, step = config.layers(), config.whole("decoder_sparse_step", 1)
+    dense = config.several("mlp_only_layers")
     moe = {"layers": sum((i + 1) % step == 0 and i not in dense for i in range(layers)),
            "experts": config.whole("num_experts"), "top_k": config.whole("num_experts_per_tok"),
            "hidden": config.whole("moe_intermediate_size"), **options}
@@ -89,7 +90,7 @@ def _glm4_moe(config):
 def _routed_after_dense(config, attention, router_bias):
     first = config.whole("first_k_dense_replace", 0, low=0)
     step = config.whole("moe_layer_freq", 1)
-    moe = {"layers": sum(i >= first and i % step == 0 for i in range(config.whole("num_hidden_layers"))),
+    moe = {"layers": sum(i >= first and i % step == 0 for i in range(config.layers())),
            "experts": config.whole("n_routed_experts"), "top_k": config.whole("num_experts_per_tok"),
            "hidden": config.whole("moe_intermediate_size"), "router_bias": router_bias,
            "shared_experts": config.whole("n_shared_experts", 0, low=0)}
@@ -97,8 +98,8 @@ def _routed_after_dense(config, attention, router_bias):
 
 
 def _gpt_oss(config):
-    layers = config.whole("num_hidden_layers")
-    kinds = config.get("layer_types", ["sliding_attention", "full_attention"] * layers)[:layers]
+    layers = config.layers()
+    kinds = config.several("layer_types", ["sliding_attention", "full_attention"] * layers)[:layers]
     full = attention_fields(config, sinks=True, **bias_fields(config, default=True))
     windowed = full | {"kind": "sliding-window", "window": config.whole("sliding_window")}
     groups = two_kinds(windowed, full, kinds.count("sliding_attention"), layers)
@@ -119,7 +120,7 @@ def _dbrx(config):
 
 
 def _llama4(config):
-    layers, step = config.whole("num_hidden_layers"), config.whole("interleave_moe_layer_step", 1)
+    layers, step = config.layers(), config.whole("interleave_moe_layer_step", 1)
     full = attention_fields(config, **bias_fields(config))
     local = full | {"kind": "sliding-window", "window": config.whole("attention_chunk_size")}
     groups = two_kinds(local, full, _chunked_layers(config, layers), layers)
@@ -130,8 +131,8 @@ def _llama4(config):
 def _chunked_layers(config, layers):
     """Return how many layers attend within their own chunk: those with rotary positions, 3 of 4."""
     if config.get("layer_types"):
-        return list(config.get("layer_types")).count("chunked_attention")
-    return sum(config.get("no_rope_layers") or [(i + 1) % 4 != 0 for i in range(layers)])
+        return config.several("layer_types").count("chunked_attention")
+    return sum(map(bool, config.several("no_rope_layers") or [(i + 1) % 4 != 0 for i in range(layers)]))
 
 
 def _minimax(config):
@@ -140,9 +141,9 @@ def _minimax(config):
     width = full["heads"] * full["head_dim"]
     lightning = {"kind": "other", "parameters": 5 * config.whole("hidden_size") * width + width,
                  "state": width * full["head_dim"]}  # query, key, value, gate, output; one norm
-    kinds = config.get("layer_types") or config.need("attn_type_list")
+    kinds = config.several("layer_types") or config.several("attn_type_list", REQUIRED)
     linear = sum(kind in ("linear_attention", 0) for kind in kinds)
-    groups = two_kinds(lightning, full, linear, config.whole("num_hidden_layers"))
+    groups = two_kinds(lightning, full, linear, config.layers())
     return model_fields(config, groups, moe=local_experts(config))
 
 

@@ -1,8 +1,10 @@
 """Reading a Hugging Face config.json: fields that must be there, and the parts that families share."""
 
 from moeviz.arrays import check_count
+from moeviz.checks import check_several
 
 REQUIRED = object()
+MOST_LAYERS = 10_000
 
 
 class Config:
@@ -26,6 +28,16 @@ class Config:
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_count(value, f"{name} of type {self.kind!r}", low)
 
+    def layers(self):
+        """Return the number of layers, small enough to loop over."""
+        return check_count(self.need("num_hidden_layers"), f"num_hidden_layers of type {self.kind!r}",
+                           high=MOST_LAYERS)
+
+    def several(self, name, default=()):
+        """Return the items of a field that is a list, or `default` where it is missing or null."""
+        value = self.need(name) if default is REQUIRED else self.get(name, default)
+        return check_several(value, f"{name} of type {self.kind!r}")
+
     def refuse(self, name, *harmless):
         """Raise a ValueError where the field is set to anything but null or a harmless value."""
         if self.get(name) not in (None, *harmless):
@@ -35,7 +47,7 @@ class Config:
 
 def model_fields(config, attention, **parts):
     """Return the fields of a model: sizes from the usual names, with `attention` and further `parts`."""
-    return {"name": config.get("_name_or_path") or config.kind, "layers": config.whole("num_hidden_layers"),
+    return {"name": config.get("_name_or_path") or config.kind, "layers": config.layers(),
             "d_model": config.whole("hidden_size"), "vocab": config.whole("vocab_size"),
             "tied": config.get("tie_word_embeddings", False), "attention": attention, **parts}
 
@@ -62,7 +74,7 @@ def two_kinds(first, second, first_layers, layers):
 
 def with_dense(config, moe, width_name):
     """Return the fields moe, and dense where some layers are left for it."""
-    if moe["layers"] == config.whole("num_hidden_layers"):
+    if moe["layers"] == config.layers():
         return {"moe": moe}
     return {"moe": moe, "dense": {"hidden": config.whole(width_name)}}
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.exercises.evidence import FINGERPRINTS
-from moeviz.exercises.suspects import SUSPECTS, make_batch
+from moeviz.exercises.suspects import SUSPECTS, Batch, make_batch
 
 
 class Bug(NamedTuple):
@@ -98,7 +98,7 @@ def name_bug(suspect, guess, batch=None):
 
 def judge(suspect, guess, batch=None):
     """Return what `name_bug` prints."""
-    if suspect not in SUSPECTS or suspect == "right":
+    if not isinstance(suspect, str) or suspect not in SUSPECTS or suspect == "right":
         return f"there is no suspect {suspect!r}: they are {', '.join(n for n in SUSPECTS if n != 'right')}"
     if guess is None:
         return f"suspect {suspect}: not named yet"
@@ -106,6 +106,8 @@ def judge(suspect, guess, batch=None):
     key = " ".join(str(guess).lower().split())
     if key not in names:
         return f"suspect {suspect}: {guess!r} is none of the eight names: {', '.join(BUGS)}"
+    if not (batch is None or isinstance(batch, Batch)):
+        return f"batch must be what make_batch returns, got {type(batch).__name__}"
     batch = practice_batch() if batch is None else batch
     found = names[key] if BUGS[names[key]].suspect == suspect else None
     return _right(suspect, found, batch) if found else _wrong(suspect, names[key], batch)

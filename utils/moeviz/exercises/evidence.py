@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_choice, softmax
+from moeviz.checks import check_kind
+from moeviz.exercises.suspects import Batch
 from moeviz.plots import Evidence
 
 MAX_DOTS, PUSH = 1500, 3.0
@@ -106,12 +108,13 @@ VIEWS = MappingProxyType({"scores": _scores, "load": _load, "loss": _loss, "bias
 
 
 def find(step, batch, view):
-    """Return the Evidence of one view of VIEWS; raises ValueError for another name.
+    """Return the Evidence of one view of VIEWS; raises ValueError for another name or what is no Batch.
 
     >>> from moeviz.exercises.suspects import make_batch, right
     >>> find(right, make_batch(np.eye(4)[None]), "loss").labels
     ('layers alike', 'layers opposite')
     """
+    check_kind(batch, "batch", Batch)
     return VIEWS[check_choice(view, "view", VIEWS)](step, batch)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_mask, check_matrix, one_hot, softmax, top_k_index
+from moeviz.arrays import as_array, check_count, check_mask, check_matrix, one_hot, softmax, top_k_index
 from moeviz.capacity import apply_capacity
 from moeviz.record import Routing
 
@@ -45,9 +45,12 @@ def make_batch(logits, mask=None, *, bias=None, seats=None):
     >>> make_batch(np.zeros((1, 8, 4))).seats
     4
     """
-    logits = np.asarray(logits, dtype=float)
-    if logits.ndim != 3 or logits.shape[2] < K or not logits.size or not np.isfinite(logits).all():
-        raise ValueError(f"logits must be finite, of shape (L, T, E) with E >= {K}, got shape {logits.shape}")
+    logits = as_array(logits, "logits")
+    if (logits.dtype.kind not in "fiu" or logits.ndim != 3 or logits.shape[2] < K or not logits.size
+            or not np.isfinite(logits).all()):
+        raise ValueError(f"logits must be finite, of shape (L, T, E) with E >= {K}, "
+                         f"got {logits.dtype} of shape {logits.shape}")
+    logits = logits.astype(float)
     num_layers, num_tokens, num_experts = logits.shape
     mask = check_mask(mask, num_tokens)
     fair = -(-K * int(mask.sum()) // num_experts)
@@ -59,7 +62,7 @@ def _check_bias(bias, num_layers, num_experts):
     """Return the bias as (L, E); the same for all layers where one row is given."""
     if bias is None:
         return np.zeros((num_layers, num_experts))
-    bias = check_matrix(np.atleast_2d(bias), "bias", "(E,) or (L, E)").astype(float)
+    bias = check_matrix(np.atleast_2d(as_array(bias, "bias")), "bias", "(E,) or (L, E)").astype(float)
     if bias.shape not in ((1, num_experts), (num_layers, num_experts)):
         raise ValueError(f"bias must have shape ({num_experts},) or ({num_layers}, {num_experts}), "
                          f"got {bias.shape}")

@@ -56,7 +56,7 @@ def with_seats(routers, factor, *, k=2, order="choice"):
 
     routers: {name: router}. The seats are the same for all of them, for k choices a token, whatever a
     router's own number of choices is. order: see `moeviz.capacity.apply_capacity`.
-    Raises ValueError for routers that are no {name: router}, a negative factor, k below 1 or an unknown order.
+    Raises ValueError for routers that are no {name: router}, a negative factor, k below 1 or another order.
 
     >>> limited = with_seats({"top-1": lambda logits: routing.top_k(logits, 1)}, 1.0, k=1)
     >>> limited["top-1"]([[1.0, 0.0], [1.0, 0.0]], rng=None).kept.ravel().tolist()

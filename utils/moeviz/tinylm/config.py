@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from moeviz.arrays import check_count, check_number
+from moeviz.checks import check_kind
 
 SYMBOLS = 256
 
@@ -57,9 +58,12 @@ class Config:
 def weight_shapes(config):
     """Return {name: shape} of every weight array, in the order of the forward pass.
 
+    Raises ValueError for what is no Config.
+
     >>> weight_shapes(Config())["gate_1"]
     (96, 8)
     """
+    check_kind(config, "config", Config)
     d, h, e = config.width, config.hidden, config.num_experts
     shapes = {"embedding": (SYMBOLS, config.embedding), "w_mix": (config.context * config.embedding, d),
               "b_mix": (d,)}

@@ -3,13 +3,15 @@
 T bytes of a sentence, D model width, E experts, k choices, L MoE layers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_count, softmax
+from moeviz.arrays import as_array, check_count, check_rng, softmax
+from moeviz.checks import check_kind
 from moeviz.record import Routing
 from moeviz.text import encode
 from moeviz.tinylm import network
@@ -43,6 +45,8 @@ class TinyLM:
     provenance: MappingProxyType = field(default_factory=dict)
 
     def __post_init__(self):
+        check_kind(self.weights, "weights", Mapping)
+        check_kind(self.provenance, "provenance", Mapping)
         shapes = weight_shapes(self.config)
         if set(self.weights) != set(shapes):
             seen = ", ".join(map(str, self.weights))
@@ -90,19 +94,35 @@ class TinyLM:
         return float(self.window_losses(_sliding(padded, self.config.context), text).mean())
 
     def window_losses(self, windows, targets):
-        """Return the loss (N,) in nats of each target byte (N,) after its window (N, context)."""
+        """Return the loss (N,) in nats of each target byte (N,) after its window (N, context), both uint8.
+
+        Raises ValueError for windows or targets of another kind or shape.
+        """
+        windows, targets = self._check_windows(windows), encode(targets, "targets")
+        if len(targets) != len(windows):
+            raise ValueError(f"targets must have shape ({len(windows)},), got shape {targets.shape}")
         parts = range(0, len(windows), CHUNK)
         probs = (softmax(self._run(windows[i:i + CHUNK]).logits) for i in parts)
         chosen = [p[np.arange(len(p)), targets[i:i + CHUNK]] for i, p in zip(parts, probs, strict=True)]
         return -np.log(np.maximum(np.concatenate(chosen), np.finfo(np.float32).tiny))
 
     def route_windows(self, windows):
-        """Return one Routing per MoE layer for windows (N, context) of bytes, oldest byte first."""
-        layers = self._run(windows).layers
+        """Return one Routing per MoE layer for windows (N, context) of uint8 bytes, oldest byte first.
+
+        Raises ValueError for windows of another kind or shape.
+        """
+        layers = self._run(self._check_windows(windows)).layers
         return tuple(self._named(layer, number).routing for number, layer in enumerate(layers, start=1))
 
     def _run(self, windows):
         return network.forward(self.weights, self.config, windows)
+
+    def _check_windows(self, value):
+        windows, width = as_array(value, "windows"), self.config.context
+        if windows.dtype != np.uint8 or windows.ndim != 2 or windows.shape[1] != width or not len(windows):
+            raise ValueError(f"windows must be uint8 of shape (N, {width}), got {windows.dtype} of shape "
+                             f"{windows.shape}")
+        return windows
 
     def _windows(self, sentence):
         padding = np.full(self.config.context - 1, PAD, dtype=np.uint8)
@@ -121,10 +141,13 @@ class TinyLM:
 def init(rng, config, *, dtype=np.float32):
     """Draw an untrained TinyLM: weights scaled to their inputs, gates small (std 0.02), biases 0.
 
+    Raises ValueError for a bad rng or what is no Config.
+
     >>> init(np.random.default_rng(0), Config()).config.num_experts
     8
     """
-    weights = {name: _draw(rng, name, shape).astype(dtype) for name, shape in weight_shapes(config).items()}
+    rng, shapes = check_rng(rng), weight_shapes(config)
+    weights = {name: _draw(rng, name, shape).astype(dtype) for name, shape in shapes.items()}
     return TinyLM(weights, config, {"trained": False})
 
 

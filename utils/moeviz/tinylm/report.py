@@ -3,7 +3,9 @@
 import numpy as np
 
 from moeviz import metrics
+from moeviz.checks import check_kind
 from moeviz.text import byte_classes, window_starts
+from moeviz.tinylm.model import TinyLM
 
 COLUMNS = {"dead": "d", "max_violation": ".2f", "repetition": ".3f", "sum_f2": ".3f", "shuffled": ".3f",
            "within_domain": ".3f", "class_information": ".2f", "domain_information": ".2f"}
@@ -15,8 +17,11 @@ CHUNK = 8192
 
 
 def held_out_windows(model, corpus):
-    """Return windows (N, context), next bytes (N,) and domains (N,) of all held-out positions, in order."""
-    width = model.config.context + 1
+    """Return windows (N, context), next bytes (N,) and domains (N,) of all held-out positions, in order.
+
+    Raises ValueError for what is no TinyLM or no Corpus.
+    """
+    width = check_kind(model, "model", TinyLM).config.context + 1
     starts = window_starts(corpus, width=width, held_out=True)
     rows = corpus.text[starts[:, None] + np.arange(width)]
     return rows[:, :-1], rows[:, -1], corpus.domain[starts]

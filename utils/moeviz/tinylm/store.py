@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from moeviz.checks import check_kind
 from moeviz.files import npz, write_whole
 from moeviz.tinylm.config import Config, weight_shapes
 from moeviz.tinylm.model import TinyLM
@@ -30,7 +31,11 @@ def load():
 
 
 def save(model, path):
-    """Write a TinyLM to `path` (.npz); the same model gives the same bytes."""
+    """Write a TinyLM to `path` (.npz); the same model gives the same bytes.
+
+    The file is complete or not there at all. Raises ValueError for what is no TinyLM.
+    """
+    check_kind(model, "model", TinyLM)
     about = {"format": FORMAT, "config": vars(model.config), "provenance": dict(model.provenance)}
     arrays = {"about": np.array(json.dumps(about, sort_keys=True)), **model.weights}
     write_whole(Path(path), lambda file: npz.write(file, arrays))

@@ -1,11 +1,13 @@
 """Training: Adam on random windows of a corpus, every domain drawn equally often."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from moeviz import routing
 from moeviz.arrays import check_choice, check_count
+from moeviz.checks import check_kind, check_several
 from moeviz.optimiser import adam, learning_rate
 from moeviz.text import window_starts
 from moeviz.tinylm.config import Config
@@ -36,16 +38,19 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     that is returned uses top-k. backward(routing, dweight) -> dlogits: the way back through it. snapshots:
     steps after which `History.snapshots` keeps the model, 0 for the untrained one.
     The same seed, corpus and machine give the same model.
-    Raises ValueError if steps or seed is no whole number, a domain has no training window, balance is
-    neither of the two, or a snapshot lies outside 0..S.
+    Raises ValueError for what is no Corpus, Config or function, if steps or seed is no whole number, a domain
+    has no training window, balance is neither of the two, or a snapshot lies outside 0..S.
     Source: Qiu et al. 2025, arXiv 2501.11873.
     """
     check_choice(balance, "balance", BALANCE)
+    if route is not None:
+        check_kind(route, "route", Callable)
     config = Config() if config is None else config
     steps, seed = check_count(steps, "steps"), check_count(seed, "seed", low=0)
     rng = np.random.default_rng(seed)
     weights = dict(init(rng, config).weights)
     pools = training_starts(corpus, config)
+    snapshots = check_several(snapshots, "snapshots")
     kept = {check_count(step, "snapshots", low=0, high=steps): None for step in snapshots}
     choose = None if route is None else lambda logits, layer: route(logits, rng)
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
