@@ -43,7 +43,10 @@ class LocalComm:
         self.Alltoallv([send, ones], [receive, ones])
 
     def Alltoallv(self, send, receive):  # noqa: N802
-        """Give send[1][r] numbers of the array send[0] to rank r; fill receive[0] likewise."""
+        """Give send[1][r] numbers of the array send[0] to rank r; fill receive[0] likewise.
+
+        Raises ValueError where another count of numbers comes than receive[1] says.
+        """
         values, counts = send
         self._board[self._rank] = np.split(values.ravel(), np.cumsum(counts)[:-1])
         self._meeting.wait()

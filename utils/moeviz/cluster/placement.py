@@ -66,7 +66,7 @@ class Placement:
         return np.arange(self.num_devices) // self.devices_per_node
 
     def experts_on(self, device):
-        """Return the experts that a device holds, in ascending order."""
+        """Return the experts that a device holds, in ascending order; ValueError for another device."""
         return np.flatnonzero(self.hosts[check_count(device, "device", low=0, high=self.num_devices - 1)])
 
     def __repr__(self):

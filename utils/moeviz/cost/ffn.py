@@ -111,6 +111,7 @@ def change_experts(group, **changes):
     """Return a `MoEFFN` group with some of its fields changed, and all of it checked again.
 
     A width of the shared experts that was never given follows that of the others.
+    Raises ValueError for an unknown field or a wrong value.
 
     >>> group = MoEFFN(layers=2, experts=8, top_k=2, hidden=16)
     >>> change_experts(group, shared_experts=1, hidden=4).shared_hidden

@@ -24,17 +24,20 @@ class Config:
         return self.fields[name]
 
     def whole(self, name, default=REQUIRED, low=1):
-        """Return the field as a whole number of at least `low`; it must be there without a default."""
+        """Return the field as a whole number of at least `low`, or raise a ValueError.
+
+        It must be there without a default.
+        """
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_count(value, f"{name} of type {self.kind!r}", low)
 
     def layers(self):
-        """Return the number of layers, small enough to loop over."""
+        """Return the number of layers, small enough to loop over, or raise a ValueError."""
         return check_count(self.need("num_hidden_layers"), f"num_hidden_layers of type {self.kind!r}",
                            high=MOST_LAYERS)
 
     def several(self, name, default=()):
-        """Return the items of a field that is a list, or `default` where it is missing or null."""
+        """Return the items of a field that is a list, or raise a ValueError; `default` as in `whole`."""
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_several(value, f"{name} of type {self.kind!r}")
 

@@ -56,7 +56,10 @@ def budget(boards, name, limits, *, reference="top-k"):
 
 
 def weigh(boards, name, limits, reference="top-k"):
-    """Return the Items of a budget, or a single one that says why a router has no row."""
+    """Return the Items of a budget, or a single one that says why a router has no row.
+
+    Arguments and errors are those of `budget`.
+    """
     boards = [boards] if isinstance(boards, Board) else list(boards)
     if not boards or not all(isinstance(board, Board) for board in boards):
         raise ValueError(f"boards must be a Board or several, got {boards!r}")

@@ -55,7 +55,7 @@ def load(path, read, *, max_bytes, kind):
 
 
 def read_about(archive, info, known):
-    """Return the dictionary in the array `about`; its format must be the one that is known."""
+    """Return the dictionary in the array `about`; ValueError where its format is not the one known."""
     if info is None:
         raise ValueError("it has no array `about` that names its format")
     if info.file_size > MAX_ABOUT:
@@ -71,7 +71,7 @@ def read_about(archive, info, known):
 
 
 def read_array(archive, info):
-    """Return one member as a read-only array, its header checked against its length."""
+    """Return one member as a read-only array; ValueError where header and length do not fit."""
     with archive.open(info) as stream:
         raw = stream.read(info.file_size)
     if len(raw) != info.file_size:

@@ -19,7 +19,7 @@ def co_activation(routing):
     """Return (E, E): P(j is chosen | i is chosen) over all pairs, row i, column j; diagonal 1.
 
     The row of an expert that is never chosen is 0. For a router without preferences every other
-    entry of a row is (k - 1) / (E - 1).
+    entry of a row is (k - 1) / (E - 1). Raises ValueError for what is no Routing.
     Source: OLMoE, arXiv 2409.02060, section 5.2 (its script counts neighbours in rank only).
 
     >>> from moeviz.routing import top_k

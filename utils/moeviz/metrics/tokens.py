@@ -29,6 +29,8 @@ def router_entropy(routing, *, mask=None):
 def drop_rate(routing):
     """Return the share of choices that were dropped; EMPTY slots are no choices. 0 without a choice.
 
+    Raises ValueError for what is no Routing.
+
     >>> from moeviz.capacity import apply_capacity
     >>> from moeviz.routing import top_k
     >>> drop_rate(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 3))
@@ -42,7 +44,7 @@ def fully_dropped(routing):
     """Return the share of tokens that no expert serves: all choices dropped, or none made.
 
     Only the residual connection carries these tokens on. Under expert choice nothing is dropped,
-    yet tokens that no expert picked count here.
+    yet tokens that no expert picked count here. Raises ValueError for what is no Routing.
 
     >>> from moeviz.capacity import apply_capacity
     >>> from moeviz.routing import top_k
@@ -76,6 +78,7 @@ def captured_score(routing):
     """Return the mean over tokens of the summed probs of the experts that serve it.
 
     The price of balance: every method that moves or drops tokens captures less than plain top-k.
+    Raises ValueError for what is no Routing.
 
     >>> from moeviz.routing import top_k
     >>> captured_score(top_k([[0.0, 0.0]], k=1))

@@ -64,30 +64,40 @@ class TinyLM:
         return tuple(layer.routing for layer in self.trace(sentence))
 
     def trace(self, sentence):
-        """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing."""
+        """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing.
+
+        Raises ValueError as `route` does.
+        """
         layers = self._run(self._windows(sentence)).layers
         return tuple(self._named(layer, number) for number, layer in enumerate(layers, start=1))
 
     def hidden(self, sentence, *, layer=1):
-        """Return the vectors (T, D) that enter the gate of `layer`, counted from 1."""
+        """Return the vectors (T, D) that enter the gate of `layer`, counted from 1.
+
+        Raises ValueError as `route` does, and for another layer.
+        """
         return self.trace(sentence)[check_count(layer, "layer", high=self.config.layers) - 1].tokens
 
     def gate(self, layer):
-        """Return the gate (D, E) of `layer`, counted from 1."""
+        """Return the gate (D, E) of `layer`, counted from 1; ValueError for another layer."""
         return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
 
     def bank(self, layer):
-        """Return the ExpertBank of `layer`, counted from 1."""
+        """Return the ExpertBank of `layer`, counted from 1; ValueError for another layer."""
         return network.bank(self.weights, check_count(layer, "layer", high=self.config.layers))
 
     def predict(self, sentence):
-        """Return (T, 256): after each byte, the probability of each possible next byte."""
+        """Return (T, 256): after each byte, the probability of each possible next byte.
+
+        Raises ValueError as `route` does.
+        """
         return softmax(self._run(self._windows(sentence)).logits)
 
     def loss(self, sentence):
         """Return the mean loss in nats per byte, each byte predicted from those before it.
 
         The first bytes are predicted from newlines, so a short sentence has a high loss.
+        Raises ValueError as `route` does.
         """
         text = encode(sentence)
         padded = np.concatenate([np.full(self.config.context, PAD, dtype=np.uint8), text[:-1]])

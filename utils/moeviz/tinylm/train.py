@@ -71,7 +71,10 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
 
 
 def training_starts(corpus, config):
-    """Return per domain the starts (n,) of its training windows of context + 1 bytes."""
+    """Return per domain the starts (n,) of its training windows of context + 1 bytes.
+
+    Raises ValueError for a domain without any.
+    """
     starts = window_starts(corpus, width=config.context + 1, held_out=False)
     pools = [starts[corpus.domain[starts] == d] for d in range(len(corpus.domain_names))]
     for name, pool in zip(corpus.domain_names, pools, strict=True):

@@ -50,11 +50,17 @@ class Counts:
         return self.experts.shape[2]
 
     def table(self, layer):
-        """Return (N, E): how often each domain chose each expert of a layer, numbered as in `layers`."""
+        """Return (N, E): how often each domain chose each expert of a layer, numbered as in `layers`.
+
+        Raises ValueError for a layer that is not there.
+        """
         return self.experts[:, self._place(layer)]
 
     def flow(self, layer):
-        """Return (E, E): choices of an expert in `layer` and of one in the next, all domains together."""
+        """Return (E, E): choices of an expert in `layer` and of one in the next, all domains together.
+
+        Raises ValueError for a layer that is not there, and for the last one.
+        """
         if self._place(layer) == len(self.layers) - 1:
             raise ValueError(f"layer must not be the last one, got {layer}")
         return self.pairs[:, self._place(layer)].sum(axis=0)

@@ -76,6 +76,7 @@ def load(routing, context):
     """Return CV^2 of the smooth load (`losses.load_loss`); needs a noisy router.
 
     It alone reaches an expert that gets no tokens: through the chance that the noise would choose it.
+    Raises ValueError in a plan without noise.
     """
     if context.noise_logits is None:
         raise ValueError("noise must be True in the plan of the load loss, got False")

@@ -31,7 +31,10 @@ def init_weights(plan, width, *, rng, dtype=np.float32):
 
 
 def forward(weights, plan, batch, *, bias, rng, training=True):
-    """Run tokens through gate, router and experts and return a Pass; bias: (E,), seen by the router."""
+    """Run tokens through gate, router and experts and return a Pass; bias: (E,), seen by the router.
+
+    Raises ValueError for a router that returns no Routing.
+    """
     logits = plan.gate.forward(batch.tokens, weights["gate"])
     noise = plan.gate.forward(batch.tokens, weights["noise_gate"]) if plan.noise else None
     context = Context(logits, noise, bias, batch.cluster, rng, training)

@@ -58,7 +58,7 @@ def train_seeds(make_task, *, seeds=(0, 1, 2), progress=True, **plan):
 
     make_task: make_task(rng=...) -> Task, for example `partial(clustered_task, mean=0.0)`.
     All seeds take a step before any takes the next, under one progress bar; so an interrupt leaves them
-    all equally far. The rest as in `train`.
+    all equally far. The rest, and the errors, as in `train`.
 
     >>> from functools import partial
     >>> from moeviz import training

@@ -12,6 +12,7 @@ def leaky_top_k(k=1):
     """Choose AND weigh by softmax + bias: the bias leaks into the weights, which is wrong.
 
     Weights below 0 are cut to 0. `routers.biased_top_k` is the right one: there the weight is the softmax.
+    Its route raises ValueError for k outside of 1..E.
 
     >>> from moeviz.training import Context
     >>> context = Context(None, None, np.array([0.25, 0.0]), None, None, True)

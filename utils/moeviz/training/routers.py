@@ -87,6 +87,7 @@ def top_k(k=1, *, renormalize=False):
 def biased_top_k(k=1, *, renormalize=False):
     """Choose the top k of softmax + bias, weigh by the softmax alone; needs a bias_rule to do anything.
 
+    Its route raises ValueError for k outside of 1..E, as those of all routers here do.
     Source: Wang et al. 2024, arXiv 2408.15664, with softmax in place of the sigmoid (its table 6).
 
     >>> context = Context(None, None, np.array([1.0, 0.0]), None, None, True)
