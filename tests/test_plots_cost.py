@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from moeviz import plots, style
 from moeviz.cost import count_parameters, flops_over
 from moeviz.models import catalogue, model
+from moeviz.plots import placing
 from moeviz.plots.cost import PART_COLORS, brief, count_name
 from moeviz.plots.placing import crossings, overlaps, place_names
 from plot_contract import assert_draws_on_the_given_axes
@@ -280,3 +281,28 @@ def test_taken_boxes_and_bounds_are_kept_free():
     assert not overlaps(np.hstack([corners, corners + np.array([30, 10])]), np.array(taken)).any()
     edge = place_names([[190, 50]], [[30, 10]], (0, 0, 200, 100))[0]
     assert edge[0] + 30 <= 200
+
+
+def crowd(seed, count=24):
+    """Return points and sizes of names with little room, and their bounds."""
+    rng = np.random.default_rng(seed)
+    sizes = np.column_stack([rng.uniform(20, 90, count), np.full(count, 14)])
+    return rng.uniform(10, 290, (count, 2)), sizes, (0, 0, 420, 300)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_candidates_are_the_cheapest_of_all_near_and_far(seed):
+    points, sizes, bounds = crowd(seed)
+    for at in range(len(points)):
+        far, corners = placing._candidates(points[at], sizes[at], 6.0)
+        cost = np.sort(placing._costs(at, far, corners, points, sizes, bounds, 6.0, np.zeros((0, 4))))
+        best, _ = placing._choices(at, points, sizes, bounds, 6.0, np.zeros((0, 4)))
+        assert best == pytest.approx(cost[:placing.KEPT])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_out_of_reach_changes_no_name(seed, monkeypatch):
+    points, sizes, bounds = crowd(seed)
+    quick = place_names(points, sizes, bounds)
+    monkeypatch.setattr(placing, "_reach", lambda *each: np.array([-1e9, -1e9, 1e9, 1e9]))
+    assert place_names(points, sizes, bounds).tolist() == quick.tolist()

@@ -17,12 +17,10 @@ def write_names(ax, names, places, *, bold=()):
     names: N texts. places: (N, 2) in the units of the axes. bold: names that stand out. Draw everything
     else first: limits and legend have to be final.
     """
-    ax.figure.draw_without_rendering()  # the layout moves the axes, and names are placed on the final ones
+    if ax.figure.get_layout_engine():  # it moves the axes, and names are placed on the final ones
+        ax.figure.draw_without_rendering()
     to_points = 72 / ax.figure.dpi
-    texts = [ax.text(0, 0, name, fontsize=NAME_SIZE, fontweight=_weight(name in bold)) for name in names]
-    sizes = np.array([text.get_window_extent().size for text in texts]) * to_points
-    for text in texts:
-        text.remove()
+    sizes = np.array(_measure(ax, names, bold)) * to_points
     points = ax.transData.transform(places) * to_points
     frame = ax.get_window_extent().extents * to_points
     legend = ax.get_legend()
@@ -42,6 +40,17 @@ def share_names(names, places):
     for name, place in zip(names, np.round(places, 9).tolist(), strict=True):
         shared.setdefault(tuple(place), []).append(str(name))
     return [", ".join(together) for together in shared.values()], np.array(list(shared))
+
+
+def _measure(ax, names, bold):
+    """Return the width and height of each name in pixels."""
+    text = ax.text(0, 0, "", fontsize=NAME_SIZE)
+    sizes = []
+    for name in names:
+        text.set(text=name, fontweight=_weight(name in bold))
+        sizes.append(text.get_window_extent().size)
+    text.remove()
+    return sizes
 
 
 def _weight(bold):

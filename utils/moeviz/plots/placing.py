@@ -15,8 +15,8 @@ def place_names(points, sizes, bounds, *, radius=6.0, taken=()):
     points: (N, 2). sizes: (N, 2) width and height of each name. bounds: (left, bottom, right, top) that
     no box leaves. radius: of a point's marker. taken: (M, 4) boxes that stay free. All in one unit,
     meant to be points (1/72 inch). Names are placed one by one, then each again while the others stand,
-    in several orders, of which the best result is kept. Where there is no room at all, a name covers
-    something rather than being lost.
+    in several orders until every name has its best place; else the best result is kept. Where there is no
+    room at all, a name covers something rather than being lost.
 
     >>> place_names([[50, 50]], [[20, 10]], (0, 0, 100, 100)).tolist()
     [[59.0, 45.0]]
@@ -24,7 +24,12 @@ def place_names(points, sizes, bounds, *, radius=6.0, taken=()):
     points, sizes = np.asarray(points, float), np.asarray(sizes, float)
     taken = np.reshape(np.asarray(taken, float), (-1, 4))
     choices = [_choices(at, points, sizes, bounds, radius, taken) for at in range(len(points))]
-    results = [_improve(order, points, sizes, choices) for order in _orders(points, sizes)]
+    least = sum(cost[0] for cost, _ in choices)
+    results = []
+    for order in _orders(points, sizes):
+        results.append(_improve(order, points, sizes, choices))
+        if results[-1][0] <= least + 1e-6:  # no order can do better
+            break
     return min(results, key=lambda result: result[0])[1]
 
 
@@ -47,8 +52,8 @@ def crossings(starts, ends, boxes):
     [[True, False]]
     """
     step = (ends - starts)[:, None, :]
-    step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-    first, second = ((boxes[None, :, side] - starts[:, None, :]) / step for side in (slice(2), slice(2, 4)))
+    pace = 1 / np.where(np.abs(step) < 1e-9, 1e-9, step)
+    first, second = ((boxes[None, :, side] - starts[:, None, :]) * pace for side in (slice(2), slice(2, 4)))
     low, high = np.minimum(first, second), np.maximum(first, second)
     enter, leave = np.maximum(low[..., 0], low[..., 1]), np.minimum(high[..., 0], high[..., 1])
     return (enter < leave) & (leave > 0) & (enter < 1)
@@ -63,18 +68,35 @@ def _orders(points, sizes):
 
 def _choices(at, points, sizes, bounds, radius, taken):
     """Return the best candidates of one name, whatever the others do: costs (K,) and corners (K, 2)."""
+    far, corners = _candidates(points[at], sizes[at], radius)
+    half, cost = len(far) // 2, []
+    for part in (slice(half), slice(half, None)):
+        cost = np.append(cost, _costs(at, far[part], corners[part], points, sizes, bounds, radius, taken))
+        best = np.argsort(cost, kind="stable")[:KEPT]
+        if cost[best[-1]] <= _pull(far[half]):  # mostly so: the far half cannot be any better
+            break
+    return cost[best], corners[best]
+
+
+def _pull(far):
+    """Return what a name costs for its distance alone."""
+    return far + far**2 / 80
+
+
+def _costs(at, far, corners, points, sizes, bounds, radius, taken):
+    """Return what candidates (K,) of one name cost, whatever the other names do."""
     point, size, strangers = points[at], sizes[at], np.delete(points, at, axis=0)
-    far, corners = _candidates(point, size, radius)
     boxes = np.hstack([corners, corners + size])
+    away = far.max() + radius + GAP + CLEAR  # from where on a stranger makes no difference
+    low, high = boxes[:, :2].min(axis=0) - away, boxes[:, 2:].max(axis=0) + away
+    strangers = strangers[((strangers > low) & (strangers < high)).all(axis=1)]
     solid = np.vstack([taken, np.hstack([strangers - radius, strangers + radius])])
     outside = (boxes[:, :2] < bounds[:2]).any(axis=1) | (boxes[:, 2:] > bounds[2:]).any(axis=1)
     crossed = crossings(np.broadcast_to(point, corners.shape), corners + size / 2, solid).sum(axis=1)
     nearer = _gaps(boxes, strangers) - far[:, None] - radius - GAP  # than a stranger's marker
     misread = np.clip(1 - nearer / CLEAR, 0, 1).sum(axis=1)
-    cost = (far + far**2 / 80 + COVERED * overlaps(boxes, solid).sum(axis=1) + CROSSED * crossed
+    return (_pull(far) + COVERED * overlaps(boxes, solid).sum(axis=1) + CROSSED * crossed
             + MISREAD * misread + OUTSIDE * outside)
-    best = np.argsort(cost, kind="stable")[:KEPT]
-    return cost[best], corners[best]
 
 
 def _candidates(point, size, radius):
@@ -89,24 +111,33 @@ def _candidates(point, size, radius):
 def _gaps(boxes, points):
     """Return (C, N): how far each point lies from each box, 0 inside of it."""
     below, above = boxes[:, None, :2] - points[None], points[None] - boxes[:, None, 2:]
-    return np.hypot(*np.moveaxis(np.maximum(np.maximum(below, above), 0), 2, 0))
+    away = np.maximum(np.maximum(below, above), 0)
+    return np.sqrt(away[..., 0]**2 + away[..., 1]**2)
 
 
 def _improve(order, points, sizes, choices):
     """Place every name, in this order, SWEEPS times; return the sum of the last costs and the corners."""
     corners = np.full(points.shape, np.nan)
+    reach = np.array([_reach(*each) for each in zip(points, sizes, choices, strict=True)])
     for _ in range(SWEEPS):
         before, total = corners.copy(), 0.0
         for at in order:
-            there = ~np.isnan(corners[:, 0])
-            there[at] = False
-            cost = choices[at][0] + _trouble(points[at], sizes[at], choices[at][1], points[there],
-                                             np.hstack([corners, corners + sizes])[there])
+            spans = np.hstack([np.minimum(points, corners), np.maximum(points, corners + sizes)])
+            near = overlaps(reach[at:at + 1], spans)[0]  # never a name that has no place yet: that is NaN
+            near[at] = False
+            cost = choices[at][0] + _trouble(points[at], sizes[at], choices[at][1], points[near],
+                                             np.hstack([corners, corners + sizes])[near])
             best = int(np.argmin(cost))
             corners[at], total = choices[at][1][best], total + cost[best]
         if (corners == before).all():  # nobody moved, so nobody will
             break
     return total, corners
+
+
+def _reach(point, size, choices):
+    """Return the box (4,) that holds a point, all candidates of its name and the lines between them."""
+    corners = choices[1]
+    return np.hstack([np.minimum(point, corners.min(axis=0)), np.maximum(point, corners.max(axis=0) + size)])
 
 
 def _trouble(point, size, corners, others, names):
