@@ -183,3 +183,15 @@ def test_every_control_shows_one_more_picture(shown):
     for control in controls:
         control.index = 2
     assert len(shown) == before + len(controls) and plt.get_fignums() == []
+
+
+def test_another_order_of_the_rows_runs_no_router_again(shown):
+    calls = []
+    counted = {"counted": lambda logits: calls.append(1) or routing.top_k(logits, k=1)}
+    column, factor, _ = widgets.explore_scoreboard(counted, LOGITS).children[1].children
+    once = len(calls)
+    assert once
+    column.index = 0
+    assert len(calls) == once and len(shown) == 2
+    factor.index = 0
+    assert len(calls) > once and len(shown) == 3

@@ -1,7 +1,7 @@
 """Notebook 09: the scoreboard, sorted by any column, under any number of seats."""
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import ipywidgets
 
@@ -16,12 +16,13 @@ ORDERS = ("token", "choice", "score")
 
 def explore_scoreboard(routers, logits, *, own=(), column="max_violation", factor=math.inf, order="token",
                        k=2):
-    """Sort the scoreboard by any column and limit the seats; each change runs every router anew.
+    """Sort the scoreboard by any column and limit the seats; each new limit runs every router once.
 
     routers: {name: router}; logits: (T, E); own: the learner's names. k: choices a token that seats are for.
     """
+    boards = lru_cache(partial(_score, routers, logits, own=own, k=k))
     return explore(
-        partial(draw_scoreboard, routers, logits, own=own, k=k),
+        lambda column, **seats: _draw(boards(**seats), column, **seats),
         caption="With fewer seats every load gets even. Who pays with drops, and who stops being causal?",
         film=["factor"],
         column=ipywidgets.Dropdown(options=[(c.heading, c.name) for c in COLUMNS], value=column,
@@ -36,8 +37,17 @@ def draw_scoreboard(routers, logits, *, own=(), column="max_violation", factor=m
 
     factor: math.inf for no limit. Raises ValueError for an unknown column or order, or a negative factor.
     """
-    heading = find_column(column).heading
+    find_column(column)  # before every router runs
+    board = _score(routers, logits, own=own, k=k, factor=factor, order=order)
+    return _draw(board, column, factor, order)
+
+
+def _score(routers, logits, *, own, k, factor, order):
     limited = routers if factor == math.inf else with_seats(routers, factor, k=k, order=order)
+    return score(limited, logits, own=own)
+
+
+def _draw(board, column, factor, order):
     seats = "no limit of seats" if factor == math.inf else f"capacity factor {factor:g} by {order}"
-    board = score(limited, logits, own=own).sorted_by(column)
-    return plots.plot_scoreboard(board, title=f"sorted by {heading}, {seats}")
+    return plots.plot_scoreboard(board.sorted_by(column),
+                                 title=f"sorted by {find_column(column).heading}, {seats}")
