@@ -7,6 +7,7 @@ from matplotlib.patches import Patch
 
 from moeviz.arrays import check_choice, check_number, check_vector
 from moeviz.figure_data import set_matrix, set_table
+from moeviz.plots.bars import draw_bars
 from moeviz.style import INK, MUTED, axes_or_new, ink_on, set_description
 
 PART_COLORS = {
@@ -134,16 +135,16 @@ def _color(part):
 
 def _draw_bar(ax, row, parts, scale):
     """Draw one stacked bar; return the parts whose names found room on it."""
-    left, named = 0.0, set()
+    widths = np.array(list(parts.values())) / scale
+    lefts, named = np.cumsum(widths) - widths, set()
+    draw_bars(ax, lefts, row - BAR / 2, widths, BAR, facecolor=[PART_COLORS[part] for part in parts],
+              edgecolor="white", linewidth=1)
     points = ax.get_window_extent().width * 72 / ax.figure.dpi / ax.get_xlim()[1]  # per unit of the axis
-    for part, amount in parts.items():
-        width = amount / scale
-        ax.barh(row, width, BAR, left, color=PART_COLORS[part], edgecolor="white", linewidth=1)
+    for part, left, width in zip(parts, lefts, widths, strict=True):
         if LETTER * 13 * len(part) < points * width:
             ax.text(left + width / 2, row, f"{part}\n{brief(width)}", ha="center", va="center", fontsize=13,
                     color=ink_on(PART_COLORS[part]), linespacing=1.25, clip_on=True)
             named.add(part)
-        left += width
     return named
 
 

@@ -1,10 +1,10 @@
 """Gating by hand: one token's numbers from score to weight, stage by stage."""
 
 import numpy as np
-from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_vector
 from moeviz.figure_data import set_table
+from moeviz.plots.bars import draw_bars
 from moeviz.style import INK, LINE, MUTED, axes_or_new, expert_colors, ink_on, set_description, tint
 
 PITCH = 1.3  # from one column to the next, in units of the longest bar
@@ -32,8 +32,8 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand
                         arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
         ax.text(column * PITCH, -0.85, name, fontsize=15, fontweight="bold", va="center")
         _draw_column(ax, column * PITCH, values, chosen, colors)
+    draw_bars(ax, -0.3, np.arange(len(colors)) - 0.3, 0.2, 0.6, facecolor=colors)
     for row, color in enumerate(colors):
-        ax.add_patch(Rectangle((-0.3, row - 0.3), 0.2, 0.6, facecolor=color, edgecolor="none"))
         ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
                 in_layout=False)
     ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25), title=title)
@@ -60,9 +60,9 @@ def _draw_column(ax, left, values, chosen, colors):
     scale = 0.72 if is_share else (0.72 if low == 0 else 0.5) / max(high - low, 1e-12)
     zero = left + (0.36 - low * scale if low < 0 else 0)
     ax.plot([zero, zero], [-0.4, len(values) - 0.6], color=LINE, linewidth=1.5, zorder=1)
+    draw_bars(ax, zero, np.arange(len(values)) - 0.3, values * scale, 0.6, facecolor=[
+        color if is_chosen else tint(color, 0.35) for color, is_chosen in zip(colors, chosen, strict=True)])
     for row, value in enumerate(values):
-        color = colors[row] if chosen[row] else tint(colors[row], 0.35)
-        ax.add_patch(Rectangle((zero, row - 0.3), value * scale, 0.6, facecolor=color, edgecolor="none"))
         side, gap = ("left", 5) if value >= 0 else ("right", -5)
         ax.annotate(format_number(value), (zero + value * scale, row), xytext=(gap, 0), ha=side, va="center",
                     textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,

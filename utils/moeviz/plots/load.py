@@ -3,6 +3,7 @@
 import numpy as np
 
 from moeviz.figure_data import set_table
+from moeviz.plots.bars import draw_bars
 from moeviz.plots.inputs import extremes
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, set_description
@@ -34,10 +35,11 @@ def plot_load(routing, *, ax=None, compact=False):
     ax = axes_or_new(ax, (10, 5))
     experts = np.arange(num_experts)
     shares, lost = 100 * kept / total, 100 * dropped / total
-    ax.bar(experts, shares, color=expert_colors(num_experts), edgecolor=MUTED, linewidth=0.8)
+    draw_bars(ax, experts - 0.4, 0, 0.8, shares, facecolor=expert_colors(num_experts), edgecolor=MUTED,
+              linewidth=0.8)
     if dropped.any():
-        ax.bar(experts, lost, bottom=shares, label="dropped", **dropped_patch())
-        ax.legend(loc="upper right")
+        bars = draw_bars(ax, experts - 0.4, shares, 0.8, lost, **dropped_patch())
+        ax.legend(bars[:1], ["dropped"], loc="upper right")
     _label_bars(ax, kept + dropped, shares + lost, compact)
     top = 1.2 * max((shares + lost).max(), 100 / num_experts)
     ax.set(title=routing.label, xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",

@@ -90,8 +90,9 @@ def _draw_points(ax, active, total, kinds, rings):
         color = GROUP_COLORS[at]
         for ring in (False, True):
             here = (kinds == kind) & (rings == ring)
-            ax.plot(active[here], total[here], MARKERS[at], markersize=2 * RADIUS - 2, markeredgecolor=color,
-                    markerfacecolor="white" if ring else color, markeredgewidth=2, zorder=3)
+            if here.any():
+                ax.plot(active[here], total[here], MARKERS[at], markersize=2 * RADIUS - 2, zorder=3,
+                        markeredgecolor=color, markerfacecolor="white" if ring else color, markeredgewidth=2)
 
 
 def _draw_key(ax, kinds, hollow_label):

@@ -2,9 +2,9 @@
 
 import numpy as np
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.patches import Rectangle
 
 from moeviz.figure_data import set_table
+from moeviz.plots.bars import draw_bars
 from moeviz.plots.meters import METER_WIDTH, OTHERS
 from moeviz.scoreboard import Board, find_column
 from moeviz.scoreboard.table import MARK, cell, unknown
@@ -38,7 +38,7 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
         raise ValueError(f"board must be a Board with at least one row, got {board!r}")
     columns = [find_column(name) for name in columns if name != "name"]
     width = NAME_WIDTH + sum(map(_width, columns))
-    ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8))
+    ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8), left=0.08, bottom=0.08)
     _draw_names(ax, board, width)
     left = NAME_WIDTH
     for column in columns:
@@ -63,15 +63,14 @@ def _title(board):
 
 def _draw_names(ax, board, width):
     ax.text(0, -0.45, "router", va="center", color=MUTED, fontsize=14)
+    draw_bars(ax, -0.1, np.arange(0, len(board), 2), width + 0.1, 1, facecolor=FAINT, zorder=0)
     for at, name in enumerate(board.names):
-        if at % 2 == 0:
-            ax.add_patch(Rectangle((-0.1, at), width + 0.1, 1, facecolor=FAINT, linewidth=0, zorder=0))
         own = name in board.own
         ax.text(0, at + 0.5, (MARK if own else "") + name, va="center", fontsize=14, color=INK,
                 fontweight="bold" if own else "normal")
         if own:
-            ax.add_patch(Rectangle((-0.07, at + 0.03), width + 0.02, 0.94, facecolor="none", edgecolor=INK,
-                                   linewidth=2, zorder=4))
+            draw_bars(ax, -0.07, at + 0.03, width + 0.02, 0.94, facecolor="none", edgecolor=INK,
+                      linewidth=2, zorder=4)
 
 
 def _draw_heading(ax, column, left, is_order):

@@ -1,11 +1,11 @@
 """Experts on devices: who sends how much to whom, and what each device has to compute."""
 
 import numpy as np
-from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
 from moeviz.figure_data import set_matrix, set_table
+from moeviz.plots.bars import draw_bars
 from moeviz.plots.inputs import extremes
 from moeviz.style import DROPPED, HATCH, INK, axes_or_new, expert_colors, ink_on, set_description
 
@@ -32,8 +32,8 @@ def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits
     low, high = (0, max(away.max(), 1)) if limits is None else limits
     mesh = ax.pcolormesh(away, cmap="cividis", vmin=low, vmax=high, edgecolors="white",
                          linewidth=1.5 if size <= 16 else 0)
-    for device in range(size):
-        ax.add_patch(Rectangle((device, device), 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, lw=0))
+    devices = np.arange(size)
+    draw_bars(ax, devices, devices, 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, linewidth=0)
     _print_counts(ax, matrix, mesh)
     for edge in range(devices_per_node, size, devices_per_node) if devices_per_node > 1 else ():
         ax.axhline(edge, color=INK, linewidth=2.5)
@@ -65,8 +65,8 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     base = np.zeros(num_devices)
     for expert, color in enumerate(expert_colors(served.shape[1])):
         here = np.flatnonzero(served[:, expert])
-        bars = ax.bar(here, served[here, expert], bottom=base[here], color=color, edgecolor="white",
-                      linewidth=1.0)
+        bars = draw_bars(ax, here - 0.4, base[here], 0.8, served[here, expert], facecolor=color,
+                         edgecolor="white", linewidth=1.0)
         if served.shape[1] <= FULLEST_TO_LABEL:
             _name_expert(ax, bars, expert, color, load.max())
         base += served[:, expert]
