@@ -4,6 +4,10 @@ The sources of arguments are those of the notebooks (the course model, its corpu
 where a picture needs no more.
 """
 
+import sys
+from contextlib import ExitStack
+from unittest import mock
+
 SETUP = """
 import numpy as np
 from moeviz import cost, models, routing, scoreboard, style, text, tinylm, widgets
@@ -49,3 +53,22 @@ CELLS = {  # by the name of the explorer; the last line of each calls it
                 "widgets.explore_evidence(lambda name, view: find(SUSPECTS[name], batch, view),\n"
                 '                         list("abcdefgh"), list(VIEWS))',
 }
+
+
+def handed_over():
+    """Run every cell; return {name: (redraw, controls)} of what its explorer hands to `explore`."""
+    found, given, space = {}, [], {}
+    exec(SETUP, space)
+    modules = [module for name, module in sys.modules.items()
+               if name.startswith("moeviz.widgets.") and hasattr(module, "explore")]
+
+    def keep(redraw, *, caption, film=None, **controls):
+        given.append((redraw, controls))
+
+    with ExitStack() as stack:
+        for module in modules:
+            stack.enter_context(mock.patch.object(module, "explore", keep))
+        for name, cell in CELLS.items():
+            exec(cell, space)
+            found[name] = given.pop()
+    return found

@@ -108,3 +108,20 @@ def test_axes_or_new_uses_the_given_axes_and_never_the_current_one():
 def test_something_else_than_axes_is_named(wrong):
     with pytest.raises(ValueError, match="ax must be"):
         style.axes_or_new(wrong)
+
+
+def test_fixed_axes_keep_their_margins_in_inches():
+    axes = style.fixed_axes((12, 8), left=1, right=0.5, bottom=0.75, top=0.25, rows=3, columns=2,
+                            gap=(1.5, 0.5))
+    inches = np.array([[ax.get_position().extents * [12, 8, 12, 8] for ax in row] for row in axes])
+    left, bottom, right, top = np.moveaxis(inches, 2, 0)
+    assert left[:, 0] == pytest.approx(1) and right[:, 1] == pytest.approx(11.5)
+    assert bottom[2] == pytest.approx(0.75) and top[0] == pytest.approx(7.75)
+    assert left[:, 1] - right[:, 0] == pytest.approx(1.5) and bottom[:-1] - top[1:] == pytest.approx(0.5)
+    assert axes[0, 0].figure.get_layout_engine() is None
+
+
+def test_new_axes_have_fixed_margins_where_they_are_given():
+    style.use()
+    assert style.axes_or_new(None, (4, 3), left=1).get_position().x0 == pytest.approx(0.25)
+    assert style.axes_or_new(None, (4, 3)).figure.get_layout_engine() is not None

@@ -128,13 +128,33 @@ def dropped_patch():
     return {"facecolor": DROPPED, "edgecolor": DROPPED_LINES, "hatch": HATCH, "linewidth": 0.0}
 
 
-def axes_or_new(ax, size=None):
-    """Return `ax`, or the axes of a new figure of `size` (width, height in inches); never the current one."""
+def axes_or_new(ax, size=None, **margins):
+    """Return `ax`, or the axes of a new figure of `size` (width, height in inches); never the current one.
+
+    margins: as in `fixed_axes`, where they are known; without them matplotlib finds them.
+    """
     if ax is None:
-        return plt.subplots(figsize=size)[1]
+        return fixed_axes(size, **margins) if margins else plt.subplots(figsize=size)[1]
     if not isinstance(ax, mpl.axes.Axes):
         raise ValueError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
     return ax
+
+
+def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns=1, gap=(0, 0), **options):
+    """Return the Axes (or array of Axes) of a new figure with fixed margins; all lengths in inches.
+
+    Panels stand still from one picture to the next, and no layout has to be found, which takes as long as
+    drawing. size: (width, height). gap: between columns and between rows. options: of `plt.subplots`.
+
+    >>> fixed_axes((10, 5), left=1, right=1).get_position().width.round(3).item()
+    0.8
+    """
+    width, height = size
+    wide = (width - left - right - (columns - 1) * gap[0]) / columns
+    high = (height - bottom - top - (rows - 1) * gap[1]) / rows
+    grid = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height,
+            "top": 1 - top / height, "wspace": gap[0] / wide, "hspace": gap[1] / high}
+    return plt.subplots(rows, columns, figsize=size, layout="none", gridspec_kw=grid, **options)[1]
 
 
 def set_description(ax, sentence):

@@ -5,6 +5,7 @@ import numpy as np
 from moeviz.arrays import check_count
 from moeviz.figure_data import set_table
 from moeviz.metrics import CacheRun
+from moeviz.plots.glyphs import readable
 from moeviz.plots.inputs import check_labels
 from moeviz.record import EMPTY
 from moeviz.style import axes_or_new, expert_colors, ink_on, set_description, tint
@@ -27,8 +28,8 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
         raise ValueError(f"run must be a CacheRun of 1 to {MAX_REQUESTS} requests")
     check_count(num_experts, "num_experts", low=int(run.expert.max()) + 1)
     count = len(run.expert)
-    names = check_labels(labels, count)
-    ax = axes_or_new(ax, (13, 0.42 * num_experts + 1.9))
+    names = readable(check_labels(labels, count))
+    ax = axes_or_new(ax, (13, 0.42 * num_experts + 1.9), left=0.62)
     held = held_after(run, num_experts)
     _draw_cells(ax, run, held, expert_colors(num_experts))
     every = 1 if labels is not None and count <= 60 else max(1, count // 15)

@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz.arrays import check_vector
 from moeviz.figure_data import set_table
-from moeviz.style import LINE, MUTED, OKABE_ITO, set_description
+from moeviz.style import LINE, MUTED, OKABE_ITO, fixed_axes, set_description
 
 BLUE, ORANGE = OKABE_ITO[4], OKABE_ITO[5]
 PANEL = (4.4, 4.4)  # inches
@@ -42,7 +41,8 @@ def plot_evidence(found):
     checked = _check(found)
     bars = bool(next(iter(checked.values())).names)
     size = (max(len(checked) * PANEL[0], 8), PANEL[1])
-    axes = plt.subplots(1, len(checked), figsize=size, squeeze=False, sharex=True, sharey=True)[1][0]
+    axes = fixed_axes(size, left=0.8, columns=len(checked), gap=(0.2, 0), squeeze=False, sharex=True,
+                      sharey=True)[0]
     for ax, (title, evidence) in zip(axes, checked.items(), strict=True):
         (_draw_pairs if bars else _draw_dots)(ax, evidence)
         (_tabulate_pairs if bars else _tabulate_dots)(ax, evidence, title)

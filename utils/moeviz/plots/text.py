@@ -3,7 +3,6 @@
 from collections import Counter
 from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 
@@ -13,7 +12,16 @@ from moeviz.plots.glyphs import draw_glyphs, readable
 from moeviz.plots.inputs import check_labels, extremes
 from moeviz.plots.load import plot_load
 from moeviz.record import EMPTY, check_routing
-from moeviz.style import FAINT, INK, axes_or_new, dropped_patch, expert_colors, ink_on, set_description
+from moeviz.style import (
+    FAINT,
+    INK,
+    axes_or_new,
+    dropped_patch,
+    expert_colors,
+    fixed_axes,
+    ink_on,
+    set_description,
+)
 
 
 class Cell(NamedTuple):
@@ -30,7 +38,7 @@ ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
 MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
-TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT = 0.6, 2.9, 2.7  # inches
+TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.9, 2.7, 1.04  # inches
 
 
 def plot_text(routing, labels, *, ax=None, per_row=32, show_second=False, text_bytes=None):
@@ -70,8 +78,9 @@ def plot_text_layers(routings, labels, *, per_row=28, text_bytes=None):
     labels, columns = [_check(routing, labels, per_row, text_bytes) for routing in routings].pop()
     rows = -(-len(labels) // columns)
     width, height = ONE_CHOICE.width * columns, ONE_CHOICE.height * rows + TITLE_ROOM + 0.6
-    size = (width + LOAD_WIDTH + 1.1, max(height, LOAD_HEIGHT) * len(routings))
-    axes = plt.subplots(len(routings), 2, figsize=size, width_ratios=(width, LOAD_WIDTH), squeeze=False)[1]
+    size = (width + LOAD_WIDTH + SCALE_WIDTH + 0.16, max(height, LOAD_HEIGHT) * len(routings))
+    axes = fixed_axes(size, left=0.08, rows=len(routings), columns=2, gap=(SCALE_WIDTH, 1.12), squeeze=False,
+                      width_ratios=(width, LOAD_WIDTH))
     for (left, right), routing in zip(axes, routings, strict=True):
         _draw_text(left, routing, readable(labels, text_bytes), columns, ONE_CHOICE)
         plot_load(routing, ax=right, compact=True).set_title("")

@@ -1,6 +1,5 @@
 """The selection bias as a thermostat: the load that it reads, above the bias that it sets."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 
@@ -8,7 +7,7 @@ from moeviz.arrays import check_count
 from moeviz.figure_data import set_matrix
 from moeviz.plots.curves import spread
 from moeviz.plots.naming import NAME_SIZE
-from moeviz.style import LINE, contrast, expert_colors, set_description
+from moeviz.style import LINE, contrast, expert_colors, fixed_axes, set_description
 from moeviz.training import History
 
 MAX_NAMED = 16
@@ -31,7 +30,8 @@ def plot_thermostat(histories, *, smooth=1):
     runs = {"": histories} if isinstance(histories, History) else histories
     _check(runs, check_count(smooth, "smooth"))
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
-    axes = plt.subplots(2, len(runs), figsize=size, sharex="col", squeeze=False, height_ratios=(1.25, 1))[1]
+    axes = fixed_axes(size, left=1.2, right=0.45, rows=2, columns=len(runs), gap=(1.3, 0.27), sharex="col",
+                      squeeze=False, height_ratios=(1.25, 1))
     top = 105 * max(_means(history.load, smooth)[1].max() for history in runs.values())
     for (upper, lower), (title, history) in zip(axes.T, runs.items(), strict=True):
         upper.set_ylim(0, top)

@@ -6,6 +6,7 @@ import ipywidgets
 
 from moeviz import plots, training
 from moeviz.arrays import check_count, check_number
+from moeviz.style import fixed_axes
 from moeviz.training import balance, clustered_task, routers
 from moeviz.widgets.core import explore
 
@@ -35,7 +36,8 @@ def draw_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
     weight = check_number(coefficient, "coefficient", low=0.0)
     load, error = _train(weight, check_number(mean, "mean"), check_count(seed, "seed", low=0),
                          check_count(steps, "steps", low=10))
-    return plots.plot_load_film(load, smooth=10, title=f"unexplained {error:.2f}")
+    return plots.plot_load_film(load, smooth=10, title=f"unexplained {error:.2f}",
+                                ax=fixed_axes((10, 4.6), left=0.85))
 
 
 @lru_cache(maxsize=64)

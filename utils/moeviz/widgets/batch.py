@@ -7,7 +7,8 @@ from matplotlib.ticker import StrMethodFormatter
 from moeviz import plots
 from moeviz.arrays import check_count
 from moeviz.cost import break_even_batch, experts_touched, time_against_dense
-from moeviz.style import INK
+from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.style import INK, fixed_axes
 from moeviz.widgets.core import explore
 
 BATCHES = tuple(2 ** power for power in range(15))
@@ -42,10 +43,12 @@ def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
     ax = plots.plot_curves(
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
+        ax=fixed_axes((10, 5), left=0.8, right=0.9),
         title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: {ratio:.2f} x")
     ax.plot([batch], [ratio], "o", color="black", markersize=11)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
+    merge_minor_ticks(ax)
     return ax
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.cost import flops_over, serving_bytes
 from moeviz.plots.cost import brief, count_name
+from moeviz.plots.ticks import merge_minor_ticks
 from moeviz.widgets.builder import right_end
 from moeviz.widgets.core import explore
 
@@ -48,4 +49,5 @@ def draw_context(spec, *, context, phase="decode"):
     plots.plot_ledger({"": memory}, unit="GB, one sequence", ax=axes[1],
                       limit=right_end(sum(memory.values()) / 1e9),
                       title=f"at {count_name(context)} the cache is {ratio} times the weights")
+    merge_minor_ticks(axes[0])
     return axes

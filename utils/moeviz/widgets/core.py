@@ -92,7 +92,8 @@ def show(redraw, values):
     except ValueError as error:
         print(error)
         return 0
-    canvas = FigureCanvasAgg(figure)  # savefig would draw twice where a layout has to be found
+    # savefig would draw twice where a layout has to be found; another canvas would measure every text again
+    canvas = figure.canvas if type(figure.canvas) is FigureCanvasAgg else FigureCanvasAgg(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
     plt.close(figure)

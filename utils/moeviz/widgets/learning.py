@@ -5,6 +5,8 @@ import ipywidgets
 from moeviz import plots
 from moeviz.arrays import check_choice
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
+from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.style import fixed_axes
 from moeviz.widgets.core import explore
 
 COUNTS = {"flops": "FLOPs", "steps": "steps", "seconds": "seconds"}
@@ -43,5 +45,7 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
     words = (f"{own} needs {factor:.1f} times fewer {COUNTS[of]}" if factor >= 1 else
              f"{own} needs {1 / factor:.1f} times more {COUNTS[of]}" if factor == factor else
              f"not both of them reach a loss of {target:.2f}")
-    return plots.plot_learning(shown, of=of, target=target, marks=marks, title=words,
-                               limits=(LOWEST, HIGHEST))
+    ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words,
+                               limits=(LOWEST, HIGHEST), ax=fixed_axes((11, 6.2), left=0.8, bottom=0.72))
+    merge_minor_ticks(ax)
+    return ax

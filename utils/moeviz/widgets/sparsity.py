@@ -5,6 +5,7 @@ import numpy as np
 
 from moeviz import plots, routing
 from moeviz.arrays import check_choice, check_count, check_rng
+from moeviz.style import fixed_axes
 from moeviz.widgets.core import explore
 
 PICKS = ("longest answers", "random", "always the first")
@@ -35,7 +36,7 @@ def draw_k(missing, *, k=2, pick="longest answers"):
     counts = np.arange(1, num_experts + 1)
     title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
     ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
-                           y_label="missing share of the output")
+                           y_label="missing share of the output", ax=fixed_axes((10, 5), left=0.8, right=2))
     ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
     ax.set_xticks(counts)
     return ax

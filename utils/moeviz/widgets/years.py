@@ -7,6 +7,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.arrays import check_choice, check_count
 from moeviz.cost import count_parameters
+from moeviz.plots.ticks import merge_minor_ticks
 from moeviz.widgets.core import explore
 
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
@@ -42,11 +43,13 @@ def draw_years(models, *, year, reading="A"):
     named = [each for each in models if each.year <= year]
     middle = np.median((total / active)[shown])
     ax = plt.subplots(figsize=(14, 10.5), layout="none", gridspec_kw=MARGINS)[1]
-    return plots.plot_model_map(
+    plots.plot_model_map(
         [each.name for each in named], total[shown], active[shown], groups=[each.year for each in named],
         hollow=[each.fit or each.name_only for each in named], hollow_label="fitted",
         limits=[(values.min() / 1.6e9, values.max() * 1.6 / 1e9) for values in (active, total)],
         title=f"up to {year}: {len(named)} models, median of total / active {middle:.1f}", ax=ax)
+    merge_minor_ticks(ax)
+    return ax
 
 
 def _sizes(spec, reading):

@@ -1,0 +1,53 @@
+"""The frame of every explorer: fixed margins that hold everything and let the panels stand still."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+import explorer_cells
+
+ROOM = 0.005  # inches that anything may stand over, half a pixel
+GROWS = {"sentence",  # as many columns and lines as the sentence has
+         "capacity",  # its seats keep their shape
+         "placement",  # from 16 devices on with a colour bar
+         "evidence"}  # dots want equal scales, bars do not
+
+
+@pytest.fixture(scope="module")
+def explorers():
+    with mpl.rc_context():  # the setup applies the classroom style
+        yield explorer_cells.handed_over()
+
+
+def settings(controls):
+    """Yield the controls at rest, all at their first values, and all at their last."""
+    yield {name: control.value for name, control in controls.items()}
+    for end in (0, -1):
+        yield {name: _value(control, end) for name, control in controls.items()}
+
+
+def _value(control, end):
+    if hasattr(control, "options"):
+        option = control.options[end]
+        return option[1] if isinstance(option, tuple) else option
+    if not hasattr(control, "max"):
+        return control.value
+    extreme = (control.min, control.max)[end]
+    return control.base**extreme if hasattr(control, "base") else extreme
+
+
+@pytest.mark.parametrize("name", explorer_cells.CELLS)
+def test_fixed_margins_hold_everything_and_panels_stand_still(explorers, name):
+    redraw, controls = explorers[name]
+    places = []
+    for values in settings(controls):
+        try:
+            figure = np.ravel(redraw(**values))[0].figure
+        except ValueError:  # settings that there are not: a line of text takes the picture's place
+            continue
+        assert figure.get_layout_engine() is None
+        figure.draw_without_rendering()
+        drawn, size = figure.get_tightbbox(), figure.get_size_inches()
+        assert min(drawn.x0, drawn.y0, size[0] - drawn.x1, size[1] - drawn.y1) > -ROOM, values
+        places.append(np.concatenate([size, *(ax.get_position(original=True).extents for ax in figure.axes)]))
+    assert name in GROWS or all(np.allclose(place, places[0]) for place in places)
