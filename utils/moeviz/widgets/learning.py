@@ -46,6 +46,6 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
              f"{own} needs {1 / factor:.1f} times more {COUNTS[of]}" if factor == factor else
              f"not both of them reach a loss of {target:.2f}")
     ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words,
-                               limits=(LOWEST, HIGHEST), ax=fixed_axes((11, 6.2), left=0.8, bottom=0.72))
+                               limits=(LOWEST, HIGHEST), ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
     merge_minor_ticks(ax)
     return ax
