@@ -11,7 +11,7 @@ AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "proces
 MIXTURES = [(OKABE_ITO[at], marker) for at, marker in ((5, "o"), (2, "^"), (4, "D"), (6, "v"))]
 DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (MUTED, (3, 3)),
          ("#4d4d4d", (9, 3)), ("#a0522d", (4, 1, 1, 1)))  # of width 64, 128, 256, ...
-NAME_WIDTH, NAME_PITCH = 95, 17  # points
+NAME_PITCH, ABOVE = 17, 11  # points from one name to the next, and from a line to its name
 FOOT = 0.12  # of the height is added below the lines for the texts of marks
 HALO = [withStroke(linewidth=3.5, foreground="white")]
 
@@ -40,8 +40,8 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     low, high = ax.get_ylim()
     ax.set_ylim(*(limits or (low - FOOT * (high - low) * bool(len(marks)), high)))
     ax.grid(axis="y")
-    _name_ends(ax, {name: (getattr(curve, of)[-1], curve.mean[-1]) for name, curve in curves.items()},
-               {name: style["color"] for name, style in styles.items()})
+    places = {name: (getattr(curve, of), curve.mean) for name, curve in curves.items()}
+    _name_lines(ax, places, curves, {name: style["color"] for name, style in styles.items()}, target)
     if target is not None:
         _draw_target(ax, check_number(target, "target"), marks)
     return set_description(ax, _describe(curves, of, target, marks, title))
@@ -62,26 +62,29 @@ def _draw(ax, name, amount, loss, **line):
     ax.plot(amount, mean, markersize=6, label=name, **line)
 
 
-def _name_ends(ax, ends, colors):
-    """Write each name right of the end of its line, lifted where it would stand on another name."""
+def _name_lines(ax, places, curves, colors, target):
+    """Write each name where lines lie apart: above the start of a dense one, beside the end of a mixture."""
     ax.autoscale_view()  # the limits are final only now
-    places = ax.transData.transform(list(ends.values())) * 72 / ax.figure.dpi
-    for (name, end), lift in zip(ends.items(), _lifts(places), strict=True):
-        ax.annotate(name, end, xytext=(9, lift), textcoords="offset points", va="center", color=colors[name],
+    ends = {name: (x[-1], y[-1]) for name, (x, y) in places.items() if not curves[name].is_dense}
+    shifts = _shifts(ax, list(ends.values()), target)
+    for name, (x, y) in places.items():
+        at, shift = (ends[name], shifts.pop(0)) if name in ends else ((x[0], y[0]), ABOVE)
+        ax.annotate(name, at, xytext=(9, shift), textcoords="offset points", va="center", color=colors[name],
                     fontweight="bold", fontsize=14, path_effects=HALO, zorder=5)
 
 
-def _lifts(places):
-    """Return by how many points each of the places (N, 2) has to move up to keep clear of lower ones."""
-    lifts, taken = np.zeros(len(places)), []
-    for at in np.argsort(places[:, 1], kind="stable"):
-        x, y = places[at]
-        for other_x, other_y in taken:
-            if abs(x - other_x) < NAME_WIDTH and y < other_y + NAME_PITCH:
-                y = other_y + NAME_PITCH
-        lifts[at] = y - places[at, 1]
-        taken.append((x, y))
-    return lifts
+def _shifts(ax, ends, target):
+    """Return by how many points each name (x, y) has to move up to keep clear of lower ones and the target."""
+    places = [ax.transData.transform(end)[1] * 72 / ax.figure.dpi for end in ends]
+    shifts, lowest = [0.0] * len(places), -np.inf
+    if target is not None:
+        level = ax.transData.transform((1, target))[1] * 72 / ax.figure.dpi
+        places = [level - ABOVE if abs(place - level) < ABOVE else place for place in places]
+    for at in np.argsort(places, kind="stable"):
+        height = max(places[at], lowest)
+        shifts[at] = height - ax.transData.transform(ends[at])[1] * 72 / ax.figure.dpi
+        lowest = height + NAME_PITCH
+    return shifts
 
 
 def _draw_target(ax, target, marks):

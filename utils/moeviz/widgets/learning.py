@@ -11,7 +11,7 @@ from moeviz.widgets.core import explore
 
 COUNTS = {"flops": "FLOPs", "steps": "steps", "seconds": "seconds"}
 KINDS = ("the same net, longer", "the best dense width", "equal total size")
-LOWEST, HIGHEST = 1.36, 2.05
+LOWEST, HIGHEST = 1.3, 2.05
 
 
 def explore_saving(*, experts=64, opponent="the same net, longer", target=1.6):
@@ -45,7 +45,7 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
     words = (f"{own} needs {factor:.1f} times fewer {COUNTS[of]}" if factor >= 1 else
              f"{own} needs {1 / factor:.1f} times more {COUNTS[of]}" if factor == factor else
              f"not both of them reach a loss of {target:.2f}")
-    ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words,
-                               limits=(LOWEST, HIGHEST), ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
+    ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
+                             ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
     merge_minor_ticks(ax)
     return ax
