@@ -2,23 +2,27 @@
 
     python benchmarks/explorers.py [NAME...]
 
-A redraw is all that follows a move of a control: computing, drawing, the PNG and its alt text. Two things
-are timed beside it, in turn in one process, as processor time: a bare figure of the same size with as many
-empty panels, and matplotlib drawing the explorer's finished figure once more. The first says what a picture
-costs that shows nothing, the second what matplotlib needs for what this one shows: at most WANTED times
-that is wanted, so that what the course adds to matplotlib is less than half of it.
+A redraw is all that follows a move of a control: computing, drawing, the PNG and its alt text. What an
+explorer keeps from earlier choices (trained layers, scored routers) is not computed again. Timed beside it,
+in turn in one process, as processor time:
+
+- bare: what anyone needs to type for matplotlib to draw a figure of this size with as many panels, each with
+  one line from (0, 0) to (1, 1), a title and names of its axes, with the ticks that matplotlib chooses, in
+  the classroom style but without its search for a layout; matplotlib writes the PNG. At most WANTED times
+  that is wanted.
+- empty: the same panels without line, title and names, shown as an explorer shows its picture.
+- cell: the bare figure as a notebook shows one, cut to its contents, which draws it twice.
+- again: the explorer's finished figure, drawn and shown once more.
 """
 
 import os
 import pathlib
 import platform
 import sys
-import warnings
-from contextlib import ExitStack
 from functools import partial
+from io import BytesIO
 from statistics import median
 from time import process_time
-from unittest import mock
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
@@ -26,74 +30,67 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests")
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from IPython.core.pylabtools import print_figure
 
 import explorer_cells
 from moeviz import style, widgets
 
 WANTED, ROUNDS = 1.5, 9
+BESIDE = ("bare", "empty", "cell", "again")
 
 
-def redraws(names):
-    """Return {name: draw}, where draw() draws an explorer's picture at its defaults and returns its Axes."""
-    modules = [module for name, module in sys.modules.items()
-               if name.startswith("moeviz.widgets.") and hasattr(module, "explore")]
-    kept, space = {}, {}
-
-    def keep(redraw, *, caption, film=None, **controls):
-        kept[name] = partial(redraw, **{key: control.value for key, control in controls.items()})
-
-    exec(explorer_cells.SETUP, space)
-    with ExitStack() as stack:
-        for module in modules:
-            stack.enter_context(mock.patch.object(module, "explore", keep))
-        for name in names:
-            exec(explorer_cells.CELLS[name], space)
-    return kept
-
-
-def bare(figure):
-    """Return a function that draws a new figure of the same size with as many empty panels."""
-    layout = "constrained" if figure.get_layout_engine() else "none"
+def panels(figure, dressed):
+    """Return the panels of a new figure of the same size, with or without a line, a title and names."""
     rows, columns = figure.axes[0].get_subplotspec().get_gridspec().get_geometry()
+    axes = plt.subplots(rows, columns, figsize=figure.get_size_inches(), layout="none", squeeze=False)[1]
+    for ax in axes.flat if dressed else ():
+        ax.plot([0, 1], [0, 1])
+        ax.set(title="A bare figure", xlabel="across", ylabel="up")
+    style.set_description(axes[0, 0], "Nothing.")
+    return axes
 
-    def draw():
-        axes = plt.subplots(rows, columns, figsize=figure.get_size_inches(), layout=layout)[1]
-        style.set_description(np.ravel(axes)[0], "Nothing.")
-        return axes
 
-    return draw
+def write(write_png, figure):
+    """Draw the bare figure, let `write_png(figure)` write it, close it."""
+    bare = panels(figure, dressed=True)[0, 0].figure
+    write_png(bare)
+    plt.close(bare)
 
 
 def measure(draw):
-    """Return the milliseconds of a redraw, of a bare figure, and of drawing the finished figure once more."""
+    """Return the milliseconds of a redraw and of each figure BESIDE it: medians of rounds in turn."""
     figure = np.ravel(draw())[0].figure
     plt.close(figure)
-    return time_in_turn([draw, bare(figure), lambda: figure.axes])
+    show = widgets.core.show
+    tasks = [partial(show, draw, {}),
+             partial(write, lambda bare: bare.savefig(BytesIO(), dpi=bare.dpi), figure),
+             partial(show, partial(panels, figure, dressed=False), {}),
+             partial(write, partial(print_figure, base64=True), figure),
+             partial(show, lambda: figure.axes, {})]
+    times = np.array([[seconds(task) for task in tasks] for _ in range(ROUNDS)])
+    return [1000 * median(column) for column in times.T]
 
 
-def time_in_turn(draws):
-    """Return the median processor time of showing each picture, in milliseconds, from rounds in turn."""
-    times = [[] for _ in draws]
-    for _ in range(ROUNDS):
-        for draw, taken in zip(draws, times, strict=True):
-            start = process_time()
-            widgets.core.show(draw, {})
-            taken.append(1000 * (process_time() - start))
-    return [median(taken) for taken in times]
+def seconds(task):
+    """Return the processor time of a task."""
+    start = process_time()
+    task()
+    return process_time() - start
 
 
 def main(names):
     """Print the table for the explorers that the command line names, or for all."""
     mpl.use("agg")
-    warnings.filterwarnings("ignore", "constrained_layout not applied")  # empty panels where text cells stood
     widgets.core.display = lambda picture: None
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, matplotlib {mpl.__version__}\n")
-    print(f"| Explorer | redraw, ms | bare, ms | Ratio | again, ms | Ratio, <= {WANTED} |")
-    print("|---|--:|--:|--:|--:|--:|")
-    for name, draw in redraws(names or list(explorer_cells.CELLS)).items():
-        whole, empty, again = measure(draw)
-        print(f"| {name} | {whole:.0f} | {empty:.0f} | {whole / empty:.2f} | {again:.0f} "
-              f"| {whole / again:.2f} |", flush=True)
+    print("| Explorer | redraw, ms | " + " | ".join(f"{name}, ms | ratio" for name in BESIDE) + " |")
+    print("|---|--:|" + "--:|--:|" * len(BESIDE))
+    for name, (redraw, controls) in explorer_cells.handed_over().items():
+        if name in (names or explorer_cells.CELLS):
+            draw = partial(redraw, **{key: control.value for key, control in controls.items()})
+            mine, *others = measure(draw)
+            print(f"| {name} | {mine:.0f} | "
+                  + " | ".join(f"{other:.0f} | {mine / other:.2f}" for other in others) + " |", flush=True)
 
 
 if __name__ == "__main__":
