@@ -7,7 +7,7 @@ import numpy as np
 from moeviz.arrays import check_choice
 
 ACTIVATIONS = ("relu", "gelu", "silu")
-TILE = 32  # rows of zeros
+TILE = 32  # rows
 _GELU_SCALE, _GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
@@ -48,12 +48,13 @@ def slope(values, activation):
 
 def _relu(values, out):
     """Write max(values, 0) to out; NumPy compares with an array of zeros far faster than with 0."""
-    into = out
-    if values.ndim == 2:  # a few rows of zeros do for all
-        tile = math.gcd(len(values), TILE)
-        shape = (len(values) // tile, tile, values.shape[1])
-        values, into = values.reshape(shape), out.reshape(shape)
-    np.maximum(values, np.zeros(values.shape[-2:], values.dtype), out=into)
+    zeros = np.zeros((TILE, values.shape[-1]), values.dtype)
+    whole = len(values) // TILE * TILE if values.ndim == 2 else 0
+    if whole:
+        tiles = (-1, *zeros.shape)
+        np.maximum(values[:whole].reshape(tiles), zeros, out=out[:whole].reshape(tiles))
+    if whole < len(values):
+        np.maximum(values[whole:], zeros[0], out=out[whole:])
     return out
 
 

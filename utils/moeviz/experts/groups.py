@@ -11,7 +11,7 @@ from moeviz.experts.bank import check_bank
 from moeviz.record import check_routing
 
 BLOCK = 512  # tokens that are summed up at a time
-SPACE = 2**16  # hidden units of a run
+SPACE = 2**17  # hidden units of a run
 CALL = 60_000  # multiply-adds that take as long as calling matmul
 
 
@@ -70,8 +70,8 @@ def group_by_expert(routing, bank, dtype, count_seats):
 def cut_into_runs(size, hidden, even):
     """Return the experts as Runs of at most SPACE hidden units, or of one expert that has more.
 
-    >>> [run.rows for run in cut_into_runs([40, 50, 60], 512, even=False)]
-    [slice(0, 90, None), slice(90, 150, None)]
+    >>> [run.rows for run in cut_into_runs([80, 100, 120], 512, even=False)]
+    [slice(0, 180, None), slice(180, 300, None)]
     """
     start, cuts = list(accumulate(size, initial=0)), [0]
     for expert in range(1, len(size)):
