@@ -40,7 +40,7 @@ def device_of(placed):
 def test_contiguous_and_round_robin_by_hand():
     assert device_of(cluster.contiguous(6, 3)) == [[0], [0], [1], [1], [2], [2]]
     assert device_of(cluster.round_robin(6, 3)) == [[0], [1], [2], [0], [1], [2]]
-    assert device_of(cluster.contiguous(5, 3)) == [[0], [0], [1], [1], [2]]
+    assert device_of(cluster.contiguous(7, 3)) == [[0], [0], [0], [1], [1], [2], [2]]
 
 
 def test_greedy_by_hand_heaviest_first_and_no_more_than_there_is_room():

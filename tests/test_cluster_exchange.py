@@ -1,6 +1,7 @@
 """The exchange in threads: the same layer, the bytes of the simulation, and no one left waiting."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -85,9 +86,10 @@ def test_reported_bytes_are_those_of_the_buffers_handed_over():
 def test_one_that_fails_is_reported_and_the_others_stop():
     tokens, routed, bank = layer(3)
     shares = cluster.split_work(tokens, routed, bank, cluster.contiguous(6, 3))
-    broken = replace(shares[1], bank=None)
+    broken, begin = replace(shares[1], bank=None), time.monotonic()
     with pytest.raises(AttributeError):
         cluster.run_threads([shares[0], broken, shares[2]])
+    assert time.monotonic() - begin < 20  # the others would wait for a minute
     assert all("ThreadPool" not in thread.name for thread in threading.enumerate())
 
 

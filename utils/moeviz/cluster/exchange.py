@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_choice, check_number
-from moeviz.cluster.placement import check_placement
 from moeviz.cluster.traffic import homes, serving_device
 from moeviz.experts import ExpertBank
 from moeviz.experts.dense import run_network
@@ -65,9 +64,8 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
     2
     """
     tokens = check_layer(tokens, bank, routing)
-    hosts = check_placement(placement, routing.num_experts).hosts
     check_choice(merge, "merge", ("none", "device"))
-    device = serving_device(routing, placement)
+    device, hosts = serving_device(routing, placement), placement.hosts
     place = (np.cumsum(hosts, axis=1) - 1)[device, routing.expert_index]
     weight = routing.combine_weight.astype(tokens.dtype)
     home, places = homes(len(tokens), placement.num_devices), int(hosts.sum(axis=1).max())
