@@ -74,7 +74,7 @@ def _name_lines(ax, places, curves, colors, target):
 
 
 def _shifts(ax, ends, target):
-    """Return by how many points each name (x, y) has to move up to keep clear of lower ones and the target."""
+    """Return by how many points each name (x, y) moves up to keep clear of lower ones and of the target."""
     places = [ax.transData.transform(end)[1] * 72 / ax.figure.dpi for end in ends]
     shifts, lowest = [0.0] * len(places), -np.inf
     if target is not None:
