@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz import cluster, plots, routing, style, widgets
-from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points
+from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points, words_on
 
 MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
 SERVED = np.array([[30, 0, 10], [0, 20, 0]])
@@ -37,7 +37,9 @@ def test_texts_have_at_least_12_points_and_an_ax_that_is_none_is_refused(draw):
 
 def test_every_count_is_printed_and_colours_leave_the_diagonal_out():
     ax = plots.plot_traffic(MATRIX)
-    assert [int(text.get_text()) for text in ax.texts] == MATRIX.ravel().tolist()
+    counts = words_on(ax, "_counts", map(str, range(10)))
+    assert [int(count.text) for count in counts] == MATRIX.ravel().tolist()
+    assert [count.place for count in counts] == [(x + 0.5, y + 0.5) for y in range(3) for x in range(3)]
     mesh = ax.collections[0]
     assert mesh.get_array().ravel().tolist() == [0, 1, 0, 7, 0, 3, 0, 4, 0]
     assert mesh.get_clim() == (0, 7)  # not 9, which stays at home
@@ -52,7 +54,7 @@ def test_nodes_are_parted_by_lines_and_many_devices_get_a_colour_bar():
     assert sorted(line.get_xydata()[0].tolist() for line in ax.lines) == [[0, 2], [2, 0]]
     assert ax.get_xlabel() == "to gpu"
     many = plots.plot_traffic(np.ones((20, 20), int), limits=(0, 5))
-    assert not many.texts and len(many.figure.axes) == 2
+    assert not [c for c in many.collections if c.get_label() == "_counts"] and len(many.figure.axes) == 2
     assert many.collections[0].get_clim() == (0, 5)
 
 
@@ -153,7 +155,8 @@ def test_the_explorer_draws_the_traffic_and_the_load_of_its_settings():
     axes = drawn()
     routed, placed = routing.top_k(LOGITS, 2), cluster.contiguous(16, 4)
     moved = cluster.traffic_matrix(routed, placed, merge="device")
-    assert [int(text.get_text()) for text in axes[0].texts] == moved.ravel().tolist()
+    counts = words_on(axes[0], "_counts", map(str, range(moved.max() + 1)))
+    assert [int(count.text) for count in counts] == moved.ravel().tolist()
     heights = np.zeros(4)
     for bar in axes[1].patches:
         heights[round(bar.get_x() + bar.get_width() / 2)] += bar.get_height()

@@ -1,6 +1,5 @@
 """The pictures of what a model costs, read back from their artists; and names that cover nothing."""
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -13,8 +12,9 @@ from moeviz.cost import count_parameters, flops_over
 from moeviz.models import catalogue, model
 from moeviz.plots import placing
 from moeviz.plots.cost import PART_COLORS, brief, count_name
+from moeviz.plots.naming import RADIUS
 from moeviz.plots.placing import crossings, overlaps, place_names
-from plot_contract import assert_draws_on_the_given_axes
+from plot_contract import assert_draws_on_the_given_axes, words_on
 
 LEDGERS = {"all": {"experts": 45e9, "attention": 1e9, "router": 0.001e9}, "one token": {"experts": 11e9}}
 CONTEXTS = [1000, 10_000, 100_000, 1_000_000]
@@ -164,20 +164,20 @@ def markers(ax):
             for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True)}
 
 
-def names_on(ax):
-    return [text for text in ax.texts if text.get_path_effects()]
+def leaders(ax):
+    return next(c for c in ax.collections if c.get_label() == "_leaders").get_paths()
 
 
 def test_each_model_stands_at_its_active_and_total_parameters():
     ax = EVERY["plot_model_map"]()
     assert markers(ax) == {(1.0, 7.0), (35.0, 700.0)}
-    assert [text.get_text() for text in names_on(ax)] == NAMES
-    assert [text.xy for text in names_on(ax)] == [(1.0, 7.0), (35.0, 700.0)]
+    assert [(word.text, word.place) for word in words_on(ax, "_names", NAMES)] == [
+        (NAMES[0], (1.0, 7.0)), (NAMES[1], (35.0, 700.0))]
 
 
 def test_lines_of_equal_ratio_are_named_where_they_end():
     ax = EVERY["plot_model_map"](limits=((1, 100), (1, 1000)))
-    ends = {text.get_text(): text.xy for text in ax.texts if not text.get_path_effects()}
+    ends = {text.get_text(): text.xy for text in ax.texts}
     assert ends["total = active"] == (100, 100)
     assert ends["4×"] == (100, 400)
     assert ends["16×"] == pytest.approx((1000 / 16, 1000))
@@ -196,19 +196,15 @@ def test_groups_have_a_colour_and_a_marker_and_rings_are_in_the_key():
     assert to_hex(ring.get_markeredgecolor()) != to_hex(full.get_markeredgecolor())
 
 
-def name_boxes(ax):
-    """Return the boxes of the names alone, without the lines that lead to them."""
-    return np.array([mpl.text.Text.get_window_extent(text).extents for text in names_on(ax)])
-
-
 def test_no_name_of_the_catalogue_covers_another_or_a_marker():
     style.use()
     counts = [count_parameters(each.spec) for each in catalogue()]
     ax = plots.plot_model_map([each.name for each in catalogue()], [c.total for c in counts],
                               [c.active for c in counts], groups=[each.year for each in catalogue()])
     ax.figure.draw_without_rendering()
-    boxes = name_boxes(ax)
-    assert len(boxes) == len(catalogue()) >= 50
+    words = words_on(ax, "_names", [each.name for each in catalogue()])
+    assert [word.text for word in words] == [each.name for each in catalogue()] and len(words) >= 50
+    boxes = np.array([word.box for word in words])
     assert overlaps(boxes, boxes).sum() == len(boxes)
     points = ax.transData.transform([(c.active / 1e9, c.total / 1e9) for c in counts])
     assert not overlaps(boxes, np.hstack([points - 5, points + 5])).any()
@@ -221,15 +217,24 @@ def test_a_name_keeps_off_the_key():
     ax = plots.plot_model_map(["next to key", "other"], [4.8e9, 100e9], [4.6e9, 1e9], groups=[1, 2],
                               limits=((0.5, 6.5), (4, 200)))
     ax.figure.draw_without_rendering()
-    assert not overlaps(name_boxes(ax), ax.get_legend().get_window_extent().extents[None]).any()
+    boxes = np.array([word.box for word in words_on(ax, "_names", ["next to key", "other"])])
+    assert not overlaps(boxes, ax.get_legend().get_window_extent().extents[None]).any()
 
 
 def test_a_name_far_from_its_point_is_joined_to_it():
     near = EVERY["plot_model_map"]()
-    assert all(text.arrow_patch is None for text in names_on(near))
-    crowd = plots.plot_model_map([f"a long name {i}" for i in range(12)], np.full(12, 10e9),
-                                 np.geomspace(1e9, 1.05e9, 12))
-    assert sum(text.arrow_patch is not None for text in names_on(crowd)) >= 4
+    assert len(leaders(near)) == 0
+    names = [f"a long name {i}" for i in range(12)]
+    crowd = plots.plot_model_map(names, np.full(12, 10e9), np.geomspace(1e9, 1.05e9, 12))
+    drawn, = [c for c in crowd.collections if c.get_label() == "_leaders"]
+    assert len(drawn.get_paths()) >= 4
+    by_place = {word.place: word.box for word in words_on(crowd, "_names", names)}
+    for path, place in zip(drawn.get_paths(), drawn.get_offsets(), strict=True):
+        at_marker, at_name = drawn.get_transform().transform(path.vertices)
+        middle = by_place[tuple(place)].reshape(2, 2).mean(axis=0) - crowd.transData.transform(place)
+        assert at_marker @ at_name == pytest.approx(np.hypot(*at_marker) * np.hypot(*at_name))  # one way
+        assert np.hypot(*at_marker) < RADIUS * crowd.figure.dpi / 72
+        assert np.hypot(*at_marker) < np.hypot(*at_name) < np.hypot(*middle)
 
 
 @pytest.mark.parametrize(("changes", "message"), [

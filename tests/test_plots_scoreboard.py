@@ -9,8 +9,9 @@ from matplotlib.colors import to_hex
 
 from moeviz import plots, routing, scoreboard, style, widgets
 from moeviz.plots.naming import share_names
+from moeviz.plots.placing import overlaps
 from moeviz.plots.scoreboard import BEST
-from plot_contract import assert_draws_on_the_given_axes
+from plot_contract import assert_draws_on_the_given_axes, words_on
 
 LOGITS = np.random.default_rng(0).normal(size=(24, 8)) + np.linspace(0, 1.5, 8)
 
@@ -65,6 +66,13 @@ def test_numbers_are_printed_and_bars_are_in_proportion():
     colors = [to_hex(color) for color in bars.get_facecolor()]
     best = colors.index(BEST.lower())
     assert colors.count(BEST.lower()) == 1 and BOARD.names[best] == "soft"
+
+
+def test_bars_begin_at_a_line():
+    ax = plots.plot_scoreboard(BOARD)
+    zeros = next(line for line in ax.lines if np.isnan(line.get_ydata()).any())
+    bars = [c.get_paths()[0].vertices[:, 0].min() for c in ax.collections if isinstance(c, PolyCollection)]
+    assert len(bars) >= 5 and set(np.round(bars, 9)) <= set(np.round(zeros.get_xdata(), 9))
 
 
 def test_a_column_in_which_most_are_best_distinguishes_nobody():
@@ -132,12 +140,14 @@ def test_names_do_not_overlap_and_routers_at_one_place_share_one():
     style.use()
     ax = plots.plot_tradeoff(FEW)
     ax.figure.draw_without_rendering()
-    boxes = [mpl.text.Text.get_window_extent(text) for text in ax.texts]
-    assert not any(a.overlaps(b) for at, a in enumerate(boxes) for b in boxes[:at])
-    named = [name for text in texts(ax) for name in text.split(", ")]
+    shared, _ = share_names(FEW.names, np.column_stack([FEW.column("captured"), FEW.column("max_violation")]))
+    words = words_on(ax, "_names", shared)
+    boxes = np.array([word.box for word in words])
+    assert overlaps(boxes, boxes).sum() == len(boxes)
+    named = [name for word in words for name in word.text.split(", ")]
     assert sorted(named) == sorted(FEW.names)
-    assert any({"top-k", "cosine", "sigmoid top-k"} <= set(text.split(", ")) for text in texts(ax))
-    bold, = [text.get_text() for text in ax.texts if text.get_fontweight() == "bold"]
+    assert any({"top-k", "cosine", "sigmoid top-k"} <= set(word.text.split(", ")) for word in words)
+    bold, = [word.text for word in words if word.weight == "bold"]
     assert "my router" in bold
 
 

@@ -9,9 +9,11 @@ from moeviz import style, widgets
 from moeviz.models import catalogue, model
 from moeviz.plots.cost import PART_COLORS
 from moeviz.widgets.builder import right_end
+from plot_contract import words_on
 
 SPEC = model("Mixtral 8x7B").spec
-SOME = [model(name) for name in ("Switch-Base", "Mixtral 8x7B", "OLMoE-1B-7B", "gpt-oss-20b")]
+NAMES = ("Switch-Base", "Mixtral 8x7B", "OLMoE-1B-7B", "gpt-oss-20b")
+SOME = [model(name) for name in NAMES]
 EXPLORERS = {
     "model": lambda: widgets.explore_model(SPEC),
     "years": lambda: widgets.explore_years(SOME),
@@ -94,13 +96,14 @@ def test_years_add_models_and_leave_the_map_still():
     first, last = (widgets.draw_years(SOME, year=year) for year in (2023, 2025))
     assert "2 models" in title(first) and "4 models" in title(last)
     assert first.get_xlim() == last.get_xlim() and first.get_ylim() == last.get_ylim()
-    drawn = [text.get_text() for text in first.texts]
+    drawn = [word.text for word in words_on(first, "_names", NAMES)]
     assert "Mixtral 8x7B" in drawn and "OLMoE-1B-7B" not in drawn
 
 
 def test_the_reading_moves_the_models_left():
     by_reading = [widgets.draw_years(SOME, year=2025, reading=letter) for letter in "ABC"]
-    places = [next(text.xy[0] for text in ax.texts if text.get_text() == "gpt-oss-20b") for ax in by_reading]
+    places = [next(word.place[0] for word in words_on(ax, "_names", NAMES) if word.text == "gpt-oss-20b")
+              for ax in by_reading]
     assert places == pytest.approx([4.187, 3.608, 3.028], rel=1e-3)
 
 

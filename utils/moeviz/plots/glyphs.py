@@ -1,5 +1,5 @@
-"""Many small texts as outlines in data coordinates: they scale with the cells they stand in, and draw
-five times faster than as many Text artists."""
+"""Many small texts as outlines, drawn five times faster than as many Text artists: in data coordinates, where
+they scale with the cells they stand in, or in points."""
 
 from functools import lru_cache
 
@@ -8,18 +8,20 @@ from matplotlib.collections import PathCollection
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
+from matplotlib.transforms import Affine2D
 
 from moeviz.style import MONO
 
+SANS = ("DejaVu Sans",)
 CAP_HEIGHT = 0.73  # of the type size, in DejaVu
 
 
 @lru_cache(maxsize=4096)
-def outline(text):
+def outline(text, family=MONO, weight="normal"):
     """Return the outline of `text` in units of the type size, centred sideways and on a capital's height."""
     if not text.strip():
         return Path(np.zeros((1, 2)))
-    path = TextPath((0, 0), text, size=100, prop=FontProperties(family=MONO))
+    path = TextPath((0, 0), text, size=100, prop=FontProperties(family=family, weight=weight))
     x, y = path.vertices.T / 100
     return Path(np.stack([x - (x.min() + x.max()) / 2, y - CAP_HEIGHT / 2], axis=1), path.codes)
 
@@ -62,4 +64,18 @@ def draw_glyphs(ax, texts, places, *, size, colors, cell, zorder=3):
     glyphs = PathCollection(paths, facecolors=colors, edgecolors="none", linewidths=0, zorder=zorder,
                             transform=ax.transData)
     glyphs.set_in_layout(False)  # the layout would measure every outline
+    return ax.add_collection(glyphs, autolim=False)
+
+
+def draw_outlines(ax, outlines, places, *, size, shifts=((0, 0),), **look):
+    """Draw each outline at its place (N, 2) as one artist, `size` points large, and return it.
+
+    shifts: (N, 2) or one for all, in points. The size stays where the axes or their figure change theirs.
+    """
+    shifts = np.broadcast_to(shifts, (len(outlines), 2))
+    paths = [Path(path.vertices * size + shift, path.codes)
+             for path, shift in zip(outlines, shifts, strict=True)]
+    glyphs = PathCollection(paths, offsets=places, offset_transform=ax.transData, **{"linewidths": 0} | look)
+    glyphs.set_transform(Affine2D().scale(1 / 72) + ax.figure.dpi_scale_trans)
+    glyphs.set_in_layout(False)
     return ax.add_collection(glyphs, autolim=False)

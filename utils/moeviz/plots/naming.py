@@ -1,12 +1,14 @@
 """Names beside the points of a chart, placed so that none covers another, on the axes as they finally are."""
 
 import numpy as np
-from matplotlib.patheffects import withStroke
+from matplotlib.path import Path
 
+from moeviz.plots.glyphs import SANS, draw_outlines, outline
 from moeviz.plots.placing import place_names
-from moeviz.style import MUTED
+from moeviz.style import INK, MUTED
 
-NAME_SIZE, RADIUS = 12, 6.0  # points
+NAME_SIZE, NAME_HEIGHT, RADIUS = 12, 12.5, 6.0  # points
+LIFT = np.array([0, 1.2])  # points from the middle of a name to that of its capitals: what g and y need below
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
 LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
@@ -20,14 +22,17 @@ def write_names(ax, names, places, *, bold=()):
     if ax.figure.get_layout_engine():  # it moves the axes, and names are placed on the final ones
         ax.figure.draw_without_rendering()
     to_points = 72 / ax.figure.dpi
-    sizes = np.array(_measure(ax, names, bold)) * to_points
+    outlines = [outline(name, SANS, "bold" if name in bold else "normal") for name in names]
+    sizes = np.array([(NAME_SIZE * np.ptp(path.vertices[:, 0]) + 1, NAME_HEIGHT) for path in outlines])
     points = ax.transData.transform(places) * to_points
     frame = ax.get_window_extent().extents * to_points
     legend = ax.get_legend()
     taken = [legend.get_window_extent().extents * to_points] if legend else []
-    corners = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken)
-    for name, place, offset, size in zip(names, places, corners - points, sizes, strict=True):
-        _write_name(ax, name, place, offset, size, _weight(name in bold))
+    shifts = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken) + sizes / 2 - points
+    _draw_leaders(ax, places, shifts, sizes)
+    look = {"size": NAME_SIZE, "shifts": shifts + LIFT, "zorder": 4}
+    draw_outlines(ax, outlines, places, facecolors="white", edgecolors="white", linewidths=3, **look)
+    draw_outlines(ax, outlines, places, facecolors=INK, label="_names", **look)
 
 
 def share_names(names, places):
@@ -42,26 +47,12 @@ def share_names(names, places):
     return [", ".join(together) for together in shared.values()], np.array(list(shared))
 
 
-def _measure(ax, names, bold):
-    """Return the width and height of each name in pixels."""
-    text = ax.text(0, 0, "", fontsize=NAME_SIZE)
-    sizes = []
-    for name in names:
-        text.set(text=name, fontweight=_weight(name in bold))
-        sizes.append(text.get_window_extent().size)
-    text.remove()
-    return sizes
-
-
-def _weight(bold):
-    return "bold" if bold else "normal"
-
-
-def _write_name(ax, name, place, offset, size, weight):
-    gap = np.maximum(np.maximum(offset, -offset - size), 0)
-    line = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.9, "shrinkA": 0, "shrinkB": RADIUS - 1}
-    arrow = line if np.hypot(*gap) > LEADER_FROM else None
-    note = ax.annotate(name, place, xytext=offset, textcoords="offset points", va="bottom",
-                       fontsize=NAME_SIZE, fontweight=weight, arrowprops=arrow, zorder=4)
-    note.set_path_effects([withStroke(linewidth=3, foreground="white")])
-    note.set_in_layout(False)
+def _draw_leaders(ax, places, shifts, sizes):
+    """Join each point to its name, whose middle is a shift away, unless the name stands beside it."""
+    far = np.hypot(*np.maximum(np.abs(shifts) - sizes / 2, 0).T) > LEADER_FROM
+    at_marker = (RADIUS - 1) / np.hypot(*shifts.T)
+    at_name = 1 - (sizes / 2 / np.maximum(np.abs(shifts), 1e-9)).min(axis=1)
+    lines = [Path([start * shift, end * shift]) for start, end, shift in
+             zip(at_marker[far], at_name[far], shifts[far], strict=True)]
+    draw_outlines(ax, lines, places[far], size=1, facecolors="none", edgecolors=MUTED, linewidths=0.9,
+                  label="_leaders", zorder=3.5)

@@ -45,6 +45,7 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
         _draw_heading(ax, column, left, column.name == board.sorted_column)
         _draw_column(ax, board, column, left)
         left += _width(column)
+    _draw_zeros(ax, columns, len(board))
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
     ax.set_title(title or _title(board))
     ax.set_axis_off()
@@ -109,9 +110,8 @@ def _draw_bars(ax, numbers, best, left):
     top = np.arange(len(numbers)) + 0.28
     x = np.stack([np.full(len(top), left), left + length, left + length, np.full(len(top), left)], axis=1)
     y = np.stack([top, top, top + 0.44, top + 0.44], axis=1)
-    ax.add_collection(PolyCollection(np.stack([x, y], axis=2), zorder=2,
-                                     facecolors=[BEST if is_best else OTHERS for is_best in best]))
-    ax.plot([left, left], [0, len(numbers)], color=LINE, linewidth=1, zorder=1)
+    colors = [BEST if is_best else OTHERS for is_best in best]
+    ax.add_collection(PolyCollection(np.stack([x, y], axis=2), zorder=2, facecolors=colors), autolim=False)
 
 
 def _draw_ranges(ax, board, left):
@@ -119,10 +119,17 @@ def _draw_ranges(ax, board, left):
     middle = np.arange(len(board)) + 0.5
     ends = [[(left + scale * row.fewest, y), (left + scale * row.most, y)]
             for row, y in zip(board.rows, middle, strict=True)]
-    ax.add_collection(LineCollection(ends, colors=OTHERS, linewidths=4, zorder=2))
+    ax.add_collection(LineCollection(ends, colors=OTHERS, linewidths=4, zorder=2), autolim=False)
     ax.plot(left + scale * np.array([row.experts for row in board.rows]), middle, "o", color=INK,
             markersize=6, zorder=3)
-    ax.plot([left, left], [0, len(board)], color=LINE, linewidth=1, zorder=1)
+
+
+def _draw_zeros(ax, columns, rows):
+    """Draw the line that each column's bars begin at, all as one artist."""
+    ends = NAME_WIDTH + np.cumsum([_width(column) for column in columns])
+    zeros = [end - GAP - METER_WIDTH for end, column in zip(ends, columns, strict=True)
+             if column.name not in WORDS]
+    ax.plot(np.repeat(zeros, 3), np.tile([0, rows, np.nan], len(zeros)), color=LINE, linewidth=1, zorder=1)
 
 
 def _describe(board, columns, title):
