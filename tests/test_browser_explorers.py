@@ -91,6 +91,8 @@ def test_an_explorer_follows_each_of_its_controls(page, name):
     picture = area.locator(".jp-OutputArea", has=page.locator("img")).last
     controls = area.locator(".widget-inline-hbox:not(.widget-label)")
     assert 1 <= controls.count() <= 4
+    tracks = area.locator(".noUi-base")
+    assert all(tracks.nth(place).bounding_box()["width"] >= 120 for place in range(tracks.count()))
     picture.evaluate(WATCH_HEIGHT)
     for place in range(controls.count()):
         source, words = browser.picture(area), alt_of(area)

@@ -43,7 +43,8 @@ def explore(redraw, *, caption, film=None, **controls):
     output.layout.min_height = f"{round(HOLD * seen['height'])}px"
     for control in controls.values():
         control.style.description_width = "initial"
-        control.layout.width = "max-content" if hasattr(control, "options") else "min(460px, 100%)"
+        is_list = hasattr(control, "options") and not hasattr(control, "readout")  # a slider needs a track
+        control.layout.width = "max-content" if is_list else "min(460px, 100%)"
     row = ipywidgets.HBox(list(controls.values()), layout={"flex_flow": "row wrap", "grid_gap": "4px 28px"})
     return ipywidgets.VBox([ipywidgets.Label(caption), row, output])
 
