@@ -1,5 +1,7 @@
 """Loss over the cost of training, read back from its artists; and the explorer of notebook 13."""
 
+import itertools
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -70,11 +72,27 @@ def test_a_network_looks_the_same_whoever_it_is_drawn_with(stored):
     assert alone.get_color() == among.get_color()
 
 
-def test_every_line_is_named_at_its_end_in_its_colour():
-    ax = draw()
-    notes = {note.get_text(): note for note in ax.texts}
-    assert notes["E = 4"].xy == pytest.approx((220, 1.9))
-    assert notes["E = 4"].get_color() == lines(ax)["E = 4"].get_color()
+@pytest.mark.parametrize("of, at", [("flops", 0), ("steps", -1), ("seconds", -1)])
+def test_every_line_is_named_in_its_colour_where_lines_lie_apart(of, at):
+    ax = draw(of=of)
+    names = {text.get_text(): text for text in ax.texts}
+    ends = {"E = 1": (getattr(ONE, of)[at], ONE.mean[at]), "E = 4": (getattr(FOUR, of)[-1], FOUR.mean[-1])}
+    for name, end in ends.items():
+        assert names[name].xy == pytest.approx(end)
+        assert to_hex(names[name].get_color()) == to_hex(lines(ax)[name].get_color())
+
+
+@pytest.mark.parametrize("of", ["flops", "steps", "seconds"])
+def test_names_stand_on_no_other_name_and_not_on_the_target(stored, of):
+    style.use()
+    target = stored["E = 64"].mean[-1]
+    ax = plots.plot_learning(stored, of=of, target=target)
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    level = ax.transData.transform((1, target))[1]
+    mixture = next(text for text in ax.texts if text.get_text() == "E = 64").get_window_extent()
+    assert not mixture.y0 + 2 < level < mixture.y1 - 2
 
 
 def test_target_and_marks_stand_on_one_level():

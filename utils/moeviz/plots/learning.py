@@ -11,7 +11,8 @@ AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "proces
 MIXTURES = [(OKABE_ITO[at], marker) for at, marker in ((5, "o"), (2, "^"), (4, "D"), (6, "v"))]
 DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (MUTED, (3, 3)),
          ("#4d4d4d", (9, 3)), ("#a0522d", (4, 1, 1, 1)))  # of width 64, 128, 256, ...
-NAME_PITCH, ABOVE = 17, 11  # points from one name to the next, and from a line to its name
+NAME_WIDTH, NAME_PITCH = 95, 17  # points
+ABOVE = 11  # points from a line to a name above or below it
 FOOT = 0.12  # of the height is added below the lines for the texts of marks
 HALO = [withStroke(linewidth=3.5, foreground="white")]
 
@@ -40,8 +41,10 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     low, high = ax.get_ylim()
     ax.set_ylim(*(limits or (low - FOOT * (high - low) * bool(len(marks)), high)))
     ax.grid(axis="y")
-    places = {name: (getattr(curve, of), curve.mean) for name, curve in curves.items()}
-    _name_lines(ax, places, curves, {name: style["color"] for name, style in styles.items()}, target)
+    lines = {name: (getattr(curve, of), curve.mean, styles[name]["color"]) for name, curve in curves.items()}
+    # over FLOPs dense lines begin apart, over steps and seconds they end apart
+    at_start = {name for name, curve in curves.items() if curve.is_dense and of == "flops"}
+    _name_lines(ax, lines, at_start, target)
     if target is not None:
         _draw_target(ax, check_number(target, "target"), marks)
     return set_description(ax, _describe(curves, of, target, marks, title))
@@ -62,29 +65,30 @@ def _draw(ax, name, amount, loss, **line):
     ax.plot(amount, mean, markersize=6, label=name, **line)
 
 
-def _name_lines(ax, places, curves, colors, target):
-    """Write each name where lines lie apart: above the start of a dense one, beside the end of a mixture."""
+def _name_lines(ax, lines, at_start, target):
+    """Write each name above the start of its line or beside its end: lines are {name: (x, y, color)}."""
     ax.autoscale_view()  # the limits are final only now
-    ends = {name: (x[-1], y[-1]) for name, (x, y) in places.items() if not curves[name].is_dense}
-    shifts = _shifts(ax, list(ends.values()), target)
-    for name, (x, y) in places.items():
-        at, shift = (ends[name], shifts.pop(0)) if name in ends else ((x[0], y[0]), ABOVE)
-        ax.annotate(name, at, xytext=(9, shift), textcoords="offset points", va="center", color=colors[name],
-                    fontweight="bold", fontsize=14, path_effects=HALO, zorder=5)
+    ends = {name: (x[-1], y[-1]) for name, (x, y, _) in lines.items() if name not in at_start}
+    shifts = dict(zip(ends, _shifts(ax, list(ends.values()), target), strict=True))
+    for name, (x, y, color) in lines.items():
+        at = ends.get(name, (x[0], y[0]))
+        ax.annotate(name, at, xytext=(9, shifts.get(name, ABOVE)), textcoords="offset points", va="center",
+                    color=color, fontweight="bold", fontsize=14, path_effects=HALO, zorder=5)
 
 
 def _shifts(ax, ends, target):
-    """Return by how many points each name (x, y) moves up to keep clear of lower ones and of the target."""
-    places = [ax.transData.transform(end)[1] * 72 / ax.figure.dpi for end in ends]
-    shifts, lowest = [0.0] * len(places), -np.inf
+    """Return by how many points each name (x, y) has to move to keep clear of lower names and the target."""
+    places = ax.transData.transform(ends) * 72 / ax.figure.dpi if ends else np.empty((0, 2))
+    heights, taken = places[:, 1].copy(), []
     if target is not None:
         level = ax.transData.transform((1, target))[1] * 72 / ax.figure.dpi
-        places = [level - ABOVE if abs(place - level) < ABOVE else place for place in places]
-    for at in np.argsort(places, kind="stable"):
-        height = max(places[at], lowest)
-        shifts[at] = height - ax.transData.transform(ends[at])[1] * 72 / ax.figure.dpi
-        lowest = height + NAME_PITCH
-    return shifts
+        heights[np.abs(heights - level) < ABOVE] = level - ABOVE
+    for at in np.argsort(heights, kind="stable"):
+        for x, height in taken:
+            if abs(x - places[at, 0]) < NAME_WIDTH:
+                heights[at] = max(heights[at], height + NAME_PITCH)
+        taken.append((places[at, 0], heights[at]))
+    return heights - places[:, 1]
 
 
 def _draw_target(ax, target, marks):
