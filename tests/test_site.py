@@ -61,8 +61,18 @@ def test_links_lead_into_the_site(tmp_path):
     assert link("#part") == "#part"
     assert link("../README.md") == "files/README.md"
     assert (tmp_path / "files" / "README.md").read_bytes() == (tools.ROOT / "README.md").read_bytes()
-    assert link("../gone.md") is link("../../outside") is None
+    assert link("../gone.md") is None
     assert html("[a](02_gone.ipynb)", link) == "<p>a</p>\n"
+
+
+def test_no_file_outside_the_project_is_copied(tmp_path, monkeypatch):
+    monkeypatch.setattr("site_builder.pages.ROOT", tmp_path / "project")
+    (tmp_path / "project").mkdir()
+    for place in ("secret.txt", "project/open.txt"):
+        (tmp_path / place).write_text("x")
+    link = linker(set(), tmp_path / "site")
+    assert link("../../secret.txt") is None and link("../open.txt") == "files/open.txt"
+    assert [path.name for path in tmp_path.joinpath("site").rglob("*.txt")] == ["open.txt"]
 
 
 def test_the_opening_is_read(tmp_path):
