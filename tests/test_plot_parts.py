@@ -31,6 +31,7 @@ def test_bars_look_as_those_of_matplotlib_and_leave_the_limits_alone():
     assert pixels(mine) == pixels(theirs)
     free = new_axes()
     draw_bars(free, 0, 0, 50, 50, facecolor="black")
+    free.autoscale()
     assert free.get_xlim() == (0, 1)
 
 
