@@ -91,12 +91,6 @@ def test_pictures_of_one_explorer_have_one_size(shown):
     assert (first != second).any()
 
 
-def test_a_written_picture_reads_back_pixel_by_pixel():
-    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 4)).astype(np.uint8)
-    read_back = plt.imread(BytesIO(widgets.core.png(pixels)))
-    assert np.rint(255 * read_back).astype(int).tolist() == pixels.tolist()
-
-
 def test_a_shown_picture_is_the_one_that_matplotlib_saves(shown):
     widgets.core.show(lambda: plots.plot_regions(GATE), {})
     file = BytesIO()

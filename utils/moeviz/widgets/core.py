@@ -5,16 +5,17 @@ becomes a filmstrip over its most telling control: the same figure, from the sam
 """
 
 import os
-import struct
 import zlib
 from base64 import b64encode
 from html import escape
+from io import BytesIO
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.image import imsave
 
 from moeviz.filmstrip import Html, TooLargeError, filmstrip
 from moeviz.style import describe
@@ -99,31 +100,14 @@ def show(redraw, values):
     pixels = np.asarray(canvas.buffer_rgba())
     plt.close(figure)
     height, width = pixels.shape[:2]
-    source = f"data:image/png;base64,{b64encode(png(pixels)).decode()}"
+    image = BytesIO()
+    # charts are long runs of one colour: packing those alone takes two thirds of the time, and no more room
+    imsave(image, pixels, format="png", pil_kwargs={"compress_level": 1, "compress_type": zlib.Z_RLE})
+    source = f"data:image/png;base64,{b64encode(image.getvalue()).decode()}"
     # as HTML, because notebook front ends drop the alt text of a plain image output
     display(HTML(f'<img width="{width}" style="max-width: 100%; height: auto" '
                  f'alt="{escape(describe(figure))}" src="{source}">'))
     return height
-
-
-def png(pixels):
-    """Return the PNG file of pixels (H, W, 4) uint8, without row filters: four times as fast as Pillow's.
-
-    Charts are flat, so that filters, which serve photographs, make them no smaller.
-
-    >>> png(np.zeros((2, 3, 4), dtype=np.uint8))[1:4]
-    b'PNG'
-    """
-    height, width = pixels.shape[:2]
-    rows = np.zeros((height, 1 + 4 * width), dtype=np.uint8)  # each row begins with its filter, 0 for none
-    rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">2I5B", width, height, 8, 6, 0, 0, 0)  # 8 bits of red, green, blue and alpha
-    chunks = (_chunk(b"IHDR", header), _chunk(b"IDAT", zlib.compress(rows, 1)), _chunk(b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-def _chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
 def two_panels(size, width_ratios):
