@@ -10,7 +10,8 @@ from matplotlib.colors import to_hex
 from moeviz import plots, routing, scoreboard, style, widgets
 from moeviz.plots.naming import share_names
 from moeviz.plots.placing import overlaps
-from moeviz.plots.scoreboard import BEST
+from moeviz.plots.scoreboard import BEST, SHOWN
+from moeviz.scoreboard.table import cell
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
 LOGITS = np.random.default_rng(0).normal(size=(24, 8)) + np.linspace(0, 1.5, 8)
@@ -46,6 +47,12 @@ def texts(ax):
     return [text.get_text() for text in ax.texts]
 
 
+def cells(ax, name, board=BOARD):
+    """Read the cells of a column; each has to be one that the board has somewhere."""
+    every = {cell(row, column) for row in board.rows for column in scoreboard.COLUMNS}
+    return words_on(ax, f"_{name}", sorted(every))
+
+
 def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and_marked():
     ax = plots.plot_scoreboard(BOARD, columns=["captured"])
     names = [text for text in ax.texts if text.get_position()[0] == 0][1:]
@@ -59,7 +66,11 @@ def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and
 
 def test_numbers_are_printed_and_bars_are_in_proportion():
     ax = plots.plot_scoreboard(BOARD, columns=["captured"])
-    assert [f"{row.captured:.3f}" for row in BOARD.rows] == texts(ax)[-len(BOARD):]
+    drawn = cells(ax, "captured")
+    assert [f"{row.captured:.3f}" for row in BOARD.rows] == [each.text for each in drawn]
+    assert [each.place[1] for each in drawn] == [at + 0.5 for at in range(len(BOARD))]
+    assert np.ptp([each.box[2] for each in drawn]) < 1e-6  # they end below each other
+    assert [BOARD.names[at] for at, each in enumerate(drawn) if each.weight == "bold"] == ["soft"]
     bars, = [c for c in ax.collections if isinstance(c, PolyCollection)]
     lengths = np.array([np.ptp(path.vertices[:, 0]) for path in bars.get_paths()])
     np.testing.assert_allclose(lengths / lengths.max(), BOARD.column("captured"), atol=1e-9)
@@ -76,10 +87,9 @@ def test_bars_begin_at_a_line():
 
 
 def test_a_column_in_which_most_are_best_distinguishes_nobody():
-    ax = plots.plot_scoreboard(BOARD, columns=["drop_rate"])
-    assert {t.get_fontweight() for t in ax.texts if t.get_text() == "0.0%"} == {"normal"}
-    ax = plots.plot_scoreboard(BOARD, columns=["leak"])
-    assert {t.get_fontweight() for t in ax.texts if t.get_text() == "0.0%"} == {"normal"}
+    ax = plots.plot_scoreboard(BOARD, columns=["drop_rate", "leak"])
+    for name in ("drop_rate", "leak"):
+        assert {each.weight for each in cells(ax, name) if each.text == "0.0%"} == {"normal"}
 
 
 def test_experts_are_a_range_with_a_dot_at_the_mean():
@@ -97,14 +107,18 @@ def test_experts_are_a_range_with_a_dot_at_the_mean():
 
 def test_words_and_unknowns_are_written_out_and_the_order_is_shown():
     ax = plots.plot_scoreboard(BOARD, columns=["max_violation", "causal", "needs_loss"])
-    assert {"yes", "no", "?"} <= set(texts(ax))
+    for name in ("causal", "needs_loss"):
+        column = scoreboard.find_column(name)
+        assert [each.text for each in cells(ax, name)] == [cell(row, column) for row in BOARD.rows]
+    assert {"yes", "no", "?"} <= {each.text for name in ("causal", "needs_loss") for each in cells(ax, name)}
     heading, = [text for text in ax.texts if text.get_text() == "MaxVio ↓"]
     assert heading.get_fontweight() == "bold" and ax.get_title(loc="center") == "sorted by MaxVio"
 
 
 def test_a_board_with_unknown_numbers_can_be_drawn():
     board = scoreboard.score({"none": lambda z: np.zeros(z.shape), "top-k": routing.top_k}, LOGITS)
-    assert "?" in texts(plots.plot_scoreboard(board))
+    ax = plots.plot_scoreboard(board)
+    assert "?" in {each.text for name in SHOWN for each in cells(ax, name, board)}
     assert "1 routers" in style.describe(plots.plot_tradeoff(board))
 
 
@@ -178,9 +192,11 @@ def test_the_default_picture_is_the_sorted_board():
 
 def test_seats_and_column_reach_the_picture():
     ax = widgets.draw_scoreboard(SHORT, LOGITS, column="drop_rate", factor=0.5, order="choice")
-    row = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)["top-k"]
+    board = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)
+    row = board["top-k"]
     assert row.leak > 0
-    assert {f"{100 * row.drop_rate:.1f}%", f"{100 * row.leak:.1f}%"} <= set(texts(ax))
+    assert f"{100 * row.drop_rate:.1f}%" in {each.text for each in cells(ax, "drop_rate", board)}
+    assert f"{100 * row.leak:.1f}%" in {each.text for each in cells(ax, "leak", board)}
     assert ax.get_title(loc="center") == "sorted by drops, capacity factor 0.5 by choice"
     with pytest.raises(ValueError, match="column must be one of"):
         widgets.draw_scoreboard(SHORT, LOGITS, column="speed")

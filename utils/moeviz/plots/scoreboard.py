@@ -5,6 +5,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from moeviz.figure_data import set_table
 from moeviz.plots.bars import draw_bars
+from moeviz.plots.glyphs import SANS, draw_outlines, outline
 from moeviz.plots.meters import METER_WIDTH, OTHERS
 from moeviz.scoreboard import Board, find_column
 from moeviz.scoreboard.table import MARK, cell, unknown
@@ -15,6 +16,7 @@ SHOWN = ("max_violation", "captured", "of_best", "drop_rate", "experts", "unserv
 WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
 BEST, OWN = OKABE_ITO[4], OKABE_ITO[1]
 NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
+CELL_SIZE = 13  # points
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
 
@@ -32,7 +34,7 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
     >>> from moeviz import routing, scoreboard
     >>> ax = plot_scoreboard(scoreboard.score({"top-k": routing.top_k}, np.eye(3)), columns=["captured"])
     >>> [text.get_text() for text in ax.texts]
-    ['router', 'top-k', 'captured ↑', '0.788']
+    ['router', 'top-k', 'captured ↑']
     """
     if not isinstance(board, Board) or not len(board):
         raise ValueError(f"board must be a Board with at least one row, got {board!r}")
@@ -87,14 +89,22 @@ def _draw_column(ax, board, column, left):
     numbers = np.array([0.0 if unknown(value) else float(value) for value in values])
     best = _is_best(numbers, known, column)
     word = column.name in WORDS
-    for at, row in enumerate(board.rows):
-        ax.text(left if word else left + NUMBER_WIDTH - 0.1, at + 0.5, cell(row, column), va="center",
-                ha="left" if word else "right", fontsize=13, color=INK if known[at] else MUTED,
-                fontweight="bold" if best[at] and not word else "normal")
+    weights = ["bold" if is_best and not word else "normal" for is_best in best]
+    _write_cells(ax, [cell(row, column) for row in board.rows], weights,
+                 left if word else left + NUMBER_WIDTH - 0.1, 1 if word else -1,
+                 facecolors=[INK if is_known else MUTED for is_known in known], label=f"_{column.name}")
     if column.name == "experts":
         _draw_ranges(ax, board, left + NUMBER_WIDTH)
     elif not word:
         _draw_bars(ax, numbers, best, left + NUMBER_WIDTH)
+
+
+def _write_cells(ax, texts, weights, x, side, **look):
+    """Write the texts of a column right (side 1) or left (side -1) of x, all as one artist."""
+    outlines = [outline(text, SANS, weight) for text, weight in zip(texts, weights, strict=True)]
+    halves = [side * CELL_SIZE * np.ptp(path.vertices[:, 0]) / 2 for path in outlines]
+    places = [(x, at + 0.5) for at in range(len(texts))]
+    draw_outlines(ax, outlines, places, size=CELL_SIZE, shifts=[(half, 0) for half in halves], **look)
 
 
 def _is_best(numbers, known, column):
