@@ -90,13 +90,13 @@ def test_the_cache_shows_what_it_holds_and_marks_hits_and_misses():
     ax = plots.plot_cache(RUN, 3, labels=list("abcde"), title="lru")
     held, asked = held_after(RUN, 3), np.zeros((5, 3), bool)
     asked[np.arange(5), RUN.expert] = True
-    bars = ax.collections[:6]
-    for expert in range(3):
-        pale, full = bars[2 * expert:2 * expert + 2]
-        starts = [sorted(path.vertices[0, 0] for path in part.get_paths()) for part in (pale, full)]
-        assert starts[0] == np.flatnonzero(held[:, expert] & ~asked[:, expert]).tolist()
-        assert starts[1] == np.flatnonzero(asked[:, expert]).tolist()
-    hits, misses = (part.get_offsets()[:, 0] - 0.5 for part in ax.collections[6:])
+    cells, *marks = ax.collections
+    drawn = {tuple(path.vertices.min(axis=0).astype(int)): to_hex(color)
+             for path, color in zip(cells.get_paths(), cells.get_facecolor(), strict=True)}
+    colors = [color.lower() for color in style.expert_colors(3)]
+    assert drawn == {(at, expert): colors[expert] if asked[at, expert] else style.tint(colors[expert], 0.3)
+                     for at, expert in np.argwhere(held)}
+    hits, misses = (part.get_offsets()[:, 0] - 0.5 for part in marks)
     assert hits.tolist() == np.flatnonzero(RUN.hit).tolist()
     assert misses.tolist() == np.flatnonzero(~RUN.hit).tolist()
     assert ax.get_title() == "lru: 1 of 5 requests hit"

@@ -1,6 +1,7 @@
 """An expert cache at work: what it holds, who is asked for, hits and misses."""
 
 import numpy as np
+from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count
 from moeviz.figure_data import set_table
@@ -69,11 +70,11 @@ def _tabulate(ax, run, held):
 
 
 def _draw_cells(ax, run, held, colors):
-    for expert, color in enumerate(colors):
-        pale = np.flatnonzero(held[:, expert] & (run.expert != expert))
-        full = np.flatnonzero(run.expert == expert)
-        ax.broken_barh([(at, 1) for at in pale], (expert + 0.08, 0.84), facecolor=tint(color, 0.3))
-        ax.broken_barh([(at, 1) for at in full], (expert + 0.08, 0.84), facecolor=color)
+    at, expert = np.nonzero(held)  # of the experts held after a request one is the one asked for
+    corners = np.stack([at, expert], axis=1)[:, None] + [[0, 0.08], [1, 0.08], [1, 0.92], [0, 0.92]]
+    shades = np.array([[tint(color, 0.3), color.lower()] for color in colors])
+    full = (run.expert[at] == expert).astype(int)
+    ax.add_collection(PolyCollection(corners, facecolors=shades[expert, full]), autolim=False)
     for hit, marker in ((True, "o"), (False, "x")):
         at = np.flatnonzero(run.hit == hit)
         ink = [ink_on(colors[expert]) for expert in run.expert[at]]
