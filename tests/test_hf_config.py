@@ -132,7 +132,7 @@ BAD_CONFIGS = [
     (changed("DeepSeek-V3", attention_bias=True), "attention_bias = True is not known here"),
     (changed("DeepSeek-V3", first_k_dense_replace=-1), "first_k_dense_replace .* at least 0, got -1"),
     (changed("DeepSeek-V3", kv_lora_rank=None), "lacks the field 'kv_lora_rank'"),
-    (changed("DeepSeek-V3", num_hidden_layers=10**9), "num_hidden_layers of type 'deepseek_v3' must be"),
+    (changed("DeepSeek-V3", num_hidden_layers=10_001), "num_hidden_layers of type 'deepseek_v3' must be"),
     (changed("Qwen3-30B-A3B", mlp_only_layers=3), "mlp_only_layers of type 'qwen3_moe' must be a list"),
     (changed("gpt-oss-20b", layer_types=3), "layer_types of type 'gpt_oss' must be a list"),
     (changed("gpt-oss-20b", layer_types="full"), "layer_types of type 'gpt_oss' must be a list"),
