@@ -5,7 +5,6 @@ becomes a filmstrip over its most telling control: the same figure, from the sam
 """
 
 import os
-import zlib
 from base64 import b64encode
 from html import escape
 from io import BytesIO
@@ -101,8 +100,7 @@ def show(redraw, values):
     plt.close(figure)
     height, width = pixels.shape[:2]
     image = BytesIO()
-    # charts are long runs of one colour: packing those alone takes two thirds of the time, and no more room
-    imsave(image, pixels, format="png", pil_kwargs={"compress_level": 1, "compress_type": zlib.Z_RLE})
+    imsave(image, pixels, format="png", pil_kwargs={"compress_level": 1})
     source = f"data:image/png;base64,{b64encode(image.getvalue()).decode()}"
     # as HTML, because notebook front ends drop the alt text of a plain image output
     display(HTML(f'<img width="{width}" style="max-width: 100%; height: auto" '
