@@ -68,5 +68,6 @@ def check_kind(value, name, kind):
     ValueError: corpus must be a dict, got int
     """
     if not isinstance(value, kind):
-        raise ValueError(f"{name} must be a {kind.__name__}, got {type(value).__name__}")
+        article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
+        raise ValueError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
     return value

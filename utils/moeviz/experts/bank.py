@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from moeviz.arrays import check_count, check_matrix, check_rng
+from moeviz.checks import check_kind
 from moeviz.experts.activation import ACTIVATIONS, check_activation
 
 __all__ = ["ACTIVATIONS", "ExpertBank", "check_bank", "random_bank", "split_dense"]
@@ -114,9 +115,7 @@ def check_dense(w_in, w_out, w_gate):
 
 def check_bank(value, name="bank"):
     """Return `value` if it is an ExpertBank, or raise ValueError."""
-    if not isinstance(value, ExpertBank):
-        raise ValueError(f"{name} must be an ExpertBank, got {type(value).__name__}")
-    return value
+    return check_kind(value, name, ExpertBank)
 
 
 def _check_weights(array, name, letters, shape=None):

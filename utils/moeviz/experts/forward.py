@@ -83,10 +83,11 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     """
     tokens = check_layer(tokens, bank, routing)
     groups = group_by_expert(routing, bank, tokens.dtype, lambda _, load: _check_capacity(capacity, load))
-    rows = np.zeros_like(tokens, shape=(len(groups.token) + 1, bank.width))
-    buffer = rows[:-1].reshape(bank.num_experts, -1, bank.width)
+    rows = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
+    rows[-1] = 0
     take_rows(tokens, groups.token, rows[:-1])
-    buffer[...] = run_network(buffer, bank.expert(slice(None)), bank.activation)
+    buffer = rows[:-1].reshape(bank.num_experts, -1, bank.width)
+    run_network(buffer, bank.expert(slice(None)), bank.activation, out=buffer)
     return sum_rows(rows, groups.place, groups.weight)
 
 

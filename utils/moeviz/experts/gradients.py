@@ -13,6 +13,7 @@ from moeviz.experts.groups import (
     by_expert,
     check_layer,
     group_by_expert,
+    matmul_each,
     multiply,
     run_experts,
     seats_for,
@@ -135,12 +136,7 @@ def _run_backward(cache, run, drows, gradients):
 
 def _outer(rows, drows, run, out):
     """Write to out (E, a, b) the gradient of weights that took rows (n, a) to rows with gradient (n, b)."""
-    parts, dparts = by_expert(rows, run), by_expert(drows, run)
-    if run.even:
-        np.matmul(parts.swapaxes(1, 2), dparts, out=out)
-    else:
-        for part, dpart, matrix in zip(parts, dparts, out, strict=True):
-            np.matmul(part.T, dpart, out=matrix)
+    matmul_each(by_expert(rows, run, turned=True), by_expert(drows, run), out, run)
 
 
 def _check_doutput(doutput, cache):

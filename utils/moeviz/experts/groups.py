@@ -99,19 +99,29 @@ def multiply(rows, matrices, run, out=None):
     """Return (n, b), in `out` where given: each expert's rows of (n, a) times its own matrix of (E, a, b)."""
     if out is None:
         out = np.empty_like(rows, shape=(len(rows), matrices.shape[2]))
-    if run.even:
-        np.matmul(by_expert(rows, run), matrices, out=by_expert(out, run))
-    else:
-        for part, matrix, into in zip(by_expert(rows, run), matrices, by_expert(out, run), strict=True):
-            np.matmul(part, matrix, out=into)
+    matmul_each(by_expert(rows, run), matrices, by_expert(out, run), run)
     return out
 
 
-def by_expert(rows, run):
-    """Return the rows (n, a) of each expert: views in a list, or for an even run one view in three axes."""
+def matmul_each(left, right, out, run):
+    """Write left @ right to out for each expert of a run: three arrays with E first, or lists of E arrays."""
     if run.even:
-        return rows.reshape(len(run.size), run.size[0], rows.shape[1])
-    return [rows[start:stop] for start, stop in pairwise(accumulate(run.size, initial=0))]
+        np.matmul(left, right, out=out)
+    else:
+        for one, other, into in zip(left, right, out, strict=True):
+            np.matmul(one, other, out=into)
+
+
+def by_expert(rows, run, *, turned=False):
+    """Return the rows (n, a) of each expert: views in a list, or for an even run one view in three axes.
+
+    turned: as columns (a, n).
+    """
+    if run.even:
+        parts = rows.reshape(len(run.size), run.size[0], rows.shape[1])
+        return parts.swapaxes(1, 2) if turned else parts
+    parts = (rows[start:stop] for start, stop in pairwise(accumulate(run.size, initial=0)))
+    return [part.T if turned else part for part in parts]
 
 
 def run_experts(rows, bank, run, *, linear, gate, hidden, out):

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 
 from moeviz.arrays import check_count
+from moeviz.checks import check_kind
 from moeviz.figure_data import set_matrix
 from moeviz.plots.curves import spread
 from moeviz.plots.naming import NAME_SIZE
@@ -51,8 +52,7 @@ def _check(runs, smooth):
     if not isinstance(runs, dict) or not runs:
         raise ValueError(f"histories must be a History or {{title: History}}, got {runs!r}")
     for title, history in runs.items():
-        if not isinstance(history, History):
-            raise ValueError(f"histories[{title!r}] must be a History, got {type(history).__name__}")
+        check_kind(history, f"histories[{title!r}]", History)
         if history.num_steps < smooth:
             raise ValueError(f"smooth must be at most the {history.num_steps} steps of {title!r}, "
                              f"got {smooth}")

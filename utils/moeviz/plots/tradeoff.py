@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from moeviz.checks import check_kind
 from moeviz.figure_data import set_table
 from moeviz.plots.naming import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
@@ -26,8 +27,7 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
     >>> ax.get_xlabel()
     'captured (higher is better)'
     """
-    if not isinstance(board, Board):
-        raise ValueError(f"board must be a Board, got {type(board).__name__}")
+    check_kind(board, "board", Board)
     places = np.column_stack([board.column(across), board.column(up)]).astype(float)
     front = np.isin(board.names, board.front(across, up).names)
     there = np.isfinite(places).all(axis=1)
