@@ -276,36 +276,29 @@ def test_relu_takes_any_shape_and_memory_order(shape, order):
 
 @pytest.mark.parametrize(("activation", "gated"), KINDS)
 @pytest.mark.parametrize("dropped", [0.0, 0.3, 1.0])
-def test_spare_rows_change_no_result(activation, gated, dropped, monkeypatch):
+def test_length_of_runs_changes_no_result(activation, gated, dropped, monkeypatch):
     tokens, bank, _ = make_layer(15, activation, gated, num_tokens=9)
     routing = make_routing(np.random.default_rng(15), 9, 4, 2, empty=0, dropped=dropped)
     seen = []
-    for price, spare in ((0, False), (10**9, True)):  # of a call, in multiply-adds
-        monkeypatch.setattr(groups, "CALL", price)
+    for space, count in ((1, range(2, 5)), (10**9, [1])):  # hidden units of a run; how many runs there may be
+        monkeypatch.setattr(groups, "SPACE", space)
         output, cache = experts.forward_cached(tokens, bank, routing)
-        assert cache.groups.runs[0].even is spare
+        assert len(cache.groups.runs) in (count if dropped < 1 else range(1, 5))
         np.testing.assert_allclose(experts.forward_grouped(tokens, bank, routing), output, atol=1e-12)
         seen.append([output, *(part for part in experts.backward(cache, tokens) if part is not None)])
-    for tight, padded in zip(*seen, strict=True):
-        np.testing.assert_allclose(padded, tight, atol=1e-12)
-
-
-def test_spare_rows_are_given_only_where_they_cost_less_than_calls():
-    rng = np.random.default_rng(0)
-    tiny, large = (experts.random_bank(4, size, size, rng=rng) for size in (4, 512))
-    assert groups.seats_for(tiny, [1, 9, 0, 2]) == 9
-    assert groups.seats_for(large, [1, 9, 0, 2]) is None
-    assert groups.seats_for(large, [9, 9, 9, 9]) == 9  # nothing to spare
-    assert groups.seats_for(tiny, [100_000, 0, 0, 0]) is None
+    for short, long in zip(*seen, strict=True):
+        np.testing.assert_allclose(short, long, atol=1e-12)
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=12), st.integers(1, 4096))
 def test_runs_cover_all_rows_in_order_and_are_small(size, hidden):
-    runs = groups.cut_into_runs(size, hidden, even=False)
-    assert [count for run in runs for count in run.size] == size
+    runs = groups.cut_into_runs(size, hidden)
+    assert [span.stop - span.start for run in runs for span in run.spans] == size
+    assert all(run.spans[0].start == 0 for run in runs)
+    assert all(run.rows.start + run.spans[-1].stop == run.rows.stop for run in runs)
     assert [edge for run in runs for edge in (run.rows.start, run.rows.stop)] == [
         edge for run in runs for edge in (sum(size[:run.experts.start]), sum(size[:run.experts.stop]))]
-    assert all(len(run.size) == 1 or sum(run.size) * hidden <= groups.SPACE for run in runs)
+    assert all(len(run.spans) == 1 or run.spans[-1].stop * hidden <= groups.SPACE for run in runs)
 
 
 @pytest.mark.parametrize(("activation", "gated"), KINDS)

@@ -7,7 +7,7 @@ import numpy as np
 from moeviz.arrays import check_choice
 
 ACTIVATIONS = ("relu", "gelu", "silu")
-TILE = 32  # rows
+TILE = 8192  # values
 _GELU_SCALE, _GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
@@ -48,8 +48,9 @@ def slope(values, activation):
 
 def _relu(values, out):
     """Write max(values, 0) to out; NumPy compares with an array of zeros far faster than with 0."""
-    zeros = np.zeros((TILE, values.shape[-1]), values.dtype)
-    whole = len(values) // TILE * TILE if values.ndim == 2 else 0
+    rows = TILE // max(1, values.shape[-1]) or 1
+    zeros = np.zeros((rows, values.shape[-1]), values.dtype)
+    whole = len(values) // rows * rows if values.ndim == 2 else 0
     if whole:
         tiles = (-1, *zeros.shape)
         np.maximum(values[:whole].reshape(tiles), zeros, out=out[:whole].reshape(tiles))

@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_count
 from moeviz.experts.dense import make_scratch, run_network
-from moeviz.experts.groups import check_layer, group_by_expert, run_experts, seats_for, sum_rows, take_rows
+from moeviz.experts.groups import check_layer, group_by_expert, run_experts, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -34,8 +34,7 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     """Return the output (T, D) of the layer with one pair of matrix products per expert: the fast one.
 
     tokens: (T, D). Assignments are sorted by expert, so that each expert reads one contiguous slice.
-    Nothing is dropped, and nothing padded (MegaBlocks, Gale 2022, does the same with block-sparse
-    products), unless experts are so small that spare rows cost less than one call of matmul for each.
+    Nothing is dropped and nothing padded (MegaBlocks, Gale 2022, does the same with block-sparse products).
     threads: how many share out the experts; with more than one, let each product have a single one
     (OPENBLAS_NUM_THREADS=1), or they wait for each other.
     Raises ValueError where tokens, bank and routing do not fit together, or for fewer than one thread.
@@ -46,18 +45,18 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, bank, tokens.dtype, seats_for)
+    groups = group_by_expert(routing, bank.hidden, tokens.dtype)
     said = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
     said[-1] = 0
-    most = max(sum(run.size) for run in groups.runs)
 
     def work(queue):
-        space = make_scratch(most, bank.expert(0), said.dtype)  # once: fresh memory is slow
+        space = make_scratch(groups.longest(), bank.expert(0), said.dtype)  # once: fresh memory is slow
         for run in queue:
             part = said[run.rows]  # holds the experts' tokens, and then what the experts say about them
             take_rows(tokens, groups.token[run.rows], part)
             linear, hidden = space[0, :len(part)], space[-1, :len(part)]
-            run_experts(part, bank, run, linear=linear, gate=hidden, hidden=hidden, out=part)
+            run_experts(part, bank.expert(run.experts), run.spans, bank.activation,
+                        linear=linear, gate=hidden, hidden=hidden, out=part)
 
     queue = iter(groups.runs)  # whoever is free takes the next run
     if check_count(threads, "threads") == 1:
@@ -82,13 +81,17 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, bank, tokens.dtype, lambda _, load: _check_capacity(capacity, load))
-    rows = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
-    rows[-1] = 0
-    take_rows(tokens, groups.token, rows[:-1])
-    buffer = rows[:-1].reshape(bank.num_experts, -1, bank.width)
+    choice, load = routing.kept_by_expert()
+    capacity = _check_capacity(capacity, load)
+    expert = np.repeat(np.arange(bank.num_experts), load)
+    seat = np.concatenate([np.arange(size) for size in load])
+    buffer = np.zeros((bank.num_experts, capacity, bank.width), tokens.dtype)
+    buffer[expert, seat] = tokens[choice // routing.top_k]
     run_network(buffer, bank.expert(slice(None)), bank.activation, out=buffer)
-    return sum_rows(rows, groups.place, groups.weight)
+    said = np.zeros((routing.kept.size, bank.width), tokens.dtype)
+    said[choice] = buffer[expert, seat]
+    weight = routing.combine_weight.astype(tokens.dtype, copy=False)
+    return np.einsum("tkd,tk->td", said.reshape(*routing.kept.shape, -1), weight)
 
 
 def _check_capacity(capacity, load):

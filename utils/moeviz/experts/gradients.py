@@ -10,27 +10,24 @@ from moeviz.experts.bank import ExpertBank
 from moeviz.experts.groups import (
     Groups,
     buffer,
-    by_expert,
     check_layer,
     group_by_expert,
-    matmul_each,
     multiply,
     run_experts,
-    seats_for,
     sum_rows,
     take_rows,
 )
 
 
 class Cache(NamedTuple):
-    """What `backward` needs from the forward; the N + 1 rows are those of `Groups`."""
+    """What `backward` needs from the forward; the N rows are those of `Groups`."""
 
     bank: ExpertBank
     groups: Groups
-    tokens: np.ndarray  # (N + 1, D)
-    linear: np.ndarray  # (N + 1, H) tokens @ w_in; relu has made them hidden units in place
-    gate: np.ndarray | None  # (N + 1, H) tokens @ w_gate
-    hidden: np.ndarray  # (N + 1, H) what w_out multiplies
+    tokens: np.ndarray  # (N, D)
+    linear: np.ndarray  # (N, H) tokens @ w_in; relu has made them hidden units in place
+    gate: np.ndarray | None  # (N, H) tokens @ w_gate
+    hidden: np.ndarray  # (N, H) what w_out multiplies
     result: np.ndarray  # (N + 1, D) what the expert says, before its weight
     workspace: dict | None  # name to array
 
@@ -61,28 +58,29 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, bank, tokens.dtype, seats_for)
+    groups = group_by_expert(routing, bank.hidden, tokens.dtype)
     cache = _make_cache(bank, groups, tokens.dtype, workspace)
     for run in groups.runs:
         take_rows(tokens, groups.token[run.rows], cache.tokens[run.rows])
         gate = None if cache.gate is None else cache.gate[run.rows]
-        run_experts(cache.tokens[run.rows], bank, run, linear=cache.linear[run.rows], gate=gate,
-                    hidden=cache.hidden[run.rows], out=cache.result[run.rows])
+        run_experts(cache.tokens[run.rows], bank.expert(run.experts), run.spans, bank.activation, gate=gate,
+                    linear=cache.linear[run.rows], hidden=cache.hidden[run.rows], out=cache.result[run.rows])
     return sum_rows(cache.result, groups.place, groups.weight), cache
 
 
 def _make_cache(bank, groups, dtype, workspace):
     """Return the Cache with everything still to be written but the row that is nobody's."""
-    def make(name, width):
-        return buffer(workspace, name, (len(groups.token) + 1, width), dtype)
+    def make(name, width, spare=0):
+        return buffer(workspace, name, (len(groups.token) + spare, width), dtype)
 
-    rows, linear, result = make("tokens", bank.width), make("linear", bank.hidden), make("result", bank.width)
+    tokens, linear = make("tokens", bank.width), make("linear", bank.hidden)
+    result = make("result", bank.width, spare=1)
     gate = None if bank.w_gate is None else make("gate", bank.hidden)
     # relu's slope can be told from its result, the others need what went in
     in_place = gate is None and bank.activation == "relu"
     hidden = linear if in_place else make("hidden", bank.hidden)
     result[-1] = 0
-    return Cache(bank, groups, rows, linear, gate, hidden, result, workspace)
+    return Cache(bank, groups, tokens, linear, gate, hidden, result, workspace)
 
 
 def backward(cache, doutput):
@@ -98,9 +96,10 @@ def backward(cache, doutput):
     (2, 4, 8)
     """
     bank, groups, doutput = cache.bank, cache.groups, _check_doutput(doutput, cache)
-    drows = buffer(cache.workspace, "drows", cache.tokens.shape, cache.tokens.dtype)
-    dweight, weight = np.zeros(len(drows), drows.dtype), groups.row_weight()
+    drows = buffer(cache.workspace, "drows", cache.result.shape, doutput.dtype)
     drows[-1] = 0
+    weight = groups.weight.ravel()[groups.choice, None]
+    dweight = np.empty_like(weight, shape=len(weight))
     gradients = {name: buffer(cache.workspace, f"d{name}", matrices.shape, matrices.dtype)
                  for name in ("w_in", "w_out", "w_gate") if (matrices := getattr(bank, name)) is not None}
     for run in groups.runs:
@@ -109,17 +108,19 @@ def backward(cache, doutput):
         np.einsum("nd,nd->n", part, cache.result[run.rows], out=dweight[run.rows])
         part *= weight[run.rows]
         _run_backward(cache, run, part, gradients)
+    dcombine = np.zeros_like(groups.weight)
+    dcombine.ravel()[groups.choice] = dweight
     return Gradients(sum_rows(drows, groups.place), gradients["w_in"], gradients["w_out"],
-                     gradients.get("w_gate"), dweight[groups.place])
+                     gradients.get("w_gate"), dcombine)
 
 
 def _run_backward(cache, run, drows, gradients):
     """Turn drows (n, D), the gradient of what the experts of a run said, into that of their tokens."""
     w_in, w_out, w_gate = cache.bank.expert(run.experts)
     tokens, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
-    _outer(hidden, drows, run, out=gradients["w_out"][run.experts])
+    _outer(hidden, drows, run.spans, out=gradients["w_out"][run.experts])
     dhidden = buffer(cache.workspace, "dhidden", hidden.shape, hidden.dtype)
-    multiply(drows, w_out.swapaxes(1, 2), run, out=dhidden)
+    multiply(drows, w_out.swapaxes(1, 2), run.spans, out=dhidden)
     if w_gate is None:
         dhidden *= slope(cache.linear[run.rows], cache.bank.activation)
     else:
@@ -127,16 +128,17 @@ def _run_backward(cache, run, drows, gradients):
         dgate = dhidden * cache.linear[run.rows]
         dgate *= slope(gate, cache.bank.activation)
         dhidden *= activate(gate, cache.bank.activation)
-    _outer(tokens, dhidden, run, out=gradients["w_in"][run.experts])
-    multiply(dhidden, w_in.swapaxes(1, 2), run, out=drows)
+    _outer(tokens, dhidden, run.spans, out=gradients["w_in"][run.experts])
+    multiply(dhidden, w_in.swapaxes(1, 2), run.spans, out=drows)
     if w_gate is not None:
-        _outer(tokens, dgate, run, out=gradients["w_gate"][run.experts])
-        drows += multiply(dgate, w_gate.swapaxes(1, 2), run)
+        _outer(tokens, dgate, run.spans, out=gradients["w_gate"][run.experts])
+        drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans)
 
 
-def _outer(rows, drows, run, out):
+def _outer(rows, drows, spans, out):
     """Write to out (E, a, b) the gradient of weights that took rows (n, a) to rows with gradient (n, b)."""
-    matmul_each(by_expert(rows, run, turned=True), by_expert(drows, run), out, run)
+    for span, matrix in zip(spans, out, strict=True):
+        np.matmul(rows[span].T, drows[span], matrix)
 
 
 def _check_doutput(doutput, cache):

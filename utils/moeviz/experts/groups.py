@@ -12,7 +12,6 @@ from moeviz.record import check_routing
 
 BLOCK = 512  # tokens that are summed up at a time
 SPACE = 2**17  # hidden units of a run
-CALL = 60_000  # multiply-adds that take as long as calling matmul
 
 
 class Run(NamedTuple):
@@ -20,124 +19,79 @@ class Run(NamedTuple):
 
     experts: slice
     rows: slice
-    size: list  # how many rows each of the experts has
-    even: bool  # equally many
+    spans: list  # for each of these experts the slice of its rows, counted from the first row of the run
 
 
 class Groups(NamedTuple):
-    """Rows for the kept assignments, expert after expert; the row after the last is zero and nobody's.
-
-    Where all experts get equally many rows, some are spare: they have token 0, weight 0, and no choice.
-    """
+    """The N kept assignments sorted by expert, a row for each; a row N of zeros is nobody's."""
 
     runs: list  # Runs that cover the experts in order
-    token: np.ndarray  # (N,) whose row it is
+    choice: np.ndarray  # (N,) which choice a row is, as token * k + slot
+    token: np.ndarray  # (N,) whose it is
     place: np.ndarray  # (T, k) the row of each choice; N for a choice that is not kept
     weight: np.ndarray  # (T, k) the weight of each choice
 
-    def row_weight(self):
-        """Return the weight of each row, (N, 1)."""
-        weight = np.zeros((len(self.token) + 1, 1), self.weight.dtype)
-        weight[self.place, 0] = self.weight
-        return weight[:-1]
+    def longest(self):
+        """Return how many rows the longest run has."""
+        return max(run.rows.stop - run.rows.start for run in self.runs)
 
 
-def group_by_expert(routing, bank, dtype, count_seats):
-    """Return the Groups of a routing and an ExpertBank, with weights of the given dtype.
+def group_by_expert(routing, hidden, dtype):
+    """Return the Groups of a routing to experts with so many hidden units, with weights of the given dtype.
 
-    count_seats: takes the bank and the list of E loads, returns how many rows to give every expert, or None
-    for no more than it needs.
-
-    >>> from moeviz import experts, routing
-    >>> bank = experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
-    >>> two = routing.top_k(np.eye(2)[::-1], k=1)
-    >>> group_by_expert(two, bank, float, lambda bank, load: 3).place.tolist()
-    [[3], [0]]
+    >>> from moeviz import routing
+    >>> group_by_expert(routing.top_k(np.eye(2)[::-1], k=1), 8, float).place.tolist()
+    [[1], [0]]
     """
     choice, load = routing.kept_by_expert()
-    seats = count_seats(bank, load)
-    if seats is None:
-        size, row = load, np.arange(len(choice))
-    else:
-        size, row = [seats] * len(load), np.flatnonzero(np.arange(seats) < np.array(load)[:, None])
-    token, place = np.zeros(sum(size), int), np.empty(routing.kept.shape, int)
-    place.fill(len(token))
-    token[row], place.ravel()[choice] = choice // routing.top_k, row
-    runs = cut_into_runs(size, bank.hidden, seats is not None)
-    return Groups(runs, token, place, routing.combine_weight.astype(dtype, copy=False))
+    place = np.empty(routing.kept.shape, int)
+    place.fill(len(choice))
+    place.ravel()[choice] = np.arange(len(choice))
+    weight = routing.combine_weight.astype(dtype, copy=False)
+    return Groups(cut_into_runs(load, hidden), choice, choice // routing.top_k, place, weight)
 
 
-def cut_into_runs(size, hidden, even):
+def cut_into_runs(load, hidden):
     """Return the experts as Runs of at most SPACE hidden units, or of one expert that has more.
 
-    >>> [run.rows for run in cut_into_runs([80, 100, 120], 512, even=False)]
-    [slice(0, 180, None), slice(180, 300, None)]
+    >>> [run.spans for run in cut_into_runs([80, 100, 120], 512)]
+    [[slice(0, 80, None), slice(80, 180, None)], [slice(0, 120, None)]]
     """
-    start, cuts = list(accumulate(size, initial=0)), [0]
-    for expert in range(1, len(size)):
+    start, cuts = list(accumulate(load, initial=0)), [0]
+    for expert in range(1, len(load)):
         if (start[expert + 1] - start[cuts[-1]]) * hidden > SPACE:
             cuts.append(expert)
-    return [Run(slice(first, last), slice(start[first], start[last]), size[first:last], even)
-            for first, last in pairwise([*cuts, len(size)])]
+    return [Run(slice(first, last), slice(start[first], start[last]), _spans(load[first:last]))
+            for first, last in pairwise([*cuts, len(load)])]
 
 
-def seats_for(bank, load):
-    """Return the largest load where products are so tiny that it pays to give every expert as many rows.
-
-    Then one call of matmul multiplies them all, which saves more than the spare rows cost. Else None.
-
-    >>> from moeviz import experts
-    >>> seats_for(experts.random_bank(2, 4, 8, rng=np.random.default_rng(0)), [3, 5])
-    5
-    """
-    most = max(load)
-    spare = most * len(load) - sum(load)
-    return most if spare * bank.width * bank.hidden < CALL * len(load) else None
+def _spans(load):
+    return [slice(start, stop) for start, stop in pairwise(accumulate(load, initial=0))]
 
 
-def multiply(rows, matrices, run, out=None):
-    """Return (n, b), in `out` where given: each expert's rows of (n, a) times its own matrix of (E, a, b)."""
+def multiply(rows, matrices, spans, out=None):
+    """Return (n, b), in `out` where given: each span of rows (n, a) times its own matrix of (E, a, b)."""
     if out is None:
         out = np.empty_like(rows, shape=(len(rows), matrices.shape[2]))
-    matmul_each(by_expert(rows, run), matrices, by_expert(out, run), run)
+    for span, matrix in zip(spans, matrices, strict=True):
+        np.matmul(rows[span], matrix, out[span])
     return out
 
 
-def matmul_each(left, right, out, run):
-    """Write left @ right to out for each expert of a run: three arrays with E first, or lists of E arrays."""
-    if run.even:
-        np.matmul(left, right, out=out)
-    else:
-        for one, other, into in zip(left, right, out, strict=True):
-            np.matmul(one, other, out=into)
-
-
-def by_expert(rows, run, *, turned=False):
-    """Return the rows (n, a) of each expert: views in a list, or for an even run one view in three axes.
-
-    turned: as columns (a, n).
-    """
-    if run.even:
-        parts = rows.reshape(len(run.size), run.size[0], rows.shape[1])
-        return parts.swapaxes(1, 2) if turned else parts
-    parts = (rows[start:stop] for start, stop in pairwise(accumulate(run.size, initial=0)))
-    return [part.T if turned else part for part in parts]
-
-
-def run_experts(rows, bank, run, *, linear, gate, hidden, out):
+def run_experts(rows, weights, spans, activation, *, linear, gate, hidden, out):
     """Write what the experts of a run say about their rows (n, D) to out (n, D), which may be rows itself.
 
     linear, gate, hidden: (n, H), overwritten by rows @ w_in, by rows @ w_gate where there is one, and by
     what w_out multiplies; `hidden` may be the array of `gate`, or without a gate that of `linear`.
     """
-    w_in, w_out, w_gate = bank.expert(run.experts)
-    multiply(rows, w_in, run, out=linear)
+    w_in, w_out, w_gate = weights
+    multiply(rows, w_in, spans, out=linear)
     if w_gate is None:
-        activate(linear, bank.activation, out=hidden)
+        activate(linear, activation, out=hidden)
     else:
-        activate(multiply(rows, w_gate, run, out=gate), bank.activation, out=hidden)
+        activate(multiply(rows, w_gate, spans, out=gate), activation, out=hidden)
         hidden *= linear
-    multiply(hidden, w_out, run, out=out)
+    multiply(hidden, w_out, spans, out=out)
 
 
 def take_rows(values, token, out):
