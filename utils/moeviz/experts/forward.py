@@ -81,17 +81,16 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     (3, 4)
     """
     tokens = check_layer(tokens, bank, routing)
-    choice, load = routing.kept_by_expert()
+    token, expert, _, slot = routing.pairs()
+    load = np.bincount(expert, minlength=bank.num_experts).tolist()
     capacity = _check_capacity(capacity, load)
-    expert = np.repeat(np.arange(bank.num_experts), load)
     seat = np.concatenate([np.arange(size) for size in load])
     buffer = np.zeros((bank.num_experts, capacity, bank.width), tokens.dtype)
-    buffer[expert, seat] = tokens[choice // routing.top_k]
+    buffer[expert, seat] = tokens[token]
     run_network(buffer, bank.expert(slice(None)), bank.activation, out=buffer)
-    said = np.zeros((routing.kept.size, bank.width), tokens.dtype)
-    said[choice] = buffer[expert, seat]
-    weight = routing.combine_weight.astype(tokens.dtype, copy=False)
-    return np.einsum("tkd,tk->td", said.reshape(*routing.kept.shape, -1), weight)
+    said = np.zeros((*routing.kept.shape, bank.width), tokens.dtype)
+    said[token, slot] = buffer[expert, seat]
+    return np.einsum("tkd,tk->td", said, routing.combine_weight.astype(tokens.dtype, copy=False))
 
 
 def _check_capacity(capacity, load):
