@@ -52,9 +52,11 @@ def make_layer(num_tokens, width, hidden, num_experts, k=2):
 def make_floor(tokens, bank, routed, *, backward=False, at_once=False):
     """Return a function that does the expert products and nothing else, those of the backward too if asked.
 
-    The tokens are gathered and the buffers made beforehand; no activation, no weights, no output. The
-    backward begins when all experts are done, for the loss lies between. at_once: each expert's backward
-    follows its forward; no training can do that, but it finds the expert's weights still near the processor.
+    The tokens are gathered and the buffers made beforehand; no activation, no weights, no output. A product
+    is a call of np.matmul, as anyone writes it; the layer calls np.dot, which begins about half a microsecond
+    sooner, and that tells where a product takes five. The backward begins when all experts are done, for the
+    loss lies between. at_once: each expert's backward follows its forward; no training can do that, but it
+    finds the expert's weights still near the processor.
     """
     pairs = routed.pairs()
     gathered, doutput = tokens[pairs.token], tokens[pairs.token]

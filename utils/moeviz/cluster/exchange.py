@@ -63,7 +63,7 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
     >>> len(split_work(np.ones((3, 4)), top_k(np.ones((3, 2)), 1), bank, contiguous(2, 2)))
     2
     """
-    tokens = check_layer(tokens, bank, routing)
+    tokens, bank = check_layer(tokens, bank, routing)
     check_choice(merge, "merge", ("none", "device"))
     device, hosts = serving_device(routing, placement), placement.hosts
     place = (np.cumsum(hosts, axis=1) - 1)[device, routing.expert_index]

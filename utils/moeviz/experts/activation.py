@@ -7,7 +7,7 @@ import numpy as np
 from moeviz.arrays import check_choice
 
 ACTIVATIONS = ("relu", "gelu", "silu")
-TILE = 8192  # values
+FEW = 2**15  # values: so many zeros are made sooner than one row of them is gone through again
 _GELU_SCALE, _GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
@@ -48,15 +48,8 @@ def slope(values, activation):
 
 def _relu(values, out):
     """Write max(values, 0) to out; NumPy compares with an array of zeros far faster than with 0."""
-    rows = TILE // max(1, values.shape[-1]) or 1
-    zeros = np.zeros((rows, values.shape[-1]), values.dtype)
-    whole = len(values) // rows * rows if values.ndim == 2 else 0
-    if whole:
-        tiles = (-1, *zeros.shape)
-        np.maximum(values[:whole].reshape(tiles), zeros, out=out[:whole].reshape(tiles))
-    if whole < len(values):
-        np.maximum(values[whole:], zeros[0], out=out[whole:])
-    return out
+    zeros = np.zeros(values.shape if values.size <= FEW else values.shape[-1:], values.dtype)
+    return np.maximum(values, zeros, out=out)
 
 
 def _inverse_share(values, activation):

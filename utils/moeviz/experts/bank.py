@@ -118,6 +118,18 @@ def check_bank(value, name="bank"):
     return check_kind(value, name, ExpertBank)
 
 
+def bank_as(bank, dtype):
+    """Return the bank with all weights of one dtype: itself where they are.
+
+    >>> bank_as(ExpertBank(np.ones((8, 4, 16)), np.ones((8, 16, 4))), np.float32).w_in.dtype
+    dtype('float32')
+    """
+    weights = bank.w_in, bank.w_out, bank.w_gate
+    if all(array is None or array.dtype == dtype for array in weights):
+        return bank
+    return ExpertBank(*(None if array is None else array.astype(dtype) for array in weights), bank.activation)
+
+
 def _check_weights(array, name, letters, shape=None):
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f":
         kind = getattr(array, "dtype", type(array).__name__)

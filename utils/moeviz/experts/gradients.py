@@ -7,29 +7,30 @@ import numpy as np
 from moeviz.arrays import check_matrix
 from moeviz.experts.activation import activate, slope
 from moeviz.experts.bank import ExpertBank
-from moeviz.experts.groups import (
-    Groups,
-    buffer,
-    check_layer,
-    group_by_expert,
-    multiply,
-    run_experts,
-    sum_rows,
-    take_rows,
-)
+from moeviz.experts.groups import Groups, check_layer, group_by_expert, sum_rows, take_rows
+from moeviz.experts.runs import cut_into_runs, multiply, outer
+
+
+class Memory(NamedTuple):
+    """The large arrays of a training step; row n belongs to the n-th of the N `Groups` rows."""
+
+    tokens: np.ndarray  # (N + 1, D)
+    linear: np.ndarray  # (N + 1, H) tokens @ w_in; relu has made them hidden units in place
+    gate: np.ndarray | None  # (N + 1, H) tokens @ w_gate
+    hidden: np.ndarray  # (N + 1, H) what w_out multiplies
+    result: np.ndarray  # (N + 1, D) what the expert says, before its weight
+    dhidden: np.ndarray  # (N + 1, H) of one run after the other, from row 0
+    drows: np.ndarray  # (N + 1, D) the gradient of result, and then of tokens
+    dweights: tuple | None  # the gradients of w_in, w_out and w_gate; None: each backward makes its own
 
 
 class Cache(NamedTuple):
-    """What `backward` needs from the forward; the N rows are those of `Groups`."""
+    """What `backward` needs from the forward."""
 
     bank: ExpertBank
     groups: Groups
-    tokens: np.ndarray  # (N, D)
-    linear: np.ndarray  # (N, H) tokens @ w_in; relu has made them hidden units in place
-    gate: np.ndarray | None  # (N, H) tokens @ w_gate
-    hidden: np.ndarray  # (N, H) what w_out multiplies
-    result: np.ndarray  # (N + 1, D) what the expert says, before its weight
-    workspace: dict | None  # name to array
+    runs: list  # Runs that cover the experts in order
+    memory: Memory
 
 
 class Gradients(NamedTuple):
@@ -57,30 +58,56 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     >>> output.shape
     (3, 4)
     """
-    tokens = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, bank.hidden, tokens.dtype)
-    cache = _make_cache(bank, groups, tokens.dtype, workspace)
-    for run in groups.runs:
-        take_rows(tokens, groups.token[run.rows], cache.tokens[run.rows])
-        gate = None if cache.gate is None else cache.gate[run.rows]
-        run_experts(cache.tokens[run.rows], bank.expert(run.experts), run.spans, bank.activation, gate=gate,
-                    linear=cache.linear[run.rows], hidden=cache.hidden[run.rows], out=cache.result[run.rows])
-    return sum_rows(cache.result, groups.place, groups.weight), cache
+    tokens, bank = check_layer(tokens, bank, routing)
+    groups = group_by_expert(routing, tokens.dtype)
+    memory = _find_memory(workspace, bank, routing.kept.size + 1)
+    memory.result[len(groups.token)] = 0
+    cache = Cache(bank, groups, cut_into_runs(groups.spans, bank.hidden), memory)
+    for run in cache.runs:
+        take_rows(tokens, groups.token[run.rows], memory.tokens[run.rows])
+        _run_forward(cache, run)
+    return sum_rows(memory.result, groups.place, groups.weight), cache
 
 
-def _make_cache(bank, groups, dtype, workspace):
-    """Return the Cache with everything still to be written but the row that is nobody's."""
-    def make(name, width, spare=0):
-        return buffer(workspace, name, (len(groups.token) + spare, width), dtype)
+def _run_forward(cache, run):
+    """Fill in what the experts of a run compute from their tokens."""
+    w_in, w_out, w_gate = cache.bank.expert(run.experts)
+    memory, activation = cache.memory, cache.bank.activation
+    tokens, hidden = memory.tokens[run.rows], memory.hidden[run.rows]
+    linear = multiply(tokens, w_in, run.spans, out=memory.linear[run.rows])
+    if w_gate is None:
+        activate(linear, activation, out=hidden)
+    else:
+        gate = multiply(tokens, w_gate, run.spans, out=memory.gate[run.rows])
+        activate(gate, activation, out=hidden)
+        hidden *= linear
+    multiply(hidden, w_out, run.spans, out=memory.result[run.rows])
 
-    tokens, linear = make("tokens", bank.width), make("linear", bank.hidden)
-    result = make("result", bank.width, spare=1)
-    gate = None if bank.w_gate is None else make("gate", bank.hidden)
+
+def _find_memory(workspace, bank, length):
+    """Return the Memory for so many rows that a workspace keeps for such a bank, or make it."""
+    if workspace is None:
+        return _make_memory(bank, length)
+    key = bank.w_in.shape, bank.w_in.dtype, bank.activation, bank.w_gate is None
+    kept = workspace.get(key)
+    if kept is None or len(kept.tokens) < length:
+        kept = workspace[key] = _make_memory(bank, length)._replace(dweights=_empty_like(bank))
+    return kept
+
+
+def _make_memory(bank, length):
+    def make(width):
+        return np.empty((length, width), bank.w_in.dtype)
+
+    linear, gate = make(bank.hidden), None if bank.w_gate is None else make(bank.hidden)
     # relu's slope can be told from its result, the others need what went in
-    in_place = gate is None and bank.activation == "relu"
-    hidden = linear if in_place else make("hidden", bank.hidden)
-    result[-1] = 0
-    return Cache(bank, groups, tokens, linear, gate, hidden, result, workspace)
+    hidden = linear if gate is None and bank.activation == "relu" else make(bank.hidden)
+    return Memory(make(bank.width), linear, gate, hidden, make(bank.width), make(bank.hidden),
+                  make(bank.width), None)
+
+
+def _empty_like(bank):
+    return tuple(None if each is None else np.empty_like(each) for each in bank.expert(slice(None)))
 
 
 def backward(cache, doutput):
@@ -95,50 +122,41 @@ def backward(cache, doutput):
     >>> experts.backward(cache, np.ones_like(output)).w_in.shape
     (2, 4, 8)
     """
-    bank, groups, doutput = cache.bank, cache.groups, _check_doutput(doutput, cache)
-    drows = buffer(cache.workspace, "drows", cache.result.shape, doutput.dtype)
-    drows[-1] = 0
+    groups, memory, doutput = cache.groups, cache.memory, _check_doutput(doutput, cache)
+    memory.drows[len(groups.token)] = 0
+    dweights = _empty_like(cache.bank) if memory.dweights is None else memory.dweights
     weight = groups.weight.ravel()[groups.choice, None]
-    dweight = np.empty_like(weight, shape=len(weight))
-    gradients = {name: buffer(cache.workspace, f"d{name}", matrices.shape, matrices.dtype)
-                 for name in ("w_in", "w_out", "w_gate") if (matrices := getattr(bank, name)) is not None}
-    for run in groups.runs:
-        part = drows[run.rows]  # holds the gradient of what the experts said, and then of their tokens
-        take_rows(doutput, groups.token[run.rows], part)
-        np.einsum("nd,nd->n", part, cache.result[run.rows], out=dweight[run.rows])
-        part *= weight[run.rows]
-        _run_backward(cache, run, part, gradients)
+    dweight, ones = np.empty_like(weight, shape=len(weight)), np.ones(cache.bank.width, weight.dtype)
+    for run in cache.runs:
+        drows = memory.drows[run.rows]
+        take_rows(doutput, groups.token[run.rows], drows)
+        np.dot(drows * memory.result[run.rows], ones, dweight[run.rows])
+        drows *= weight[run.rows]
+        _run_backward(cache, run, drows, dweights)
     dcombine = np.zeros_like(groups.weight)
     dcombine.ravel()[groups.choice] = dweight
-    return Gradients(sum_rows(drows, groups.place), gradients["w_in"], gradients["w_out"],
-                     gradients.get("w_gate"), dcombine)
+    return Gradients(sum_rows(memory.drows, groups.place), *dweights, dcombine)
 
 
-def _run_backward(cache, run, drows, gradients):
+def _run_backward(cache, run, drows, dweights):
     """Turn drows (n, D), the gradient of what the experts of a run said, into that of their tokens."""
-    w_in, w_out, w_gate = cache.bank.expert(run.experts)
-    tokens, hidden = cache.tokens[run.rows], cache.hidden[run.rows]
-    _outer(hidden, drows, run.spans, out=gradients["w_out"][run.experts])
-    dhidden = buffer(cache.workspace, "dhidden", hidden.shape, hidden.dtype)
-    multiply(drows, w_out.swapaxes(1, 2), run.spans, out=dhidden)
+    memory, activation = cache.memory, cache.bank.activation
+    (w_in, w_out, w_gate), (dw_in, dw_out, dw_gate) = cache.bank.expert(run.experts), dweights
+    tokens, linear = memory.tokens[run.rows], memory.linear[run.rows]
+    outer(memory.hidden[run.rows], drows, run.spans, out=dw_out[run.experts])
+    dhidden = multiply(drows, w_out.swapaxes(1, 2), run.spans, out=memory.dhidden[:len(drows)])
     if w_gate is None:
-        dhidden *= slope(cache.linear[run.rows], cache.bank.activation)
+        dhidden *= slope(linear, activation)
     else:
-        gate = cache.gate[run.rows]
-        dgate = dhidden * cache.linear[run.rows]
-        dgate *= slope(gate, cache.bank.activation)
-        dhidden *= activate(gate, cache.bank.activation)
-    _outer(tokens, dhidden, run.spans, out=gradients["w_in"][run.experts])
+        gate = memory.gate[run.rows]
+        dgate = dhidden * linear
+        dgate *= slope(gate, activation)
+        dhidden *= activate(gate, activation)
+    outer(tokens, dhidden, run.spans, out=dw_in[run.experts])
     multiply(dhidden, w_in.swapaxes(1, 2), run.spans, out=drows)
     if w_gate is not None:
-        _outer(tokens, dgate, run.spans, out=gradients["w_gate"][run.experts])
-        drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans)
-
-
-def _outer(rows, drows, spans, out):
-    """Write to out (E, a, b) the gradient of weights that took rows (n, a) to rows with gradient (n, b)."""
-    for span, matrix in zip(spans, out, strict=True):
-        np.matmul(rows[span].T, drows[span], matrix)
+        outer(tokens, dgate, run.spans, out=dw_gate[run.experts])
+        drows += multiply(dgate, w_gate.swapaxes(1, 2), run.spans, out=np.empty_like(drows))
 
 
 def _check_doutput(doutput, cache):
@@ -146,4 +164,4 @@ def _check_doutput(doutput, cache):
     doutput = check_matrix(doutput, "doutput", "(T, D)")
     if doutput.shape != shape:
         raise ValueError(f"doutput must have the shape of the output {shape}, got shape {doutput.shape}")
-    return doutput.astype(cache.tokens.dtype, copy=False)
+    return doutput.astype(cache.memory.tokens.dtype, copy=False)
