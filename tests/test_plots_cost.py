@@ -177,12 +177,28 @@ def test_each_model_stands_at_its_active_and_total_parameters():
 
 def test_lines_of_equal_ratio_are_named_where_they_end():
     ax = EVERY["plot_model_map"](limits=((1, 100), (1, 1000)))
-    ends = {text.get_text(): text.xy for text in ax.texts}
+    words = words_on(ax, "_ratios", ["total = active", *(f"{ratio}×" for ratio in (4, 16, 64, 256, 1024))])
+    ends = {word.text: word.place for word in words}
+    drawn, = [artist for artist in ax.collections if artist.get_label() == "_ratios"]
+    assert not drawn.get_clip_on()  # they stand outside of the frame
+    assert all(word.box[0] > ax.bbox.x1 or word.box[1] > ax.bbox.y1 for word in words)
     assert ends["total = active"] == (100, 100)
     assert ends["4×"] == (100, 400)
     assert ends["16×"] == pytest.approx((1000 / 16, 1000))
     assert ends["64×"] == pytest.approx((1000 / 64, 1000))
     assert "1024×" not in ends
+
+
+def test_models_that_are_not_shown_keep_their_room():
+    limits = ((0.5, 100), (4, 2000))
+    both, first, alone = (EVERY["plot_model_map"](limits=limits, groups=[2021, 2024], **chosen)
+                          for chosen in ({}, {"shown": np.array([True, False])}, {"shown": [True, True]}))
+    assert markers(first) == {(1.0, 7.0)} and markers(alone) == markers(both)
+    word, = words_on(first, "_names", NAMES)
+    assert word.box.tolist() == words_on(both, "_names", NAMES)[0].box.tolist()
+    assert key(first) == key(both)
+    assert NAMES[1] in style.describe(both) and NAMES[1] not in style.describe(first)
+    assert "1 models" in style.describe(first)
 
 
 def test_groups_have_a_colour_and_a_marker_and_rings_are_in_the_key():
@@ -240,6 +256,7 @@ def test_a_name_far_from_its_point_is_joined_to_it():
 @pytest.mark.parametrize(("changes", "message"), [
     ({"total": [1e9]}, "names"), ({"active": [1e9]}, "active"), ({"active": [8e9, 1e9]}, "active"),
     ({"active": [0.0, 1e9]}, "active"), ({"groups": [1]}, "groups"), ({"hollow": [1, 0]}, "hollow"),
+    ({"shown": [True]}, "shown"), ({"shown": [False, False]}, "shown"),
     ({"names": [], "total": [], "active": []}, "active")])
 def test_wrong_models_are_named(changes, message):
     wanted = {"names": NAMES, "total": TOTAL, "active": ACTIVE} | changes

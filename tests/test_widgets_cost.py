@@ -96,8 +96,9 @@ def test_years_add_models_and_leave_the_map_still():
     first, last = (widgets.draw_years(SOME, year=year) for year in (2023, 2025))
     assert "2 models" in title(first) and "4 models" in title(last)
     assert first.get_xlim() == last.get_xlim() and first.get_ylim() == last.get_ylim()
-    drawn = [word.text for word in words_on(first, "_names", NAMES)]
-    assert "Mixtral 8x7B" in drawn and "OLMoE-1B-7B" not in drawn
+    early, late = ({word.text: word.box for word in words_on(ax, "_names", NAMES)} for ax in (first, last))
+    assert "Mixtral 8x7B" in early and "OLMoE-1B-7B" not in early
+    assert all((box == late[name]).all() for name, box in early.items())
 
 
 def test_the_reading_moves_the_models_left():

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_choice, check_number
+from moeviz.plots.ticks import name_power
 from moeviz.style import INK, MUTED, OKABE_ITO, axes_or_new, set_description
 
 AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "processor time of training (s)"}
@@ -37,6 +38,7 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     for name, curve in curves.items():
         _draw(ax, name, getattr(curve, of), curve.loss, **styles[name])
     ax.set(xscale="log", xlabel=AXES[of], ylabel="held-out loss (nats per byte)", title=title)
+    ax.xaxis.set_major_formatter(name_power)
     ax.margins(x=0.13)
     low, high = ax.get_ylim()
     ax.set_ylim(*(limits or (low - FOOT * (high - low) * bool(len(marks)), high)))

@@ -1,10 +1,15 @@
 """Published models on one map: total parameters against active ones, every model with its name."""
 
+from itertools import compress
+
 import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from moeviz.arrays import check_vector
+from moeviz.arrays import check_mask, check_vector
 from moeviz.figure_data import set_table
+from moeviz.plots.glyphs import SANS, draw_outlines, outline
 from moeviz.plots.inputs import check_labels
 from moeviz.plots.naming import RADIUS, write_names
 from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
@@ -12,18 +17,19 @@ from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
 RATIOS = (1, 4, 16, 64, 256, 1024)
 MARKERS = "osD^vPX*"
 GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
+RATIO_SIZE = 13  # points
 CROWD = 25  # models from which the map is drawn larger
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
-                   ax=None, title="total against active parameters"):
+                   shown=None, ax=None, title="total against active parameters"):
     """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
 
     names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
     that give colour and marker, at most 8 different ones. hollow: (N,) bool, drawn as rings, and
-    hollow_label what the key says of them. limits: (low, high) of active and of total in billions, to
-    keep the map still between two pictures. Returns the Axes. Raises ValueError naming the wrong
-    argument.
+    hollow_label what the key says of them. limits: (low, high) of active and of total in billions.
+    shown: (N,) bool, which models to draw; the others only keep their room, so that the map and its names
+    stand still from one picture to the next. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_model_map(["Mixtral 8x7B"], [46.7e9], [12.9e9])
     >>> ax.get_xlabel()
@@ -36,18 +42,20 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     rings = check_vector(hollow, "hollow", len(names), kind="b")
     if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
         raise ValueError("active must hold one number above 0 and at most the total for each model")
+    shown = check_mask(shown, len(names), "shown")
     ax = axes_or_new(ax, (14, 10.5) if len(names) > CROWD else (12, 8))
     x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
     ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
            ylabel="total parameters (billion)")
     ax.set_title(title, pad=30)
     _draw_ratios(ax)
-    _draw_points(ax, active, total, kinds, rings)
+    _draw_points(ax, active, total, kinds, rings, shown)
     _draw_key(ax, kinds, hollow_label if rings.any() else "")
     _label_ticks(ax)
-    write_names(ax, names, np.stack([active, total], axis=1))
+    write_names(ax, names, np.stack([active, total], axis=1), shown=shown)
+    names, total, active = list(compress(names, shown)), total[shown], active[shown]
     set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
-              zip(names, total, active, total / active, kinds, strict=True))
+              zip(names, total, active, total / active, kinds[shown], strict=True))
     return set_description(ax, _describe(names, total, active, title))
 
 
@@ -67,15 +75,20 @@ def _draw_ratios(ax):
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     ends = np.array([left, right])
     ax.fill_between(ends, bottom, ends, color=FAINT, zorder=0, linewidth=0)
+    lines = [np.stack([ends, ratio * ends], axis=1) for ratio in RATIOS]
+    ax.add_collection(LineCollection(lines, colors=LINE, linewidths=1.2, zorder=0.5), autolim=False)
+    names = []  # (outline, place in billions, shift in points)
     for ratio in RATIOS:
-        ax.plot(ends, ratio * ends, color=LINE, linewidth=1.2, zorder=0.5, scalex=False, scaley=False)
-        words = f"{ratio}×" if ratio > 1 else "total = active"
+        name = outline(f"{ratio}×" if ratio > 1 else "total = active", SANS)
         if ratio * right <= top:
-            ax.annotate(words, (right, ratio * right), xytext=(7, 0), textcoords="offset points", va="center",
-                        color=MUTED, fontsize=13)
+            half = RATIO_SIZE * np.ptp(name.vertices[:, 0]) / 2
+            names.append((name, (right, ratio * right), (7 + half, 0)))
         elif ratio * left < top:
-            ax.annotate(words, (top / ratio, top), xytext=(0, 5), textcoords="offset points", ha="center",
-                        color=MUTED, fontsize=13)
+            names.append((name, (top / ratio, top), (0, 10)))
+    if names:
+        names, places, shifts = zip(*names, strict=True)
+        draw_outlines(ax, names, places, size=RATIO_SIZE, shifts=shifts, facecolors=MUTED, clip_on=False,
+                      label="_ratios")
 
 
 def _label_ticks(ax):
@@ -85,24 +98,24 @@ def _label_ticks(ax):
         axis.set_minor_formatter(NullFormatter())
 
 
-def _draw_points(ax, active, total, kinds, rings):
+def _draw_points(ax, active, total, kinds, rings, shown):
     for at, kind in enumerate(sorted(set(kinds))):
         color = GROUP_COLORS[at]
         for ring in (False, True):
-            here = (kinds == kind) & (rings == ring)
+            here = (kinds == kind) & (rings == ring) & shown
             if here.any():
                 ax.plot(active[here], total[here], MARKERS[at], markersize=2 * RADIUS - 2, zorder=3,
                         markeredgecolor=color, markerfacecolor="white" if ring else color, markeredgewidth=2)
 
 
 def _draw_key(ax, kinds, hollow_label):
-    for at, kind in enumerate(sorted(set(kinds) - {""})):
-        ax.plot([], [], MARKERS[at], color=GROUP_COLORS[at], markersize=10, label=kind)
+    looks = [(kind, MARKERS[at], {"color": GROUP_COLORS[at]}) for at, kind in enumerate(sorted(set(kinds)))]
     if hollow_label:
-        ax.plot([], [], "o", color=MUTED, markerfacecolor="white", markeredgewidth=2, markersize=10,
-                label=hollow_label)
-    if ax.get_legend_handles_labels()[0]:
-        ax.legend(loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
+        looks.append((hollow_label, "o", {"color": MUTED, "markerfacecolor": "white", "markeredgewidth": 2}))
+    handles = [Line2D([], [], linestyle="none", marker=marker, markersize=10, label=label, **look)
+               for label, marker, look in looks if label]
+    if handles:
+        ax.legend(handles=handles, loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
 
 
 def _describe(names, total, active, title):

@@ -1,5 +1,7 @@
 """Names beside the points of a chart, placed so that none covers another, on the axes as they finally are."""
 
+from functools import lru_cache
+
 import numpy as np
 from matplotlib.path import Path
 
@@ -13,11 +15,12 @@ FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
 LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
-def write_names(ax, names, places, *, bold=()):
+def write_names(ax, names, places, *, bold=(), shown=None):
     """Write each name near its point, joined by a line where it had to go further away.
 
-    names: N texts. places: (N, 2) in the units of the axes. bold: names that stand out. Draw everything
-    else first: limits and legend have to be final.
+    names: N texts. places: (N, 2) in the units of the axes. bold: names that stand out. shown: (N,) bool,
+    which to write; the others only keep their room. Draw everything else first: limits and legend have to
+    be final.
     """
     if ax.figure.get_layout_engine():  # it moves the axes, and names are placed on the final ones
         ax.figure.draw_without_rendering()
@@ -28,11 +31,21 @@ def write_names(ax, names, places, *, bold=()):
     frame = ax.get_window_extent().extents * to_points
     legend = ax.get_legend()
     taken = [legend.get_window_extent().extents * to_points] if legend else []
-    shifts = place_names(points, sizes, frame + FRAME, radius=RADIUS, taken=taken) + sizes / 2 - points
+    corners = _place(*(tuple(map(tuple, rows)) for rows in (points, sizes, [frame + FRAME], taken)))
+    shifts = corners + sizes / 2 - points
+    if shown is not None:
+        outlines = [outline for outline, wanted in zip(outlines, shown, strict=True) if wanted]
+        places, shifts, sizes = places[shown], shifts[shown], sizes[shown]
     _draw_leaders(ax, places, shifts, sizes)
     look = {"size": NAME_SIZE, "shifts": shifts + LIFT, "zorder": 4}
     draw_outlines(ax, outlines, places, facecolors="white", edgecolors="white", linewidths=3, **look)
     draw_outlines(ax, outlines, places, facecolors=INK, label="_names", **look)
+
+
+@lru_cache(maxsize=64)
+def _place(points, sizes, bounds, taken):
+    """Return what `place_names` does, and remember it: a picture that is drawn again has its names sooner."""
+    return place_names(points, sizes, bounds[0], radius=RADIUS, taken=taken)
 
 
 def share_names(names, places):

@@ -4,7 +4,7 @@ import numpy as np
 
 DISTANCES = (0, 4, 8, 13, 19, 26, 34, 43, 54, 66, 80, 96, 115, 135)
 ANGLES = np.radians(sorted(np.arange(0, 360, 11.25), key=lambda angle: min(angle % 180, 180 - angle % 180)))
-COVERED, CROSSED, MISREAD, OUTSIDE = 1e5, 200.0, 20.0, 1e7
+COVERED, CROSSED, MISREAD, OUTSIDE = 1e5, 200.0, 100.0, 1e7
 CLEAR = 8.0  # how much nearer than any other marker a name should be to its own
 GAP, KEPT, SWEEPS = 3.0, 90, 3  # least gap to the own marker, candidates per name, rounds
 

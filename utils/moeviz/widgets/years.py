@@ -40,14 +40,12 @@ def draw_years(models, *, year, reading="A"):
     check_choice(reading, "reading", tuple(READINGS))
     total, active = np.array([_sizes(each.spec, reading) for each in models]).T
     shown = np.array([each.year <= year for each in models])
-    named = [each for each in models if each.year <= year]
     middle = np.median((total / active)[shown])
     ax = plt.subplots(figsize=(14, 10.5), layout="none", gridspec_kw=MARGINS)[1]
     plots.plot_model_map(
-        [each.name for each in named], total[shown], active[shown], groups=[each.year for each in named],
-        hollow=[each.fit or each.name_only for each in named], hollow_label="fitted",
-        limits=[(values.min() / 1.6e9, values.max() * 1.6 / 1e9) for values in (active, total)],
-        title=f"up to {year}: {len(named)} models, median of total / active {middle:.1f}", ax=ax)
+        [each.name for each in models], total, active, groups=[each.year for each in models], shown=shown,
+        hollow=[each.fit or each.name_only for each in models], hollow_label="fitted",
+        title=f"up to {year}: {shown.sum()} models, median of total / active {middle:.1f}", ax=ax)
     merge_minor_ticks(ax)
     return ax
 
