@@ -21,7 +21,6 @@ import platform
 import sys
 from functools import partial
 from io import BytesIO
-from statistics import median
 from time import process_time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
@@ -58,7 +57,11 @@ def write(write_png, figure):
 
 
 def measure(draw):
-    """Return the milliseconds of a redraw and of each figure BESIDE it: medians of rounds in turn."""
+    """Return the milliseconds of a redraw and the figures BESIDE it (5,), and the ratios to those (4,).
+
+    Medians over rounds; a ratio is taken within each round, so that a machine whose speed drifts tells
+    little of it.
+    """
     figure = np.ravel(draw())[0].figure
     plt.close(figure)
     show = widgets.core.show
@@ -68,7 +71,7 @@ def measure(draw):
              partial(write, partial(print_figure, base64=True), figure),
              partial(show, lambda: figure.axes, {})]
     times = np.array([[seconds(task) for task in tasks] for _ in range(ROUNDS)])
-    return [1000 * median(column) for column in times.T]
+    return 1000 * np.median(times, axis=0), np.median(times[:, :1] / times[:, 1:], axis=0)
 
 
 def seconds(task):
@@ -88,9 +91,10 @@ def main(names):
     for name, (redraw, controls) in explorer_cells.handed_over().items():
         if name in (names or explorer_cells.CELLS):
             draw = partial(redraw, **{key: control.value for key, control in controls.items()})
-            mine, *others = measure(draw)
-            print(f"| {name} | {mine:.0f} | "
-                  + " | ".join(f"{other:.0f} | {mine / other:.2f}" for other in others) + " |", flush=True)
+            (mine, *others), ratios = measure(draw)
+            print(f"| {name} | {mine:.0f} | " + " | ".join(
+                f"{other:.0f} | {ratio:.2f}" for other, ratio in zip(others, ratios, strict=True)) + " |",
+                flush=True)
 
 
 if __name__ == "__main__":
