@@ -3,9 +3,9 @@
     python benchmarks/layer.py
 
 Every comparison runs its candidates in turn, again and again, in one process, so that whatever else
-the machine does meets all of them; each timed run follows an untimed one of the same candidate, and
-the ratio is that of the median times. float32, top-2 routing of random logits, one BLAS thread unless
-OPENBLAS_NUM_THREADS says otherwise.
+the machine does meets all of them; each timed run follows an untimed one of the same candidate. Times
+are medians over the turns, and so is the ratio, which is taken within each turn. float32, top-2 routing
+of random logits, one BLAS thread unless OPENBLAS_NUM_THREADS says otherwise.
 
 Two comparisons need more than the course: `pip install threadpoolctl` adds the layer with its experts
 shared out over two threads, and `pip install -r requirements-traces.txt` adds Hugging Face's own block.
@@ -17,7 +17,6 @@ import os
 import platform
 import subprocess
 import sys
-from statistics import median
 from time import perf_counter, sleep
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
@@ -93,16 +92,23 @@ def make_dense(tokens, bank):
 
 
 def time_in_turn(candidates, seconds):
-    """Return the median time of each function, from runs in turn that last about `seconds` in all."""
-    times = [[] for _ in candidates]
-    end = perf_counter() + seconds
-    while perf_counter() < end or len(times[0]) < 5:
-        for candidate, taken in zip(candidates, times, strict=True):
+    """Return the times (turns, candidates) of functions that run in turn for about `seconds` in all."""
+    times, end = [], perf_counter() + seconds
+    while perf_counter() < end or len(times) < 5:
+        times.append([])
+        for candidate in candidates:
             candidate()  # untimed: brings back its own memory after the other candidate's
             start = perf_counter()
             candidate()
-            taken.append(perf_counter() - start)
-    return [median(taken) for taken in times]
+            times[-1].append(perf_counter() - start)
+    return np.array(times)
+
+
+def compare(what, times, sign="", limit=None, first=0, second=1):
+    """Return a row of the table: two candidates' median times, and the median of their ratios by turn."""
+    medians = np.median(times, axis=0)
+    ratio = np.median(times[:, first] / times[:, second])
+    return what, medians[first], medians[second], ratio, sign, limit
 
 
 def describe(num_tokens, width, hidden, num_experts):
@@ -111,8 +117,8 @@ def describe(num_tokens, width, hidden, num_experts):
 
 def compare_with_floor(*shape, limit):
     layer = make_layer(*shape)
-    floor, grouped = time_in_turn([make_floor(*layer), lambda: experts.forward_grouped(*layer)], 6)
-    return (f"grouped / bare products, {describe(*shape)}", grouped, floor, grouped / floor, "<=", limit)
+    times = time_in_turn([lambda: experts.forward_grouped(*layer), make_floor(*layer)], 10)
+    return compare(f"grouped / bare products, {describe(*shape)}", times, "<=", limit)
 
 
 def compare_training(*shape, limit):
@@ -124,10 +130,9 @@ def compare_training(*shape, limit):
         experts.backward(cache, tokens)
 
     floors = [make_floor(tokens, bank, routed, backward=True, at_once=at_once) for at_once in (False, True)]
-    both, floor, near = time_in_turn([train, *floors], 12)
-    name = describe(*shape)
-    return [(f"forward and backward / bare products, {name}", both, floor, both / floor, "<=", limit),
-            (f"the same / products with no loss between, {name}", both, near, both / near, "", None)]
+    times, name = time_in_turn([train, *floors], 16), describe(*shape)
+    return [compare(f"forward and backward / bare products, {name}", times, "<=", limit),
+            compare(f"the same / products with no loss between, {name}", times, second=2)]
 
 
 def compare_threads(*shape, limit):
@@ -143,8 +148,8 @@ def compare_threads(*shape, limit):
         for (candidate, blas_threads), taken in zip(candidates, times, strict=True):
             with pools.limit(limits=blas_threads):
                 sleep(0.3)
-                taken.extend(time_in_turn([candidate], 1))
-    base, cost = (median(taken) for taken in times)
+                taken.extend(time_in_turn([candidate], 1)[:, 0])
+    base, cost = (np.median(taken) for taken in times)
     what = f"grouped over 2 threads / bare products with 2 BLAS threads, {describe(*shape)}"
     return (what, cost, base, cost / base, "<=", limit)
 
@@ -160,11 +165,11 @@ def compare_with_torch(num_tokens, width, hidden, num_experts):
     gate = rng.standard_normal((width, num_experts), dtype=np.float32)
     block, inputs = make_block(bank, gate), torch.from_numpy(tokens)[None]
     with torch.no_grad():
-        ours, theirs = time_in_turn([
-            lambda: experts.forward_grouped(tokens, bank, routing.top_k(tokens @ gate, 2)),
-            lambda: block(inputs)], 8)
+        times = time_in_turn([
+            lambda: block(inputs),
+            lambda: experts.forward_grouped(tokens, bank, routing.top_k(tokens @ gate, 2))], 8)
     what = f"Hugging Face's eager Mixtral block / ours, {describe(num_tokens, width, hidden, num_experts)}"
-    return (what, theirs, ours, theirs / ours, ">=", 1.0)
+    return compare(what, times, ">=", 1.0)
 
 
 def make_block(bank, gate):
@@ -185,16 +190,16 @@ def make_block(bank, gate):
 
 def compare_with_dense(*shape):
     layer = make_layer(*shape)
-    dense, grouped = time_in_turn([make_dense(*layer[:2]), lambda: experts.forward_grouped(*layer)], 8)
-    return (f"dense layer of equal size / grouped, {describe(*shape)}", dense, grouped, dense / grouped,
-            ">=", 0.85 * shape[3] / 2)
+    times = time_in_turn([make_dense(*layer[:2]), lambda: experts.forward_grouped(*layer)], 8)
+    what = f"dense layer of equal size / grouped, {describe(*shape)}"
+    return compare(what, times, ">=", 0.85 * shape[3] / 2)
 
 
 def compare_expert_counts(few, many, *shape, limit):
-    layers = [make_layer(*shape, num_experts) for num_experts in (few, many)]
-    base, cost = time_in_turn([lambda at=at: experts.forward_grouped(*at) for at in layers], 6)
+    layers = [make_layer(*shape, num_experts) for num_experts in (many, few)]
+    times = time_in_turn([lambda at=at: experts.forward_grouped(*at) for at in layers], 10)
     what = f"grouped with {many} experts / with {few}, {describe(*shape, few)} and {many}"
-    return (what, cost, base, cost / base, "<=", limit)
+    return compare(what, times, "<=", limit)
 
 
 def compare_imports(limit):

@@ -217,7 +217,7 @@ def all_finite(array):
     (True, False)
     """
     flat = array.ravel()
-    return bool(np.isfinite(np.vdot(flat, flat)) or np.isfinite(flat).all())  # vdot gives no warning
+    return math.isfinite(np.vdot(flat, flat)) or bool(np.isfinite(flat).all())  # vdot gives no warning
 
 
 def as_array(value, name):
