@@ -125,17 +125,16 @@ def backward(cache, doutput):
     groups, memory, doutput = cache.groups, cache.memory, _check_doutput(doutput, cache)
     memory.drows[len(groups.token)] = 0
     dweights = _empty_like(cache.bank) if memory.dweights is None else memory.dweights
-    weight = groups.weight.ravel()[groups.choice, None]
-    dweight, ones = np.empty_like(weight, shape=len(weight)), np.ones(cache.bank.width, weight.dtype)
+    weight = groups.weight.ravel().take(groups.choice)[:, None]
+    dweight, ones = np.empty(len(weight) + 1, weight.dtype), np.ones(cache.bank.width, weight.dtype)
+    dweight[-1] = 0
     for run in cache.runs:
         drows = memory.drows[run.rows]
         take_rows(doutput, groups.token[run.rows], drows)
         np.dot(drows * memory.result[run.rows], ones, dweight[run.rows])
         drows *= weight[run.rows]
         _run_backward(cache, run, drows, dweights)
-    dcombine = np.zeros_like(groups.weight)
-    dcombine.ravel()[groups.choice] = dweight
-    return Gradients(sum_rows(memory.drows, groups.place), *dweights, dcombine)
+    return Gradients(sum_rows(memory.drows, groups.place), *dweights, dweight.take(groups.place))
 
 
 def _run_backward(cache, run, drows, dweights):
