@@ -156,6 +156,18 @@ def test_the_cheapest_opponent_is_chosen_anew_for_every_loss_and_unit():
         learning.cheapest(both, 2.5, of="hours")
 
 
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: learning.cheapest([3.0], 1.0), "curves must be a dict, got list"),
+    (lambda: learning.cheapest({"a": [3.0]}, 1.0), r"curves\['a'\] must be a Curve, got list"),
+    (lambda: learning.saving(3.0, {}), "curve must be a Curve, got float"),
+    (lambda: learning.saving(curve([[2.0, 1.0]]), curve([[2.0, 1.0]])), "opponents must be a dict, got Curve"),
+    (lambda: learning.saving(curve([[2.0, 1.0]]), {}), "opponents must hold a Curve, got none"),
+    (lambda: learning.opponents_of(None, 4), "curves must be a dict, got NoneType")])
+def test_what_is_no_curve_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
 def test_opponents_of_a_mixture(curves):
     kinds = learning.opponents_of(curves, 16)
     assert list(kinds["the same net, longer"]) == ["E = 1"]

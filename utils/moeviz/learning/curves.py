@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_choice, check_number, check_vector
+from moeviz.checks import check_kind
 from moeviz.learning.size import TOP_K, WIDTH, byte_model, training_flops
 
 AMOUNTS = ("flops", "steps", "seconds")
@@ -75,15 +76,29 @@ def amount_to_reach(amount, loss, target):
     return float(np.exp((1 - share) * np.log(amount[before]) + share * np.log(amount[after])))
 
 
+def check_curves(value, name="curves"):
+    """Return `value` if it is a {name: Curve}, or raise a ValueError.
+
+    >>> check_curves({"E = 1": [5.0, 3.0]})
+    Traceback (most recent call last):
+    ValueError: curves['E = 1'] must be a Curve, got list
+    """
+    for key, curve in check_kind(value, name, dict).items():
+        check_kind(curve, f"{name}[{key!r}]", Curve)
+    return value
+
+
 def cheapest(curves, target, *, of="flops"):
     """Return (name, amount) of the curve in {name: Curve} that comes down to a loss with the least.
 
     of: "flops", "steps" or "seconds". The name is None and the amount nan where none gets there.
+    Raises ValueError for anything but Curves with names, or another thing to count.
 
     >>> cheapest({}, 1.0)
     (None, nan)
     """
     check_choice(of, "of", AMOUNTS)
+    check_curves(curves)
     needs = {name: amount_to_reach(getattr(curve, of), curve.mean, target) for name, curve in curves.items()}
     able = {name: need for name, need in needs.items() if need == need}
     name = min(able, key=able.get) if able else None
@@ -95,13 +110,15 @@ def saving(curve, opponents, *, target=None, of="flops"):
 
     opponents: {name: Curve}. target: a loss; left out, the lowest that both sides reach. nan where
     `curve` or every opponent stays above it. The losses are means over the seeds.
-    of: "flops", "steps" or "seconds", each at its own best opponent.
+    of: "flops", "steps" or "seconds", each at its own best opponent. Raises ValueError as `cheapest`.
 
     >>> from moeviz.learning import load_curves
     >>> curves = load_curves()
     >>> saving(curves["E = 4"], {"itself": curves["E = 4"]})
     1.0
     """
+    check_kind(curve, "curve", Curve)
+    check_curves(opponents, "opponents")
     target = lowest_shared(curve, opponents) if target is None else target
     own = cheapest({"own": curve}, target, of=of)[1]
     return cheapest(opponents, target, of=of)[1] / own
@@ -115,6 +132,8 @@ def lowest_shared(curve, opponents):
     >>> bool(lowest_shared(curves["E = 4"], {"itself": curves["E = 4"]}) == curves["E = 4"].mean.min())
     True
     """
+    if not opponents:
+        raise ValueError("opponents must hold a Curve, got none")
     return float(max(curve.mean.min(), min(each.mean.min() for each in opponents.values())))
 
 
@@ -122,12 +141,13 @@ def opponents_of(curves, experts):
     """Return {kind: {name: Curve}}: the dense networks that a mixture of E experts is set against.
 
     All experts of width 32 in one dense layer make the opponent of equal total size; a kind that was not
-    trained is left out. Raises ValueError where {name: Curve} lacks the mixture.
+    trained is left out. Raises ValueError where curves is no {name: Curve} or lacks the mixture.
 
     >>> from moeviz.learning import load_curves
     >>> {kind: list(found) for kind, found in opponents_of(load_curves(), 16).items()}["equal total size"]
     ['dense 512']
     """
+    check_curves(curves)
     mixtures = {each.experts: each for each in curves.values() if not each.is_dense and each.width == WIDTH}
     own = mixtures[check_choice(experts, "experts", mixtures)]
     dense = {name: curve for name, curve in curves.items() if curve.is_dense}
