@@ -160,8 +160,8 @@ def test_the_cheapest_opponent_is_chosen_anew_for_every_loss_and_unit():
     (lambda: learning.cheapest([3.0], 1.0), "curves must be a dict, got list"),
     (lambda: learning.cheapest({"a": [3.0]}, 1.0), r"curves\['a'\] must be a Curve, got list"),
     (lambda: learning.saving(3.0, {}), "curve must be a Curve, got float"),
-    (lambda: learning.saving(curve([[2.0, 1.0]]), curve([[2.0, 1.0]])), "opponents must be a dict, got Curve"),
-    (lambda: learning.saving(curve([[2.0, 1.0]]), {}), "opponents must hold a Curve, got none"),
+    (lambda: learning.saving(curve([[2.0] * 3]), curve([[2.0] * 3])), "opponents must be a dict, got Curve"),
+    (lambda: learning.saving(curve([[2.0] * 3]), {}), "opponents must hold a Curve, got none"),
     (lambda: learning.opponents_of(None, 4), "curves must be a dict, got NoneType")])
 def test_what_is_no_curve_is_named(call, message):
     with pytest.raises(ValueError, match=message):
