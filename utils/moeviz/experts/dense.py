@@ -15,7 +15,7 @@ def run_network(rows, weights, activation, *, out=None, scratch=(None, None)):
 
     rows: (n, D) or (D,). weights: (w_in, w_out, w_gate or None). out: (n, D), may be rows itself.
     scratch: two buffers (n, H) for the hidden units and the gate.
-    np.dot is called in place of np.matmul, for it reaches the same product a microsecond sooner.
+    np.dot makes the same product as np.matmul, and begins half a microsecond sooner.
 
     >>> run_network(np.ones((1, 2)), (np.ones((2, 3)), np.ones((3, 2)), None), "relu").tolist()
     [[6.0, 6.0]]
@@ -25,7 +25,8 @@ def run_network(rows, weights, activation, *, out=None, scratch=(None, None)):
     if w_gate is None:
         activate(hidden, activation, out=hidden)
     else:
-        hidden *= activate(gate := np.dot(rows, w_gate, scratch[1]), activation, out=gate)
+        gate = np.dot(rows, w_gate, scratch[1])
+        hidden *= activate(gate, activation, out=gate)
     return np.dot(hidden, w_out, out)
 
 

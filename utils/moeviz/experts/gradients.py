@@ -47,7 +47,8 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     """Return the output (T, D) of the layer and the cache that `backward` takes.
 
     tokens: (T, D). The same result as `forward_grouped`, with every intermediate kept. The cache holds
-    the bank itself: call `backward` before an optimiser changes the bank's arrays.
+    the bank itself: call `backward` before an optimiser changes the bank's arrays. Gradients come in the
+    dtype of tokens.
     workspace: a dict of yours that keeps the large arrays for the next call, which overwrites the cache
     and the gradients of this one; fresh memory costs a training step more than the activations do.
     Raises ValueError where tokens, bank and routing do not fit together.

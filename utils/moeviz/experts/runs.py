@@ -40,7 +40,7 @@ def _make_run(spans, experts):
 def multiply(rows, matrices, spans, out):
     """Return out (n, b): each span of rows (n, a) times its own matrix of (E, a, b)."""
     for span, matrix in zip(spans, matrices, strict=True):
-        np.dot(rows[span], matrix, out[span])  # np.matmul takes a microsecond longer to begin
+        np.dot(rows[span], matrix, out[span])  # begins sooner than np.matmul
     return out
 
 
