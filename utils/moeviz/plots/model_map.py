@@ -6,10 +6,10 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
 
 from moeviz.arrays import check_mask, check_vector
 from moeviz.figure_data import set_table
-from moeviz.plots.glyphs import SANS, draw_outlines, outline
 from moeviz.plots.inputs import check_labels
 from moeviz.plots.naming import RADIUS, write_names
 from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
@@ -17,7 +17,6 @@ from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, set_description
 RATIOS = (1, 4, 16, 64, 256, 1024)
 MARKERS = "osD^vPX*"
 GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
-RATIO_SIZE = 13  # points
 CROWD = 25  # models from which the map is drawn larger
 
 
@@ -77,18 +76,14 @@ def _draw_ratios(ax):
     ax.fill_between(ends, bottom, ends, color=FAINT, zorder=0, linewidth=0)
     lines = [np.stack([ends, ratio * ends], axis=1) for ratio in RATIOS]
     ax.add_collection(LineCollection(lines, colors=LINE, linewidths=1.2, zorder=0.5), autolim=False)
-    names = []  # (outline, place in billions, shift in points)
+    beside = offset_copy(ax.transData, ax.figure, x=7, units="points")
+    above = offset_copy(ax.transData, ax.figure, y=5, units="points")
     for ratio in RATIOS:
-        name = outline(f"{ratio}×" if ratio > 1 else "total = active", SANS)
+        words = f"{ratio}×" if ratio > 1 else "total = active"
         if ratio * right <= top:
-            half = RATIO_SIZE * np.ptp(name.vertices[:, 0]) / 2
-            names.append((name, (right, ratio * right), (7 + half, 0)))
+            ax.text(right, ratio * right, words, transform=beside, va="center", color=MUTED, fontsize=13)
         elif ratio * left < top:
-            names.append((name, (top / ratio, top), (0, 10)))
-    if names:
-        names, places, shifts = zip(*names, strict=True)
-        draw_outlines(ax, names, places, size=RATIO_SIZE, shifts=shifts, facecolors=MUTED, clip_on=False,
-                      label="_ratios")
+            ax.text(top / ratio, top, words, transform=above, ha="center", color=MUTED, fontsize=13)
 
 
 def _label_ticks(ax):
