@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import EMPTY, Routing, experts
+from moeviz.experts import activation as activation_of
 from moeviz.experts import runs as runs_of
-from moeviz.experts.activation import activate
+from moeviz.experts.activation import activate, make_activate
 
 KINDS = [(activation, gated) for activation in experts.ACTIVATIONS for gated in (False, True)]
 FORWARDS = {
@@ -279,10 +280,24 @@ def one_expert_gradients(tokens, bank, routing, doutput, e):
 
 @pytest.mark.parametrize("shape", [(5,), (0, 4), (7, 4), (64, 4), (3, 7, 4), (2, 3, 7, 4)])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_relu_takes_any_shape_and_memory_order(shape, order):
+@pytest.mark.parametrize("few", [0, 2**15])
+def test_relu_takes_any_shape_and_memory_order(shape, order, few, monkeypatch):
+    monkeypatch.setattr(activation_of, "FEW", few)
     values = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)
     for view in (values, values[::-1], values.T):
         np.testing.assert_array_equal(activate(view, "relu"), np.maximum(view, 0))
+
+
+@pytest.mark.parametrize("name", experts.ACTIVATIONS)
+@pytest.mark.parametrize("few", [0, 2**15])
+def test_an_activation_made_once_serves_arrays_of_any_length(name, few, monkeypatch):
+    monkeypatch.setattr(activation_of, "FEW", few)
+    values = np.random.default_rng(0).standard_normal((9, 4))
+    in_place = make_activate(name, 9, 4, float)
+    for length in (9, 3, 0, 1):
+        part = values[:length].copy()
+        assert in_place(part) is part
+        np.testing.assert_array_equal(part, activate(values[:length], name))
 
 
 @pytest.mark.parametrize(("activation", "gated"), KINDS)

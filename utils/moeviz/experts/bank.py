@@ -124,10 +124,11 @@ def bank_as(bank, dtype):
     >>> bank_as(ExpertBank(np.ones((8, 4, 16)), np.ones((8, 16, 4))), np.float32).w_in.dtype
     dtype('float32')
     """
-    weights = bank.w_in, bank.w_out, bank.w_gate
-    if all(array is None or array.dtype == dtype for array in weights):
+    w_in, w_out, w_gate = bank.w_in, bank.w_out, bank.w_gate
+    if w_in.dtype == w_out.dtype == dtype and (w_gate is None or w_gate.dtype == dtype):
         return bank
-    return ExpertBank(*(None if array is None else array.astype(dtype) for array in weights), bank.activation)
+    w_gate = None if w_gate is None else w_gate.astype(dtype)
+    return ExpertBank(w_in.astype(dtype), w_out.astype(dtype), w_gate, bank.activation)
 
 
 def _check_weights(array, name, letters, shape=None):
