@@ -112,6 +112,13 @@ def test_limits_hold_two_pictures_on_one_scale():
     assert draw(limits=(1.0, 4.0)).get_ylim() == (1.0, 4.0)
 
 
+def test_ticks_are_plain_text():
+    ax = draw()
+    ax.figure.draw_without_rendering()
+    labels = [label.get_text() for label in ax.get_xticklabels()]
+    assert "100" in labels and not any("$" in label for label in labels)
+
+
 @pytest.mark.parametrize("call", [
     lambda: plots.plot_learning({}), lambda: plots.plot_learning([ONE]), lambda: draw(of="hours"),
     lambda: draw(target=float("nan")), lambda: draw(target=2.0, marks=[(-1.0, "x")])])
