@@ -346,7 +346,17 @@ def test_curves_are_named_at_their_ends_and_bands_are_filled():
     heights = {text.get_text(): text.xy[1] for text in ax.texts}
     assert heights["up"] > heights["down"]
     assert len(ax.collections) == 1
-    assert "up from 0 to 4, down from 4 to 0" in style.describe(ax)
+    assert style.describe(ax).endswith("up from 0 to 4; down from 4 to 0.")
+
+
+def test_a_hump_and_a_dip_are_told_and_noise_is_not():
+    curves = {"hump": [1, 5, 1.2], "dip": [3, 1, 2], "both": [2, 3, 1, 2], "noise": [1, 4, 4.1, 4.05]}
+    ends = {"hump": "from 1 to 1.2, highest 5 at 20", "dip": "from 3 to 2, lowest 1 at 20",
+            "both": "from 2 to 2, highest 3 at 20, lowest 1 at 30", "noise": "from 1 to 4.05"}
+    for name, values in curves.items():
+        x = 10.0 * np.arange(1, len(values) + 1)
+        sentence = style.describe(plots.plot_curves(x, {name: values}, x_label="batch", y_label="time"))
+        assert sentence.endswith(f"; {name} {ends[name]}.")
 
 
 def test_names_of_lines_that_end_together_do_not_overlap():

@@ -11,6 +11,7 @@ from moeviz.style import INK, OKABE_ITO, axes_or_new, on_white, set_description
 
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 LABEL_PITCH = 19  # points
+NOTEWORTHY = 0.1  # of a line's range: so far it has to go beyond both of its ends to be told
 LINE_COLORS = [on_white(OKABE_ITO[at]) for at in (4, 5, 2, 0, 6, 1, 7)]
 LINE_DASHES = ["-", *((0, dash) for dash in ((3.5, 1.2), (1, 0.8), (5, 1, 1, 1), (1.8, 0.8), (7, 1.5),
                                               (3, 0.8, 1, 0.8, 1, 0.8)))]  # in widths of the line
@@ -126,6 +127,16 @@ def spread(places, gap, low=-np.inf):
 
 
 def _describe(x, bands, x_label, y_label, title):
-    ends = [f"{name} from {middle[0]:.3g} to {middle[-1]:.3g}" for name, (_, middle, _) in bands.items()]
-    return (f"Line chart, {title or y_label}: {y_label} over {x_label} from {x[0]:.3g} to {x[-1]:.3g}; "
-            f"{', '.join(ends)}.")
+    lines = "; ".join(f"{name} {_course(x, middle)}" for name, (_, middle, _) in bands.items())
+    return (f"Line chart, {title or y_label}: {y_label} over {x_label} "
+            f"from {x[0]:.3g} to {x[-1]:.3g}; {lines}.")
+
+
+def _course(x, values):
+    """Say where a line begins and ends, and where in between it goes further up or down than that."""
+    course = f"from {values[0]:.3g} to {values[-1]:.3g}"
+    for word, at, beyond in (("highest", values.argmax(), values.max() - max(values[0], values[-1])),
+                             ("lowest", values.argmin(), min(values[0], values[-1]) - values.min())):
+        if beyond > NOTEWORTHY * np.ptp(values):
+            course += f", {word} {values[at]:.3g} at {x[at]:.3g}"
+    return course
