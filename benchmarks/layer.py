@@ -48,14 +48,14 @@ def make_layer(num_tokens, width, hidden, num_experts, k=2):
     return tokens, bank, routing.top_k(logits, k)
 
 
-def make_floor(tokens, bank, routed, *, backward=False, at_once=False):
+def make_floor(tokens, bank, routed, *, backward=False, at_once=False, product=np.matmul):
     """Return a function that does the expert products and nothing else, those of the backward too if asked.
 
-    The tokens are gathered and the buffers made beforehand; no activation, no weights, no output. A product
-    is a call of np.matmul, as anyone writes it; the layer calls np.dot, which begins about half a microsecond
-    sooner, and that tells where a product takes five. The backward begins when all experts are done, for the
-    loss lies between. at_once: each expert's backward follows its forward; no training can do that, but it
-    finds the expert's weights still near the processor.
+    The tokens are gathered and the buffers made beforehand; no activation, no weights, no output. The
+    backward begins when all experts are done, for the loss lies between. at_once: each expert's backward
+    follows its forward; no training can do that, but it finds the expert's weights still near the processor.
+    product: np.matmul, as anyone writes it; the layer calls np.dot, which begins about half a microsecond
+    sooner, and that tells where a product takes five.
     """
     pairs = routed.pairs()
     gathered, doutput = tokens[pairs.token], tokens[pairs.token]
@@ -72,14 +72,14 @@ def make_floor(tokens, bank, routed, *, backward=False, at_once=False):
         for turn in turns:
             for expert, start, stop in turn:
                 part = hidden[:stop - start]
-                np.matmul(gathered[start:stop], bank.w_in[expert], out=part)
-                np.matmul(part, bank.w_out[expert], out=result[start:stop])
+                product(gathered[start:stop], bank.w_in[expert], out=part)
+                product(part, bank.w_out[expert], out=result[start:stop])
             for expert, start, stop in turn if backward else ():
                 part, dpart, dout = hidden[:stop - start], dhidden[:stop - start], doutput[start:stop]
-                np.matmul(part.T, dout, out=dw_out[expert])
-                np.matmul(dout, bank.w_out[expert].T, out=dpart)
-                np.matmul(gathered[start:stop].T, dpart, out=dw_in[expert])
-                np.matmul(dpart, bank.w_in[expert].T, out=dtokens[start:stop])
+                product(part.T, dout, out=dw_out[expert])
+                product(dout, bank.w_out[expert].T, out=dpart)
+                product(gathered[start:stop].T, dpart, out=dw_in[expert])
+                product(dpart, bank.w_in[expert].T, out=dtokens[start:stop])
 
     return floor
 
@@ -117,8 +117,10 @@ def describe(num_tokens, width, hidden, num_experts):
 
 def compare_with_floor(*shape, limit):
     layer = make_layer(*shape)
-    times = time_in_turn([lambda: experts.forward_grouped(*layer), make_floor(*layer)], 10)
-    return compare(f"grouped / bare products, {describe(*shape)}", times, "<=", limit)
+    floors = [make_floor(*layer, product=product) for product in (np.matmul, np.dot)]
+    times, name = time_in_turn([lambda: experts.forward_grouped(*layer), *floors], 12), describe(*shape)
+    return [compare(f"grouped / bare products, {name}", times, "<=", limit),
+            compare(f"the same / products by np.dot, {name}", times, second=2)]
 
 
 def compare_training(*shape, limit):
@@ -129,10 +131,12 @@ def compare_training(*shape, limit):
         _, cache = experts.forward_cached(tokens, bank, routed, workspace=workspace)
         experts.backward(cache, tokens)
 
-    floors = [make_floor(tokens, bank, routed, backward=True, at_once=at_once) for at_once in (False, True)]
-    times, name = time_in_turn([train, *floors], 16), describe(*shape)
+    floors = [make_floor(tokens, bank, routed, backward=True, **how)
+              for how in ({}, {"at_once": True}, {"product": np.dot})]
+    times, name = time_in_turn([train, *floors], 20), describe(*shape)
     return [compare(f"forward and backward / bare products, {name}", times, "<=", limit),
-            compare(f"the same / products with no loss between, {name}", times, second=2)]
+            compare(f"the same / products with no loss between, {name}", times, second=2),
+            compare(f"the same / products by np.dot, {name}", times, second=3)]
 
 
 def compare_threads(*shape, limit):
@@ -228,7 +232,7 @@ def installed(*modules):
 def main():
     print(f"moeviz {__version__}, Python {platform.python_version()}, NumPy {np.__version__}, "
           f"{os.cpu_count()} cores, {os.environ['OPENBLAS_NUM_THREADS']} BLAS threads\n")
-    rows = [compare_with_floor(*shape, limit=limit) for shape, limit, _ in SHAPES]
+    rows = [row for shape, limit, _ in SHAPES for row in compare_with_floor(*shape, limit=limit)]
     rows += [row for shape, _, limit in SHAPES for row in compare_training(*shape, limit=limit)]
     rows += [compare_with_dense(2048, 128, 512, 8), compare_with_dense(4096, 256, 1024, 16),
              compare_expert_counts(8, 64, 4096, 256, 512, limit=1.4), compare_imports(limit=0.2)]
