@@ -104,11 +104,11 @@ def time_in_turn(candidates, seconds):
     return np.array(times)
 
 
-def compare(what, times, sign="", limit=None, first=0, second=1):
-    """Return a row of the table: two candidates' median times, and the median of their ratios by turn."""
+def compare(what, times, sign="", limit=None, second=1):
+    """Return a row of the table: medians of the first candidate, of another, and of their ratios by turn."""
     medians = np.median(times, axis=0)
-    ratio = np.median(times[:, first] / times[:, second])
-    return what, medians[first], medians[second], ratio, sign, limit
+    ratio = np.median(times[:, 0] / times[:, second])
+    return what, medians[0], medians[second], ratio, sign, limit
 
 
 def describe(num_tokens, width, hidden, num_experts):

@@ -65,8 +65,7 @@ def _relu(values, out):
 
 def _zeros(shape, dtype):
     """Return zeros to compare with: NumPy does that far faster than with 0, fastest with as many."""
-    one_row = *(1 for _ in shape[:-1]), shape[-1]
-    return np.zeros(shape if math.prod(shape) <= FEW else one_row, dtype)
+    return np.zeros(shape if math.prod(shape) <= FEW else (*(1 for _ in shape[1:]), shape[-1]), dtype)
 
 
 def _inverse_share(values, activation):

@@ -124,11 +124,19 @@ def bank_as(bank, dtype):
     >>> bank_as(ExpertBank(np.ones((8, 4, 16)), np.ones((8, 16, 4))), np.float32).w_in.dtype
     dtype('float32')
     """
-    w_in, w_out, w_gate = bank.w_in, bank.w_out, bank.w_gate
+    w_in, w_out, w_gate = weights = bank.w_in, bank.w_out, bank.w_gate
     if w_in.dtype == w_out.dtype == dtype and (w_gate is None or w_gate.dtype == dtype):
         return bank
-    w_gate = None if w_gate is None else w_gate.astype(dtype)
-    return ExpertBank(w_in.astype(dtype), w_out.astype(dtype), w_gate, bank.activation)
+    return ExpertBank(*map_weights(lambda array: array.astype(dtype), weights), bank.activation)
+
+
+def map_weights(function, weights):
+    """Return function(array) for each of (w_in, w_out, w_gate or None), and None for None.
+
+    >>> map_weights(len, ([1, 2], [3], None))
+    (2, 1, None)
+    """
+    return tuple(None if array is None else function(array) for array in weights)
 
 
 def _check_weights(array, name, letters, shape=None):

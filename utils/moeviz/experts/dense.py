@@ -4,7 +4,7 @@ import numpy as np
 
 from moeviz.arrays import check_matrix
 from moeviz.experts.activation import activate, check_activation
-from moeviz.experts.bank import check_bank, check_dense
+from moeviz.experts.bank import check_bank, check_dense, map_weights
 from moeviz.experts.groups import check_width
 
 BLOCK = 512  # tokens that share one buffer of hidden units, so that it stays near the processor
@@ -53,7 +53,7 @@ def dense_forward(tokens, w_in, w_out, w_gate=None, activation="relu"):
     check_activation(activation)
     weights = check_dense(w_in, w_out, w_gate)
     check_width(tokens, len(w_in), "w_in")
-    weights = [each if each is None else each.astype(tokens.dtype, copy=False) for each in weights]
+    weights = map_weights(lambda array: array.astype(tokens.dtype, copy=False), weights)
     output = np.empty_like(tokens)
     scratch = make_scratch(min(BLOCK, len(tokens)), weights, tokens.dtype)
     for start in range(0, len(tokens), BLOCK):

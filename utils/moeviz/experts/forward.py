@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_count
 from moeviz.experts.activation import make_activate
-from moeviz.experts.dense import run_network
+from moeviz.experts.dense import make_scratch, run_network
 from moeviz.experts.groups import check_layer, group_by_expert, longest, sum_rows, take_rows
 
 
@@ -51,8 +51,9 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     said[-1] = 0
 
     def work(queue):
-        most = longest(groups.spans)  # buffers for all experts: fresh memory is slow
-        space, gates = np.empty((2, most, bank.hidden), said.dtype)
+        most = longest(groups.spans)
+        scratch = make_scratch(most, bank.expert(0), said.dtype)  # once for all: fresh memory is slow
+        space, gates = scratch[0], scratch[-1]
         activate = make_activate(bank.activation, most, bank.hidden, said.dtype)
         w_in, w_out, w_gate = bank.expert(slice(None))
         for expert, rows in queue:

@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import check_matrix
 from moeviz.experts.activation import activate, slope
-from moeviz.experts.bank import ExpertBank
+from moeviz.experts.bank import ExpertBank, map_weights
 from moeviz.experts.groups import Groups, check_layer, group_by_expert, sum_rows, take_rows
 from moeviz.experts.runs import cut_into_runs, multiply, outer
 
@@ -92,7 +92,7 @@ def _find_memory(workspace, bank, length):
     key = bank.w_in.shape, bank.w_in.dtype, bank.activation, bank.w_gate is None
     kept = workspace.get(key)
     if kept is None or len(kept.tokens) < length:
-        kept = workspace[key] = _make_memory(bank, length)._replace(dweights=_empty_like(bank))
+        kept = workspace[key] = _make_memory(bank, length)._replace(dweights=_make_dweights(bank))
     return kept
 
 
@@ -107,8 +107,8 @@ def _make_memory(bank, length):
                   make(bank.width), None)
 
 
-def _empty_like(bank):
-    return tuple(None if each is None else np.empty_like(each) for each in bank.expert(slice(None)))
+def _make_dweights(bank):
+    return map_weights(np.empty_like, bank.expert(slice(None)))
 
 
 def backward(cache, doutput):
@@ -125,7 +125,7 @@ def backward(cache, doutput):
     """
     groups, memory, doutput = cache.groups, cache.memory, _check_doutput(doutput, cache)
     memory.drows[len(groups.token)] = 0
-    dweights = _empty_like(cache.bank) if memory.dweights is None else memory.dweights
+    dweights = _make_dweights(cache.bank) if memory.dweights is None else memory.dweights
     weight = groups.weight.ravel().take(groups.choice)[:, None]
     dweight, ones = np.empty(len(weight) + 1, weight.dtype), np.ones(cache.bank.width, weight.dtype)
     dweight[-1] = 0

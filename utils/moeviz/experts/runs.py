@@ -25,8 +25,8 @@ def cut_into_runs(spans, hidden):
     [[slice(0, 80, None), slice(80, 180, None)], [slice(0, 120, None)]]
     """
     cuts = [0]
-    for expert, span in enumerate(spans):
-        if (span.stop - spans[cuts[-1]].start) * hidden > SPACE and expert:
+    for expert in range(1, len(spans)):
+        if (spans[expert].stop - spans[cuts[-1]].start) * hidden > SPACE:
             cuts.append(expert)
     return [_make_run(spans, slice(first, last)) for first, last in pairwise([*cuts, len(spans)])]
 

@@ -1,6 +1,7 @@
 """Names beside the points of a chart, placed so that none covers another, on the axes as they finally are."""
 
 from functools import lru_cache
+from itertools import compress
 
 import numpy as np
 from matplotlib.path import Path
@@ -31,10 +32,11 @@ def write_names(ax, names, places, *, bold=(), shown=None):
     frame = ax.get_window_extent().extents * to_points
     legend = ax.get_legend()
     taken = [legend.get_window_extent().extents * to_points] if legend else []
-    corners = _place(*(tuple(map(tuple, rows)) for rows in (points, sizes, [frame + FRAME], taken)))
+    boxes = (tuple(map(tuple, rows)) for rows in (points, sizes, taken))
+    corners = _place(*boxes, bounds=tuple(frame + FRAME))
     shifts = corners + sizes / 2 - points
     if shown is not None:
-        outlines = [outline for outline, wanted in zip(outlines, shown, strict=True) if wanted]
+        outlines = list(compress(outlines, shown))
         places, shifts, sizes = places[shown], shifts[shown], sizes[shown]
     _draw_leaders(ax, places, shifts, sizes)
     look = {"size": NAME_SIZE, "shifts": shifts + LIFT, "zorder": 4}
@@ -43,9 +45,9 @@ def write_names(ax, names, places, *, bold=(), shown=None):
 
 
 @lru_cache(maxsize=64)
-def _place(points, sizes, bounds, taken):
+def _place(points, sizes, taken, bounds):
     """Return what `place_names` does, and remember it: a picture that is drawn again has its names sooner."""
-    return place_names(points, sizes, bounds[0], radius=RADIUS, taken=taken)
+    return place_names(points, sizes, bounds, radius=RADIUS, taken=taken)
 
 
 def share_names(names, places):
