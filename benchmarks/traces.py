@@ -41,26 +41,26 @@ def make(shape, with_logits, path):
     traces.save_trace(trace, path)
 
 
-def every_metric(routing, earlier, domain, rng):
+def every_metric(routed, earlier, domain, rng):
     """Compute each metric of moeviz.metrics once."""
-    counts = metrics.counts(routing)
+    counts = metrics.counts(routed)
     for summary in (metrics.cv, metrics.max_violation, metrics.gini, metrics.load_entropy,
                     metrics.effective_experts, metrics.dead_experts):
         summary(counts)
     for of_routing in (metrics.load, metrics.importance, metrics.router_entropy, metrics.captured_score,
                        metrics.drop_rate, metrics.fully_dropped, metrics.co_activation,
                        metrics.repetition_if_independent):
-        of_routing(routing)
-    metrics.pad_waste(routing, int(counts.max()))
-    metrics.saturation(routing, earlier)
-    metrics.mutual_information(routing, domain)
-    metrics.purity(routing, domain)
+        of_routing(routed)
+    metrics.pad_waste(routed, int(counts.max()))
+    metrics.saturation(routed, earlier)
+    metrics.mutual_information(routed, domain)
+    metrics.purity(routed, domain)
     metrics.label_entropy(domain)
-    metrics.mutual_information_null(routing, domain, rng=rng, repeats=REPEATS)
+    metrics.mutual_information_null(routed, domain, rng=rng, repeats=REPEATS)
     for kind in ("first", "any"):
-        metrics.repetition(routing, kind=kind)
-        metrics.repetition_if_shuffled(routing, rng=rng, kind=kind, repeats=REPEATS)
-    metrics.repetition_if_uniform(routing.num_experts, routing.top_k)
+        metrics.repetition(routed, kind=kind)
+        metrics.repetition_if_shuffled(routed, rng=rng, kind=kind, repeats=REPEATS)
+    metrics.repetition_if_uniform(routed.num_experts, routed.k)
 
 
 def tables(trace, rng):

@@ -70,7 +70,7 @@ def make_step(plan, weights, batch, rng):
         *_, gradients, done = loss_and_gradients(weights, plan, batch, bias=bias, rng=rng)
         for name, gradient in gradients.items():
             adam(weights[name], gradient, moments[name], 1e-3, 1)
-        metrics.load(done.routing), metrics.router_entropy(done.routing)
+        metrics.load(done.routed), metrics.router_entropy(done.routed)
 
     return step
 
@@ -106,7 +106,7 @@ def main():
         start = process_time()
         run = train(task, router=routers.top_k(1), balance=pairs)
         seconds, found = process_time() - start, evaluate(run)
-        routed = evaluate(run, batch=batch).routing
+        routed = evaluate(run, batch=batch).routed
         step, floor = time_in_turn([make_step(run.plan, run.weights, batch, rng),
                                     make_floor(batch.tokens, run.weights, routed)])
         print(f"| {name} | {seconds:.2f} | {LIMIT} | {found.dead} | {step:.0f} | {floor:.0f} "

@@ -35,30 +35,30 @@ def fair_routing(num_tokens, num_experts, k, seed):
     return Routing(None, probs, index, np.full(index.shape, 1 / k), np.ones(index.shape, bool), "fair")
 
 
-def first_prob(routing, token):
-    chosen = [e for e in routing.expert_index[token] if e != EMPTY]
-    return routing.probs[token, chosen[0]] if chosen else 0.0
+def first_prob(routed, token):
+    chosen = [e for e in routed.expert_index[token] if e != EMPTY]
+    return routed.probs[token, chosen[0]] if chosen else 0.0
 
 
-def slow_positions(routing, order, groups):
+def slow_positions(routed, order, groups):
     """Seat one choice after the other, as a clerk with one list per expert and group would."""
-    tokens = list(range(routing.num_tokens))
+    tokens = list(range(routed.num_tokens))
     if order == "score":
-        tokens.sort(key=lambda token: -first_prob(routing, token))
-    slots = range(routing.top_k)
+        tokens.sort(key=lambda token: -first_prob(routed, token))
+    slots = range(routed.k)
     calls = [(t, s) for s in slots for t in tokens]
     calls = sorted(calls) if order == "token" else calls
-    queue, place = {}, np.full(routing.kept.shape, EMPTY)
+    queue, place = {}, np.full(routed.kept.shape, EMPTY)
     for token, slot in calls:
-        if routing.kept[token, slot]:
-            key = token // (routing.num_tokens // groups), routing.expert_index[token, slot]
+        if routed.kept[token, slot]:
+            key = token // (routed.num_tokens // groups), routed.expert_index[token, slot]
             place[token, slot] = queue.get(key, 0)
             queue[key] = place[token, slot] + 1
     return place
 
 
-def kept_per_group_and_expert(routing, groups):
-    return np.array([part.sum(axis=0) for part in np.split(routing.dispatch(), groups)])
+def kept_per_group_and_expert(routed, groups):
+    return np.array([part.sum(axis=0) for part in np.split(routed.dispatch(), groups)])
 
 
 # --- the number of seats
@@ -88,58 +88,58 @@ def test_seats_are_enough_and_one_less_would_not_be(tokens, experts, hundredths,
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_positions_equal_the_slow_loop(order, groups, k):
     for seed in range(6):
-        routing = random_routing(seed, k=k)
-        np.testing.assert_array_equal(seat_positions(routing, order=order, groups=groups),
-                                      slow_positions(routing, order, groups))
+        routed = random_routing(seed, k=k)
+        np.testing.assert_array_equal(seat_positions(routed, order=order, groups=groups),
+                                      slow_positions(routed, order, groups))
 
 
 def test_the_orders_drop_whom_they_should():
     # Token 0 is lukewarm about e0 and has e1 second; tokens 1 and 2 are surer of e0.
     probs = [[0.5, 0.3, 0.2], [0.9, 0.05, 0.05], [0.1, 0.8, 0.1]]
     index = [[0, 1], [0, 1], [1, 0]]
-    routing = Routing(None, probs, index, [[0.6, 0.4]] * 3, np.ones((3, 2), bool), "three tokens")
-    kept = {order: apply_capacity(routing, 1, order=order).kept.tolist() for order in ORDERS[:3]}
+    routed = Routing(None, probs, index, [[0.6, 0.4]] * 3, np.ones((3, 2), bool), "three tokens")
+    kept = {order: apply_capacity(routed, 1, order=order).kept.tolist() for order in ORDERS[:3]}
     assert kept["choice"] == [[True, False], [False, False], [True, False]]
     assert kept["token"] == [[True, True], [False, False], [False, False]]
     assert kept["score"] == [[False, False], [True, False], [True, False]]
 
 
 def test_score_breaks_ties_by_the_lowest_token():
-    routing = Routing(None, [[0.8, 0.2]] * 3, [[0]] * 3, [[0.8]] * 3, [[True]] * 3, "a tie")
-    assert seat_positions(routing, order="score")[:, 0].tolist() == [0, 1, 2]
+    routed = Routing(None, [[0.8, 0.2]] * 3, [[0]] * 3, [[0.8]] * 3, [[True]] * 3, "a tie")
+    assert seat_positions(routed, order="score")[:, 0].tolist() == [0, 1, 2]
 
 
 def test_score_reads_the_first_choice_even_when_it_is_not_the_largest_prob():
     # As with a selection bias: token 1 chose e1 first, with prob 0.3, though e0 has 0.7.
-    routing = Routing(None, [[0.4, 0.6], [0.7, 0.3]], [[1], [1]], [[1.0]] * 2, [[True]] * 2, "biased")
-    assert seat_positions(routing, order="score")[:, 0].tolist() == [0, 1]
+    routed = Routing(None, [[0.4, 0.6], [0.7, 0.3]], [[1], [1]], [[1.0]] * 2, [[True]] * 2, "biased")
+    assert seat_positions(routed, order="score")[:, 0].tolist() == [0, 1]
 
 
 def test_random_serves_every_token_equally_often():
-    routing = fair_routing(4, 1, 1, seed=0)
+    routed = fair_routing(4, 1, 1, seed=0)
     rng = np.random.default_rng(1)
-    served = sum(apply_capacity(routing, 1, order="random", rng=rng).kept[:, 0] for _ in range(2000))
+    served = sum(apply_capacity(routed, 1, order="random", rng=rng).kept[:, 0] for _ in range(2000))
     assert served.sum() == 2000
     assert np.abs(served / 2000 - 0.25).max() < 4 * math.sqrt(0.25 * 0.75 / 2000)
 
 
 def test_random_still_seats_first_choices_first_and_repeats_with_the_seed():
-    routing = random_routing(3, num_tokens=60, holes=False)
-    place = seat_positions(routing, order="random", rng=np.random.default_rng(5))
-    again = seat_positions(routing, order="random", rng=np.random.default_rng(5))
+    routed = random_routing(3, num_tokens=60, holes=False)
+    place = seat_positions(routed, order="random", rng=np.random.default_rng(5))
+    again = seat_positions(routed, order="random", rng=np.random.default_rng(5))
     np.testing.assert_array_equal(place, again)
-    for expert in range(routing.num_experts):
-        mine = routing.expert_index == expert
+    for expert in range(routed.num_experts):
+        mine = routed.expert_index == expert
         assert place[:, 0][mine[:, 0]].max() < place[:, 1][mine[:, 1]].min()
-    assert (place != seat_positions(routing, order="random", rng=np.random.default_rng(6))).any()
+    assert (place != seat_positions(routed, order="random", rng=np.random.default_rng(6))).any()
 
 
 def test_groups_seat_each_stretch_as_if_it_were_alone():
-    routing = random_routing(8, num_tokens=12)
-    place = seat_positions(routing, groups=3)
+    routed = random_routing(8, num_tokens=12)
+    place = seat_positions(routed, groups=3)
     for part in np.split(np.arange(12), 3):
-        alone = Routing(None, routing.probs[part], routing.expert_index[part],
-                        routing.combine_weight[part], routing.kept[part], "alone")
+        alone = Routing(None, routed.probs[part], routed.expert_index[part],
+                        routed.combine_weight[part], routed.kept[part], "alone")
         np.testing.assert_array_equal(place[part], seat_positions(alone))
 
 
@@ -188,32 +188,32 @@ routings = st.builds(random_routing, st.integers(0, 10**6), st.sampled_from([1, 
 
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(routings, st.integers(0, 8), st.sampled_from(ORDERS), st.data())
-def test_seats_are_respected_and_never_wasted(routing, capacity, order, data):
-    groups = data.draw(st.sampled_from([g for g in (1, 2, 3) if routing.num_tokens % g == 0]))
-    limited = apply_capacity(routing, capacity, order=order, groups=groups, rng=np.random.default_rng(0))
-    asked = kept_per_group_and_expert(routing, groups)
+def test_seats_are_respected_and_never_wasted(routed, capacity, order, data):
+    groups = data.draw(st.sampled_from([g for g in (1, 2, 3) if routed.num_tokens % g == 0]))
+    limited = apply_capacity(routed, capacity, order=order, groups=groups, rng=np.random.default_rng(0))
+    asked = kept_per_group_and_expert(routed, groups)
     np.testing.assert_array_equal(kept_per_group_and_expert(limited, groups), np.minimum(asked, capacity))
-    assert not (limited.kept & ~routing.kept).any()
+    assert not (limited.kept & ~routed.kept).any()
 
 
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(routings, st.integers(0, 6))
-def test_only_kept_and_label_change(routing, capacity):
-    limited = apply_capacity(routing, capacity)
+def test_only_kept_and_label_change(routed, capacity):
+    limited = apply_capacity(routed, capacity)
     for field in ("probs", "expert_index", "combine_weight"):
-        np.testing.assert_array_equal(getattr(limited, field), getattr(routing, field))
+        np.testing.assert_array_equal(getattr(limited, field), getattr(routed, field))
     dropped = (limited.expert_index != EMPTY) & ~limited.kept
-    assert limited.kept.sum() + dropped.sum() == (routing.expert_index != EMPTY).sum()
+    assert limited.kept.sum() + dropped.sum() == (routed.expert_index != EMPTY).sum()
     assert limited.label == f"by hand, C = {capacity} by choice"
 
 
 @settings(deadline=None, max_examples=40, derandomize=True)
 @given(routings)
-def test_positions_count_up_from_zero_without_a_gap(routing):
-    place = seat_positions(routing)
-    assert ((place == EMPTY) == ~routing.kept).all()
-    for expert in range(routing.num_experts):
-        mine = place[(routing.expert_index == expert) & routing.kept]
+def test_positions_count_up_from_zero_without_a_gap(routed):
+    place = seat_positions(routed)
+    assert ((place == EMPTY) == ~routed.kept).all()
+    for expert in range(routed.num_experts):
+        mine = place[(routed.expert_index == expert) & routed.kept]
         assert sorted(mine) == list(range(len(mine)))
 
 
@@ -232,9 +232,9 @@ def test_permuting_tokens_permutes_the_score_order(seed, capacity):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_enough_seats_drop_nothing_and_no_seats_drop_everything(order):
-    routing, rng = random_routing(4), np.random.default_rng(0)
-    np.testing.assert_array_equal(apply_capacity(routing, 12, order=order, rng=rng).kept, routing.kept)
-    assert not apply_capacity(routing, 0, order=order, rng=rng).kept.any()
+    routed, rng = random_routing(4), np.random.default_rng(0)
+    np.testing.assert_array_equal(apply_capacity(routed, 12, order=order, rng=rng).kept, routed.kept)
+    assert not apply_capacity(routed, 0, order=order, rng=rng).kept.any()
 
 
 def test_applying_the_same_capacity_twice_changes_nothing_more():
@@ -269,11 +269,11 @@ def test_a_routing_without_any_choice_stays_empty():
     ("groups", lambda r: seat_positions(r, groups=24)),
     ("rng", lambda r: apply_capacity(r, 2, order="random")),
     ("rng", lambda r: seat_positions(r, order="random", rng=0)),
-    ("routing", lambda r: apply_capacity(r.expert_index, 2)),
+    ("routed", lambda r: apply_capacity(r.expert_index, 2)),
 ])
 def test_bad_input_names_the_argument(name, call):
-    routing = random_routing(0)
-    before = routing.kept.copy()
+    routed = random_routing(0)
+    before = routed.kept.copy()
     with pytest.raises(ValueError, match=rf"^{name} must"):
-        call(routing)
-    np.testing.assert_array_equal(routing.kept, before)
+        call(routed)
+    np.testing.assert_array_equal(routed.kept, before)

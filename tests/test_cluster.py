@@ -123,7 +123,7 @@ def test_bad_placements_are_named(make, message):
 
 def slow_serving(routed, placed):
     turns, serving = [0] * routed.num_experts, np.full(routed.kept.shape, EMPTY)
-    for token, slot in product(range(routed.num_tokens), range(routed.top_k)):
+    for token, slot in product(range(routed.num_tokens), range(routed.k)):
         if routed.kept[token, slot]:
             expert = routed.expert_index[token, slot]
             holders = np.flatnonzero(placed.hosts[:, expert])
@@ -135,7 +135,7 @@ def slow_serving(routed, placed):
 def slow_traffic(routed, placed, home, merge):
     places = placed.num_nodes if merge == "node" else placed.num_devices
     matrix, sent = np.zeros((places, places), int), set()
-    for token, slot in product(range(routed.num_tokens), range(routed.top_k)):
+    for token, slot in product(range(routed.num_tokens), range(routed.k)):
         target = slow_serving(routed, placed)[token, slot]
         if target == EMPTY:
             continue
@@ -238,7 +238,7 @@ def test_bytes_by_hand():
     (lambda r, p: cluster.traffic_matrix(r, p, home=[0.0, 1.0, 0.0]), "home has dtype"),
     (lambda r, p: cluster.serving_device(r, "here"), "placement must be a Placement"),
     (lambda r, p: cluster.serving_device(r, cluster.contiguous(3, 2)), "must hold 4 experts"),
-    (lambda r, p: cluster.device_load("r", p), "routing must be a Routing"),
+    (lambda r, p: cluster.device_load("r", p), "routed must be a Routing"),
     (lambda r, p: cluster.traffic_matrix(r, cluster.contiguous(4, 4)), "num_devices"),
     (lambda r, p: cluster.between_nodes([[1]], p), "matrix must have shape"),
     (lambda r, p: cluster.exchange_bytes([[1, 2]], 4), "matrix must hold whole numbers in a square"),

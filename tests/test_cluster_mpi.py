@@ -49,7 +49,7 @@ needs_mpi = pytest.mark.skipif(bool(MISSING) and not PROMISED, reason=f"not inst
 def layer():
     model = tinylm.load()
     traced = model.trace(SENTENCE)[0]
-    return traced.tokens, traced.routing, model.bank(1)
+    return traced.tokens, traced.routed, model.bank(1)
 
 
 def placements(count):

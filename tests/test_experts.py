@@ -18,9 +18,9 @@ FORWARDS = {
     "loop": experts.forward_loop,
     "padded": experts.forward_padded,
     "grouped": experts.forward_grouped,
-    "two threads": lambda tokens, bank, routing: experts.forward_grouped(tokens, bank, routing, threads=2),
-    "cached": lambda tokens, bank, routing: experts.forward_cached(tokens, bank, routing)[0],
-    "all": lambda tokens, bank, routing: experts.forward_all(tokens, bank, routing.combine()),
+    "two threads": lambda tokens, bank, routed: experts.forward_grouped(tokens, bank, routed, threads=2),
+    "cached": lambda tokens, bank, routed: experts.forward_cached(tokens, bank, routed)[0],
+    "all": lambda tokens, bank, routed: experts.forward_all(tokens, bank, routed.combine()),
 }
 
 
@@ -62,30 +62,30 @@ def slow_expert(token, bank, e):
     return np.array([sum(h * weight for h, weight in zip(hidden, column, strict=True)) for column in columns])
 
 
-def slow_layer(tokens, bank, routing):
+def slow_layer(tokens, bank, routed):
     output = np.zeros(tokens.shape)
-    for (t, slot), kept in np.ndenumerate(routing.kept):
+    for (t, slot), kept in np.ndenumerate(routed.kept):
         if kept:
-            answer = slow_expert(tokens[t], bank, routing.expert_index[t, slot])
-            output[t] += routing.combine_weight[t, slot] * answer
+            answer = slow_expert(tokens[t], bank, routed.expert_index[t, slot])
+            output[t] += routed.combine_weight[t, slot] * answer
     return output
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
 @pytest.mark.parametrize(("activation", "gated"), KINDS)
 def test_every_forward_is_the_weighted_sum_of_the_kept_experts(forward, activation, gated):
-    tokens, bank, routing = make_layer(0, activation, gated)
-    assert (routing.expert_index == EMPTY).any() and (~routing.kept & (routing.expert_index != EMPTY)).any()
-    expected = slow_layer(tokens, bank, routing)
-    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, rtol=1e-12, atol=1e-12)
+    tokens, bank, routed = make_layer(0, activation, gated)
+    assert (routed.expert_index == EMPTY).any() and (~routed.kept & (routed.expert_index != EMPTY)).any()
+    expected = slow_layer(tokens, bank, routed)
+    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routed), expected, rtol=1e-12, atol=1e-12)
 
 
 @given(seed=st.integers(0, 2**32 - 1), num_tokens=st.integers(1, 9), num_experts=st.integers(1, 6),
        k=st.integers(1, 6), kind=st.sampled_from(KINDS))
 @settings(deadline=None, max_examples=60, derandomize=True)
 def test_the_forwards_agree_on_any_routing(seed, num_tokens, num_experts, k, kind):
-    tokens, bank, routing = make_layer(seed, *kind, num_tokens, num_experts, min(k, num_experts))
-    outputs = [forward(tokens, bank, routing) for forward in FORWARDS.values()]
+    tokens, bank, routed = make_layer(seed, *kind, num_tokens, num_experts, min(k, num_experts))
+    outputs = [forward(tokens, bank, routed) for forward in FORWARDS.values()]
     for output in outputs[1:]:
         np.testing.assert_allclose(output, outputs[0], rtol=1e-10, atol=1e-12)
 
@@ -94,24 +94,24 @@ def test_the_forwards_agree_on_any_routing(seed, num_tokens, num_experts, k, kin
 @pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 5, 5), (9, 1, 1), (6, 4, 4), (1, 8, 2)])
 def test_one_token_one_expert_and_k_equal_to_e(forward, sizes):
     num_tokens, num_experts, k = sizes
-    tokens, bank, routing = make_layer(1, num_tokens=num_tokens, num_experts=num_experts, k=k)
-    expected = slow_layer(tokens, bank, routing)
-    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
+    tokens, bank, routed = make_layer(1, num_tokens=num_tokens, num_experts=num_experts, k=k)
+    expected = slow_layer(tokens, bank, routed)
+    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routed), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("forward", ["padded", "grouped", "cached"])
 def test_more_tokens_than_one_block(forward):
-    tokens, bank, routing = make_layer(1, num_tokens=700, k=3)
-    expected = experts.forward_all(tokens, bank, routing.combine())
-    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
+    tokens, bank, routed = make_layer(1, num_tokens=700, k=3)
+    expected = experts.forward_all(tokens, bank, routed.combine())
+    np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routed), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
 @pytest.mark.parametrize("gone", [{"empty": 1.0}, {"dropped": 1.0}], ids=["all empty", "all dropped"])
 def test_tokens_without_an_expert_get_zeros(forward, gone):
     tokens, bank, _ = make_layer(2)
-    routing = make_routing(np.random.default_rng(0), len(tokens), bank.num_experts, 2, **gone)
-    assert FORWARDS[forward](tokens, bank, routing).tolist() == np.zeros(tokens.shape).tolist()
+    routed = make_routing(np.random.default_rng(0), len(tokens), bank.num_experts, 2, **gone)
+    assert FORWARDS[forward](tokens, bank, routed).tolist() == np.zeros(tokens.shape).tolist()
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
@@ -126,39 +126,39 @@ def test_an_expert_may_get_every_token_and_others_none(forward):
 @pytest.mark.parametrize("forward", FORWARDS)
 @pytest.mark.parametrize("gated", [False, True])
 def test_float32_tokens_give_a_float32_output(forward, gated):
-    tokens, bank, routing = make_layer(4, "silu", gated)
+    tokens, bank, routed = make_layer(4, "silu", gated)
     singles = [None if part is None else part.astype(np.float32) for part in bank.expert(slice(None))]
     small = experts.ExpertBank(*singles, "silu")
     for weights in (bank, small):
-        output = FORWARDS[forward](tokens.astype(np.float32), weights, routing)
+        output = FORWARDS[forward](tokens.astype(np.float32), weights, routed)
         assert output.dtype == np.float32
-        np.testing.assert_allclose(output, slow_layer(tokens, bank, routing), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(output, slow_layer(tokens, bank, routed), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("forward", FORWARDS)
 def test_the_output_has_the_dtype_of_the_tokens_whatever_the_weights_have(forward):
-    tokens, bank, routing = make_layer(4)
+    tokens, bank, routed = make_layer(4)
     mixed = experts.ExpertBank(bank.w_in.astype(np.float32), bank.w_out.astype(np.float16))
-    output = FORWARDS[forward](tokens, mixed, routing)
+    output = FORWARDS[forward](tokens, mixed, routed)
     assert output.dtype == np.float64
-    np.testing.assert_allclose(output, slow_layer(tokens, mixed, routing), rtol=1e-6)
+    np.testing.assert_allclose(output, slow_layer(tokens, mixed, routed), rtol=1e-6)
     assert mixed.w_out.dtype == np.float16
 
 
 def test_gradients_keep_the_dtype():
-    tokens, bank, routing = make_layer(4)
+    tokens, bank, routed = make_layer(4)
     bank = experts.ExpertBank(bank.w_in.astype(np.float32), bank.w_out.astype(np.float32))
-    output, cache = experts.forward_cached(tokens.astype(np.float32), bank, routing)
+    output, cache = experts.forward_cached(tokens.astype(np.float32), bank, routed)
     gradients = experts.backward(cache, output.astype(float))
     assert {part.dtype for part in gradients if part is not None} == {np.dtype(np.float32)}
 
 
 def test_the_order_of_the_tokens_only_orders_the_output():
-    tokens, bank, routing = make_layer(5)
+    tokens, bank, routed = make_layer(5)
     order = np.random.default_rng(0).permutation(len(tokens))
-    moved = Routing(None, routing.probs[order], routing.expert_index[order], routing.combine_weight[order],
-                    routing.kept[order], "permuted")
-    expected = experts.forward_grouped(tokens, bank, routing)[order]
+    moved = Routing(None, routed.probs[order], routed.expert_index[order], routed.combine_weight[order],
+                    routed.kept[order], "permuted")
+    expected = experts.forward_grouped(tokens, bank, routed)[order]
     np.testing.assert_allclose(experts.forward_grouped(tokens[order], bank, moved), expected, atol=1e-12)
 
 
@@ -212,13 +212,13 @@ def relative_error(found, expected):
 
 @pytest.mark.parametrize(("activation", "gated"), KINDS)
 def test_backward_matches_finite_differences(activation, gated):
-    tokens, bank, routing = make_layer(8, activation, gated)
+    tokens, bank, routed = make_layer(8, activation, gated)
     doutput = np.random.default_rng(9).standard_normal(tokens.shape)
-    gradients = experts.backward(experts.forward_cached(tokens, bank, routing)[1], doutput)
+    gradients = experts.backward(experts.forward_cached(tokens, bank, routed)[1], doutput)
     inputs = {"tokens": tokens, "w_in": bank.w_in, "w_out": bank.w_out, "w_gate": bank.w_gate}
 
     def loss():
-        return (slow_layer(tokens, bank, routing) * doutput).sum()
+        return (slow_layer(tokens, bank, routed) * doutput).sum()
 
     for name, array in inputs.items():
         if array is None:
@@ -230,12 +230,12 @@ def test_backward_matches_finite_differences(activation, gated):
 
 @pytest.mark.parametrize(("activation", "gated"), KINDS)
 def test_gradient_of_the_weight_is_what_the_expert_says_along_doutput(activation, gated):
-    tokens, bank, routing = make_layer(10, activation, gated)
+    tokens, bank, routed = make_layer(10, activation, gated)
     doutput = np.random.default_rng(9).standard_normal(tokens.shape)
-    found = experts.backward(experts.forward_cached(tokens, bank, routing)[1], doutput).combine_weight
-    for (t, slot), kept in np.ndenumerate(routing.kept):
+    found = experts.backward(experts.forward_cached(tokens, bank, routed)[1], doutput).combine_weight
+    for (t, slot), kept in np.ndenumerate(routed.kept):
         # the output is linear in the weights, so this product is the exact derivative
-        answer = slow_expert(tokens[t], bank, routing.expert_index[t, slot]) @ doutput[t] if kept else 0.0
+        answer = slow_expert(tokens[t], bank, routed.expert_index[t, slot]) @ doutput[t] if kept else 0.0
         assert found[t, slot] == pytest.approx(answer, rel=1e-10, abs=1e-12)
 
 
@@ -252,27 +252,27 @@ def test_experts_are_worked_on_in_runs_that_lose_nobody(load):
     """More rows than fit in one block, experts larger than a block, and experts with nothing to do."""
     rng = np.random.default_rng(0)
     chosen = rng.permutation(np.repeat(np.arange(len(load)), load))[:, None]
-    routing = Routing(None, np.full((len(chosen), len(load)), 1 / len(load)), chosen,
+    routed = Routing(None, np.full((len(chosen), len(load)), 1 / len(load)), chosen,
                       rng.random(chosen.shape), np.ones(chosen.shape, bool), "large")
     tokens = rng.standard_normal((len(chosen), 3))
     for activation, gated in KINDS:
         bank = experts.random_bank(len(load), 3, 4, rng=rng, gated=gated, activation=activation)
-        expected = experts.forward_all(tokens, bank, routing.combine())
+        expected = experts.forward_all(tokens, bank, routed.combine())
         for forward in ("grouped", "two threads", "cached"):
-            np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routing), expected, atol=1e-12)
-        found = experts.backward(experts.forward_cached(tokens, bank, routing)[1], expected)
-        halves = [one_expert_gradients(tokens, bank, routing, expected, e) for e in range(len(load))]
+            np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routed), expected, atol=1e-12)
+        found = experts.backward(experts.forward_cached(tokens, bank, routed)[1], expected)
+        halves = [one_expert_gradients(tokens, bank, routed, expected, e) for e in range(len(load))]
         np.testing.assert_allclose(found.tokens, sum(half.tokens for half in halves), atol=1e-10)
         for e, half in enumerate(halves):
             np.testing.assert_allclose(found.w_in[e], half.w_in[0], atol=1e-10)
             np.testing.assert_allclose(found.w_out[e], half.w_out[0], atol=1e-10)
 
 
-def one_expert_gradients(tokens, bank, routing, doutput, e):
+def one_expert_gradients(tokens, bank, routed, doutput, e):
     """Return the gradients of a layer that has expert e alone, with the weights that others' tokens lack."""
     w_in, w_out, w_gate = bank.expert(slice(e, e + 1))
     alone = experts.ExpertBank(w_in, w_out, w_gate, bank.activation)
-    weight = routing.combine()[:, [e]]
+    weight = routed.combine()[:, [e]]
     everybody = Routing(None, np.ones_like(weight), np.zeros_like(weight, dtype=int), weight,
                         np.ones_like(weight, dtype=bool), "one expert")
     return experts.backward(experts.forward_cached(tokens, alone, everybody)[1], doutput)
@@ -304,13 +304,13 @@ def test_an_activation_made_once_serves_arrays_of_any_length(name, few, monkeypa
 @pytest.mark.parametrize("dropped", [0.0, 0.3, 1.0])
 def test_length_of_runs_changes_no_result(activation, gated, dropped, monkeypatch):
     tokens, bank, _ = make_layer(15, activation, gated, num_tokens=9)
-    routing = make_routing(np.random.default_rng(15), 9, 4, 2, empty=0, dropped=dropped)
+    routed = make_routing(np.random.default_rng(15), 9, 4, 2, empty=0, dropped=dropped)
     seen = []
     for space in (1, 10**9):  # hidden units of a run
         monkeypatch.setattr(runs_of, "SPACE", space)
-        output, cache = experts.forward_cached(tokens, bank, routing)
+        output, cache = experts.forward_cached(tokens, bank, routed)
         assert (len(cache.runs) > 1) is (space == 1 and dropped < 1)
-        np.testing.assert_allclose(experts.forward_grouped(tokens, bank, routing), output, atol=1e-12)
+        np.testing.assert_allclose(experts.forward_grouped(tokens, bank, routed), output, atol=1e-12)
         seen.append([output, *(part for part in experts.backward(cache, tokens) if part is not None)])
     for short, long in zip(*seen, strict=True):
         np.testing.assert_allclose(short, long, atol=1e-12)
@@ -333,9 +333,9 @@ def test_a_workspace_changes_no_number_and_saves_fresh_memory(activation, gated)
     workspace, seen = {}, []
     for seed, dropped in ((0, 0.0), (1, 0.0), (2, 0.3), (0, 0.0)):
         tokens, bank, _ = make_layer(seed, activation, gated, num_tokens=9)
-        routing = make_routing(np.random.default_rng(seed), 9, 4, 2, empty=0, dropped=dropped)
-        expected, fresh = experts.forward_cached(tokens, bank, routing)
-        output, cache = experts.forward_cached(tokens, bank, routing, workspace=workspace)
+        routed = make_routing(np.random.default_rng(seed), 9, 4, 2, empty=0, dropped=dropped)
+        expected, fresh = experts.forward_cached(tokens, bank, routed)
+        output, cache = experts.forward_cached(tokens, bank, routed, workspace=workspace)
         np.testing.assert_array_equal(output, expected)
         pairs = zip(experts.backward(fresh, tokens), experts.backward(cache, tokens), strict=True)
         assert all(a is b is None or (a == b).all() for a, b in pairs)
@@ -345,8 +345,8 @@ def test_a_workspace_changes_no_number_and_saves_fresh_memory(activation, gated)
 
 
 def test_without_a_workspace_two_backward_passes_share_no_array():
-    tokens, bank, routing = make_layer(14, "gelu", True)
-    cache = experts.forward_cached(tokens, bank, routing)[1]
+    tokens, bank, routed = make_layer(14, "gelu", True)
+    cache = experts.forward_cached(tokens, bank, routed)[1]
     first = experts.backward(cache, tokens)
     before = [part.copy() for part in first]
     experts.backward(cache, 2 * tokens + 1)
@@ -361,20 +361,20 @@ def test_threads_are_counted(threads):
 
 @pytest.mark.parametrize("activation", experts.ACTIVATIONS)
 def test_huge_values_stay_finite(activation):
-    tokens, bank, routing = make_layer(12, activation, gated=True)
-    output, cache = experts.forward_cached(tokens * 1e4, bank, routing)
+    tokens, bank, routed = make_layer(12, activation, gated=True)
+    output, cache = experts.forward_cached(tokens * 1e4, bank, routed)
     assert np.isfinite(output).all()
     assert all(np.isfinite(part).all() for part in experts.backward(cache, tokens))
 
 
 def test_nothing_that_goes_in_is_changed():
-    tokens, bank, routing = make_layer(13, "gelu", gated=True)
+    tokens, bank, routed = make_layer(13, "gelu", gated=True)
     doutput = np.ones_like(tokens)
     inputs = [tokens, doutput, *bank.expert(slice(None))]
     before = [array.copy() for array in inputs]
     for forward in FORWARDS.values():
-        forward(tokens, bank, routing)
-    cache = experts.forward_cached(tokens, bank, routing)[1]
+        forward(tokens, bank, routed)
+    cache = experts.forward_cached(tokens, bank, routed)[1]
     first, second = experts.backward(cache, doutput), experts.backward(cache, doutput)
     assert all((a == b).all() for a, b in zip(inputs, before, strict=True))
     assert all((a == b).all() for a, b in zip(first, second, strict=True))
@@ -398,14 +398,14 @@ def test_random_bank_has_unit_scale_and_the_seed_decides():
 
 
 def test_padded_takes_a_capacity_that_fits():
-    tokens, bank, routing = make_layer(14)
-    fullest = int(routing.dispatch().sum(axis=0).max())
-    expected = slow_layer(tokens, bank, routing)
+    tokens, bank, routed = make_layer(14)
+    fullest = int(routed.dispatch().sum(axis=0).max())
+    expected = slow_layer(tokens, bank, routed)
     for capacity in (fullest, fullest + 3):
-        found = experts.forward_padded(tokens, bank, routing, capacity=capacity)
+        found = experts.forward_padded(tokens, bank, routed, capacity=capacity)
         np.testing.assert_allclose(found, expected, atol=1e-12)
     with pytest.raises(ValueError, match=f"capacity must .*{fullest}.*got {fullest - 1}"):
-        experts.forward_padded(tokens, bank, routing, capacity=fullest - 1)
+        experts.forward_padded(tokens, bank, routed, capacity=fullest - 1)
 
 
 A, B = np.ones((2, 3, 5)), np.ones((2, 5, 3))  # w_in, w_out of two experts
@@ -440,10 +440,10 @@ BAD_LAYERS = {
     "NaN in tokens": ((TOKENS * np.nan, BANK, ROUTING), "tokens must be finite, got nan"),
     "no tokens": ((TOKENS[:0], BANK, ROUTING), "tokens must not be empty"),
     "tokens are text": ((TOKENS.astype(str), BANK, ROUTING), "tokens must hold real numbers"),
-    "routing for fewer tokens": ((TOKENS, BANK, SHORTER), "routing has 6 tokens, but tokens has 7"),
-    "routing for fewer experts": ((TOKENS, BANK, FEWER), "routing has 3 experts, but bank has 4"),
+    "routing for fewer tokens": ((TOKENS, BANK, SHORTER), "routed has 6 tokens, but tokens has 7"),
+    "routing for fewer experts": ((TOKENS, BANK, FEWER), "routed has 3 experts, but bank has 4"),
     "an array instead of a bank": ((TOKENS, BANK.w_in, ROUTING), "bank must be an ExpertBank, got ndarray"),
-    "weights for a routing": ((TOKENS, BANK, ROUTING.combine()), "routing must be a Routing, got ndarray"),
+    "weights for a routing": ((TOKENS, BANK, ROUTING.combine()), "routed must be a Routing, got ndarray"),
 }
 
 

@@ -419,14 +419,14 @@ ZEROS = np.zeros((7, 4))
 
 
 @pytest.mark.parametrize("name, call", [
-    ("routing", lambda: switch_loss(ZEROS)),
-    ("routing", lambda: switch_loss(FIXED)),
-    ("routing", lambda: gshard_loss(FIXED)),
-    ("routing", lambda: sequence_loss(FIXED, [0] * 7)),
-    ("routing", lambda: importance_loss(FIXED)),
-    ("routing", lambda: importance_loss(None)),
-    ("routing", lambda: load_loss(FIXED, ZEROS, ZEROS)),
-    ("routing", lambda: load_loss(ZEROS, ZEROS, ZEROS)),
+    ("routed", lambda: switch_loss(ZEROS)),
+    ("routed", lambda: switch_loss(FIXED)),
+    ("routed", lambda: gshard_loss(FIXED)),
+    ("routed", lambda: sequence_loss(FIXED, [0] * 7)),
+    ("routed", lambda: importance_loss(FIXED)),
+    ("routed", lambda: importance_loss(None)),
+    ("routed", lambda: load_loss(FIXED, ZEROS, ZEROS)),
+    ("routed", lambda: load_loss(ZEROS, ZEROS, ZEROS)),
     ("convention", lambda: switch_loss(MADE, convention="mean")),
     ("mask", lambda: switch_loss(MADE, mask=[True] * 6)),
     ("mask", lambda: switch_loss(MADE, mask=np.zeros(7, bool))),

@@ -443,10 +443,10 @@ LABELS = np.arange(12) % 3
 
 
 @pytest.mark.parametrize("name, call", [
-    ("routing", lambda: metrics.counts([[0, 1]])),
-    ("routing", lambda: metrics.load(None)),
-    ("routing", lambda: metrics.drop_rate(MADE.kept)),
-    ("routing", lambda: metrics.captured_score(MADE.probs)),
+    ("routed", lambda: metrics.counts([[0, 1]])),
+    ("routed", lambda: metrics.load(None)),
+    ("routed", lambda: metrics.drop_rate(MADE.kept)),
+    ("routed", lambda: metrics.captured_score(MADE.probs)),
     ("mask", lambda: metrics.counts(MADE, mask=[True])),
     ("mask", lambda: metrics.load(MADE, mask=np.zeros(12, bool))),
     ("mask", lambda: metrics.importance(MADE, mask=np.ones(12))),

@@ -95,7 +95,7 @@ def test_a_plot_draws_tokens_without_any_expert(draw):
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("wrong", [None, np.zeros((3, 2)), "routing"])
 def test_what_is_no_routing_is_named(draw, wrong):
-    with pytest.raises(ValueError, match="routing must be a Routing"):
+    with pytest.raises(ValueError, match="routed must be a Routing"):
         draw(wrong)
 
 
@@ -211,7 +211,7 @@ def test_layers_stand_below_each_other_with_their_load_on_one_scale(six, many):
     assert style.describe(axes).count("Coloured text") == 2
 
 
-@pytest.mark.parametrize(("routings", "name"), [([], "routings"), (["x"], "routing")])
+@pytest.mark.parametrize(("routings", "name"), [([], "routings"), (["x"], "routed")])
 def test_wrong_layers_are_named(routings, name):
     with pytest.raises(ValueError, match=name):
         plots.plot_text_layers(routings, ["a"])

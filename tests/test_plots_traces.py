@@ -123,7 +123,7 @@ def test_held_after_is_what_a_loop_holds():
     (lambda: widgets.draw_cache(ROUTED, start=30), "start must be"),
     (lambda: widgets.draw_cache(ROUTED, start=20, shown=20), "shown must be"),
     (lambda: widgets.draw_cache(ROUTED, size=0, shown=5), "size must be"),
-    (lambda: widgets.explore_cache([1]), "routing must be a Routing"),
+    (lambda: widgets.explore_cache([1]), "routed must be a Routing"),
 ])
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError) as error:

@@ -24,8 +24,8 @@ def fields(**changes):
 
 
 def test_counts():
-    routing = Routing(**fields())
-    assert (routing.num_tokens, routing.num_experts, routing.top_k) == (3, 3, 2)
+    routed = Routing(**fields())
+    assert (routed.num_tokens, routed.num_experts, routed.k) == (3, 3, 2)
 
 
 def test_pairs_are_the_kept_assignments_sorted_by_expert_then_token():
@@ -37,29 +37,29 @@ def test_pairs_are_the_kept_assignments_sorted_by_expert_then_token():
 
 
 def test_dispatch_and_combine_leave_dropped_and_empty_out():
-    routing = Routing(**fields())
-    assert routing.dispatch().tolist() == [[True, False, False], [False, True, False], [True, False, True]]
-    assert routing.combine().tolist() == [[0.6, 0, 0], [0, 1.0, 0], [0.25, 0, 0.75]]
+    routed = Routing(**fields())
+    assert routed.dispatch().tolist() == [[True, False, False], [False, True, False], [True, False, True]]
+    assert routed.combine().tolist() == [[0.6, 0, 0], [0, 1.0, 0], [0.25, 0, 0.75]]
 
 
 def test_a_token_may_have_no_expert():
-    routing = Routing(None, [[0.5, 0.5]], [[EMPTY]], [[0.0]], [[False]])
-    assert not routing.dispatch().any()
-    assert len(routing.pairs().token) == 0
-    assert "no expert" in repr(routing)
+    routed = Routing(None, [[0.5, 0.5]], [[EMPTY]], [[0.0]], [[False]])
+    assert not routed.dispatch().any()
+    assert len(routed.pairs().token) == 0
+    assert "no expert" in repr(routed)
 
 
 def test_arrays_are_copies_and_read_only_and_the_learners_array_stays_writable():
     given = fields()
-    routing = Routing(**given)
+    routed = Routing(**given)
     for name in ("logits", "probs", "expert_index", "combine_weight", "kept"):
-        stored = getattr(routing, name)
+        stored = getattr(routed, name)
         assert not np.shares_memory(stored, given[name])
         with pytest.raises(ValueError, match="read-only"):
             stored[0, 0] = 0
         given[name][0, 0] = 0
     with pytest.raises(dataclasses.FrozenInstanceError):
-        routing.label = "other"
+        routed.label = "other"
 
 
 def test_replace_checks_again():
@@ -86,8 +86,8 @@ def test_rounding_of_row_sums_is_forgiven_but_not_more():
 
 
 def test_check_routing_passes_a_routing_only():
-    routing = Routing(**fields())
-    assert check_routing(routing) is routing
+    routed = Routing(**fields())
+    assert check_routing(routed) is routed
     with pytest.raises(ValueError, match="first must be a Routing, got list"):
         check_routing([], "first")
 

@@ -198,7 +198,7 @@ def test_expert_choice_equals_its_specification(capacity):
     result = routing.expert_choice(LOGITS, capacity)
     assert_routes(result, spec_expert_choice(LOGITS.tolist(), capacity))
     assert result.dispatch().sum(axis=0).tolist() == [capacity] * E
-    assert result.top_k == result.dispatch().sum(axis=1).max()
+    assert result.k == result.dispatch().sum(axis=1).max()
 
 
 def spec_plan(logits, iterations):

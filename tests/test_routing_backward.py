@@ -164,7 +164,7 @@ def test_the_gradient_of_relu_probs_is_zero_where_nothing_is_on():
 ROUTING = routing.top_k(LOGITS, 2)
 ONES = np.ones((T, 2))
 BAD = {
-    "routing is not one": (lambda: weights_backward(LOGITS, ONES), "routing must be a Routing, got ndarray"),
+    "routing is not one": (lambda: weights_backward(LOGITS, ONES), "routed must be a Routing, got ndarray"),
     "no logits": (lambda: weights_backward(routing.hash_route([1], 2), [[1.0]]), "must have logits"),
     "dweight shape": (lambda: weights_backward(ROUTING, np.ones((T, 3))), "dweight must have the shape"),
     "dweight not finite": (lambda: weights_backward(ROUTING, ONES * np.nan), "dweight must be finite"),
@@ -177,7 +177,7 @@ BAD = {
     "noisy dlogits": (lambda: noisy_top_k_backward(ROUTING, ONES, logits=LOGITS, noise_logits=WIDTHS),
                       "dlogits must have the shape"),
     "noisy logits": (lambda: noisy_top_k_backward(ROUTING, LOGITS, logits=ONES, noise_logits=WIDTHS),
-                     "logits must have the shape of routing.logits"),
+                     "logits must have the shape of routed.logits"),
     "noisy noise_logits": (lambda: noisy_top_k_backward(ROUTING, LOGITS, logits=LOGITS, noise_logits=ONES),
                            "noise_logits must have the shape"),
 }

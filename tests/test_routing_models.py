@@ -64,7 +64,7 @@ def test_softmax_after_selection_equals_softmax_before_it_with_renormalisation()
 
 
 def test_top_p_of_equal_shares_is_not_fooled_by_rounding():
-    assert routing.top_p(np.zeros((1, 10)), 0.8).top_k == 8
+    assert routing.top_p(np.zeros((1, 10)), 0.8).k == 8
 
 
 def max_violation(result):

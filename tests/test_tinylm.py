@@ -59,7 +59,7 @@ def test_cross_entropy_survives_large_logits():
 def test_route_gives_one_record_per_layer_and_byte(stored):
     layers = stored.route("né 日")
     assert [layer.label for layer in layers] == ["layer 1", "layer 2"]
-    assert all(layer.num_tokens == 7 and layer.num_experts == 8 and layer.top_k == 2 for layer in layers)
+    assert all(layer.num_tokens == 7 and layer.num_experts == 8 and layer.k == 2 for layer in layers)
 
 
 def test_text_bytes_and_array_route_alike(stored):
@@ -85,8 +85,8 @@ def test_trace_hands_out_what_the_notebooks_recompute(stored):
     for number, layer in enumerate(stored.trace("The router reads bytes."), start=1):
         np.testing.assert_allclose(layer.tokens @ layer.gate, layer.logits, rtol=1e-4, atol=1e-4)
         again = routing.top_k(layer.logits, 2)
-        assert np.array_equal(again.expert_index, layer.routing.expert_index)
-        output = experts.forward_loop(layer.tokens, stored.bank(number), layer.routing)
+        assert np.array_equal(again.expert_index, layer.routed.expert_index)
+        output = experts.forward_loop(layer.tokens, stored.bank(number), layer.routed)
         np.testing.assert_allclose(output, layer.output, rtol=1e-4, atol=1e-4)
         assert layer.gate is stored.gate(number)
         assert np.array_equal(stored.hidden("The router reads bytes.", layer=number), layer.tokens)

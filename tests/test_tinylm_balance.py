@@ -19,22 +19,22 @@ def small_case(seed):
     return spread_out(rng), *windows_of(rng, len(PART))
 
 
-def slow_micro(routing, part):
+def slow_micro(routed, part):
     """Count expert by expert, micro-batch by micro-batch."""
     values = []
     for member in sorted(set(part.tolist())):
         rows = [t for t in range(len(part)) if part[t] == member]
-        picked = [e for t in rows for e in routing.expert_index[t]]
-        values.append(routing.num_experts * sum(
-            picked.count(e) / len(picked) * sum(routing.probs[t, e] for t in rows) / len(rows)
-            for e in range(routing.num_experts)))
+        picked = [e for t in rows for e in routed.expert_index[t]]
+        values.append(routed.num_experts * sum(
+            picked.count(e) / len(picked) * sum(routed.probs[t, e] for t in rows) / len(rows)
+            for e in range(routed.num_experts)))
     return sum(values) / len(values)
 
 
 def test_micro_counts_within_each_micro_batch_and_averages():
     weights, windows, targets = small_case(0)
     _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets, part=PART)
-    slow = SMALL.aux_weight * sum(slow_micro(layer.routing, PART) for layer in done.layers)
+    slow = SMALL.aux_weight * sum(slow_micro(layer.routed, PART) for layer in done.layers)
     assert balance == pytest.approx(slow, rel=1e-12)
 
 
@@ -43,8 +43,8 @@ def test_global_counts_over_all_micro_batches_while_p_may_stay_local():
     _, balance, _, done = network.loss_and_gradients(weights, SMALL, windows, targets)
     total = 0
     for layer in done.layers:
-        share = np.bincount(layer.routing.expert_index.ravel(), minlength=4) / layer.routing.expert_index.size
-        local = [(np.mean(m == PART), 4 * share @ layer.routing.probs[m == PART].mean(axis=0))
+        share = np.bincount(layer.routed.expert_index.ravel(), minlength=4) / layer.routed.expert_index.size
+        local = [(np.mean(m == PART), 4 * share @ layer.routed.probs[m == PART].mean(axis=0))
                  for m in range(3)]
         total += sum(size * value for size, value in local)
     assert balance == pytest.approx(SMALL.aux_weight * total, rel=1e-12)
@@ -69,7 +69,7 @@ def test_training_takes_the_domains_as_micro_batches(corpus):
     weights = tinylm.init(rng, SMALL).weights
     windows, _, domain = draw_batch(rng, corpus, training_starts(corpus, SMALL), SMALL)
     layers = network.forward(weights, SMALL, windows).layers
-    slow = SMALL.aux_weight * sum(slow_micro(layer.routing, domain) for layer in layers)
+    slow = SMALL.aux_weight * sum(slow_micro(layer.routed, domain) for layer in layers)
     assert history.balance[0] == pytest.approx(slow, rel=1e-5)
 
 

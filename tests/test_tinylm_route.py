@@ -17,7 +17,7 @@ def gshard(logits, rng):
 def frozen_gshard(done):
     """Return a router whose choice and drops are fixed; its weights are shares of the best two logits."""
     def route(logits, layer):
-        was = done.layers[layer - 1].routing
+        was = done.layers[layer - 1].routed
         both = np.argsort(-was.logits, axis=1)[:, :2]
         share = np.take_along_axis(np.exp(logits), both, axis=1)
         weight = np.where(was.expert_index == EMPTY, 0, share / share.sum(axis=1, keepdims=True))
@@ -37,7 +37,7 @@ def test_the_gradient_through_gshard_with_drops_agrees_with_finite_differences(s
     weights, (windows, targets) = spread_out(rng), windows_of(rng, 7)
     _, _, gradients, done = descend(weights, config, windows, targets, lambda z, layer: gshard(z, draws))
     assert far_from_ties(done)
-    states = [layer.routing for layer in done.layers]
+    states = [layer.routed for layer in done.layers]
     assert any((r.expert_index == EMPTY).any() for r in states)
     assert any(((r.expert_index != EMPTY) & ~r.kept).any() for r in states)
     some = {name: gradients[name] for name in ("gate_1", "gate_2", "w_in_1", "w_mix")}

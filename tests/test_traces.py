@@ -146,13 +146,13 @@ def test_routings_that_a_trace_cannot_rebuild_are_refused():
 def test_counts_are_what_a_loop_counts(seed, k, free):
     rng = np.random.default_rng(seed)
     made = [routing.top_p(x, 0.6) if free else routing.top_k(x, k) for x in rng.normal(size=(2, 9, 5))]
-    if made[0].top_k != made[1].top_k:
+    if made[0].k != made[1].k:
         return
     domain = rng.integers(0, 2, 9)
     got = traces.counts_of(traces.trace_of(made, model="m", domain=domain, domain_names=("a", "b")))
     experts, pairs = np.zeros((2, 2, 5), int), np.zeros((2, 1, 5, 5), int)
     for token in range(9):
-        for slot in range(made[0].top_k):
+        for slot in range(made[0].k):
             chosen = [routed.expert_index[token, slot] for routed in made]
             for layer, expert in enumerate(chosen):
                 experts[domain[token], layer, expert] += expert != EMPTY

@@ -191,7 +191,7 @@ def test_a_stop_keeps_the_steps_done_so_far():
     whole = train(task, router=routers.top_k(1), **SHORT)
     assert stopped.history.num_steps == 5
     np.testing.assert_array_equal(stopped.history.loss, whole.history.loss[:5])
-    assert evaluate(stopped._replace(plan=whole.plan)).routing.num_tokens == 500
+    assert evaluate(stopped._replace(plan=whole.plan)).routed.num_tokens == 500
 
 
 def test_a_stop_leaves_all_seeds_equally_far():
@@ -243,15 +243,15 @@ def test_noise_and_balanced_plans_are_for_training_only():
     assert first.fvu == second.fvu
     plain = forward(run.weights, Plan(**SHORT, router=routers.top_k(2, renormalize=True)), run.task.test,
                     bias=run.bias, rng=None)
-    np.testing.assert_array_equal(first.routing.expert_index, plain.routing.expert_index)
+    np.testing.assert_array_equal(first.routed.expert_index, plain.routed.expert_index)
     run = train(small_task(), router=routers.sinkhorn(1), **SHORT)
     logits = run.task.test.tokens @ run.weights["gate"]
-    np.testing.assert_array_equal(evaluate(run).routing.expert_index[:, 0], logits.argmax(axis=1))
+    np.testing.assert_array_equal(evaluate(run).routed.expert_index[:, 0], logits.argmax(axis=1))
 
 
 def test_evaluation_takes_other_tokens():
     run = train(small_task(), router=by_cluster, **SHORT)
-    assert evaluate(run, batch=run.task.train).routing.num_tokens == 2000
+    assert evaluate(run, batch=run.task.train).routed.num_tokens == 2000
     with pytest.raises(ValueError, match="seed must be a whole number of at least 0, got -1"):
         evaluate(run, seed=-1)
 

@@ -63,7 +63,7 @@ def test_importance_and_load_losses_even_out_what_they_are_named_after():
     def noisy(*pairs):
         make_task = partial(clustered_task, clusters=16, mean=1.0)
         found = judge(make_task, router=routers.noisy_top_k(2), noise=True, num_experts=16, balance=pairs)
-        spread = [(metrics.cv(metrics.importance(e.routing)), metrics.cv(e.load)) for e in found]
+        spread = [(metrics.cv(metrics.importance(e.routed)), metrics.cv(e.load)) for e in found]
         return np.mean(spread, axis=0), sum(e.dead for e in found)
     none, dead = noisy()
     by_importance, first_dead = noisy((0.2, balance.importance))

@@ -83,7 +83,7 @@ def check_gradients(plan):
     def run(changed):
         loss, penalty, gradients, done = loss_and_gradients(weights | changed, plan, batch, bias=bias,
                                                             rng=np.random.default_rng(7))
-        return loss + penalty, gradients, done.routing.expert_index
+        return loss + penalty, gradients, done.routed.expert_index
 
     _, gradients, chosen = run({})
     for name, gradient in gradients.items():

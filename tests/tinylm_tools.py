@@ -26,7 +26,7 @@ def spread_out(rng, config=SMALL):
 
 def frozen_choice(done):
     """Return a router whose choice is fixed, while its weights still follow the logits."""
-    index = [layer.routing.expert_index for layer in done.layers]
+    index = [layer.routed.expert_index for layer in done.layers]
 
     def route(logits, layer):
         probs = softmax(logits)
@@ -38,7 +38,7 @@ def frozen_choice(done):
 
 def far_from_ties(done):
     for layer in done.layers:
-        ordered = -np.sort(-layer.routing.logits, axis=1)
+        ordered = -np.sort(-layer.routed.logits, axis=1)
         if (ordered[:, 1] - ordered[:, 2]).min() < 1e-3:
             return False
     return True
@@ -49,7 +49,7 @@ def assert_gradients(gradients, weights, config, windows, targets, *, route, bal
     def loss(name, array):
         done = network.forward({**weights, name: array}, config, windows, route=route)
         surprise = -np.log(softmax(done.logits)[np.arange(len(targets)), targets]).mean()
-        return surprise + config.aux_weight * sum(balance(layer.routing) for layer in done.layers)
+        return surprise + config.aux_weight * sum(balance(layer.routed) for layer in done.layers)
 
     for name, exact in gradients.items():
         places = [*rng.permutation(np.flatnonzero(exact))[:12], *rng.permutation(exact.size)[:6]]

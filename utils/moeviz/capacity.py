@@ -29,14 +29,14 @@ def expert_capacity(num_tokens, num_experts, k, factor):
     return max(1, math.ceil(Fraction(str(factor)) * k * num_tokens / num_experts))
 
 
-def apply_capacity(routing, capacity, *, order="choice", groups=1, rng=None):
+def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None):
     """Return the same Routing with kept=False for every choice that finds no seat.
 
     capacity: C, the seats of each expert in each group; 0 drops everything.
     order: who is seated first. "choice": all first choices in token order, then all second choices
     (GShard, Switch). "token": token by token, all choices of one before the next. "score": as
     "choice", but the tokens whose first choice has the largest prob come first (batch prioritised
-    routing of V-MoE; ties: lowest token). "random": as "choice", but tokens in an order from `rng`.
+    routed of V-MoE; ties: lowest token). "random": as "choice", but tokens in an order from `rng`.
     groups: the tokens are split into this many equal stretches, each with its own C seats.
     The weights that stay are NOT renormalised: what a dropped choice carried is missing from the
     token's output. Choices dropped before, and EMPTY slots, take no seat.
@@ -49,12 +49,12 @@ def apply_capacity(routing, capacity, *, order="choice", groups=1, rng=None):
     [True, True, False]
     """
     capacity = check_count(capacity, "capacity", low=0)
-    place = seat_positions(routing, order=order, groups=groups, rng=rng)
+    place = seat_positions(routed, order=order, groups=groups, rng=rng)
     kept = (place != EMPTY) & (place < capacity)
-    return replace(routing, kept=kept, label=f"{routing.label}, C = {capacity} by {order}")
+    return replace(routed, kept=kept, label=f"{routed.label}, C = {capacity} by {order}")
 
 
-def seat_positions(routing, *, order="choice", groups=1, rng=None):
+def seat_positions(routed, *, order="choice", groups=1, rng=None):
     """Return (T, k) int: how many choices stand before this one in its expert's queue, from 0.
 
     A choice is seated when its position is below the capacity. EMPTY (-1) where there is nothing to
@@ -65,38 +65,38 @@ def seat_positions(routing, *, order="choice", groups=1, rng=None):
     >>> seat_positions(top_k([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]], k=1))[:, 0].tolist()
     [0, 0, 1]
     """
-    num_tokens = check_routing(routing).num_tokens
+    num_tokens = check_routing(routed).num_tokens
     groups = check_count(groups, "groups", high=num_tokens)
     if num_tokens % groups:
         raise ValueError(f"groups must divide the {num_tokens} tokens, got {groups}")
-    token, slot = np.nonzero(routing.kept)
-    first = _serving_order(routing, token, slot, order, rng)
+    token, slot = np.nonzero(routed.kept)
+    first = _serving_order(routed, token, slot, order, rng)
     token, slot = token[first], slot[first]
     group = token // (num_tokens // groups)
-    place = np.full(routing.kept.shape, EMPTY)
-    place[token, slot] = _rank_in_queue(group * routing.num_experts + routing.expert_index[token, slot])
+    place = np.full(routed.kept.shape, EMPTY)
+    place[token, slot] = _rank_in_queue(group * routed.num_experts + routed.expert_index[token, slot])
     return place
 
 
-def _serving_order(routing, token, slot, order, rng):
+def _serving_order(routed, token, slot, order, rng):
     """Return the order in which the choices (token, slot) are seated."""
     check_choice(order, "order", ORDERS)
     if order == "token":
         return np.lexsort((slot, token))
     if order == "score":
-        rank = _rank(-_first_choice_prob(routing))
+        rank = _rank(-_first_choice_prob(routed))
     elif order == "random":
-        rank = check_rng(rng).permutation(routing.num_tokens)
+        rank = check_rng(rng).permutation(routed.num_tokens)
     else:
-        rank = np.arange(routing.num_tokens)
+        rank = np.arange(routed.num_tokens)
     return np.lexsort((rank[token], slot))
 
 
-def _first_choice_prob(routing):
+def _first_choice_prob(routed):
     """Return (T,): the prob of each token's first expert, whichever slot holds it."""
-    slot = (routing.expert_index != EMPTY).argmax(axis=1)
-    token = np.arange(routing.num_tokens)
-    return routing.probs[token, routing.expert_index[token, slot]]
+    slot = (routed.expert_index != EMPTY).argmax(axis=1)
+    token = np.arange(routed.num_tokens)
+    return routed.probs[token, routed.expert_index[token, slot]]
 
 
 def _rank(values):

@@ -71,16 +71,16 @@ class Routing:
         return self.probs.shape[1]
 
     @property
-    def top_k(self):
+    def k(self):
         """The number of slots per token; routers with a free choice leave some of them EMPTY."""
         return self.expert_index.shape[1]
 
     def pairs(self):
         """Return the kept assignments as token, expert, weight, slot, sorted by expert, then token."""
         choice, _ = self.kept_by_expert()
-        token = choice // self.top_k
+        token = choice // self.k
         return Pairs(token, self.expert_index.ravel()[choice], self.combine_weight.ravel()[choice],
-                     choice - token * self.top_k)
+                     choice - token * self.k)
 
     def kept_by_expert(self):
         """Return the kept choices (n,) as token * k + slot, sorted by expert, then token; and E loads."""
@@ -114,7 +114,7 @@ class Routing:
     def __repr__(self):
         shown = min(self.num_tokens, 6)
         head = (f"Routing {self.label!r}: {self.num_tokens} tokens, "
-                f"{self.num_experts} experts, k = {self.top_k}")
+                f"{self.num_experts} experts, k = {self.k}")
         rows = [f"  token {token}: {self._describe_row(token)}" for token in range(shown)]
         rest = [f"  ... {self.num_tokens - shown} more"] if shown < self.num_tokens else []
         return "\n".join([head, *rows, *rest])
@@ -133,16 +133,16 @@ def _check_shares(probs):
         raise ValueError(f"probs must sum to 1 in each row, got {totals.min():.4g} to {totals.max():.4g}")
 
 
-def check_routing(value, name="routing"):
+def check_routing(value, name="routed"):
     """Return `value` if it is a Routing, or raise a ValueError that says what it is instead."""
     return check_kind(value, name, Routing)
 
 
-def check_logits(routing):
+def check_logits(routed):
     """Return the logits (T, E) of a Routing, or raise a ValueError where it has none."""
-    if check_routing(routing).logits is None:
-        raise ValueError(f"routing must have logits to carry a gradient to, got None in {routing.label!r}")
-    return routing.logits
+    if check_routing(routed).logits is None:
+        raise ValueError(f"routed must have logits to carry a gradient to, got None in {routed.label!r}")
+    return routed.logits
 
 
 def _check_index(value, num_tokens, num_experts):

@@ -55,7 +55,7 @@ def show(routings, labels, *, width=80, color=False, encoding="utf-8"):
      0  ##########  50.0%   1  ##########  50.0%
     """
     labels = [printable(label, encoding) for label in labels]
-    blocks = [_layer(routing, labels, width, color, encoding) for routing in routings]
+    blocks = [_layer(routed, labels, width, color, encoding) for routed in routings]
     return "\n\n".join(blocks)
 
 
@@ -91,15 +91,15 @@ def _can_show(character, encoding):
     return True
 
 
-def _layer(routing, labels, width, color, encoding):
-    first = np.where(routing.kept[:, 0], routing.expert_index[:, 0], EMPTY)
+def _layer(routed, labels, width, color, encoding):
+    first = np.where(routed.kept[:, 0], routed.expert_index[:, 0], EMPTY)
     marks = ["-" if expert == EMPTY else str(expert) for expert in first]
-    paint = _painter(routing.num_experts, color)
-    lines = [_bold(routing.label, color)]
+    paint = _painter(routed.num_experts, color)
+    lines = [_bold(routed.label, color)]
     for row in _rows(labels, marks, width):
         lines.append("".join(paint(_fill(labels[i], marks[i], encoding), first[i]) for i in row))
         lines.append("".join(_fill(marks[i], labels[i], encoding) for i in row))
-    return "\n".join([*lines, *_load_lines(routing, width, paint, encoding)])
+    return "\n".join([*lines, *_load_lines(routed, width, paint, encoding)])
 
 
 def _rows(labels, marks, width):
@@ -122,12 +122,12 @@ def _fill(label, beside, encoding):
     return label + printable(LEFT_TO_RIGHT, encoding) * turns + padding
 
 
-def _load_lines(routing, width, paint, encoding):
-    chosen = counts(routing)
+def _load_lines(routed, width, paint, encoding):
+    chosen = counts(routed)
     cells = [_load_cell(expert, count, chosen, paint, encoding) for expert, count in enumerate(chosen)]
     per_line = max(1, min(4, (width + 2) // 24))
     head = (f"load: share of all {chosen.sum()} choices; "
-            f"an even share is {100 / routing.num_experts:.1f} %")
+            f"an even share is {100 / routed.num_experts:.1f} %")
     return [head] + ["  ".join(cells[i:i + per_line]) for i in range(0, len(cells), per_line)]
 
 

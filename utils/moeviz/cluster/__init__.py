@@ -1,8 +1,8 @@
 """Experts on devices: placement, traffic, the seconds of a step, and the exchange by real processes.
 
     placed = cluster.contiguous(8, 4)                     # 8 experts on 4 devices
-    cluster.traffic_matrix(routing, placed)               # rows from each device to each other one
-    shares = cluster.split_work(tokens, routing, bank, placed)
+    cluster.traffic_matrix(routed, placed)               # rows from each device to each other one
+    shares = cluster.split_work(tokens, routed, bank, placed)
     with cluster.engines(4) as view:                      # MPI processes, by ipyparallel
         view.map_sync(cluster.run_rank, shares)
 """

@@ -50,7 +50,7 @@ class Exchanged(NamedTuple):
     labels: np.ndarray      # weights that say which expert a row is for, and how much it counts
 
 
-def split_work(tokens, routing, bank, placement, *, merge="none"):
+def split_work(tokens, routed, bank, placement, *, merge="none"):
     """Cut a layer into N Shares: stretches of tokens as in `homes`, experts as in the placement.
 
     tokens: (T, D). merge: "none" sends one row per choice, "device" one row for all choices of a token
@@ -63,11 +63,11 @@ def split_work(tokens, routing, bank, placement, *, merge="none"):
     >>> len(split_work(np.ones((3, 4)), top_k(np.ones((3, 2)), 1), bank, contiguous(2, 2)))
     2
     """
-    tokens, bank = check_layer(tokens, bank, routing)
+    tokens, bank = check_layer(tokens, bank, routed)
     check_choice(merge, "merge", ("none", "device"))
-    device, hosts = serving_device(routing, placement), placement.hosts
-    place = (np.cumsum(hosts, axis=1) - 1)[device, routing.expert_index]
-    weight = routing.combine_weight.astype(tokens.dtype)
+    device, hosts = serving_device(routed, placement), placement.hosts
+    place = (np.cumsum(hosts, axis=1) - 1)[device, routed.expert_index]
+    weight = routed.combine_weight.astype(tokens.dtype)
     home, places = homes(len(tokens), placement.num_devices), int(hosts.sum(axis=1).max())
     return [Share(rank, len(hosts), *(array[home == rank] for array in (tokens, weight, device, place)),
                   _part(bank, held), places, merge) for rank, held in enumerate(hosts)]

@@ -28,64 +28,64 @@ def homes(num_tokens, num_devices):
     return np.arange(num_tokens) * num_devices // num_tokens
 
 
-def serving_device(routing, placement):
+def serving_device(routed, placement):
     """Return (T, k): the device that serves each kept choice, EMPTY (-1) for one that is not kept.
 
     The copies of an expert take turns over its tokens, so that they differ by one token at most.
-    Raises ValueError where routing and placement do not fit together.
+    Raises ValueError where routed and placement do not fit together.
 
     >>> from moeviz.cluster import contiguous
     >>> from moeviz.routing import top_k
     >>> serving_device(top_k([[3.0, 2.0, 1.0, 0.0]], 2), contiguous(4, 2)).tolist()
     [[0, 0]]
     """
-    token, expert, _, slot = check_routing(routing).pairs()
-    hosts = check_placement(placement, routing.num_experts).hosts
+    token, expert, _, slot = check_routing(routed).pairs()
+    hosts = check_placement(placement, routed.num_experts).hosts
     copies = placement.copies
     turn = np.arange(len(expert)) - np.searchsorted(expert, expert)  # the place in the expert's queue
     by_expert = np.argsort(~hosts.T, axis=1, kind="stable")  # (E, N), the devices that hold it first
-    device = np.full(routing.kept.shape, EMPTY)
+    device = np.full(routed.kept.shape, EMPTY)
     device[token, slot] = by_expert[expert, turn % copies[expert]]
     return device
 
 
-def device_load(routing, placement):
+def device_load(routed, placement):
     """Return (N,): how many kept assignments each device computes.
 
-    Raises ValueError where routing and placement do not fit together.
+    Raises ValueError where routed and placement do not fit together.
 
     >>> from moeviz.cluster import contiguous
     >>> from moeviz.routing import top_k
     >>> device_load(top_k([[3.0, 2.0, 1.0, 0.0]], 2), contiguous(4, 2)).tolist()
     [2, 0]
     """
-    return served_rows(routing, placement).sum(axis=1)
+    return served_rows(routed, placement).sum(axis=1)
 
 
-def served_rows(routing, placement):
+def served_rows(routed, placement):
     """Return (N, E): how many kept assignments of each expert each device computes.
 
-    Raises ValueError where routing and placement do not fit together.
+    Raises ValueError where routed and placement do not fit together.
 
     >>> from moeviz.cluster import replicated
     >>> from moeviz.routing import top_k
     >>> served_rows(top_k([[1.0, 0.0]] * 4, 1), replicated([4, 0], 2, extra=1)).tolist()
     [[2, 0], [2, 0]]
     """
-    device = serving_device(routing, placement)
+    device = serving_device(routed, placement)
     served = device != EMPTY
-    place = device[served] * placement.num_experts + routing.expert_index[served]
+    place = device[served] * placement.num_experts + routed.expert_index[served]
     return np.bincount(place, minlength=placement.hosts.size).reshape(placement.hosts.shape)
 
 
-def traffic_matrix(routing, placement, *, home=None, merge="none"):
+def traffic_matrix(routed, placement, *, home=None, merge="none"):
     """Return how many rows travel from where tokens live (rows) to where experts are (columns).
 
     home: (T,) the device where each token lives; None for equal stretches (`homes`).
     merge: "none", one row per kept assignment, (N, N); "device", one row for all choices of a token on
     one device, (N, N); "node", one row for all its choices on one node, (M, M), which the node then
     hands on inside. The diagonal stays at home. The way back has the transposed matrix.
-    Raises ValueError for a wrong home or merge, or where routing and placement do not fit together.
+    Raises ValueError for a wrong home or merge, or where routed and placement do not fit together.
     Source of "node": deepseek-ai/DeepEP, README.md; DeepSeek-V3, arXiv 2412.19437, section 3.2.2.
 
     >>> from moeviz.cluster import contiguous
@@ -96,8 +96,8 @@ def traffic_matrix(routing, placement, *, home=None, merge="none"):
     >>> traffic_matrix(both_on_device_1, contiguous(4, 2), merge="device").tolist()
     [[0, 1], [0, 1]]
     """
-    device = serving_device(routing, placement)
-    home = _check_home(home, routing.num_tokens, placement.num_devices)
+    device = serving_device(routed, placement)
+    home = _check_home(home, routed.num_tokens, placement.num_devices)
     check_choice(merge, "merge", MERGES)
     token, slot = np.nonzero(device != EMPTY)
     source, target, places = home[token], device[token, slot], placement.num_devices
@@ -140,17 +140,17 @@ def exchange_bytes(matrix, width, *, dispatch=2, combine=2):
     return int(matrix.sum() - np.trace(matrix)) * width * per_number
 
 
-def nodes_per_token(routing, placement):
+def nodes_per_token(routed, placement):
     """Return (T,): how many different nodes serve each token; 0 for one whose choices were all dropped.
 
-    Raises ValueError where routing and placement do not fit together.
+    Raises ValueError where routed and placement do not fit together.
 
     >>> from moeviz.cluster import contiguous
     >>> from moeviz.routing import top_k
     >>> nodes_per_token(top_k([[3.0, 2.0, 0.0, 1.0], [3.0, 0.0, 2.0, 1.0]], 2), contiguous(4, 2)).tolist()
     [1, 2]
     """
-    device = serving_device(routing, placement)
+    device = serving_device(routed, placement)
     node = np.where(device == EMPTY, EMPTY, placement.node[device])
     return (node[:, :, None] == np.arange(placement.num_nodes)).any(axis=1).sum(axis=1)
 
@@ -164,7 +164,7 @@ class Padding(NamedTuple):
     dropped: float
 
 
-def padding(routing, capacity):
+def padding(routed, capacity):
     """Return the Padding of C seats per expert; without seats (dropless) waste and drops are 0.
 
     capacity: C. With no choice dropped before, waste = 1 - (1 - dropped) / (E C / (T k)).
@@ -174,11 +174,11 @@ def padding(routing, capacity):
     >>> padding(top_k([[1.0, 0.0]] * 4, 1), 2)
     Padding(computed=4, useful=2, waste=0.5, dropped=0.5)
     """
-    wanted = int(check_routing(routing).kept.sum())
+    wanted = int(check_routing(routed).kept.sum())
     if wanted == 0:
-        raise ValueError("routing must keep at least one choice, got none")
-    computed = routing.num_experts * check_count(capacity, "capacity")
-    useful = int(apply_capacity(routing, capacity).kept.sum())
+        raise ValueError("routed must keep at least one choice, got none")
+    computed = routed.num_experts * check_count(capacity, "capacity")
+    useful = int(apply_capacity(routed, capacity).kept.sum())
     return Padding(computed, useful, 1 - useful / computed, 1 - useful / wanted)
 
 

@@ -127,7 +127,7 @@ def _parts(value):
 
 def _shape(value):
     if isinstance(value, Routing):
-        return f"a Routing of {value.num_tokens} tokens, {value.num_experts} experts, k = {value.top_k}"
+        return f"a Routing of {value.num_tokens} tokens, {value.num_experts} experts, k = {value.k}"
     if isinstance(value, tuple):
         return "(" + ", ".join(_shape(item) for item in value) + ")"
     if isinstance(value, list):

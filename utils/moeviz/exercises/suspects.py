@@ -155,7 +155,7 @@ def seat(probs, experts, batch, order="choice"):
     real = np.repeat(batch.mask[:, None], K, axis=1)
     asked = [Routing(None, shares, chosen, np.zeros(chosen.shape), real)
              for shares, chosen in zip(probs, experts, strict=True)]
-    return np.stack([apply_capacity(routing, batch.seats, order=order).kept for routing in asked])
+    return np.stack([apply_capacity(routed, batch.seats, order=order).kept for routed in asked])
 
 
 def renormalised(scores, experts):

@@ -10,43 +10,43 @@ from moeviz.experts.dense import make_scratch, run_network
 from moeviz.experts.groups import check_layer, group_by_expert, longest, sum_rows, take_rows
 
 
-def forward_loop(tokens, bank, routing):
+def forward_loop(tokens, bank, routed):
     """Return the output (T, D) of the layer, token by token and choice by choice: the specification.
 
     tokens: (T, D). y_t = sum over the kept choices of weight * expert(x_t). Slow, and easy to read.
-    Raises ValueError where tokens, bank and routing do not fit together.
+    Raises ValueError where tokens, bank and routed do not fit together.
 
     >>> from moeviz import experts, routing
     >>> tokens, bank = np.ones((3, 4)), experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
     >>> experts.forward_loop(tokens, bank, routing.top_k(tokens[:, :2], k=1)).shape
     (3, 4)
     """
-    tokens, bank = check_layer(tokens, bank, routing)
+    tokens, bank = check_layer(tokens, bank, routed)
     output = np.zeros_like(tokens)
-    for t in range(routing.num_tokens):
-        for slot in range(routing.top_k):
-            if routing.kept[t, slot]:
-                expert = bank.expert(routing.expert_index[t, slot])
-                output[t] += routing.combine_weight[t, slot] * run_network(tokens[t], expert, bank.activation)
+    for t in range(routed.num_tokens):
+        for slot in range(routed.k):
+            if routed.kept[t, slot]:
+                expert = bank.expert(routed.expert_index[t, slot])
+                output[t] += routed.combine_weight[t, slot] * run_network(tokens[t], expert, bank.activation)
     return output
 
 
-def forward_grouped(tokens, bank, routing, *, threads=1):
+def forward_grouped(tokens, bank, routed, *, threads=1):
     """Return the output (T, D) of the layer with one pair of matrix products per expert: the fast one.
 
     tokens: (T, D). Assignments are sorted by expert, so that each expert reads one contiguous slice.
     Nothing is dropped and nothing padded (MegaBlocks, Gale 2022, does the same with block-sparse products).
     threads: how many share out the experts; with more than one, let each product have a single one
     (OPENBLAS_NUM_THREADS=1), or they wait for each other.
-    Raises ValueError where tokens, bank and routing do not fit together, or for fewer than one thread.
+    Raises ValueError where tokens, bank and routed do not fit together, or for fewer than one thread.
 
     >>> from moeviz import experts, routing
     >>> tokens, bank = np.ones((3, 4)), experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
     >>> experts.forward_grouped(tokens, bank, routing.top_k(tokens[:, :2], k=1)).shape
     (3, 4)
     """
-    tokens, bank = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, tokens.dtype)
+    tokens, bank = check_layer(tokens, bank, routed)
+    groups = group_by_expert(routed, tokens.dtype)
     said = np.empty((len(groups.token) + 1, bank.width), tokens.dtype)
     said[-1] = 0
 
@@ -75,7 +75,7 @@ def forward_grouped(tokens, bank, routing, *, threads=1):
     return sum_rows(said, groups.place, groups.weight)
 
 
-def forward_padded(tokens, bank, routing, *, capacity=None):
+def forward_padded(tokens, bank, routed, *, capacity=None):
     """Return the output (T, D) of the layer through a buffer (E, C, D) with C seats per expert.
 
     tokens: (T, D). capacity: the number of seats C; None takes the fullest expert. Every seat is
@@ -88,8 +88,8 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     >>> experts.forward_padded(tokens, bank, routing.top_k(tokens[:, :2], k=1), capacity=3).shape
     (3, 4)
     """
-    tokens, bank = check_layer(tokens, bank, routing)
-    token, expert, _, slot = routing.pairs()
+    tokens, bank = check_layer(tokens, bank, routed)
+    token, expert, _, slot = routed.pairs()
     load = np.bincount(expert, minlength=bank.num_experts).tolist()
     capacity = _check_capacity(capacity, load)
     seat = np.concatenate([np.arange(size) for size in load])
@@ -97,9 +97,9 @@ def forward_padded(tokens, bank, routing, *, capacity=None):
     buffer[expert, seat] = tokens[token]
     for index, seats in enumerate(buffer):
         run_network(seats, bank.expert(index), bank.activation, out=seats)
-    said = np.zeros((*routing.kept.shape, bank.width), tokens.dtype)
+    said = np.zeros((*routed.kept.shape, bank.width), tokens.dtype)
     said[token, slot] = buffer[expert, seat]
-    return np.einsum("tkd,tk->td", said, routing.combine_weight.astype(tokens.dtype, copy=False))
+    return np.einsum("tkd,tk->td", said, routed.combine_weight.astype(tokens.dtype, copy=False))
 
 
 def _check_capacity(capacity, load):

@@ -43,7 +43,7 @@ class Gradients(NamedTuple):
     combine_weight: np.ndarray  # (T, k); 0 for choices that are not kept
 
 
-def forward_cached(tokens, bank, routing, *, workspace=None):
+def forward_cached(tokens, bank, routed, *, workspace=None):
     """Return the output (T, D) of the layer and the cache that `backward` takes.
 
     tokens: (T, D). The same result as `forward_grouped`, with every intermediate kept. The cache holds
@@ -51,7 +51,7 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     dtype of tokens.
     workspace: a dict of yours that keeps the large arrays for the next call, which overwrites the cache
     and the gradients of this one; fresh memory costs a training step more than the activations do.
-    Raises ValueError where tokens, bank and routing do not fit together.
+    Raises ValueError where tokens, bank and routed do not fit together.
 
     >>> from moeviz import experts, routing
     >>> tokens, bank = np.ones((3, 4)), experts.random_bank(2, 4, 8, rng=np.random.default_rng(0))
@@ -59,9 +59,9 @@ def forward_cached(tokens, bank, routing, *, workspace=None):
     >>> output.shape
     (3, 4)
     """
-    tokens, bank = check_layer(tokens, bank, routing)
-    groups = group_by_expert(routing, tokens.dtype)
-    memory = _find_memory(workspace, bank, routing.kept.size + 1)
+    tokens, bank = check_layer(tokens, bank, routed)
+    groups = group_by_expert(routed, tokens.dtype)
+    memory = _find_memory(workspace, bank, routed.kept.size + 1)
     memory.result[len(groups.token)] = 0
     cache = Cache(bank, groups, cut_into_runs(groups.spans, bank.hidden), memory)
     for run in cache.runs:

@@ -22,20 +22,20 @@ class Groups(NamedTuple):
     weight: np.ndarray  # (T, k) the weight of each choice
 
 
-def group_by_expert(routing, dtype):
+def group_by_expert(routed, dtype):
     """Return the Groups of a routing, with weights of the given dtype.
 
     >>> from moeviz import routing
     >>> group_by_expert(routing.top_k(np.eye(2)[::-1], k=1), float).place.tolist()
     [[1], [0]]
     """
-    choice, load = routing.kept_by_expert()
+    choice, load = routed.kept_by_expert()
     spans = [slice(start, stop) for start, stop in pairwise(accumulate(load, initial=0))]
-    place = np.empty(routing.kept.shape, int)
+    place = np.empty(routed.kept.shape, int)
     place.fill(len(choice))
     place.ravel()[choice] = np.arange(len(choice))
-    weight = routing.combine_weight.astype(dtype, copy=False)
-    return Groups(spans, choice, choice // routing.top_k, place, weight)
+    weight = routed.combine_weight.astype(dtype, copy=False)
+    return Groups(spans, choice, choice // routed.k, place, weight)
 
 
 def longest(spans):
@@ -70,14 +70,14 @@ def sum_rows(rows, place, weight=None):
     return total
 
 
-def check_layer(tokens, bank, routing):
+def check_layer(tokens, bank, routed):
     """Return tokens (T, D) as floats and the bank in their dtype if all fit together, or raise ValueError."""
-    tokens, bank, routing = check_matrix(tokens, "tokens", "(T, D)"), check_bank(bank), check_routing(routing)
+    tokens, bank, routed = check_matrix(tokens, "tokens", "(T, D)"), check_bank(bank), check_routing(routed)
     check_width(tokens, bank.width, "bank")
-    if routing.num_experts != bank.num_experts:
-        raise ValueError(f"routing has {routing.num_experts} experts, but bank has {bank.num_experts}")
-    if routing.num_tokens != len(tokens):
-        raise ValueError(f"routing has {routing.num_tokens} tokens, but tokens has {len(tokens)} rows")
+    if routed.num_experts != bank.num_experts:
+        raise ValueError(f"routed has {routed.num_experts} experts, but bank has {bank.num_experts}")
+    if routed.num_tokens != len(tokens):
+        raise ValueError(f"routed has {routed.num_tokens} tokens, but tokens has {len(tokens)} rows")
     return tokens, bank_as(bank, tokens.dtype)
 
 

@@ -23,7 +23,7 @@ from moeviz.record import check_logits, check_routing
 CONVENTIONS = ("share", "per_k")
 
 
-def switch_loss(routing, *, convention="share", mask=None, scoring="softmax"):
+def switch_loss(routed, *, convention="share", mask=None, scoring="softmax"):
     """Return E sum_i f_i P_i and its gradient on the logits (T, E).
 
     f_i: share of all choices that went to expert i. P_i: mean of probs[:, i] over the tokens.
@@ -42,14 +42,14 @@ def switch_loss(routing, *, convention="share", mask=None, scoring="softmax"):
     1.0
     """
     check_choice(convention, "convention", CONVENTIONS)
-    chosen = check_routing(routing).chosen()
+    chosen = check_routing(routed).chosen()
     mask = check_mask(mask, len(chosen))
-    value, dlogits = _product_loss(routing, chosen, np.where(mask, 0, -1), scoring)
+    value, dlogits = _product_loss(routed, chosen, np.where(mask, 0, -1), scoring)
     factor = 1.0 if convention == "share" else float(chosen[mask].sum() / mask.sum())
     return value * factor, dlogits * factor
 
 
-def gshard_loss(routing, *, mask=None):
+def gshard_loss(routed, *, mask=None):
     """Return E sum_i f1_i P_i, with f1 the share of FIRST choices, and its gradient (T, E).
 
     Second choices are not counted. The paper writes the mean over experts of f1 P, which is this
@@ -63,12 +63,12 @@ def gshard_loss(routing, *, mask=None):
     >>> value
     1.0
     """
-    first = one_hot(check_routing(routing).expert_index[:, 0], routing.num_experts)
+    first = one_hot(check_routing(routed).expert_index[:, 0], routed.num_experts)
     mask = check_mask(mask, len(first))
-    return _product_loss(routing, first, np.where(mask, 0, -1), "softmax")
+    return _product_loss(routed, first, np.where(mask, 0, -1), "softmax")
 
 
-def sequence_loss(routing, sequence_ids, *, scoring="sigmoid"):
+def sequence_loss(routed, sequence_ids, *, scoring="sigmoid"):
     """Return E sum_i f_i P_i taken within each sequence, averaged over sequences, and dlogits (T, E).
 
     sequence_ids: (T,) int, equal for the tokens of one sequence. Every sequence weighs the same,
@@ -84,30 +84,30 @@ def sequence_loss(routing, sequence_ids, *, scoring="sigmoid"):
     >>> round(value, 3)
     2.0
     """
-    chosen = check_routing(routing).chosen()
+    chosen = check_routing(routed).chosen()
     ids = check_vector(sequence_ids, "sequence_ids", length=len(chosen), kind="iu")
-    return _product_loss(routing, chosen, np.unique(ids, return_inverse=True)[1], scoring)
+    return _product_loss(routed, chosen, np.unique(ids, return_inverse=True)[1], scoring)
 
 
-def _product_loss(routing, chosen, group, scoring):
+def _product_loss(routed, chosen, group, scoring):
     """Average E sum_i f_i P_i over the groups of tokens; group (T,) int, -1 leaves a token out."""
-    _check_scoring(routing, scoring)
+    _check_scoring(routed, scoring)
     member = one_hot(group, group.max() + 1).astype(float)
     tokens = member.sum(axis=0)[:, None]
     count = member.T @ chosen
     share = count / np.maximum(count.sum(axis=1, keepdims=True), 1)
-    scale = routing.num_experts / len(tokens)
-    value = scale * (share * (member.T @ routing.probs) / tokens).sum()
+    scale = routed.num_experts / len(tokens)
+    value = scale * (share * (member.T @ routed.probs) / tokens).sum()
     dprobs = scale * member @ (share / tokens)
-    dlog = softmax_backward(routing.probs, dprobs.astype(routing.logits.dtype))
-    return float(value), dlog if scoring == "softmax" else dlog * sigmoid(-routing.logits)
+    dlog = softmax_backward(routed.probs, dprobs.astype(routed.logits.dtype))
+    return float(value), dlog if scoring == "softmax" else dlog * sigmoid(-routed.logits)
 
 
-def _check_scoring(routing, scoring):
+def _check_scoring(routed, scoring):
     """Refuse probs that another score made: the gradient would be silently wrong."""
-    check_logits(routing)
+    check_logits(routed)
     log_scores = {"softmax": lambda z: z, "sigmoid": lambda z: -softplus(-z)}
     check_choice(scoring, "scoring", log_scores)
-    logits, probs = routing.logits[:64], routing.probs[:64]  # some rows tell; all would slow training
+    logits, probs = routed.logits[:64], routed.probs[:64]  # some rows tell; all would slow training
     if np.abs(softmax(log_scores[scoring](logits)) - probs).max() > 1e-3:
-        raise ValueError(f"scoring must be the one that made the probs of {routing.label!r}, got {scoring!r}")
+        raise ValueError(f"scoring must be the one that made the probs of {routed.label!r}, got {scoring!r}")

@@ -26,7 +26,7 @@ from moeviz.routing.backward import weights_backward
 SMALLEST_SIGMA = 1e-30  # keeps 0 / 0 out: without noise the probability becomes a clean step
 
 
-def importance_loss(routing, *, renormalize=True, scoring="softmax", scale=1.0):
+def importance_loss(routed, *, renormalize=True, scoring="softmax", scale=1.0):
     """Return CV^2 of the summed combine weights per expert, and its gradient on the logits (T, E).
 
     renormalize, scoring, scale: how the router made its weights, as for `routing.weights_backward`.
@@ -42,19 +42,19 @@ def importance_loss(routing, *, renormalize=True, scoring="softmax", scale=1.0):
     >>> value, dlogits.tolist()
     (1.0, [[0.0, 0.0]])
     """
-    _check_weights(routing, renormalize, scoring, scale)
-    index = routing.expert_index
+    _check_weights(routed, renormalize, scoring, scale)
+    index = routed.expert_index
     slots = np.ravel(index) + 1  # EMPTY falls into bin 0, which is cut off
-    importance = np.bincount(slots, np.ravel(routing.combine_weight), routing.num_experts + 1)[1:]
+    importance = np.bincount(slots, np.ravel(routed.combine_weight), routed.num_experts + 1)[1:]
     value, dimportance = _cv_squared(importance)
-    dweight = dimportance[index].astype(routing.combine_weight.dtype)  # EMPTY slots are ignored below
-    return value, weights_backward(routing, dweight, scoring=scoring, renormalize=renormalize, scale=scale)
+    dweight = dimportance[index].astype(routed.combine_weight.dtype)  # EMPTY slots are ignored below
+    return value, weights_backward(routed, dweight, scoring=scoring, renormalize=renormalize, scale=scale)
 
 
-def load_loss(routing, logits, noise_logits):
+def load_loss(routed, logits, noise_logits):
     """Return CV^2 of the smooth load, and its gradients on logits and noise_logits, both (T, E).
 
-    routing: from `noisy_top_k`; routing.logits are the noisy logits H. logits: the clean ones.
+    routed: from `noisy_top_k`; routing.logits are the noisy logits H. logits: the clean ones.
     noise_logits: sigma = softplus(noise_logits). The smooth load of an expert is its probability of
     being selected, `selection_probability`, summed over tokens. The gradient runs through the clean
     logit, through sigma, and through the threshold, which is a noisy logit of another expert whose
@@ -68,10 +68,10 @@ def load_loss(routing, logits, noise_logits):
     >>> dlogits.shape == dnoise.shape == (1, 3)
     True
     """
-    noisy, k = check_logits(routing), routing.top_k
+    noisy, k = check_logits(routed), routed.k
     probability = selection_probability(logits, noise_logits, noisy, k)
     value, dload = _cv_squared(probability.sum(axis=0))
-    if k == routing.num_experts:
+    if k == routed.num_experts:
         return 0.0, np.zeros_like(noisy), np.zeros_like(noisy)
     logits, noise_logits = np.asarray(logits, dtype=float), np.asarray(noise_logits, dtype=float)
     dlogits, dnoise = _selection_backward(dload, logits, noise_logits, noisy, k)
@@ -101,20 +101,20 @@ def selection_probability(logits, noise_logits, noisy_logits, k):
     return normal_cdf((logits - threshold) / _sigma(noise_logits))
 
 
-def _check_weights(routing, renormalize, scoring, scale):
+def _check_weights(routed, renormalize, scoring, scale):
     """Refuse options that did not make the weights: the gradient would be silently wrong."""
-    logits = check_logits(routing)
+    logits = check_logits(routed)
     scores = {"softmax": softmax, "sigmoid": sigmoid, "relu": lambda z: np.maximum(z, 0)}
     check_choice(scoring, "scoring", scores)
     check_number(scale, "scale", low=1e-12)
-    score = np.take_along_axis(scores[scoring](logits), routing.expert_index, axis=1)
-    weight = np.where(routing.expert_index == EMPTY, 0, score) * scale
+    score = np.take_along_axis(scores[scoring](logits), routed.expert_index, axis=1)
+    weight = np.where(routed.expert_index == EMPTY, 0, score) * scale
     total = weight.sum(axis=1, keepdims=True)
     if renormalize and scoring != "relu":
-        weight = np.divide(weight, total / scale, out=routing.combine_weight.copy(), where=total > 0)
-    if not np.allclose(weight, routing.combine_weight, rtol=1e-3, atol=1e-3 * scale):
+        weight = np.divide(weight, total / scale, out=routed.combine_weight.copy(), where=total > 0)
+    if not np.allclose(weight, routed.combine_weight, rtol=1e-3, atol=1e-3 * scale):
         raise ValueError("scoring, renormalize and scale must be those that made the weights of "
-                         f"{routing.label!r}, got {scoring!r}, {renormalize} and {scale}")
+                         f"{routed.label!r}, got {scoring!r}, {renormalize} and {scale}")
 
 
 def _threshold_expert(noisy_logits, k):

@@ -15,7 +15,7 @@ from moeviz.arrays import as_array, check_mask, check_number
 from moeviz.record import Routing, check_routing
 
 
-def counts(routing, *, mask=None):
+def counts(routed, *, mask=None):
     """Return (E,) int: how many choices each expert got, dropped choices too, EMPTY slots not.
 
     mask: (T,) bool, False for padding tokens, which would otherwise look like a favourite expert.
@@ -25,11 +25,11 @@ def counts(routing, *, mask=None):
     >>> counts(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2)).tolist()
     [2, 1, 1]
     """
-    index = _rows(check_routing(routing).expert_index, mask)
-    return np.bincount(np.ravel(index) + 1, minlength=routing.num_experts + 1)[1:]  # bin 0 is EMPTY
+    index = _rows(check_routing(routed).expert_index, mask)
+    return np.bincount(np.ravel(index) + 1, minlength=routed.num_experts + 1)[1:]  # bin 0 is EMPTY
 
 
-def load(routing, *, mask=None):
+def load(routed, *, mask=None):
     """Return (E,): the share of all choices that each expert got; sums to 1 (all 0 without a choice).
 
     mask: (T,) bool, False for padding. Dropped choices count: load is what the router asked for.
@@ -40,11 +40,11 @@ def load(routing, *, mask=None):
     >>> load(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2)).tolist()
     [0.5, 0.25, 0.25]
     """
-    chosen = counts(routing, mask=mask)
+    chosen = counts(routed, mask=mask)
     return chosen / max(chosen.sum(), 1)
 
 
-def importance(routing, *, mask=None):
+def importance(routed, *, mask=None):
     """Return (E,): the summed combine weights of each expert, dropped choices too.
 
     mask: (T,) bool, False for padding. Raises ValueError as `counts` does.
@@ -54,9 +54,9 @@ def importance(routing, *, mask=None):
     >>> importance(top_k([[0.0, 0.0]], k=2)).tolist()
     [0.5, 0.5]
     """
-    index = _rows(check_routing(routing).expert_index, mask)
-    weight = _rows(routing.combine_weight, mask)
-    return np.bincount(np.ravel(index) + 1, np.ravel(weight), routing.num_experts + 1)[1:]
+    index = _rows(check_routing(routed).expert_index, mask)
+    weight = _rows(routed.combine_weight, mask)
+    return np.bincount(np.ravel(index) + 1, np.ravel(weight), routed.num_experts + 1)[1:]
 
 
 def cv(loads):

@@ -15,7 +15,7 @@ from moeviz.record import EMPTY, check_routing
 KINDS = ("first", "any")
 
 
-def co_activation(routing):
+def co_activation(routed):
     """Return (E, E): P(j is chosen | i is chosen) over all pairs, row i, column j; diagonal 1.
 
     The row of an expert that is never chosen is 0. For a router without preferences every other
@@ -26,8 +26,8 @@ def co_activation(routing):
     >>> co_activation(top_k([[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]], k=2))[0].tolist()
     [1.0, 0.5, 0.5]
     """
-    whole = np.float32 if check_routing(routing).num_tokens < 2**24 else float  # exact up to there
-    chosen = routing.chosen().astype(whole)
+    whole = np.float32 if check_routing(routed).num_tokens < 2**24 else float  # exact up to there
+    chosen = routed.chosen().astype(whole)
     together = (chosen.T @ chosen).astype(float)
     return together / np.maximum(np.diag(together), 1)[:, None]
 
@@ -103,10 +103,10 @@ def repetition_if_shuffled(expert_index, *, rng, kind="first", domains=None, rep
     return float(np.mean(values))
 
 
-def saturation(routing, final):
+def saturation(routed, final):
     """Return the mean over tokens of |choices now and at the end| / |choices at the end|.
 
-    routing, final: the same tokens through the same layer, early and at the end of training. 1 means
+    routed, final: the same tokens through the same layer, early and at the end of training. 1 means
     that routing has settled; two routers that agree by chance give k / E. Tokens without a choice at
     the end are left out; NaN when that is all of them.
     Raises ValueError for different numbers of tokens or experts.
@@ -116,12 +116,12 @@ def saturation(routing, final):
     >>> saturation(top_k([[2.0, 1.0, 0.0]], k=2), top_k([[2.0, 0.0, 1.0]], k=2))
     0.5
     """
-    shape, other = check_routing(routing).probs.shape, check_routing(final, "final").probs.shape
+    shape, other = check_routing(routed).probs.shape, check_routing(final, "final").probs.shape
     if shape != other:
-        raise ValueError(f"final must have the tokens and experts of routing {shape}, got {other}")
+        raise ValueError(f"final must have the tokens and experts of routed {shape}, got {other}")
     wanted = final.expert_index != EMPTY
-    still = np.take_along_axis(routing.chosen(), np.maximum(final.expert_index, 0), axis=1) & wanted
-    ones = np.ones(final.top_k, np.float32)  # a product sums short rows faster than sum() does
+    still = np.take_along_axis(routed.chosen(), np.maximum(final.expert_index, 0), axis=1) & wanted
+    ones = np.ones(final.k, np.float32)  # a product sums short rows faster than sum() does
     shared, wanted = still @ ones, wanted @ ones
     share = shared[wanted > 0] / wanted[wanted > 0]
     return float(share.mean(dtype=float)) if len(share) else math.nan

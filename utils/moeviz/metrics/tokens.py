@@ -8,7 +8,7 @@ from moeviz.arrays import check_count, check_mask
 from moeviz.record import EMPTY, check_routing
 
 
-def router_entropy(routing, *, mask=None):
+def router_entropy(routed, *, mask=None):
     """Return the mean entropy of a token's probs, divided by ln E: 0 when sure, 1 when undecided.
 
     A sure router can load its experts evenly or not, and so can an undecided one: compare with
@@ -19,14 +19,14 @@ def router_entropy(routing, *, mask=None):
     >>> router_entropy(top_k([[0.0, 0.0], [900.0, 0.0]], k=1))
     0.5
     """
-    rows = check_mask(mask, check_routing(routing).num_tokens)
-    probs = routing.probs if mask is None else routing.probs[rows]
+    rows = check_mask(mask, check_routing(routed).num_tokens)
+    probs = routed.probs if mask is None else routed.probs[rows]
     of_token = np.einsum("te,te->t", probs, np.log(np.maximum(probs, np.finfo(probs.dtype).tiny)))
     entropy = -of_token.mean(dtype=float)
-    return float(entropy / math.log(routing.num_experts)) if routing.num_experts > 1 else 1.0
+    return float(entropy / math.log(routed.num_experts)) if routed.num_experts > 1 else 1.0
 
 
-def drop_rate(routing):
+def drop_rate(routed):
     """Return the share of choices that were dropped; EMPTY slots are no choices. 0 without a choice.
 
     Raises ValueError for what is no Routing.
@@ -36,11 +36,11 @@ def drop_rate(routing):
     >>> drop_rate(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 3))
     0.25
     """
-    chosen = check_routing(routing).expert_index != EMPTY
-    return float((chosen & ~routing.kept).sum() / max(chosen.sum(), 1))
+    chosen = check_routing(routed).expert_index != EMPTY
+    return float((chosen & ~routed.kept).sum() / max(chosen.sum(), 1))
 
 
-def fully_dropped(routing):
+def fully_dropped(routed):
     """Return the share of tokens that no expert serves: all choices dropped, or none made.
 
     Only the residual connection carries these tokens on. Under expert choice nothing is dropped,
@@ -51,14 +51,14 @@ def fully_dropped(routing):
     >>> fully_dropped(apply_capacity(top_k([[1.0, 0.0]] * 4, k=2), 3))
     0.25
     """
-    served = np.logical_or.reduce(list(check_routing(routing).kept.T))  # by slot: rows are short
+    served = np.logical_or.reduce(list(check_routing(routed).kept.T))  # by slot: rows are short
     return float(1 - served.mean())
 
 
-def pad_waste(routing, capacity, *, groups=1):
+def pad_waste(routed, capacity, *, groups=1):
     """Return the share of the E C seats (of all groups) that stay empty and are computed for nothing.
 
-    routing: after `apply_capacity` with the same capacity and groups.
+    routed: after `apply_capacity` with the same capacity and groups.
     Raises ValueError for a capacity or groups below 1, or a capacity that an expert exceeds.
 
     >>> from moeviz.capacity import apply_capacity
@@ -66,15 +66,15 @@ def pad_waste(routing, capacity, *, groups=1):
     >>> pad_waste(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 2), 2)
     0.5
     """
-    served = np.bincount(check_routing(routing).expert_index[routing.kept], minlength=routing.num_experts)
+    served = np.bincount(check_routing(routed).expert_index[routed.kept], minlength=routed.num_experts)
     seats = check_count(capacity, "capacity") * check_count(groups, "groups")
     if served.max() > seats:
         raise ValueError(f"capacity must be the one that was applied, got {capacity} x {groups} groups "
                          f"for an expert that serves {served.max()}")
-    return float(1 - served.sum() / (seats * routing.num_experts))
+    return float(1 - served.sum() / (seats * routed.num_experts))
 
 
-def captured_score(routing):
+def captured_score(routed):
     """Return the mean over tokens of the summed probs of the experts that serve it.
 
     The price of balance: every method that moves or drops tokens captures less than plain top-k.
@@ -84,6 +84,6 @@ def captured_score(routing):
     >>> captured_score(top_k([[0.0, 0.0]], k=1))
     0.5
     """
-    index = np.maximum(check_routing(routing).expert_index, 0)
-    captured = np.take_along_axis(routing.probs, index, axis=1)[routing.kept]
-    return float(captured.sum(dtype=float) / routing.num_tokens)
+    index = np.maximum(check_routing(routed).expert_index, 0)
+    captured = np.take_along_axis(routed.probs, index, axis=1)[routed.kept]
+    return float(captured.sum(dtype=float) / routed.num_tokens)

@@ -13,7 +13,7 @@ from moeviz.style import LINE, MONO, MUTED, axes_or_new, dropped_patch, expert_c
 TEXT_X, GATE_X, STOP_X, EXPERT_X, END_X = 0.03, 0.16, 0.88, 1.0, 1.05
 
 
-def plot_flow(routing, *, labels=None, ax=None):
+def plot_flow(routed, *, labels=None, ax=None):
     """Draw a ribbon from each token through the gate to each of its experts, as wide as the combine weight.
 
     An expert's block is as high as its load, a slot per choice. Where capacity dropped the choice, slot
@@ -24,25 +24,25 @@ def plot_flow(routing, *, labels=None, ax=None):
     >>> plot_flow(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])).texts[-1].get_text()
     'expert 1: 0'
     """
-    labels = readable(check_labels(labels, check_routing(routing).num_tokens))
-    ax = axes_or_new(ax, (11, np.clip(0.2 * routing.num_tokens + 1.5, 5, 9)))
-    loads, height = sum(count_assignments(routing)), routing.num_tokens
+    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
+    ax = axes_or_new(ax, (11, np.clip(0.2 * routed.num_tokens + 1.5, 5, 9)))
+    loads, height = sum(count_assignments(routed)), routed.num_tokens
     tops, slot_height = _stack_experts(loads, height)
-    _draw_ribbons(ax, routing, tops, slot_height)
+    _draw_ribbons(ax, routed, tops, slot_height)
     _draw_text_and_gate(ax, labels)
-    _draw_experts(ax, routing, tops, slot_height)
-    ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height), title=routing.label)
+    _draw_experts(ax, routed, tops, slot_height)
+    ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height), title=routed.label)
     ax.set_axis_off()
-    set_weights(ax, routing, labels)
-    return set_description(ax, _describe(routing, loads))
+    set_weights(ax, routed, labels)
+    return set_description(ax, _describe(routed, loads))
 
 
-def _draw_ribbons(ax, routing, tops, slot_height):
-    token, expert, weight, kept = _sorted_choices(routing)
-    unit = _weight_unit(routing, slot_height)
-    starts = _stack_ribbons(routing, unit)[token, expert]
+def _draw_ribbons(ax, routed, tops, slot_height):
+    token, expert, weight, kept = _sorted_choices(routed)
+    unit = _weight_unit(routed, slot_height)
+    starts = _stack_ribbons(routed, unit)[token, expert]
     ends = tops[expert] + slot_height * (_rank_within(expert) + 0.5)
-    colors = expert_colors(routing.num_experts)
+    colors = expert_colors(routed.num_experts)
     for start, end, width, e, is_kept in zip(starts, ends, weight * unit, expert, kept, strict=True):
         look = {"facecolor": colors[e], "alpha": 0.8, "linewidth": 0} if is_kept else {
             **dropped_patch(), "linewidth": 0.7, "zorder": 0.8}
@@ -50,12 +50,12 @@ def _draw_ribbons(ax, routing, tops, slot_height):
         ax.add_patch(PathPatch(_ribbon(GATE_X, start, stop, end, width), **look))
 
 
-def _sorted_choices(routing):
+def _sorted_choices(routed):
     """Return token, expert, weight, kept of every choice, by expert, the dropped last, then by token."""
-    token, slot = np.nonzero(routing.expert_index != EMPTY)
-    expert, kept = routing.expert_index[token, slot], routing.kept[token, slot]
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    expert, kept = routed.expert_index[token, slot], routed.kept[token, slot]
     order = np.lexsort((token, ~kept, expert))
-    return token[order], expert[order], routing.combine_weight[token, slot][order], kept[order]
+    return token[order], expert[order], routed.combine_weight[token, slot][order], kept[order]
 
 
 def _stack_experts(loads, height):
@@ -65,19 +65,19 @@ def _stack_experts(loads, height):
     return gap / 2 + np.cumsum(loads * slot_height + gap) - (loads * slot_height + gap), slot_height
 
 
-def _weight_unit(routing, slot_height):
+def _weight_unit(routed, slot_height):
     """Return the ribbon width of weight 1: as wide as token rows and expert slots allow."""
-    row, single = routing.combine_weight.sum(axis=1).max(), routing.combine_weight.max()
+    row, single = routed.combine_weight.sum(axis=1).max(), routed.combine_weight.max()
     return min(0.8 / max(row, 1e-12), 0.9 * slot_height / max(single, 1e-12), 0.8)
 
 
-def _stack_ribbons(routing, unit):
+def _stack_ribbons(routed, unit):
     """Return where on its token's row each ribbon starts, (T, E); a token's ribbons lie in expert order."""
-    chosen = np.zeros(routing.probs.shape)
-    token, slot = np.nonzero(routing.expert_index != EMPTY)
-    chosen[token, routing.expert_index[token, slot]] = routing.combine_weight[token, slot] * unit
+    chosen = np.zeros(routed.probs.shape)
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    chosen[token, routed.expert_index[token, slot]] = routed.combine_weight[token, slot] * unit
     middle = np.cumsum(chosen, axis=1) - chosen / 2 - chosen.sum(axis=1, keepdims=True) / 2
-    return middle + np.arange(routing.num_tokens)[:, None] + 0.5
+    return middle + np.arange(routed.num_tokens)[:, None] + 0.5
 
 
 def _rank_within(expert):
@@ -109,11 +109,11 @@ def _write_heading(ax, x, word, side, num_tokens):
     ax.text(x, -0.045 * num_tokens, word, color=MUTED, ha=side, va="center", fontsize=14)
 
 
-def _draw_experts(ax, routing, tops, slot_height):
-    kept, dropped = count_assignments(routing)
+def _draw_experts(ax, routed, tops, slot_height):
+    kept, dropped = count_assignments(routed)
     heading = "experts: kept + dropped" if dropped.any() else "experts: tokens"
-    _write_heading(ax, EXPERT_X, heading, "left", routing.num_tokens)
-    for expert, color in enumerate(expert_colors(routing.num_experts)):
+    _write_heading(ax, EXPERT_X, heading, "left", routed.num_tokens)
+    for expert, color in enumerate(expert_colors(routed.num_experts)):
         height, lost = kept[expert] * slot_height, dropped[expert] * slot_height
         ax.add_patch(Rectangle((EXPERT_X, tops[expert]), END_X - EXPERT_X, height, facecolor=color,
                                edgecolor=color, linewidth=1.0))
@@ -124,7 +124,7 @@ def _draw_experts(ax, routing, tops, slot_height):
                 s=f"expert {expert}: {kept[expert]}" + (f" + {dropped[expert]}" if lost else ""))
 
 
-def _describe(routing, loads):
-    dropped = count_assignments(routing)[1].sum()
-    return (f"Flow diagram, {routing.label}: {loads.sum()} choices of {routing.num_tokens} tokens run "
-            f"through the gate to {routing.num_experts} experts; {extremes(loads)}; {dropped} dropped.")
+def _describe(routed, loads):
+    dropped = count_assignments(routed)[1].sum()
+    return (f"Flow diagram, {routed.label}: {loads.sum()} choices of {routed.num_tokens} tokens run "
+            f"through the gate to {routed.num_experts} experts; {extremes(loads)}; {dropped} dropped.")

@@ -22,14 +22,14 @@ def check_labels(labels, num_tokens, name="labels"):
     return texts
 
 
-def set_weights(ax, routing, labels):
+def set_weights(ax, routed, labels):
     """Attach the matrix of tokens and experts: the weight of each choice, marked where it was dropped."""
-    texts = np.full(routing.probs.shape, "", dtype=object)
-    for token, slot in np.argwhere(routing.expert_index != EMPTY):
-        fate = "" if routing.kept[token, slot] else " dropped"
-        texts[token, routing.expert_index[token, slot]] = f"{routing.combine_weight[token, slot]:.3g}{fate}"
-    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routing.num_experts)),
-               title=f"{routing.label}: weight of each choice")
+    texts = np.full(routed.probs.shape, "", dtype=object)
+    for token, slot in np.argwhere(routed.expert_index != EMPTY):
+        fate = "" if routed.kept[token, slot] else " dropped"
+        texts[token, routed.expert_index[token, slot]] = f"{routed.combine_weight[token, slot]:.3g}{fate}"
+    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routed.num_experts)),
+               title=f"{routed.label}: weight of each choice")
 
 
 def extremes(counts, noun="expert", unit=""):

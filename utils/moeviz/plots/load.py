@@ -11,26 +11,26 @@ from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors,
 MAX_LABELLED, MAX_LABELLED_COMPACT = 16, 10
 
 
-def count_assignments(routing):
+def count_assignments(routed):
     """Return two (E,) vectors of whole numbers: assignments kept, and assignments dropped, per expert."""
-    taken = routing.expert_index != EMPTY
-    kept, dropped = (np.bincount(routing.expert_index[taken & is_kept], minlength=routing.num_experts)
-                     for is_kept in (routing.kept, ~routing.kept))
+    taken = routed.expert_index != EMPTY
+    kept, dropped = (np.bincount(routed.expert_index[taken & is_kept], minlength=routed.num_experts)
+                     for is_kept in (routed.kept, ~routed.kept))
     return kept, dropped
 
 
-def plot_load(routing, *, ax=None, compact=False):
+def plot_load(routed, *, ax=None, compact=False):
     """Draw one bar per expert: its share of the assignments in percent, dropped ones hatched on top.
 
     The number under each share counts the assignments, the dashed line is the fair share 1/E.
     `compact` leaves the counts and the scale out, for a small panel beside something else.
-    Returns the Axes. Raises ValueError when routing is no Routing.
+    Returns the Axes. Raises ValueError when routed is no Routing.
 
     >>> from moeviz.record import Routing
     >>> plot_load(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])).get_xlabel()
     'expert'
     """
-    kept, dropped = count_assignments(check_routing(routing))
+    kept, dropped = count_assignments(check_routing(routed))
     num_experts, total = len(kept), max((kept + dropped).sum(), 1)
     ax = axes_or_new(ax, (10, 5))
     experts = np.arange(num_experts)
@@ -42,14 +42,14 @@ def plot_load(routing, *, ax=None, compact=False):
         ax.legend(bars[:1], ["dropped"], loc="upper right")
     _label_bars(ax, kept + dropped, shares + lost, compact)
     top = 1.2 * max((shares + lost).max(), 100 / num_experts)
-    ax.set(title=routing.label, xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",
+    ax.set(title=routed.label, xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",
            xlim=(-0.6, num_experts - 0.4), ylim=(0, top))
     _draw_fair_share(ax, 100 / num_experts, compact)
     ax.set_xticks(experts if num_experts <= MAX_LABELLED else experts[::num_experts // 8])
     ax.tick_params(axis="x", length=0)
-    set_table(ax, ["expert", "assignments", "share (%)", "dropped"], title=f"{routing.label}: load",
+    set_table(ax, ["expert", "assignments", "share (%)", "dropped"], title=f"{routed.label}: load",
               rows=zip(experts, kept + dropped, shares + lost, dropped, strict=True))
-    return set_description(ax, _describe(routing, kept + dropped, dropped))
+    return set_description(ax, _describe(routed, kept + dropped, dropped))
 
 
 def _draw_fair_share(ax, fair, compact):
@@ -73,7 +73,7 @@ def _label_bars(ax, numbers, heights, compact):
                     ha="center", va="bottom", bbox=ground, in_layout=False)
 
 
-def _describe(routing, numbers, dropped):
-    return (f"Bar chart, {routing.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
+def _describe(routed, numbers, dropped):
+    return (f"Bar chart, {routed.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
             f"{len(numbers) - 1}; {extremes(numbers)}; fair share {100 / len(numbers):.3g}%; "
             f"{dropped.sum()} dropped.")

@@ -41,7 +41,7 @@ MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
 TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.9, 2.7, 1.04  # inches
 
 
-def plot_text(routing, labels, *, ax=None, per_row=32, show_second=False, text_bytes=None):
+def plot_text(routed, labels, *, ax=None, per_row=32, show_second=False, text_bytes=None):
     """Draw the text as a grid: each byte on the colour of its first-choice expert, whose number stands below.
 
     A choice that capacity dropped is grey and hatched; a byte without an expert is pale.
@@ -53,12 +53,12 @@ def plot_text(routing, labels, *, ax=None, per_row=32, show_second=False, text_b
     >>> plot_text(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]], "one"), ["a"]).axison
     False
     """
-    labels, columns = _check(routing, labels, per_row, text_bytes)
-    rows = -(-routing.num_tokens // columns)
-    cell = TWO_CHOICES if show_second and routing.top_k > 1 else ONE_CHOICE
+    labels, columns = _check(routed, labels, per_row, text_bytes)
+    rows = -(-routed.num_tokens // columns)
+    cell = TWO_CHOICES if show_second and routed.k > 1 else ONE_CHOICE
     ax = axes_or_new(ax, (cell.width * columns + 0.4, cell.height * rows + 0.6 + TITLE_ROOM))
-    _draw_text(ax, routing, readable(labels, text_bytes), columns, cell)
-    _draw_key(ax, routing, columns, rows, cell)
+    _draw_text(ax, routed, readable(labels, text_bytes), columns, cell)
+    _draw_key(ax, routed, columns, rows, cell)
     ax.set_ylim(rows + 0.6 / cell.height, 0)
     return ax
 
@@ -75,51 +75,51 @@ def plot_text_layers(routings, labels, *, per_row=28, text_bytes=None):
     """
     if not len(routings := list(routings)):
         raise ValueError("routings must hold at least one Routing, got none")
-    labels, columns = [_check(routing, labels, per_row, text_bytes) for routing in routings].pop()
+    labels, columns = [_check(routed, labels, per_row, text_bytes) for routed in routings].pop()
     rows = -(-len(labels) // columns)
     width, height = ONE_CHOICE.width * columns, ONE_CHOICE.height * rows + TITLE_ROOM + 0.6
     size = (width + LOAD_WIDTH + SCALE_WIDTH + 0.16, max(height, LOAD_HEIGHT) * len(routings))
     axes = fixed_axes(size, left=0.08, rows=len(routings), columns=2, gap=(SCALE_WIDTH, 1.12), squeeze=False,
                       width_ratios=(width, LOAD_WIDTH))
-    for (left, right), routing in zip(axes, routings, strict=True):
-        _draw_text(left, routing, readable(labels, text_bytes), columns, ONE_CHOICE)
-        plot_load(routing, ax=right, compact=True).set_title("")
+    for (left, right), routed in zip(axes, routings, strict=True):
+        _draw_text(left, routed, readable(labels, text_bytes), columns, ONE_CHOICE)
+        plot_load(routed, ax=right, compact=True).set_title("")
     top = max(ax.get_ylim()[1] for ax in axes[:, 1])
     for ax in axes[:, 1]:
         ax.set_ylim(0, top)
     return axes
 
 
-def _check(routing, labels, per_row, text_bytes):
-    labels = check_labels(labels, check_routing(routing).num_tokens)
-    if text_bytes is not None and len(text_bytes) != routing.num_tokens:
-        raise ValueError(f"text_bytes must have {routing.num_tokens} entries, got {len(text_bytes)}")
+def _check(routed, labels, per_row, text_bytes):
+    labels = check_labels(labels, check_routing(routed).num_tokens)
+    if text_bytes is not None and len(text_bytes) != routed.num_tokens:
+        raise ValueError(f"text_bytes must have {routed.num_tokens} entries, got {len(text_bytes)}")
     per_row = check_count(per_row, "per_row")
     if len(labels) > MAX_ROWS * per_row:
         raise ValueError(f"labels must fit {MAX_ROWS} rows of {per_row}, got {len(labels)}; draw a part")
-    return labels, max(min(routing.num_tokens, per_row), min(MIN_COLUMNS, per_row))
+    return labels, max(min(routed.num_tokens, per_row), min(MIN_COLUMNS, per_row))
 
 
-def _draw_text(ax, routing, labels, columns, cell):
-    tokens = np.arange(routing.num_tokens)
+def _draw_text(ax, routed, labels, columns, cell):
+    tokens = np.arange(routed.num_tokens)
     corners = np.stack([tokens % columns, tokens // columns], axis=1).astype(float)
-    inks = [_draw_cells(ax, routing, slot, corners, top) for slot, top in enumerate(cell.stripe_top)]
+    inks = [_draw_cells(ax, routed, slot, corners, top) for slot, top in enumerate(cell.stripe_top)]
     sizes = [LABEL_SIZE if len(label) <= 1 else 26 / len(label) for label in labels]
     _write(ax, labels, corners + np.array([0.5, cell.label_at]), sizes, inks[0], cell)
     for slot, at in enumerate(cell.number_at):
-        numbers = ["" if expert == EMPTY else str(expert) for expert in routing.expert_index[:, slot]]
+        numbers = ["" if expert == EMPTY else str(expert) for expert in routed.expert_index[:, slot]]
         _write(ax, numbers, corners + np.array([0.5, at]), NUMBER_SIZE, inks[slot], cell)
     ax.set(xlim=(0, columns), ylim=(corners[-1, 1] + 1, 0), aspect=cell.height / cell.width, anchor="NW")
-    ax.set_title(routing.label)
+    ax.set_title(routed.label)
     ax.set_axis_off()
-    _tabulate(ax, routing, labels, len(cell.stripe_top))
-    set_description(ax, _describe(routing))
+    _tabulate(ax, routed, labels, len(cell.stripe_top))
+    set_description(ax, _describe(routed))
 
 
-def _draw_cells(ax, routing, slot, corners, top):
+def _draw_cells(ax, routed, slot, corners, top):
     """Draw the cells of one choice; return the ink that is readable on each."""
-    experts, kept = routing.expert_index[:, slot], routing.kept[:, slot]
-    colors = np.array([*expert_colors(routing.num_experts), FAINT])[experts]
+    experts, kept = routed.expert_index[:, slot], routed.kept[:, slot]
+    colors = np.array([*expert_colors(routed.num_experts), FAINT])[experts]
     cells = corners[:, None] + _box(0.03, 0.97, top, 0.96)
     plain = kept | (experts == EMPTY)
     ax.add_collection(PolyCollection(cells[plain], facecolors=colors[plain], edgecolors="none"))
@@ -136,14 +136,14 @@ def _write(ax, texts, places, sizes, colors, cell):
     draw_glyphs(ax, texts, places, size=sizes, colors=colors, cell=(cell.width, -cell.height))
 
 
-def _draw_key(ax, routing, columns, rows, cell):
+def _draw_key(ax, routed, columns, rows, cell):
     """Draw one swatch per expert under the text, numbered as often as the numbers fit."""
-    dropped = (routing.expert_index[:, 0] != EMPTY) & ~routing.kept[:, 0]
+    dropped = (routed.expert_index[:, 0] != EMPTY) & ~routed.kept[:, 0]
     top, bottom = rows + 0.17 / cell.height, rows + 0.48 / cell.height
     room = max(1.0, columns - 2.8 - 4.5 * dropped.any())  # in a very narrow text the key runs on to the right
-    width = min(1.0, room / routing.num_experts)
-    left = 2.6 + width * np.arange(routing.num_experts)
-    colors, every = expert_colors(routing.num_experts), int(np.ceil(1.0 / width))
+    width = min(1.0, room / routed.num_experts)
+    left = 2.6 + width * np.arange(routed.num_experts)
+    colors, every = expert_colors(routed.num_experts), int(np.ceil(1.0 / width))
     swatches = left[:, None, None] * [1, 0] + _box(0, 0.94 * width, top, bottom)
     ax.add_collection(PolyCollection(swatches, facecolors=colors))
     places = swatches.mean(axis=1)
@@ -156,18 +156,18 @@ def _draw_key(ax, routing, columns, rows, cell):
         _write(ax, ["dropped"], [(right + 2.5, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
 
 
-def _tabulate(ax, routing, labels, slots):
+def _tabulate(ax, routed, labels, slots):
     """Attach a row per expert: the labels that it gets most often, and how many choices, kept and dropped."""
     columns = ["expert", "most often, first choice"]
     for slot in range(slots):
         columns += [f"{('first', 'second')[slot]} choices", "of them dropped"]
-    rows = [[expert, _most_often(labels, routing.expert_index[:, 0] == expert)]
-            for expert in range(routing.num_experts)]
+    rows = [[expert, _most_often(labels, routed.expert_index[:, 0] == expert)]
+            for expert in range(routed.num_experts)]
     for row in rows:
         for slot in range(slots):
-            here = routing.expert_index[:, slot] == row[0]
-            row += [here.sum(), (here & ~routing.kept[:, slot]).sum()]
-    set_table(ax, columns, rows, title=f"{routing.label}: who gets what")
+            here = routed.expert_index[:, slot] == row[0]
+            row += [here.sum(), (here & ~routed.kept[:, slot]).sum()]
+    set_table(ax, columns, rows, title=f"{routed.label}: who gets what")
 
 
 def _most_often(labels, here):
@@ -175,9 +175,9 @@ def _most_often(labels, here):
     return "; ".join(f"{label} ×{count}" for label, count in counts.most_common(MOST_OFTEN))
 
 
-def _describe(routing):
-    first, kept = routing.expert_index[:, 0], routing.kept[:, 0]
-    counts = np.bincount(first[first != EMPTY], minlength=routing.num_experts)
-    return (f"Coloured text, {routing.label}: {routing.num_tokens} bytes, each in the colour of its first "
-            f"of {routing.num_experts} experts; {extremes(counts, unit='bytes')}; "
+def _describe(routed):
+    first, kept = routed.expert_index[:, 0], routed.kept[:, 0]
+    counts = np.bincount(first[first != EMPTY], minlength=routed.num_experts)
+    return (f"Coloured text, {routed.label}: {routed.num_tokens} bytes, each in the colour of its first "
+            f"of {routed.num_experts} experts; {extremes(counts, unit='bytes')}; "
             f"{((first != EMPTY) & ~kept).sum()} first choices dropped.")

@@ -23,18 +23,18 @@ def plot_text_orders(routings, labels, *, per_row=44):
     """
     if not isinstance(routings, dict) or not routings:
         raise ValueError(f"routings must be {{name: Routing}} with at least one entry, got {routings!r}")
-    labels = [check_labels(labels, check_routing(routing).num_tokens) for routing in routings.values()].pop()
+    labels = [check_labels(labels, check_routing(routed).num_tokens) for routed in routings.values()].pop()
     columns = min(max(len(labels), MIN_COLUMNS), per_row)
     cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
     size = (cell.width * columns + 0.4, len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
     axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False)[1][:, 0]
-    for ax, (name, routing) in zip(axes, routings.items(), strict=True):
-        plot_text(routing, labels, ax=ax, per_row=per_row, show_second=True)
-        ax.set_title(f"{name}: {_count(routing)}")
+    for ax, (name, routed) in zip(axes, routings.items(), strict=True):
+        plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
+        ax.set_title(f"{name}: {_count(routed)}")
     return axes
 
 
-def _count(routing):
-    chosen, kept = routing.expert_index != EMPTY, routing.kept.any(axis=1)
-    return (f"{(chosen & ~routing.kept).sum()} of {chosen.sum()} choices dropped, "
+def _count(routed):
+    chosen, kept = routed.expert_index != EMPTY, routed.kept.any(axis=1)
+    return (f"{(chosen & ~routed.kept).sum()} of {chosen.sum()} choices dropped, "
             f"{(~kept).sum()} of {len(kept)} tokens left with none")

@@ -17,10 +17,10 @@ from moeviz.routing.common import softmax_top_k
 SCORINGS = ("softmax", "sigmoid", "relu")
 
 
-def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renormalize=True, scale=1.0):
+def weights_backward(routed, dweight, *, dprobs=None, scoring="softmax", renormalize=True, scale=1.0):
     """Carry a gradient from combine_weight (T, k), and probs (T, E), back to the logits (T, E).
 
-    routing: what the router returned. dweight: (T, k), ignored in EMPTY slots; give 0 for dropped
+    routed: what the router returned. dweight: (T, k), ignored in EMPTY slots; give 0 for dropped
     choices, which reach no output. dprobs: (T, E) or None, the gradient of a loss on `probs`.
     scoring, renormalize, scale: how the router made its weights: score = softmax(z), sigmoid(z) or
     relu(z); divided by the sum over the chosen; times scale. The choice itself has no gradient.
@@ -34,23 +34,23 @@ def weights_backward(routing, dweight, *, dprobs=None, scoring="softmax", renorm
     >>> weights_backward(top_k([[0.0, 0.0]], k=1, renormalize=False), [[1.0]], renormalize=False).tolist()
     [[0.25, -0.25]]
     """
-    logits = check_logits(routing)
-    dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
+    logits = check_logits(routed)
+    dweight = check_same_shape(dweight, "dweight", routed.combine_weight, "combine_weight")
     scale = check_number(scale, "scale", low=1e-12)
     check_choice(scoring, "scoring", SCORINGS)
     if scoring == "relu":
-        dlogits = _scatter(routing, dweight * scale)
-        return dlogits if dprobs is None else dlogits + _relu_probs_backward(routing, dprobs)
-    dlog = _dlog_score(routing, dweight, renormalize, scale)
+        dlogits = _scatter(routed, dweight * scale)
+        return dlogits if dprobs is None else dlogits + _relu_probs_backward(routed, dprobs)
+    dlog = _dlog_score(routed, dweight, renormalize, scale)
     if scoring == "softmax" and not renormalize:
         dlog -= softmax(logits) * dlog.sum(axis=1, keepdims=True)
     if dprobs is not None:
         dprobs = check_same_shape(dprobs, "dprobs", logits, "logits")
-        dlog += softmax_backward(routing.probs, dprobs)
+        dlog += softmax_backward(routed.probs, dprobs)
     return dlog if scoring == "softmax" else dlog * sigmoid(-logits)
 
 
-def gshard_top_2_backward(routing, dweight, *, dprobs=None):
+def gshard_top_2_backward(routed, dweight, *, dprobs=None):
     """Carry a gradient from the weights (T, 2) of `gshard_top_2` back to its logits (T, E).
 
     The first weight is p1 / (p1 + p2) even where the second choice was not taken and its slot is EMPTY,
@@ -58,57 +58,57 @@ def gshard_top_2_backward(routing, dweight, *, dprobs=None):
     Raises ValueError for wrong shapes or a routing without logits.
 
     >>> from moeviz.routing import gshard_top_2
-    >>> routing = gshard_top_2([[2.0, -2.0]], rng=np.random.default_rng(0))
-    >>> gshard_top_2_backward(routing, [[1.0, 0.0]]).round(4).tolist()
+    >>> routed = gshard_top_2([[2.0, -2.0]], rng=np.random.default_rng(0))
+    >>> gshard_top_2_backward(routed, [[1.0, 0.0]]).round(4).tolist()
     [[0.0177, -0.0177]]
     """
-    logits = check_logits(routing)
-    dweight = check_same_shape(dweight, "dweight", routing.combine_weight, "combine_weight")
-    dweight = np.where(routing.expert_index == EMPTY, 0, dweight)
-    both = softmax_top_k(logits, min(2, logits.shape[1]), True, routing.label)
-    return weights_backward(both, dweight[:, :both.top_k], dprobs=dprobs)
+    logits = check_logits(routed)
+    dweight = check_same_shape(dweight, "dweight", routed.combine_weight, "combine_weight")
+    dweight = np.where(routed.expert_index == EMPTY, 0, dweight)
+    both = softmax_top_k(logits, min(2, logits.shape[1]), True, routed.label)
+    return weights_backward(both, dweight[:, :both.k], dprobs=dprobs)
 
 
-def noisy_top_k_backward(routing, dlogits, *, logits, noise_logits):
+def noisy_top_k_backward(routed, dlogits, *, logits, noise_logits):
     """Split a gradient on the noisy logits (T, E) into those on the clean logits and on noise_logits.
 
-    routing: from `noisy_top_k`; dlogits: (T, E), for example from `weights_backward`; logits and
+    routed: from `noisy_top_k`; dlogits: (T, E), for example from `weights_backward`; logits and
     noise_logits: (T, E), what the router was given. Noisy = clean + draw * softplus(noise), hence
     dclean = dlogits and dnoise = dlogits * draw * sigmoid(noise). Returns (dclean, dnoise).
     Raises ValueError for wrong shapes or a routing without logits.
 
     >>> from moeviz.routing import noisy_top_k
     >>> clean, noise = np.array([[1.0, 0.0]]), np.zeros((1, 2))
-    >>> routing = noisy_top_k(clean, noise, rng=None, training=False)
-    >>> noisy_top_k_backward(routing, [[1.0, 0.0]], logits=clean, noise_logits=noise)[1].tolist()
+    >>> routed = noisy_top_k(clean, noise, rng=None, training=False)
+    >>> noisy_top_k_backward(routed, [[1.0, 0.0]], logits=clean, noise_logits=noise)[1].tolist()
     [[0.0, 0.0]]
     """
-    noisy = check_logits(routing)
-    dlogits = check_same_shape(dlogits, "dlogits", noisy, "routing.logits")
-    logits = check_same_shape(logits, "logits", noisy, "routing.logits")
-    noise_logits = check_same_shape(noise_logits, "noise_logits", noisy, "routing.logits")
+    noisy = check_logits(routed)
+    dlogits = check_same_shape(dlogits, "dlogits", noisy, "routed.logits")
+    logits = check_same_shape(logits, "logits", noisy, "routed.logits")
+    noise_logits = check_same_shape(noise_logits, "noise_logits", noisy, "routed.logits")
     width = softplus(noise_logits)
     draws = np.divide(noisy - logits, width, out=np.zeros_like(width), where=width > 0)
     return dlogits.copy(), dlogits * draws * sigmoid(noise_logits)
 
 
-def _dlog_score(routing, dweight, renormalize, scale):
+def _dlog_score(routed, dweight, renormalize, scale):
     """Return the gradient (T, E) of the log of each score: no division, so tiny weights are safe."""
-    weight = routing.combine_weight
+    weight = routed.combine_weight
     if renormalize:
         dweight = dweight - (dweight * (weight / scale)).sum(axis=1, keepdims=True)
-    return _scatter(routing, weight * dweight)
+    return _scatter(routed, weight * dweight)
 
 
-def _scatter(routing, values):
-    spread = np.zeros(routing.probs.shape, dtype=values.dtype)
-    token, slot = np.nonzero(routing.expert_index != EMPTY)
-    spread[token, routing.expert_index[token, slot]] = values[token, slot]
+def _scatter(routed, values):
+    spread = np.zeros(routed.probs.shape, dtype=values.dtype)
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    spread[token, routed.expert_index[token, slot]] = values[token, slot]
     return spread
 
 
-def _relu_probs_backward(routing, dprobs):
-    dprobs = check_same_shape(dprobs, "dprobs", routing.logits, "logits")
-    total = np.maximum(routing.logits, 0).sum(axis=1, keepdims=True)
-    centred = dprobs - (dprobs * routing.probs).sum(axis=1, keepdims=True)
-    return np.divide(centred * (routing.logits > 0), total, out=np.zeros_like(centred), where=total > 0)
+def _relu_probs_backward(routed, dprobs):
+    dprobs = check_same_shape(dprobs, "dprobs", routed.logits, "logits")
+    total = np.maximum(routed.logits, 0).sum(axis=1, keepdims=True)
+    centred = dprobs - (dprobs * routed.probs).sum(axis=1, keepdims=True)
+    return np.divide(centred * (routed.logits > 0), total, out=np.zeros_like(centred), where=total > 0)

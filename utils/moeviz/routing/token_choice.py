@@ -97,7 +97,7 @@ def gshard_top_2(logits, *, rng, threshold=None):
     cut = 0.5 if threshold is None else check_number(threshold, "threshold", low=1e-6, high=1.0)
     both = softmax_top_k(logits, min(2, logits.shape[1]), True, "GShard top-2")
     index, weight = np.full((len(logits), 2), EMPTY), np.zeros((len(logits), 2), logits.dtype)
-    index[:, :both.top_k], weight[:, :both.top_k] = both.expert_index, both.combine_weight
+    index[:, :both.k], weight[:, :both.k] = both.expert_index, both.combine_weight
     skipped = rng.random(len(logits)) >= weight[:, 1] / cut
     index[skipped, 1], weight[skipped, 1] = EMPTY, 0
     return build(logits, both.probs, index, weight, both.label)

@@ -59,10 +59,10 @@ def measure(router, logits, *, name="router", needs_loss=None, seed=0):
                not repeats or bool(changed_tokens(routed, other).any())), routed
 
 
-def captured(routing, logits):
+def captured(routed, logits):
     """Return the mean over tokens of softmax(logits) summed over the experts that serve the token.
 
-    routing: of T tokens; logits: (T, E), the same for every router that is compared, whatever scores a
+    routed: of T tokens; logits: (T, E), the same for every router that is compared, whatever scores a
     router chose by. 1 is everything, which only the dense mixture gets.
     Raises ValueError for logits of another shape.
     Source: the assignment cost of a balanced method is this number beside that of plain top-k.
@@ -72,9 +72,9 @@ def captured(routing, logits):
     0.5
     """
     probs = softmax(check_matrix(logits, "logits").astype(float))
-    if check_routing(routing).probs.shape != probs.shape:
-        raise ValueError(f"logits must have shape {routing.probs.shape}, got {probs.shape}")
-    return float(probs[routing.dispatch()].sum() / len(probs))
+    if check_routing(routed).probs.shape != probs.shape:
+        raise ValueError(f"logits must have shape {routed.probs.shape}, got {probs.shape}")
+    return float(probs[routed.dispatch()].sum() / len(probs))
 
 
 def best_captured(logits, choices):

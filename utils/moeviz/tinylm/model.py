@@ -27,7 +27,7 @@ class LayerTrace(NamedTuple):
     tokens: np.ndarray   # (T, D) normalised vectors that enter the gate and the experts
     gate: np.ndarray     # (D, E)
     logits: np.ndarray   # (T, E)
-    routing: Routing
+    routed: Routing
     output: np.ndarray   # (T, D) weighted sum of the chosen experts, added to the stream
 
 
@@ -61,7 +61,7 @@ class TinyLM:
         Position t sees the `config.context` bytes up to and including byte t; before the first byte
         it sees newlines. Raises ValueError if the sentence is empty or not text.
         """
-        return tuple(layer.routing for layer in self.trace(sentence))
+        return tuple(layer.routed for layer in self.trace(sentence))
 
     def trace(self, sentence):
         """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing.
@@ -122,7 +122,7 @@ class TinyLM:
         Raises ValueError for windows of another kind or shape.
         """
         layers = self._run(self._check_windows(windows)).layers
-        return tuple(self._named(layer, number).routing for number, layer in enumerate(layers, start=1))
+        return tuple(self._named(layer, number).routed for number, layer in enumerate(layers, start=1))
 
     def _run(self, windows):
         return network.forward(self.weights, self.config, windows)
@@ -139,7 +139,7 @@ class TinyLM:
         return _sliding(np.concatenate([padding, encode(sentence)]), self.config.context)
 
     def _named(self, layer, number):
-        chosen = replace(layer.routing, label=f"layer {number}")
+        chosen = replace(layer.routed, label=f"layer {number}")
         return LayerTrace(layer.tokens, self.gate(number), chosen.logits, chosen, layer.output)
 
     def __repr__(self):

@@ -19,7 +19,7 @@ class Layer(NamedTuple):
 
     stream: np.ndarray   # (N, D) the residual stream before the layer
     tokens: np.ndarray   # (N, D) normalised: what gate and experts see
-    routing: object      # Routing of the N tokens
+    routed: object      # Routing of the N tokens
     output: np.ndarray   # (N, D) what the layer adds to the stream
     cache: object        # of experts.forward_cached
 
@@ -63,7 +63,7 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     values, so that every micro-batch has to be even. Without it f is counted over all N windows, which
     only have to be even together. (P may be taken per micro-batch even then: f is the same for all, so
     the mean over micro-batches, by their sizes, is this loss.)
-    backward(routing, dweight) -> dlogits: from the weights of `route` to its logits; the default is top-k's.
+    backward(routed, dweight) -> dlogits: from the weights of `route` to its logits; the default is top-k's.
     """
     done = forward(weights, config, windows, route=route)
     loss, dlogits = cross_entropy(done.logits, targets)
@@ -103,8 +103,8 @@ def _size(stream):
 
 def _balance(layers, weight, part):
     """Return the weighted sum of the Switch losses, and per layer its gradient on the gate's logits."""
-    part = np.zeros(layers[0].routing.num_tokens, dtype=int) if part is None else part
-    each = (losses.sequence_loss(layer.routing, part, scoring="softmax") for layer in layers)
+    part = np.zeros(layers[0].routed.num_tokens, dtype=int) if part is None else part
+    each = (losses.sequence_loss(layer.routed, part, scoring="softmax") for layer in layers)
     values, gradients = zip(*each, strict=True)
     return weight * sum(values), [weight * gradient for gradient in gradients]
 
@@ -115,7 +115,7 @@ def _backward(weights, done, dlogits, pushes, route_backward):
     for number in range(len(done.layers), 0, -1):
         layer = done.layers[number - 1]
         back = experts.backward(layer.cache, dstream)
-        dgate_logits = route_backward(layer.routing, back.combine_weight) + pushes[number - 1]
+        dgate_logits = route_backward(layer.routed, back.combine_weight) + pushes[number - 1]
         dtokens = _moe_backward(weights, gradients, number, layer, back, dgate_logits)
         dstream = dstream + _norm_backward(weights, gradients, number, layer, dtokens)
     _mix_backward(weights, gradients, done, dstream * (done.mixed > 0))

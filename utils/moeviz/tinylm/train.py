@@ -35,7 +35,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     tqdm bar. balance: where the balancing loss counts the load, "global" over the whole batch, or "micro"
     within micro-batches of one domain each, as on devices that see one kind of text and do not
     exchange their counts. route(logits, rng) -> Routing: the router while training, top-k if None; the model
-    that is returned uses top-k. backward(routing, dweight) -> dlogits: the way back through it. snapshots:
+    that is returned uses top-k. backward(routed, dweight) -> dlogits: the way back through it. snapshots:
     steps after which `History.snapshots` keeps the model, 0 for the untrained one.
     The same seed, corpus and machine give the same model.
     Raises ValueError for what is no Corpus, Config or function, if steps or seed is no whole number, a domain
@@ -62,7 +62,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
             weights, config, windows, targets, route=choose, part=domain if balance == "micro" else None,
             backward=backward)
         _descend(weights, moments, gradients, step, steps, config)
-        seen.append((loss, penalty, [_load(layer.routing) for layer in done.layers]))
+        seen.append((loss, penalty, [_load(layer.routed) for layer in done.layers]))
     _keep(kept, steps, weights, config)
     history = History(*(np.array(column) for column in zip(*seen, strict=True)), tuple(kept.values()))
     about = {"trained": True, "seed": seed, "steps": steps, "text_sha256": corpus.sha256,

@@ -143,7 +143,7 @@ def trace_of(routings, *, model, layers=None, tokens=None, sequence=None, domain
     >>> trace_of([top_k([[2.0, 1.0]], k=1)], model="one gate").layers
     (1,)
     """
-    routings = [check_routing(routing, "routings") for routing in check_several(routings, "routings")]
+    routings = [check_routing(routed, "routings") for routed in check_several(routings, "routings")]
     if not routings:
         raise ValueError("routings must hold at least one Routing")
     scores = next((name for name in SCORES if all(_rebuilds(name, made) for made in routings)), None)

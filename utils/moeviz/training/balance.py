@@ -12,17 +12,17 @@ from moeviz.arrays import check_count
 from moeviz.record import check_routing
 
 
-def switch(routing, context, *, scoring="softmax"):
+def switch(routed, context, *, scoring="softmax"):
     """Return E sum f P over the whole batch (`losses.switch_loss`): statistics of the global batch.
 
     >>> from moeviz.routing import top_k
     >>> round(switch(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None)[0], 6)
     1.0
     """
-    return losses.switch_loss(routing, scoring=scoring)
+    return losses.switch_loss(routed, scoring=scoring)
 
 
-def switch_by_cluster(routing, context, *, scoring="softmax"):
+def switch_by_cluster(routed, context, *, scoring="softmax"):
     """Return Switch's loss within each cluster, averaged: micro-batches of one domain each.
 
     Every cluster then has to spread over all experts, so no expert can become its own; with `switch`
@@ -35,10 +35,10 @@ def switch_by_cluster(routing, context, *, scoring="softmax"):
     >>> round(switch_by_cluster(both, context)[0], 3)
     2.0
     """
-    return losses.sequence_loss(routing, context.cluster, scoring=scoring)
+    return losses.sequence_loss(routed, context.cluster, scoring=scoring)
 
 
-def switch_by_part(routing, context, *, parts=8, scoring="softmax"):
+def switch_by_part(routed, context, *, parts=8, scoring="softmax"):
     """Return Switch's loss within `parts` equal stretches of the batch, averaged: mixed micro-batches.
 
     Raises ValueError for parts outside of 1..T, and as `losses.sequence_loss` does.
@@ -47,32 +47,32 @@ def switch_by_part(routing, context, *, parts=8, scoring="softmax"):
     >>> round(switch_by_part(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None, parts=2)[0], 3)
     2.0
     """
-    tokens = check_routing(routing).num_tokens
+    tokens = check_routing(routed).num_tokens
     part = np.arange(tokens) * check_count(parts, "parts", high=tokens) // tokens
-    return losses.sequence_loss(routing, part, scoring=scoring)
+    return losses.sequence_loss(routed, part, scoring=scoring)
 
 
-def gshard(routing, context):
+def gshard(routed, context):
     """Return E sum f1 P, first choices only (`losses.gshard_loss`).
 
     >>> from moeviz.routing import top_k
     >>> gshard(top_k([[0.0, 0.0]], k=2), None)[0]
     1.0
     """
-    return losses.gshard_loss(routing)
+    return losses.gshard_loss(routed)
 
 
-def importance(routing, context, *, renormalize=True):
+def importance(routed, context, *, renormalize=True):
     """Return CV^2 of the summed weights (`losses.importance_loss`); renormalize as in the router.
 
     >>> from moeviz.routing import top_k
     >>> importance(top_k([[0.0, 9.0]], k=1), None)[0]
     1.0
     """
-    return losses.importance_loss(routing, renormalize=renormalize)
+    return losses.importance_loss(routed, renormalize=renormalize)
 
 
-def load(routing, context):
+def load(routed, context):
     """Return CV^2 of the smooth load (`losses.load_loss`); needs a noisy router.
 
     It alone reaches an expert that gets no tokens: through the chance that the noise would choose it.
@@ -80,14 +80,14 @@ def load(routing, context):
     """
     if context.noise_logits is None:
         raise ValueError("noise must be True in the plan of the load loss, got False")
-    return losses.load_loss(routing, context.logits, context.noise_logits)
+    return losses.load_loss(routed, context.logits, context.noise_logits)
 
 
-def z(routing, context):
+def z(routed, context):
     """Return the mean squared logsumexp of the logits (`losses.z_loss`); it balances nothing.
 
     >>> from moeviz.routing import top_k
     >>> round(z(top_k([[0.0, 0.0]], k=1), None)[0], 4)
     0.4805
     """
-    return losses.z_loss(routing.logits)
+    return losses.z_loss(routed.logits)

@@ -26,7 +26,7 @@ class Evaluation(NamedTuple):
     load_entropy: float
     purity: float
     load: np.ndarray
-    routing: Routing
+    routed: Routing
 
 
 def evaluate(run, *, batch=None, seed=0):
@@ -43,10 +43,10 @@ def evaluate(run, *, batch=None, seed=0):
     batch = run.task.test if batch is None else batch
     rng = np.random.default_rng(check_count(seed, "seed", low=0))
     done = forward(run.weights, run.plan, batch, bias=run.bias, rng=rng, training=False)
-    load = metrics.load(done.routing)
+    load = metrics.load(done.routed)
     return Evaluation(_unexplained(done.output, batch.targets), len(metrics.dead_experts(load)),
                       metrics.max_violation(load), metrics.load_entropy(load),
-                      metrics.purity(done.routing, batch.cluster), load, done.routing)
+                      metrics.purity(done.routed, batch.cluster), load, done.routed)
 
 
 def _unexplained(output, targets):

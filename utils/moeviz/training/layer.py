@@ -14,7 +14,7 @@ class Pass(NamedTuple):
     """A forward pass: output (T, D), the Routing behind it, and what the backward pass needs."""
 
     output: np.ndarray
-    routing: Routing
+    routed: Routing
     context: Context
     cache: tuple
 
@@ -55,14 +55,14 @@ def loss_and_gradients(weights, plan, batch, *, bias, rng):
     back = experts.backward(done.cache, error * (2 / error.size))
     penalties = [_penalty(weight, loss, done) for weight, loss in plan.balance]
     gradients = {"w_in": back.w_in, "w_out": back.w_out}
-    if done.routing.logits is not None:
+    if done.routed.logits is not None:
         gradients |= _gate_gradients(weights, plan, batch, done, back.combine_weight, penalties)
     return (error * error).mean(), sum(value for value, _ in penalties), gradients, done
 
 
 def _penalty(weight, loss, done):
     """Return weight times the value, and weight times each gradient, in the dtype of the logits."""
-    value, *gradients = loss(done.routing, done.context)
+    value, *gradients = loss(done.routed, done.context)
     like = done.context.logits
     names = "a balancing loss's gradient", "logits"
     return weight * value, [weight * check_same_shape(each, names[0], like, names[1]).astype(like.dtype)
@@ -71,12 +71,12 @@ def _penalty(weight, loss, done):
 
 def _gate_gradients(weights, plan, batch, done, dweight, penalties):
     """Return the gradients of the gate, and of the noise gate where the plan has one."""
-    context, dlogits = done.context, plan.router.backward(done.routing, dweight)
+    context, dlogits = done.context, plan.router.backward(done.routed, dweight)
     dlogits = check_same_shape(dlogits, "the router's gradient", context.logits, "logits")
     dlogits = sum((each[0] for _, each in penalties if len(each) == 1), dlogits)
     if not plan.noise:
         return {"gate": plan.gate.backward(batch.tokens, weights["gate"], dlogits)}
-    both = [routing.noisy_top_k_backward(done.routing, dlogits, logits=context.logits,
+    both = [routing.noisy_top_k_backward(done.routed, dlogits, logits=context.logits,
                                          noise_logits=context.noise_logits)]
     both += [each for _, each in penalties if len(each) == 2]
     dclean, dnoise = (sum(parts) for parts in zip(*both, strict=True))

@@ -110,10 +110,10 @@ def _step(state, pool, rng, plan):
     weights, moments = dict(state.weights), dict(state.moments)
     for name, gradient in gradients.items():
         weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, state.step)
-    load, bias = metrics.load(done.routing), state.bias
+    load, bias = metrics.load(done.routed), state.bias
     if plan.bias_rule is not None:
         bias = check_vector(plan.bias_rule(bias, load), "the bias_rule's result", plan.num_experts)
-    row = (loss, penalty, load, state.bias, metrics.router_entropy(done.routing))
+    row = (loss, penalty, load, state.bias, metrics.router_entropy(done.routed))
     return _State(weights, moments, bias, state.step + 1), row
 
 

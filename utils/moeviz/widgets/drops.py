@@ -32,7 +32,7 @@ def draw_drops(routed, labels, *, factor=1.0, order="choice", groups=1):
     Each of the `groups` stretches of text has its own seats, so many that the factor is the same.
     """
     size = check_routing(routed).num_tokens // groups
-    seats = capacity.expert_capacity(size, routed.num_experts, routed.top_k, factor)
+    seats = capacity.expert_capacity(size, routed.num_experts, routed.k, factor)
     limited = capacity.apply_capacity(routed, seats, order=order, groups=groups)
     axes = two_panels((14, 5), (3.2, 1))
     plots.plot_text(limited, labels, ax=axes[0], show_second=True)

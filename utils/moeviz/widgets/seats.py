@@ -26,7 +26,7 @@ def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=No
 
 def draw_capacity(routed, *, labels=None, factor=1.0, order="choice", step=None):
     """Draw the seats at a capacity factor and an order, beside the load with its drops; return Axes (2,)."""
-    seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.top_k, factor)
+    seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, factor)
     limited = capacity.apply_capacity(routed, seats, order=order)
     places = capacity.seat_positions(routed, order=order)
     axes = two_panels((13.5, 5), (3, 1))
