@@ -23,16 +23,16 @@ PICTURES = (  # notebook, which of its kept pictures, what it shows
     ("06_capacity", 0, "90 bytes of text in three orders of service: each drops equally many of 180 choices, "
                        "but not of the same bytes"),
     ("07_collapse", 1, "Load of 8 experts over 500 steps without balancing: 3 live, 5 are dead at the end"),
-    ("09_one_matrix_every_router", 1, "19 routers by the score they capture and their MaxVio from 0 to 0.8; "
+    ("10_one_matrix_every_router", 1, "19 routers by the score they capture and their MaxVio from 0 to 0.8; "
                                       "expert choice is at 0"),
-    ("11_real_models", 0, "50 published models from 2020 to 2026 by their total and active parameters, "
+    ("12_real_models", 0, "50 published models from 2020 to 2026 by their total and active parameters, "
                           "up to 1,571 billion in all"),
-    ("14_million_tokens", 0, "Shares of the FLOPs of a token over contexts of 1,000 to 10 million: attention "
+    ("15_million_tokens", 0, "Shares of the FLOPs of a token over contexts of 1,000 to 10 million: attention "
                              "takes over from the experts"),
-    ("15_do_experts_specialise", 2, "Heatmap of 14 languages by 8 experts: one script, one or two experts; "
+    ("17_do_experts_specialise", 2, "Heatmap of 14 languages by 8 experts: one script, one or two experts; "
                                     "after a shuffle all rows are alike"),
-    ("16_routing_of_real_models", 1, "Tokens flow from 8 experts of layer 1 to 8 experts of layer 2"),
-    ("17_expert_parallelism", 1, "One step on 4 devices: three of them wait for the busiest one"),
+    ("18_routing_of_real_models", 1, "Tokens flow from 8 experts of layer 1 to 8 experts of layer 2"),
+    ("19_expert_parallelism", 1, "One step on 4 devices: three of them wait for the busiest one"),
 )
 
 

@@ -200,7 +200,8 @@ def sections(notebook):
 
 def way_on(notebook, path):
     """The last cell links to the next notebook where there is one."""
-    following = sorted(NOTEBOOKS.glob(f"{int(path.name[:2]) + 1:02d}_*.ipynb"))
+    following = sorted(other for other in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")
+                       if other.name[:2] > path.name[:2])[:1]
     last = markdown_cells(notebook)[-1].source if markdown_cells(notebook) else ""
     return [f"the last cell does not link to {name.name}" for name in following
             if f"]({name.name})" not in last]

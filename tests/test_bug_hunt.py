@@ -6,10 +6,12 @@ import pytest
 
 from moeviz import plots, routing, scoreboard, text, tinylm, widgets
 from moeviz.arrays import softmax, top_k_index
-from moeviz.exercises import bug_hunt, check, evidence
-from moeviz.exercises.budget import Budget, weigh
-from moeviz.exercises.bugs import BUGS, judge, practice_batch
-from moeviz.exercises.suspects import SUSPECTS, Step, balance, make_batch, right
+from moeviz.exercises import check
+from moeviz.exercises import nb21_evidence as evidence
+from moeviz.exercises import nb21_hunt as bug_hunt
+from moeviz.exercises.nb21_bugs import BUGS, judge, practice_batch
+from moeviz.exercises.nb21_capstone import Budget, weigh
+from moeviz.exercises.nb21_suspects import SUSPECTS, Step, balance, make_batch, right
 from moeviz.plots import Evidence
 from moeviz.style import describe
 

@@ -23,7 +23,7 @@ AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
 WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
                     "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
-MODULE_LINES, FUNCTION_LINES = 250, 30
+MODULE_LINES, FUNCTION_LINES = 600, 30
 FILES = [*sorted(PACKAGE.rglob("*.py")), ROOT / "start.py"]
 
 
@@ -87,13 +87,18 @@ def function_lines(node):
     return node.end_lineno - node.lineno + 1 - text
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_module_keeps_its_place_and_size(path):
+def test_modules_keep_their_place_and_size():
+    assert {str(path.relative_to(ROOT)): found for path in FILES if (found := complaints(path))} == {}
+
+
+def complaints(path):
+    """Return what one file of the project does against the rules of this page."""
     source = path.read_text(encoding="utf-8")
-    assert length_complaints(source) == []
-    if path.is_relative_to(PACKAGE) and layer_of(path):
-        assert layer_of(path) in ORDER
-        assert import_complaints(layer_of(path), source) == []
+    layer = layer_of(path) if path.is_relative_to(PACKAGE) else None
+    if layer is None:
+        return length_complaints(source)
+    return length_complaints(source) + ([] if layer in ORDER else [f"{layer} is no layer"]) \
+        + import_complaints(layer, source)
 
 
 def test_the_facade_brings_the_record_alone():
@@ -140,7 +145,7 @@ def test_lengths_are_seen():
     assert length_complaints("def f():\n" + body * 30) == ["f has 31 lines"]
     method = "class A:\n    async def f(self):\n" + 30 * "        x = 1\n"
     assert length_complaints(method) == ["f has 31 lines"]
-    assert length_complaints("x = 1\n" * 251) == ["the module has 251 lines"]
+    assert length_complaints("x = 1\n" * 601) == ["the module has 601 lines"]
 
 
 def test_layers_of_files():

@@ -1,4 +1,4 @@
-"""The pictures of notebook 17: traffic between devices, their load, the time line; and its explorer."""
+"""The pictures of notebook 19: traffic between devices, their load, the time line; and its explorer."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

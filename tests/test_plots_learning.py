@@ -1,4 +1,4 @@
-"""Loss over the cost of training, read back from its artists; and the explorer of notebook 13."""
+"""Loss over the cost of training, read back from its artists; and the explorer of notebook 14."""
 
 import itertools
 

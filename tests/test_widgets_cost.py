@@ -1,4 +1,4 @@
-"""The explorers of notebooks 10, 11 and 14 without a front end: what they draw, and what they refuse."""
+"""The explorers of notebooks 11, 12 and 15 without a front end: what they draw, and what they refuse."""
 
 import matplotlib.pyplot as plt
 import numpy as np

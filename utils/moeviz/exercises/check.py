@@ -1,26 +1,26 @@
 """Every exercise of the course by its name: `check.name(my_name)`. One module of exercises per notebook."""
 
-from moeviz.exercises.balance import entropies, layers, violation
-from moeviz.exercises.board import leaked, next_best, reading
-from moeviz.exercises.budget import Budget, budget
-from moeviz.exercises.bug_hunt import balanced, served, weighed
-from moeviz.exercises.bugs import name_bug
-from moeviz.exercises.catalogue import from_config, readings, tolerance
-from moeviz.exercises.cluster import device_load, straggle, wire_bytes
-from moeviz.exercises.collapse import dead, switch_gradient, switch_loss
-from moeviz.exercises.context import cache, crossover, saving
-from moeviz.exercises.counting import moe_layer, token_flops, whole_model
-from moeviz.exercises.dispatch import gather, scatter, waste
-from moeviz.exercises.gating import margin, softmax, top_2
-from moeviz.exercises.learning import factor, reach, training_flops
-from moeviz.exercises.orders import biased, survivors, threshold
-from moeviz.exercises.real_models import above_null, lru_hits, trace_weights
-from moeviz.exercises.seats import seated, seats, sure_first
-from moeviz.exercises.seconds import break_even, intensity, step_time
-from moeviz.exercises.sparse import count, sparse, split
-from moeviz.exercises.specialise import repeated, together, within_script
-from moeviz.exercises.start import combine, favourites, load
-from moeviz.exercises.without_loss import overheard, scopes, thermostat
+from moeviz.exercises.nb00_start import combine, favourites, load
+from moeviz.exercises.nb01_sparse import count, sparse, split
+from moeviz.exercises.nb02_gating import margin, softmax, top_2
+from moeviz.exercises.nb03_topk import biased, survivors, threshold
+from moeviz.exercises.nb04_dispatch import gather, scatter, waste
+from moeviz.exercises.nb05_load import entropies, layers, violation
+from moeviz.exercises.nb06_capacity import seated, seats, sure_first
+from moeviz.exercises.nb07_collapse import dead, switch_gradient, switch_loss
+from moeviz.exercises.nb08_balancing import overheard, scopes, thermostat
+from moeviz.exercises.nb10_board import leaked, next_best, reading
+from moeviz.exercises.nb11_counting import moe_layer, token_flops, whole_model
+from moeviz.exercises.nb12_models import from_config, readings, tolerance
+from moeviz.exercises.nb13_faster import break_even, intensity, step_time
+from moeviz.exercises.nb14_learning import factor, reach, training_flops
+from moeviz.exercises.nb15_context import cache, crossover, saving
+from moeviz.exercises.nb17_specialise import repeated, together, within_script
+from moeviz.exercises.nb18_traces import above_null, lru_hits, trace_weights
+from moeviz.exercises.nb19_cluster import device_load, straggle, wire_bytes
+from moeviz.exercises.nb21_bugs import name_bug
+from moeviz.exercises.nb21_capstone import Budget, budget
+from moeviz.exercises.nb21_hunt import balanced, served, weighed
 
 __all__ = [
     "Budget", "above_null", "balanced", "biased", "break_even", "budget", "cache", "combine", "count",

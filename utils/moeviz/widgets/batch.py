@@ -1,4 +1,4 @@
-"""Notebook 12: move the batch, and see whether the experts wait for memory."""
+"""Notebook 13: move the batch, and see whether the experts wait for memory."""
 
 import ipywidgets
 import numpy as np

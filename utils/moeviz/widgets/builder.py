@@ -1,4 +1,4 @@
-"""Notebook 10: build a model, and read its bill in parameters, FLOPs and memory."""
+"""Notebook 11: build a model, and read its bill in parameters, FLOPs and memory."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""Notebook 16: who leaves an expert cache, and what it costs."""
+"""Notebook 18: who leaves an expert cache, and what it costs."""
 
 import ipywidgets
 

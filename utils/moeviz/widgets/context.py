@@ -1,4 +1,4 @@
-"""Notebook 14: stretch the context, and watch attention and the cache."""
+"""Notebook 15: stretch the context, and watch attention and the cache."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""Notebook 18: a suspect beside the right step, from any view."""
+"""Notebook 21: a suspect beside the right step, from any view."""
 
 from functools import partial
 

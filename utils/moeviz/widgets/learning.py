@@ -1,4 +1,4 @@
-"""Notebook 13: choose an opponent, a loss and what to count, and read the saving off the curves."""
+"""Notebook 14: choose an opponent, a loss and what to count, and read the saving off the curves."""
 
 import ipywidgets
 

@@ -1,4 +1,4 @@
-"""Notebook 17: experts on devices, over the number of devices, the placement and the limit of devices."""
+"""Notebook 19: experts on devices, over the number of devices, the placement and the limit of devices."""
 
 import ipywidgets
 

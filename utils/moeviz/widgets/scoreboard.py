@@ -1,4 +1,4 @@
-"""Notebook 09: the scoreboard, sorted by any column, under any number of seats."""
+"""Notebook 10: the scoreboard, sorted by any column, under any number of seats."""
 
 import math
 from functools import lru_cache, partial

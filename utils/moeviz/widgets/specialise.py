@@ -1,4 +1,4 @@
-"""Notebook 15: the bytes of one expert, and what class they are."""
+"""Notebook 17: the bytes of one expert, and what class they are."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""Notebook 11: the published models appear on the map, year by year."""
+"""Notebook 12: the published models appear on the map, year by year."""
 
 import ipywidgets
 import matplotlib.pyplot as plt

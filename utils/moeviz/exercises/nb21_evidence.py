@@ -1,4 +1,4 @@
-"""Notebook 18: what gives a wrong routing step away, as pictures (views) and as numbers (fingerprints).
+"""Notebook 21: what gives a wrong routing step away, as pictures (views) and as numbers (fingerprints).
 
 Each changes something that must not matter, such as the padding, and looks whether it does. Every
 function takes (step, batch), where step is a function like `suspects.right`. Draws come from fixed seeds.
@@ -12,7 +12,7 @@ import numpy as np
 
 from moeviz.arrays import check_choice, softmax
 from moeviz.checks import check_kind
-from moeviz.exercises.suspects import Batch
+from moeviz.exercises.nb21_suspects import Batch
 from moeviz.plots import Evidence
 
 MAX_DOTS, PUSH = 1500, 3.0
@@ -110,7 +110,7 @@ VIEWS = MappingProxyType({"scores": _scores, "load": _load, "loss": _loss, "bias
 def find(step, batch, view):
     """Return the Evidence of one view of VIEWS; raises ValueError for another name or what is no Batch.
 
-    >>> from moeviz.exercises.suspects import make_batch, right
+    >>> from moeviz.exercises.nb21_suspects import make_batch, right
     >>> find(right, make_batch(np.eye(4)[None]), "loss").labels
     ('layers alike', 'layers opposite')
     """

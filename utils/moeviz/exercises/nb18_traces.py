@@ -1,4 +1,4 @@
-"""Exercises of notebook 16: weights from a recorded trace, information above its null, an LRU cache."""
+"""Exercises of notebook 18: weights from a recorded trace, information above its null, an LRU cache."""
 
 import math
 

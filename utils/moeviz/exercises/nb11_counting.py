@@ -1,4 +1,4 @@
-"""Exercises of notebook 10: the parameters of an MoE layer and of a model, and the FLOPs of one token."""
+"""Exercises of notebook 11: the parameters of an MoE layer and of a model, and the FLOPs of one token."""
 
 from moeviz.exercises.engine import Exercise
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 09: what a routing captures, whether it looks ahead, and the next best seat."""
+"""Exercises of notebook 10: what a routing captures, whether it looks ahead, and the next best seat."""
 
 import numpy as np
 

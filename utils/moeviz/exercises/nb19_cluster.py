@@ -1,4 +1,4 @@
-"""Exercises of notebook 17: who waits for whom, the bytes on the wire, and the load of copied experts."""
+"""Exercises of notebook 19: who waits for whom, the bytes on the wire, and the load of copied experts."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Notebook 18: a budget for a router, and the check that says what it holds on the scoreboard."""
+"""Notebook 21: a budget for a router, and the check that says what it holds on the scoreboard."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Notebook 18: put the suspects right in three parts: choosing and weighing, seats, the balancing loss.
+"""Notebook 21: put the suspects right in three parts: choosing and weighing, seats, the balancing loss.
 
 The typical mistakes are all combinations of the bugs that the part can have, so that an answer with two of
 them is told both.

@@ -1,4 +1,4 @@
-"""Exercises of notebook 13: FLOPs of a training run, FLOPs to reach a loss, and the factor saved."""
+"""Exercises of notebook 14: FLOPs of a training run, FLOPs to reach a loss, and the factor saved."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 12: FLOPs per byte, the time of a step, and the batch that pays for its bytes."""
+"""Exercises of notebook 13: FLOPs per byte, the time of a step, and the batch that pays for its bytes."""
 
 import numpy as np
 

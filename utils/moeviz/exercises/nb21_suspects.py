@@ -1,4 +1,4 @@
-"""Notebook 18: one routing step done right, and eight suspects with one mistake each that people really made.
+"""Notebook 21: one routing step done right, and eight suspects with one mistake each that people really made.
 
 All take (batch, rng) and return a Step. Names and docstrings of the suspects give nothing away; what is wrong
 with which, and the public thread it was found in, stands in `bugs`. L layers, T tokens, E experts, k = 2.

@@ -1,4 +1,4 @@
-"""Exercises of notebook 11: what printed digits allow, three readings of active, a config.json."""
+"""Exercises of notebook 12: what printed digits allow, three readings of active, a config.json."""
 
 from moeviz.exercises.engine import Exercise
 

@@ -1,4 +1,4 @@
-"""Exercises of notebook 15: repetition and its null, who is chosen together, language given script."""
+"""Exercises of notebook 17: repetition and its null, who is chosen together, language given script."""
 
 from itertools import pairwise
 

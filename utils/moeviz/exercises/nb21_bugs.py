@@ -1,4 +1,4 @@
-"""Notebook 18: the eight mistakes by name, each with its public thread, and the check that names a suspect.
+"""Notebook 21: the eight mistakes by name, each with its public thread, and the check that names a suspect.
 
 Who wants to hunt does not read on: the table says which suspect has which mistake.
 """
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.exercises.evidence import FINGERPRINTS
-from moeviz.exercises.suspects import SUSPECTS, Batch, make_batch
+from moeviz.exercises.nb21_evidence import FINGERPRINTS
+from moeviz.exercises.nb21_suspects import SUSPECTS, Batch, make_batch
 
 
 class Bug(NamedTuple):

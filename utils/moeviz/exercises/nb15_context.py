@@ -1,4 +1,4 @@
-"""Exercises of notebook 14: the cache in GB, where attention overtakes the experts, what MoE saves."""
+"""Exercises of notebook 15: the cache in GB, where attention overtakes the experts, what MoE saves."""
 
 import numpy as np
 
