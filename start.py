@@ -52,7 +52,7 @@ def main(arguments):
         if arguments[:1] == ["test"]:
             return run_checks(arguments[1:])
         if arguments[:1] == ["site"]:
-            builder = [str(prepare(CHECKS)), "-m", "site_builder", *arguments[1:]]
+            builder = [str(prepare(CHECKS)), "-m", "tools.site", *arguments[1:]]
             return run(builder, **dict.fromkeys(THREADS, "1"))
         return open_course(read_options(arguments))
     except KeyboardInterrupt:

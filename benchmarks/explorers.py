@@ -1,6 +1,6 @@
 """Time the redraw of every explorer against bare matplotlib figures, and print one Markdown table.
 
-    python benchmarks/explorers.py [NAME...]
+    python -m benchmarks.explorers [NAME...]
 
 A redraw is all that follows a move of a control: computing, drawing, the PNG and its alt text. What an
 explorer keeps from earlier choices (trained layers, scored routers) is not computed again. Timed beside it,
@@ -16,7 +16,6 @@ in turn in one process, as processor time:
 """
 
 import os
-import pathlib
 import platform
 import sys
 from functools import partial
@@ -24,15 +23,14 @@ from io import BytesIO
 from time import process_time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.core.pylabtools import print_figure
 
-import explorer_cells
 from moeviz import style, widgets
+from tools import explorers
 
 WANTED, ROUNDS = 1.5, 9
 BESIDE = ("bare", "empty", "cell", "again")
@@ -88,8 +86,8 @@ def main(names):
     print(f"Python {platform.python_version()}, NumPy {np.__version__}, matplotlib {mpl.__version__}\n")
     print("| Explorer | redraw, ms | " + " | ".join(f"{name}, ms | ratio" for name in BESIDE) + " |")
     print("|---|--:|" + "--:|--:|" * len(BESIDE))
-    for name, (redraw, controls) in explorer_cells.handed_over().items():
-        if name in (names or explorer_cells.CELLS):
+    for name, (redraw, controls) in explorers.handed_over().items():
+        if name in (names or explorers.CELLS):
             draw = partial(redraw, **{key: control.value for key, control in controls.items()})
             (mine, *others), ratios = measure(draw)
             print(f"| {name} | {mine:.0f} | " + " | ".join(

@@ -3,11 +3,10 @@
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-import browser_tools as browser
-import notebook_tools as tools
+from tools import browser, notebooks
 
 pytestmark = pytest.mark.browser
-START, GATING = tools.NOTEBOOKS / "00_start_here.ipynb", tools.NOTEBOOKS / "02_gating_by_hand.ipynb"
+START, GATING = notebooks.NOTEBOOKS / "00_start_here.ipynb", notebooks.NOTEBOOKS / "02_gating_by_hand.ipynb"
 EXPLORER = """import ipywidgets
 import matplotlib.pyplot as plt
 
@@ -28,10 +27,10 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     small, broken = home / "small.ipynb", home / "broken.ipynb"
     filler = [new_markdown_cell("Scroll on.\n\n" * 30)]
-    tools.save(new_notebook(cells=[*filler, new_code_cell(EXPLORER)], metadata=tools.METADATA), small)
+    notebooks.save(new_notebook(cells=[*filler, new_code_cell(EXPLORER)], metadata=notebooks.METADATA), small)
     wrong = new_code_cell("import warnings\nwarnings.warn('beware')\n1 / 0")
-    tools.save(new_notebook(cells=[wrong], metadata=tools.METADATA), broken)
-    with browser.serve([*tools.paths(), small, broken], home) as running:
+    notebooks.save(new_notebook(cells=[wrong], metadata=notebooks.METADATA), broken)
+    with browser.serve([*notebooks.paths(), small, broken], home) as running:
         yield running
 
 

@@ -8,12 +8,10 @@ import re
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-import browser_tools as browser
-import explorer_cells
-import notebook_tools as tools
 from moeviz import widgets
+from tools import browser, explorers, notebooks
 
-NAMES = tuple(explorer_cells.CELLS)
+NAMES = tuple(explorers.CELLS)
 NAME = "explorers.ipynb"
 GROWS = {"sentence"}  # as many lines and layers as the sentence has: its height is part of the picture
 SAME_NUMBERS = {("capacity", 1)}  # the order changes who is dropped, not how many
@@ -48,11 +46,11 @@ WATCH_HEIGHT = """element => {
 def test_every_explorer_of_the_package_is_tried():
     exported = {name.removeprefix("explore_") for name in widgets.__all__ if name.startswith("explore_")}
     assert exported == set(NAMES)
-    assert all(f"widgets.explore_{name}(" in cell for name, cell in explorer_cells.CELLS.items())
+    assert all(f"widgets.explore_{name}(" in cell for name, cell in explorers.CELLS.items())
 
 
 def test_every_explorer_of_the_notebooks_is_tried():
-    used = {name for path in tools.paths() for cell in tools.code_cells(tools.load(path))
+    used = {name for path in notebooks.paths() for cell in notebooks.code_cells(notebooks.load(path))
             for name in re.findall(r"widgets\.explore_(\w+)\(", cell.source)}
     assert used <= set(NAMES)
 
@@ -62,8 +60,8 @@ def page(tmp_path_factory):
     """Open the notebook with all explorers, run it, and listen to the browser's console and to the kernel."""
     browser.needed()
     home = tmp_path_factory.mktemp("explorers")
-    cells = [new_code_cell(source) for source in (explorer_cells.SETUP, *explorer_cells.CELLS.values())]
-    tools.save(new_notebook(cells=cells, metadata=tools.METADATA), home / NAME)
+    cells = [new_code_cell(source) for source in (explorers.SETUP, *explorers.CELLS.values())]
+    notebooks.save(new_notebook(cells=cells, metadata=notebooks.METADATA), home / NAME)
     with browser.serve([home / NAME], home) as lab, browser.browse() as opened:
         opened.said = []
         opened.on("console", lambda line: line.type == "error" and opened.said.append(line.text))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-import colour_tools
 from moeviz import cluster, plots, style
 from moeviz.plots import curves, timeline
+from tools import colour
 
 TEXT = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.labelcolor", "ytick.labelcolor")
 GRAPHICS = ("axes.edgecolor", "xtick.color", "ytick.color", "hatch.color")
@@ -20,7 +20,7 @@ SEEN = 15  # a distance in CIELAB, where 2 can just be told apart side by side
 
 def lab(colors):
     """Return the CIELAB values of sRGB colours (..., 3)."""
-    share = colour_tools.to_linear(colors) @ TO_XYZ.T / [0.9505, 1.0, 1.089]
+    share = colour.to_linear(colors) @ TO_XYZ.T / [0.9505, 1.0, 1.089]
     bent = np.where(share > 216 / 24389, np.cbrt(share), (24389 / 27 * share + 16) / 116)
     x, y, z = np.moveaxis(bent, -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)
@@ -32,31 +32,31 @@ def rgb(colors):
 
 # --- the tool ---
 
-@pytest.mark.parametrize("view", colour_tools.MATRICES)
+@pytest.mark.parametrize("view", colour.MATRICES)
 def test_grey_stays_what_it_is_in_every_view(view):
     greys = np.repeat(np.linspace(0, 1, 11)[:, None], 3, axis=1)
-    assert np.allclose(colour_tools.seen(greys, view), greys, atol=2e-3)
+    assert np.allclose(colour.seen(greys, view), greys, atol=2e-3)
 
 
 def test_red_and_green_look_alike_to_the_colour_blind_and_blue_and_yellow_do_not():
     red, green, blue, yellow = rgb(["#c05000", "#5f8000", "#0000ff", "#ffff00"])
     for view in ("protanopia", "deuteranopia"):
         plain, blind = (np.linalg.norm(np.subtract(*lab(pair)))
-                        for pair in ([red, green], colour_tools.seen([red, green], view)))
+                        for pair in ([red, green], colour.seen([red, green], view)))
         assert blind < plain / 2
-        assert np.linalg.norm(np.subtract(*lab(colour_tools.seen([blue, yellow], view)))) > 100
+        assert np.linalg.norm(np.subtract(*lab(colour.seen([blue, yellow], view)))) > 100
 
 
 def test_lightness_runs_from_black_to_white():
-    assert colour_tools.lightness(np.zeros(3)) == 0
-    assert colour_tools.lightness(np.ones(3)) == pytest.approx(100)
-    assert colour_tools.lightness(np.full(3, 0x77 / 255)) == pytest.approx(50, abs=0.5)
+    assert colour.lightness(np.zeros(3)) == 0
+    assert colour.lightness(np.ones(3)) == pytest.approx(100)
+    assert colour.lightness(np.full(3, 0x77 / 255)) == pytest.approx(50, abs=0.5)
 
 
 def test_a_sheet_is_written_for_every_picture(tmp_path):
     picture = tmp_path / "a.png"
     mpl.image.imsave(picture, np.random.default_rng(0).random((4, 6, 3)))
-    assert colour_tools.main([str(picture), str(tmp_path / "sheets")]) == 0
+    assert colour.main([str(picture), str(tmp_path / "sheets")]) == 0
     assert mpl.image.imread(tmp_path / "sheets" / "a.png").shape[:2] == (8, 12)
 
 
@@ -64,12 +64,12 @@ def test_a_sheet_is_written_for_every_picture(tmp_path):
 
 @pytest.mark.parametrize("view", ["protanopia", "deuteranopia"])
 def test_any_two_of_eight_experts_differ_to_the_colour_blind(view):
-    seen = lab(colour_tools.seen(rgb(style.expert_colors(8)), view))
+    seen = lab(colour.seen(rgb(style.expert_colors(8)), view))
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > SEEN
 
 
 def test_more_experts_differ_in_lightness_from_the_next_but_one():
-    light = colour_tools.lightness(rgb(style.expert_colors(16)))
+    light = colour.lightness(rgb(style.expert_colors(16)))
     assert (light[2:] - light[:-2] > 5).all()
 
 
@@ -92,10 +92,10 @@ def test_paths_of_the_map_of_entropies_have_different_dashes():
     assert first.get_linestyle() != second.get_linestyle()
 
 
-@pytest.mark.parametrize("view", colour_tools.MATRICES)
+@pytest.mark.parametrize("view", colour.MATRICES)
 def test_what_a_device_does_differs_in_lightness_in_every_view(view):
     busy = [color for kind, (color, _) in timeline.KINDS.items() if kind != "wait"]
-    light = colour_tools.lightness(colour_tools.seen(rgb(busy), view))
+    light = colour.lightness(colour.seen(rgb(busy), view))
     assert min(abs(one - other) for one, other in combinations(light, 2)) > SEEN
     ax = plots.plot_timeline(cluster.timeline(cluster.Phases([1.0, 0.5], [2.0, 1.0], [1.0, 0.5])))
     assert any(bar.get_hatch() for bar in ax.patches)

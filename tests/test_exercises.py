@@ -4,19 +4,19 @@ import ast
 
 import pytest
 
-import notebook_tools as tools
 from moeviz.exercises import check
 from moeviz.exercises.engine import Exercise
+from tools import notebooks
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
-TASKS = [(path, task) for path in tools.paths() for task in tools.tasks(tools.load(path))]
+TASKS = [(path, task) for path in notebooks.paths() for task in notebooks.tasks(notebooks.load(path))]
 MISTAKES = [(name, sentence) for name, exercise in EXERCISES.items() for sentence in exercise.mistakes]
 
 
 def world(notebook):
     """Return the names that an exercise may build on: the notebook's imports, functions and solutions."""
-    cells = tools.code_cells(tools.fill_solutions(notebook))
-    body = [node for cell in cells for node in tools.parse(cell.source).body
+    cells = notebooks.code_cells(notebooks.fill_solutions(notebook))
+    body = [node for cell in cells for node in notebooks.parse(cell.source).body
             if isinstance(node, (ast.Import, ast.ImportFrom, ast.FunctionDef))]
     names = {}
     exec(compile(ast.Module(body, []), "notebook", "exec"), names)
@@ -27,12 +27,12 @@ def function_of(source, names):
     """Return the function that a stub or a solution defines."""
     scope = dict(names)
     exec(source, scope)
-    return scope[tools.parse(source).body[-1].name]
+    return scope[notebooks.parse(source).body[-1].name]
 
 
 @pytest.mark.parametrize(("path", "task"), TASKS, ids=lambda value: getattr(value, "name", None))
 def test_stub_and_solution(path, task):
-    names = world(tools.load(path))
+    names = world(notebooks.load(path))
     exercise = EXERCISES[task.name]
     assert exercise.grade(function_of(task.stub, names)).status == "not attempted"
     result = exercise.grade(function_of(task.solution, names))

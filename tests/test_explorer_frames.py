@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-import explorer_cells
+from tools import explorers
 
 ROOM = 0.005  # inches that anything may stand over, half a pixel
 GROWS = {"sentence",  # as many columns and lines as the sentence has
@@ -14,9 +14,9 @@ GROWS = {"sentence",  # as many columns and lines as the sentence has
 
 
 @pytest.fixture(scope="module")
-def explorers():
+def shown_by():
     with mpl.rc_context():  # the setup applies the classroom style
-        yield explorer_cells.handed_over()
+        yield explorers.handed_over()
 
 
 def settings(controls):
@@ -36,9 +36,9 @@ def _value(control, end):
     return control.base**extreme if hasattr(control, "base") else extreme
 
 
-@pytest.mark.parametrize("name", explorer_cells.CELLS)
-def test_fixed_margins_hold_everything_and_panels_stand_still(explorers, name):
-    redraw, controls = explorers[name]
+@pytest.mark.parametrize("name", explorers.CELLS)
+def test_fixed_margins_hold_everything_and_panels_stand_still(shown_by, name):
+    redraw, controls = shown_by[name]
     places = []
     for values in settings(controls):
         try:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import browser_tools as browser
 from moeviz import filmstrip as films
 from moeviz import plots, style, widgets
 from moeviz.widgets.core import make_film
+from tools import browser
 
 FRAMES = [0.5, 0.7, 0.9]
 NASTY = '</script><img src=x onerror="document.title=1">"\'&'

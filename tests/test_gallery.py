@@ -1,17 +1,12 @@
 """The thumbnails of the README: each from a picture that its notebook keeps, small, with numbers in words."""
 
-import importlib.util
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-import notebook_tools as tools
-
-SPEC = importlib.util.spec_from_file_location("gallery", tools.ROOT / "docs" / "gallery.py")
-gallery = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(gallery)
+from tools import gallery
 
 
 def test_the_readme_holds_the_gallery_between_the_commands_and_the_list():
@@ -35,6 +30,6 @@ def test_a_thumbnail_is_small_and_shows_its_notebook(notebook, which, words):
     assert file.stat().st_size <= gallery.LARGEST == 40_000
     with Image.open(io.BytesIO(gallery.thumbnail(gallery.kept(notebook)[which]))) as made:
         fresh = np.asarray(made.convert("L"), float)
-    assert np.abs(shown - fresh).mean() < 4, "run python docs/gallery.py"
+    assert np.abs(shown - fresh).mean() < 4, "run python -m tools.gallery"
     assert any(letter.isdigit() for letter in words)
     assert 1 <= len(gallery.kept(notebook)) <= 3

@@ -6,6 +6,7 @@ may import everything. Lengths of functions are counted without their docstrings
 
 import ast
 import pathlib
+import re
 import sys
 
 import pytest
@@ -24,6 +25,7 @@ WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
                     "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 600, 30
+SKIPPED = {".venv", ".nox", "build", "node_modules"}
 FILES = [*sorted(PACKAGE.rglob("*.py")), ROOT / "start.py"]
 
 
@@ -146,6 +148,18 @@ def test_lengths_are_seen():
     method = "class A:\n    async def f(self):\n" + 30 * "        x = 1\n"
     assert length_complaints(method) == ["f has 31 lines"]
     assert length_complaints("x = 1\n" * 601) == ["the module has 601 lines"]
+
+
+def test_nothing_imports_the_tests_and_nothing_edits_the_path():
+    helpers = {path.stem for path in (ROOT / "tests").glob("*.py")} | {"tests"}
+    edited = re.compile(r"sys\.path\b(?!_)")
+    for path in sorted(ROOT.rglob("*.py")):
+        if SKIPPED & set(path.relative_to(ROOT).parts):
+            continue
+        source = path.read_text(encoding="utf-8")
+        names = {module.partition(".")[0] for module, _ in imported(ast.parse(source))}
+        assert path.parent.name == "tests" or not names & helpers, path
+        assert path == pathlib.Path(__file__).resolve() or not edited.search(source), path
 
 
 def test_layers_of_files():

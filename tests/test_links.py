@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-import notebook_tools as tools
+from tools import notebooks
 
-ROOT = tools.ROOT
+ROOT = notebooks.ROOT
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|(?:src|href)=\"([^\"]+)\"")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|root|(?:home|Users|opt|tmp|mnt)/\w+)/|\b[A-Z]:\\Users\\")
 INDEX = re.compile(r"//[\w.-]*(?:pypi|pythonhosted|npmjs|debian|anaconda)\.|\bfiles\.python\w+\.org", re.I)
@@ -36,10 +36,10 @@ def text_of(path):
 def prose_of(path):
     """Return the markdown of a page or a notebook, code left out."""
     if path.suffix == ".ipynb":
-        pages = [cell.source for cell in tools.markdown_cells(tools.load(path))]
+        pages = [cell.source for cell in notebooks.markdown_cells(notebooks.load(path))]
     else:
         pages = [path.read_text(encoding="utf-8")]
-    return re.sub(r"`[^`\n]*`", "", "\n\n".join(tools.without_fences(page) for page in pages))
+    return re.sub(r"`[^`\n]*`", "", "\n\n".join(notebooks.without_fences(page) for page in pages))
 
 
 def broken_links(text, folder):

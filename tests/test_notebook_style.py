@@ -5,8 +5,8 @@ import copy
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-import notebook_style as style
-import notebook_tools as tools
+from tools import notebook_style as style
+from tools import notebooks
 
 OPENING = """# Cut a layer into experts
 
@@ -68,13 +68,13 @@ def good_notebook():
     """Return a notebook that keeps every limit."""
     prose = [new_markdown_cell("Look at the layer and say what you see. " * 13) for _ in range(9)]
     kept = new_code_cell("1", outputs=[new_output("stream", text="1")], metadata={"tags": ["keep_output"]})
-    return new_notebook(metadata=copy.deepcopy(tools.METADATA), cells=[
+    return new_notebook(metadata=copy.deepcopy(notebooks.METADATA), cells=[
         new_markdown_cell(OPENING), new_code_cell(IMPORTS), new_markdown_cell("## One layer"), *prose, kept,
         *[new_code_cell(f"print({number})") for number in range(6)], new_markdown_cell("## Exercises"),
         *exercise(1), *exercise(2), *exercise(3), new_markdown_cell(RECAP)])
 
 
-def complain(notebook, path=tools.NOTEBOOKS / "99_x.ipynb"):
+def complain(notebook, path=notebooks.NOTEBOOKS / "99_x.ipynb"):
     """Return the complaints of every check, with the name of the check in front."""
     return [f"{check.__name__}: {line}" for check in style.CHECKS for line in check(notebook, path)]
 
@@ -104,7 +104,7 @@ def prose(text):
 
 
 def change(which, **values):
-    return lambda notebook: tools.code_cells(notebook)[which].update(values)
+    return lambda notebook: notebooks.code_cells(notebook)[which].update(values)
 
 
 FAULTS = {
@@ -166,9 +166,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("check", style.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("path", tools.paths(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
 def test_notebook_keeps(path, check):
-    assert check(tools.load(path), path) == []
+    assert check(notebooks.load(path), path) == []
 
 
 def test_a_good_notebook_has_no_complaints():

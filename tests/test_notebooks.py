@@ -4,8 +4,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-import notebook_runs as runs
-import notebook_tools as tools
+from tools import notebooks, runs
 
 SECONDS = 30
 FILM_SECONDS = 15  # for drawing the frames of a notebook's filmstrips
@@ -16,7 +15,7 @@ RIGHT = ("def my_softmax(logits):\n    powers = np.exp(logits - logits.max(axis=
 
 def exercise_notebook(solution):
     """Return a notebook with one exercise, whose solution may be a wrong one."""
-    return new_notebook(metadata=tools.METADATA, cells=[
+    return new_notebook(metadata=notebooks.METADATA, cells=[
         new_code_cell("import numpy as np\nfrom moeviz.exercises import check"),
         new_code_cell("def my_softmax(logits):\n    ...", metadata={"tags": ["exercise"]}),
         new_code_cell("check.softmax(my_softmax)"),
@@ -25,19 +24,19 @@ def exercise_notebook(solution):
 
 def verdicts(done):
     """Return what each exercise's check printed, by the name of the exercise."""
-    return {task.name: tools.printed(cell) for task in tools.tasks(done) for cell in tools.code_cells(done)
-            if f"check.{task.name}(" in cell.source}
+    return {task.name: notebooks.printed(cell) for task in notebooks.tasks(done)
+            for cell in notebooks.code_cells(done) if f"check.{task.name}(" in cell.source}
 
 
 def solved(notebook):
     """Return the solved notebook after a run, its stubs still known by their tags."""
-    done = runs.timed_run(tools.fill_solutions(notebook))
-    for task in tools.tasks(notebook):
+    done = runs.timed_run(notebooks.fill_solutions(notebook))
+    for task in notebooks.tasks(notebook):
         done.cells[task.cell].source = task.stub
     return done
 
 
-each_notebook = pytest.mark.parametrize("path", tools.paths(), ids=lambda path: path.stem)
+each_notebook = pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
 
 
 @pytest.mark.notebook
@@ -48,7 +47,7 @@ class TestAsShipped:
     def test_runs(self, path):
         done = runs.executed(path)  # with filmstrips in the place of explorers; below run the explorers
         assert done.metadata.seconds <= SECONDS + FILM_SECONDS
-        assert tools.complaints(done) == []
+        assert notebooks.complaints(done) == []
         assert all("not attempted" in text for text in verdicts(done).values())
 
 
@@ -56,9 +55,9 @@ class TestAsShipped:
 class TestWithSolutions:
     @each_notebook
     def test_runs(self, path):
-        done = solved(tools.load(path))
+        done = solved(notebooks.load(path))
         assert done.metadata.seconds <= SECONDS
-        assert tools.complaints(done) == []
+        assert notebooks.complaints(done) == []
         assert {name: text for name, text in verdicts(done).items() if ": right" not in text} == {}
 
 
@@ -75,22 +74,22 @@ def test_a_right_solution_is_right_and_a_wrong_one_is_not():
     assert ": right" in verdicts(solved(exercise_notebook(RIGHT)))["softmax"]
     wrong = RIGHT.replace("powers.sum(axis=1, keepdims=True)", "powers.sum()")
     assert ": right" not in verdicts(solved(exercise_notebook(wrong)))["softmax"]
-    assert "not attempted" in verdicts(tools.execute(exercise_notebook(RIGHT)))["softmax"]
+    assert "not attempted" in verdicts(notebooks.execute(exercise_notebook(RIGHT)))["softmax"]
 
 
 @pytest.mark.notebook
 def test_execute_raises_an_error_and_reports_a_warning():
     with pytest.raises(CellExecutionError, match="no such thing"):
-        tools.execute(new_notebook(cells=[new_code_cell("raise RuntimeError('no such thing')")]))
+        notebooks.execute(new_notebook(cells=[new_code_cell("raise RuntimeError('no such thing')")]))
     noisy = "import os, warnings\nwarnings.warn('beware')\nprint(os.getcwd(), os.environ['OMP_NUM_THREADS'])"
-    done = tools.execute(new_notebook(cells=[new_code_cell(noisy)]))
-    assert "beware" in tools.complaints(done)[0]
-    assert tools.printed(done.cells[0]).strip() == f"{tools.NOTEBOOKS} 1"
+    done = notebooks.execute(new_notebook(cells=[new_code_cell(noisy)]))
+    assert "beware" in notebooks.complaints(done)[0]
+    assert notebooks.printed(done.cells[0]).strip() == f"{notebooks.NOTEBOOKS} 1"
 
 
 def test_fill_solutions_changes_the_stub_alone():
     shipped = exercise_notebook(RIGHT)
-    filled = tools.fill_solutions(shipped)
+    filled = notebooks.fill_solutions(shipped)
     expected = [cell.source for cell in shipped.cells]
     expected[1] = RIGHT
     assert [cell.source for cell in filled.cells] == expected
@@ -100,11 +99,11 @@ def test_fill_solutions_changes_the_stub_alone():
                                     "def other():\n    ..."])
 def test_a_stub_cell_holds_a_stub_and_nothing_else(source):
     with pytest.raises(ValueError, match=r"stub|exercise cell"):
-        tools.stub_function(source)
+        notebooks.stub_function(source)
 
 
 def test_a_stub_may_say_what_it_is_for():
-    assert tools.stub_function('def my_x(a):  # (T,)\n    """Count."""\n    ...').name == "my_x"
+    assert notebooks.stub_function('def my_x(a):  # (T,)\n    """Count."""\n    ...').name == "my_x"
 
 
 def test_strip_keeps_the_tagged_outputs_alone(tmp_path):
@@ -112,27 +111,27 @@ def test_strip_keeps_the_tagged_outputs_alone(tmp_path):
     cells = [new_code_cell("1", outputs=[output], execution_count=3, metadata={"tags": tags, "x": True})
              for tags in (["keep_output"], [])]
     path = tmp_path / "a.ipynb"
-    tools.save(new_notebook(cells=cells, metadata={"author": "somebody"}), path)
-    assert tools.main(["strip", str(path)]) == 0
-    clean = tools.load(path)
-    assert clean.metadata == tools.METADATA
+    notebooks.save(new_notebook(cells=cells, metadata={"author": "somebody"}), path)
+    assert notebooks.main(["strip", str(path)]) == 0
+    clean = notebooks.load(path)
+    assert clean.metadata == notebooks.METADATA
     assert [len(cell.outputs) for cell in clean.cells] == [1, 0]
     assert clean.cells[0].outputs[0].execution_count is clean.cells[0].execution_count is None
     assert [dict(cell.metadata) for cell in clean.cells] == [{"tags": ["keep_output"]}, {}]
     before = path.read_bytes()
-    tools.main(["strip", str(path)])
+    notebooks.main(["strip", str(path)])
     assert path.read_bytes() == before
 
 
 @pytest.mark.notebook
 def test_refresh_stores_the_outputs_of_tagged_cells(tmp_path):
     path = tmp_path / "a.ipynb"
-    tools.save(new_notebook(cells=[new_code_cell("print(1)", metadata={"tags": ["keep_output"]}),
+    notebooks.save(new_notebook(cells=[new_code_cell("print(1)", metadata={"tags": ["keep_output"]}),
                                    new_code_cell("print(2)")]), path)
-    tools.main(["refresh", str(path)])
-    assert [[output.text for output in cell.outputs] for cell in tools.load(path).cells] == [["1\n"], []]
+    notebooks.main(["refresh", str(path)])
+    assert [[output.text for output in cell.outputs] for cell in notebooks.load(path).cells] == [["1\n"], []]
 
 
 def test_the_command_line_explains_itself(capsys):
-    assert tools.main(["polish", "x.ipynb"]) == 2
+    assert notebooks.main(["polish", "x.ipynb"]) == 2
     assert "strip NOTEBOOK" in capsys.readouterr().out

@@ -8,16 +8,14 @@ from urllib.parse import unquote
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from site_builder import build as builder
-from site_builder.__main__ import read_options
-from site_builder.elsewhere import check_repository
-from site_builder.markdown import PageRenderer, render
-from site_builder.outputs import Figures, join_streams, show
-from site_builder.pages import linker, opening
 
-import browser_tools as browser
-import notebook_runs as runs
-import notebook_tools as tools
+from tools import browser, notebooks, runs
+from tools.site import build as builder
+from tools.site.__main__ import read_options
+from tools.site.elsewhere import check_repository
+from tools.site.markdown import PageRenderer, render
+from tools.site.outputs import Figures, join_streams, show
+from tools.site.pages import linker, opening
 
 pytestmark = pytest.mark.timeout(1200)  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
@@ -60,13 +58,13 @@ def test_links_lead_into_the_site(tmp_path):
     assert link("https://example.org/x") == "https://example.org/x"
     assert link("#part") == "#part"
     assert link("../README.md") == "files/README.md"
-    assert (tmp_path / "files" / "README.md").read_bytes() == (tools.ROOT / "README.md").read_bytes()
+    assert (tmp_path / "files" / "README.md").read_bytes() == (notebooks.ROOT / "README.md").read_bytes()
     assert link("../gone.md") is None
     assert html("[a](02_gone.ipynb)", link) == "<p>a</p>\n"
 
 
 def test_no_file_outside_the_project_is_copied(tmp_path, monkeypatch):
-    monkeypatch.setattr("site_builder.pages.ROOT", tmp_path / "project")
+    monkeypatch.setattr("tools.site.pages.ROOT", tmp_path / "project")
     (tmp_path / "project").mkdir()
     for place in ("secret.txt", "project/open.txt"):
         (tmp_path / place).write_text("x")
@@ -99,8 +97,8 @@ def test_outputs(tmp_path):
 def build_small(folder, monkeypatch, repository):
     """Build the site of one notebook without running it; return the texts of its pages."""
     path = folder / "00_a.ipynb"
-    tools.save(new_notebook(cells=[new_markdown_cell(OPENING)], metadata=tools.METADATA), path)
-    monkeypatch.setattr(builder, "run_all", lambda paths: [tools.load(path) for path in paths])
+    notebooks.save(new_notebook(cells=[new_markdown_cell(OPENING)], metadata=notebooks.METADATA), path)
+    monkeypatch.setattr(builder, "run_all", lambda paths: [notebooks.load(path) for path in paths])
     builder.build(folder / "site", [path], repository=repository)
     return [(folder / "site" / name).read_text(encoding="utf-8") for name in ("00_a.html", "index.html")]
 
@@ -144,7 +142,8 @@ def test_a_workflow_names_its_repository_and_the_command_line_another():
 # ---- runs
 
 def write(path, *cells):
-    tools.save(new_notebook(cells=[new_code_cell(cell) for cell in cells], metadata=tools.METADATA), path)
+    cells = [new_code_cell(cell) for cell in cells]
+    notebooks.save(new_notebook(cells=cells, metadata=notebooks.METADATA), path)
 
 
 @pytest.mark.notebook
@@ -152,11 +151,11 @@ def test_a_run_is_kept_until_something_changes(tmp_path):
     path, store = tmp_path / "00_a.ipynb", tmp_path / "runs"
     code = "import os, uuid\nprint(uuid.uuid4(), os.environ['MOEVIZ_EDITION'])"
     write(path, code)
-    first, second = (tools.printed(runs.executed(path, store).cells[0]) for _ in range(2))
+    first, second = (notebooks.printed(runs.executed(path, store).cells[0]) for _ in range(2))
     assert first == second
     assert first.endswith("page\n")
     write(path, code, "1")
-    assert tools.printed(runs.executed(path, store).cells[0]) != first
+    assert notebooks.printed(runs.executed(path, store).cells[0]) != first
     assert [file.suffix for file in store.iterdir()] == [".ipynb"]
 
 
@@ -175,7 +174,7 @@ def test_a_lock_is_held_by_one_and_freed(tmp_path):
 def test_a_figure_has_alt_text_for_pages_and_for_notebooks_and_its_numbers(tmp_path):
     code = ("import numpy as np\nimport matplotlib.pyplot as plt\nfrom moeviz import plots, routing, style\n"
             "style.use()\nplots.plot_load(routing.top_k(np.eye(4), k=1));")
-    done = tools.execute(new_notebook(cells=[new_code_cell(code), new_code_cell("plt.plot([1, 2]);")]))
+    done = notebooks.execute(new_notebook(cells=[new_code_cell(code), new_code_cell("plt.plot([1, 2]);")]))
     output, own = done.cells[0].outputs[0], done.cells[1].outputs[-1]
     alt = output.metadata["image/png"]["alt"]
     assert alt in unescape(output.data["text/html"])
@@ -203,7 +202,7 @@ def pages(site):
 
 @pytest.mark.notebook
 def test_every_notebook_has_a_page_and_a_place_on_the_map(pages):
-    stems = [path.stem for path in tools.paths()]
+    stems = [path.stem for path in notebooks.paths()]
     assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
     assert re.findall(r'<li><a href="([^"]+)\.html">', pages["index.html"]) == stems
     assert pages["index.html"].count(" minutes</p>") == len(stems)
@@ -244,8 +243,9 @@ def test_one_title_and_no_skipped_level(pages):
 
 @pytest.mark.notebook
 def test_every_explorer_is_a_filmstrip(pages):
-    for path in tools.paths():
-        calls = sum(cell.source.count("widgets.explore_") for cell in tools.code_cells(tools.load(path)))
+    for path in notebooks.paths():
+        cells = notebooks.code_cells(notebooks.load(path))
+        calls = sum(cell.source.count("widgets.explore_") for cell in cells)
         assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
         assert "VBox(" not in pages[f"{path.stem}.html"]
 

@@ -265,10 +265,10 @@ def test_the_site_is_built_in_the_environment_of_the_checks(start, quiet):
     assert start.main(["site"]) == 0
     _, pip, (builder, variables) = quiet
     assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
-    assert builder[1:] == ["-m", "site_builder"]
+    assert builder[1:] == ["-m", "tools.site"]
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
     start.main(["site", "--repository", "a/b"])
-    assert quiet[-1][0][1:] == ["-m", "site_builder", "--repository", "a/b"]
+    assert quiet[-1][0][1:] == ["-m", "tools.site", "--repository", "a/b"]
 
 
 def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet):

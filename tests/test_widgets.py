@@ -236,12 +236,12 @@ def test_wrong_capacities_are_named(values, name):
 
 @pytest.mark.notebook
 def test_an_explorer_runs_in_a_kernel_without_a_front_end():
-    nbformat, tools = pytest.importorskip("nbformat"), pytest.importorskip("notebook_tools")
+    nbformat, notebooks = pytest.importorskip("nbformat"), pytest.importorskip("tools.notebooks")
     source = ("import numpy as np\nfrom moeviz import style, widgets\nstyle.use()\n"
               "box = widgets.explore_gate(np.eye(2), np.eye(2))\n"
               "box.children[1].children[1].value = 45.0\nbox")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
-    notebook = tools.execute(notebook)
+    notebook = notebooks.execute(notebook)
     assert "application/vnd.jupyter.widget-view+json" in notebook.cells[0].outputs[-1]["data"]
     state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
     outputs = [out for widget in state.values() for out in widget["state"].get("outputs", [])]

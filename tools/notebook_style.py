@@ -9,7 +9,7 @@ opening, the references, and as part of a name such as Gemini 1.5.
 import ast
 import re
 
-from notebook_tools import (
+from tools.notebooks import (
     EXERCISE,
     KEEP,
     METADATA,
@@ -131,7 +131,7 @@ def first_line(source):
 
 def metadata(notebook, path):
     """The kernel is python3 and nothing of one person's machine is stored."""
-    advice = "run notebook_tools.py strip"
+    advice = "run python -m tools.notebooks strip"
     whole = [] if notebook.metadata == METADATA else [f"foreign notebook metadata; {advice}"]
     foreign = [sorted(set(cell.metadata) - {"tags"}) for cell in notebook.cells]
     return whole + [f"foreign cell metadata {names}; {advice}" for names in foreign if names]

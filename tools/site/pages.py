@@ -10,11 +10,11 @@ from typing import NamedTuple
 from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 
-from site_builder.markdown import Heading, PageRenderer, render
-from site_builder.outputs import join_streams, show
+from tools.site.markdown import Heading, PageRenderer, render
+from tools.site.outputs import join_streams, show
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
+ROOT = HERE.parent.parent
 
 
 class Opening(NamedTuple):

@@ -1,4 +1,4 @@
-"""Build the site: `python -m site_builder [--into FOLDER] [--repository OWNER/NAME]`."""
+"""Build the site: `python -m tools.site [--into FOLDER] [--repository OWNER/NAME]`."""
 
 import argparse
 import os
@@ -6,8 +6,8 @@ import pathlib
 import sys
 import time
 
-from site_builder.build import ROOT, build, size
-from site_builder.elsewhere import GITHUB, check_repository
+from tools.site.build import ROOT, build, size
+from tools.site.elsewhere import GITHUB, check_repository
 
 
 def main(arguments, environment=os.environ):
@@ -22,7 +22,7 @@ def read_options(arguments, environment):
     """Read the command line; a workflow of GitHub names its repository in the environment."""
     on_github = environment.get("GITHUB_SERVER_URL", GITHUB) == GITHUB
     here = environment.get("GITHUB_REPOSITORY", "") if on_github else ""
-    parser = argparse.ArgumentParser(prog="site_builder", description="Write the notebooks as pages.")
+    parser = argparse.ArgumentParser(prog="python -m tools.site", description="Write the notebooks as pages.")
     parser.add_argument("--into", type=pathlib.Path, default=ROOT / "site", metavar="FOLDER",
                         help="the folder to write, which is emptied first (default site)")
     parser.add_argument("--repository", default=here, metavar="OWNER/NAME",

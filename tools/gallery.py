@@ -1,6 +1,6 @@
 """Make the thumbnails of the README from pictures that the notebooks keep, and set their table into it.
 
-    python docs/gallery.py
+    python -m tools.gallery
 """
 
 import base64
@@ -13,7 +13,7 @@ from PIL import Image
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER, README = ROOT / "docs" / "gallery", ROOT / "README.md"
 SIZE, LARGEST, COLUMNS = (480, 300), 40_000, 3  # pixels, bytes, thumbnails in a row
-START, END = "<!-- gallery: written by docs/gallery.py -->", "<!-- end of the gallery -->"
+START, END = "<!-- gallery: written by tools/gallery.py -->", "<!-- end of the gallery -->"
 PICTURES = (  # notebook, which of its kept pictures, what it shows
     ("01_dense_to_sparse", 1, "A layer with 8 experts, of which a token uses 2"),
     ("02_gating_by_hand", 1, "The plane split into the regions of 4 experts, with 6 tokens"),

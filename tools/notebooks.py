@@ -1,7 +1,7 @@
 """Read, run, solve and tidy notebooks.
 
-    python tests/notebook_tools.py strip NOTEBOOK...      remove outputs, except in cells tagged keep_output
-    python tests/notebook_tools.py refresh NOTEBOOK...    run, then store the outputs of those cells
+    python -m tools.notebooks strip NOTEBOOK...      remove outputs, except in cells tagged keep_output
+    python -m tools.notebooks refresh NOTEBOOK...    run, then store the outputs of those cells
 
 An exercise is a code cell tagged "exercise" that holds nothing but a stub `def my_x(...): ...`, a later code
 cell that calls `check.x(my_x)`, and folded markdown below: `<summary>Hint 1</summary>`,

@@ -14,13 +14,10 @@ import time
 import nbformat
 from nbformat.v4 import new_code_cell
 
-try:
-    import notebook_tools as tools
-except ModuleNotFoundError:  # imported as tests.notebook_runs
-    from tests import notebook_tools as tools
+from tools import notebooks
 
-RUNS = tools.ROOT / "build" / "runs"
-PACKAGE = tools.ROOT / "utils" / "moeviz"
+RUNS = notebooks.ROOT / "build" / "runs"
+PACKAGE = notebooks.ROOT / "utils" / "moeviz"
 LONGEST = 900  # seconds; an older lock was left behind by a run that was killed
 CLOCK = "import time\nprint(time.process_time())"
 
@@ -30,7 +27,7 @@ def executed(path, runs=RUNS):
 
     Seconds are the kernel's processor time: other programs do not slow it down. The first error raises.
     """
-    notebook = tools.load(path)
+    notebook = notebooks.load(path)
     file = runs / f"{path.stem}-{fingerprint(notebook)}.ipynb"
     runs.mkdir(parents=True, exist_ok=True)
     with locked(file.with_suffix(".lock")):
@@ -44,14 +41,14 @@ def executed(path, runs=RUNS):
 def timed_run(notebook, **variables):
     """Return an executed copy with `metadata.seconds`, taken by a clock in a last cell that is gone again."""
     timed = nbformat.from_dict({**notebook, "cells": [*notebook.cells, new_code_cell(CLOCK)]})
-    done = tools.execute(timed, **variables)
-    done.metadata["seconds"] = float(tools.printed(done.cells.pop()))
+    done = notebooks.execute(timed, **variables)
+    done.metadata["seconds"] = float(notebooks.printed(done.cells.pop()))
     return done
 
 
 def fingerprint(notebook):
     """Return a hash of the notebook's cells, the package and the versions that a run depends on."""
-    cells = "\0".join(f"{cell.cell_type}{tools.tags(cell)}{cell.source}" for cell in notebook.cells)
+    cells = "\0".join(f"{cell.cell_type}{notebooks.tags(cell)}{cell.source}" for cell in notebook.cells)
     return hashlib.sha256(cells.encode() + _surroundings()).hexdigest()[:16]
 
 

@@ -5,23 +5,22 @@ import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-from tests import notebook_runs, notebook_tools
-
-from site_builder.elsewhere import check_repository, elsewhere
-from site_builder.outputs import Figures
-from site_builder.pages import HERE, ROOT, linker, make_map, make_page, opening
+from tools import notebooks, runs
+from tools.site.elsewhere import check_repository, elsewhere
+from tools.site.outputs import Figures
+from tools.site.pages import HERE, ROOT, linker, make_map, make_page, opening
 
 WORKERS = 2
 
 
-def build(site, notebooks=None, repository=""):
+def build(site, paths=None, repository=""):
     """Write the site into a folder, which is emptied first; return its pages.
 
-    notebooks: paths; all of the course by default. repository: "OWNER/NAME" on GitHub, if pages are to link
-    there and to Binder. Raises what the first failing notebook raises.
+    paths: of notebooks; all of the course by default. repository: "OWNER/NAME" on GitHub, if pages are to
+    link there and to Binder. Raises what the first failing notebook raises.
     """
     check_repository(repository)
-    paths = list(notebooks or notebook_tools.paths())
+    paths = list(paths or notebooks.paths())
     done = run_all(paths)
     shutil.rmtree(site, ignore_errors=True)
     figures = Figures(site)
@@ -43,7 +42,7 @@ def run_all(paths):
     """Return the executed notebooks, run two at a time, from the end: the tests begin at the front."""
     with warnings.catch_warnings(), ThreadPoolExecutor(WORKERS) as pool:
         warnings.simplefilter("ignore")  # for both threads, as execute() does for each run
-        return list(pool.map(notebook_runs.executed, reversed(paths)))[::-1]
+        return list(pool.map(runs.executed, reversed(paths)))[::-1]
 
 
 def index(pages):

@@ -1,6 +1,6 @@
 """Show what is left of a picture without colour: in grey, and to readers with colour blindness.
 
-    python tests/colour_tools.py PICTURE.png... FOLDER     writes one sheet of four views for each picture
+    python -m tools.colour PICTURE.png... FOLDER     writes one sheet of four views for each picture
 
 Colour blindness is simulated with the matrices for severity 1.0 of Machado, Oliveira and Fernandes, "A
 Physiologically-based Model for Simulation of Color Vision Deficiency" (IEEE TVCG 15, 2009), on linear light.

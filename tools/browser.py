@@ -1,6 +1,6 @@
 """Drive a notebook in JupyterLab in Chromium, as a learner would, and take pictures of it.
 
-    python tests/browser_tools.py shot NOTEBOOK.ipynb OUTDIR     run all cells and save pictures
+    python -m tools.browser shot NOTEBOOK.ipynb OUTDIR     run all cells and save pictures
 
 The server works on a copy in a folder of its own, with settings of its own: the project stays as it is.
 """
@@ -19,7 +19,7 @@ import time
 import urllib.request
 from typing import NamedTuple
 
-from notebook_tools import ONE_THREAD
+from tools.notebooks import ONE_THREAD
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OTHER_PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
