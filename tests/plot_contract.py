@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz import style
-from moeviz.plots.glyphs import SANS, outline
+from moeviz.plots.draw import SANS, outline
 
 
 def assert_draws_on_the_given_axes(draw):

@@ -4,7 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz import plots
-from moeviz.figure_data import as_html, as_table, set_matrix, set_table, tables_of
+from moeviz.style import set_matrix, set_table, tables_of
+from moeviz.tables import as_html, as_table
 
 
 def table(ax):

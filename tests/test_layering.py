@@ -13,12 +13,12 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
-ORDER = ("environment", "arrays", "checks", "files", "record",
+ORDER = ("environment", "arrays", "checks", "files", "tables", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
          "text", "tinylm", "training", "cost", "models", "learning", "cluster", "traces",
-         "figure_data", "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
+         "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
-DRAWERS = ("figure_data", "style", "plots", "filmstrip", "terminal")
+DRAWERS = ("style", "plots", "filmstrip", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},

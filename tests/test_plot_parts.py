@@ -5,8 +5,7 @@ import pytest
 from matplotlib.ticker import LogFormatter
 
 from moeviz import style
-from moeviz.plots.bars import draw_bars
-from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.plots.draw import draw_bars, merge_minor_ticks
 
 LOOK = {"edgecolor": "black", "linewidth": 0.8, "hatch": "//"}
 

@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import PathPatch, Rectangle
 
 from moeviz import capacity, plots, routing, style
-from moeviz.plots.glyphs import outline, readable
+from moeviz.plots.draw import outline, readable
 from moeviz.record import EMPTY, Routing
 from plot_contract import assert_draws_on_the_given_axes, assert_makes_its_own_figure
 

@@ -10,10 +10,9 @@ from matplotlib.colors import to_hex
 from moeviz import plots, style
 from moeviz.cost import count_parameters, flops_over
 from moeviz.models import catalogue, model
-from moeviz.plots import placing
+from moeviz.plots import names
 from moeviz.plots.cost import PART_COLORS, brief, count_name
-from moeviz.plots.naming import RADIUS
-from moeviz.plots.placing import crossings, overlaps, place_names
+from moeviz.plots.names import RADIUS, crossings, overlaps, place_names
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
 LEDGERS = {"all": {"experts": 45e9, "attention": 1e9, "router": 0.001e9}, "one token": {"experts": 11e9}}
@@ -318,15 +317,15 @@ def crowd(seed, count=24):
 def test_candidates_are_the_cheapest_of_all_near_and_far(seed):
     points, sizes, bounds = crowd(seed)
     for at in range(len(points)):
-        far, corners = placing._candidates(points[at], sizes[at], 6.0)
-        cost = np.sort(placing._costs(at, far, corners, points, sizes, bounds, 6.0, np.zeros((0, 4))))
-        best, _ = placing._choices(at, points, sizes, bounds, 6.0, np.zeros((0, 4)))
-        assert best == pytest.approx(cost[:placing.KEPT])
+        far, corners = names._candidates(points[at], sizes[at], 6.0)
+        cost = np.sort(names._costs(at, far, corners, points, sizes, bounds, 6.0, np.zeros((0, 4))))
+        best, _ = names._choices(at, points, sizes, bounds, 6.0, np.zeros((0, 4)))
+        assert best == pytest.approx(cost[:names.KEPT])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_is_out_of_reach_changes_no_name(seed, monkeypatch):
     points, sizes, bounds = crowd(seed)
     quick = place_names(points, sizes, bounds)
-    monkeypatch.setattr(placing, "_reach", lambda *each: np.array([-1e9, -1e9, 1e9, 1e9]))
+    monkeypatch.setattr(names, "_reach", lambda *each: np.array([-1e9, -1e9, 1e9, 1e9]))
     assert place_names(points, sizes, bounds).tolist() == quick.tolist()

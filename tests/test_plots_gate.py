@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 
 from moeviz import plots, style
 from moeviz.capacity import seat_positions
-from moeviz.plots.curves import spread
-from moeviz.plots.regions import find_regions, polygon_area
+from moeviz.plots.gate import find_regions, polygon_area
+from moeviz.plots.names import spread
 from moeviz.record import EMPTY
 from moeviz.routing import top_k
 from plot_contract import (

@@ -6,7 +6,7 @@ import pytest
 
 from moeviz import plots, style, widgets
 from moeviz.cost import Hardware, hardware, roofline_seconds, time_against_dense
-from moeviz.plots.roofline import speed
+from moeviz.plots.cost import speed
 from plot_contract import assert_draws_on_the_given_axes
 
 SMALL = Hardware("small", "float32", 80e9, 10e9, "by hand")

@@ -8,9 +8,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 
 from moeviz import plots, routing, scoreboard, style, widgets
-from moeviz.plots.naming import share_names
-from moeviz.plots.placing import overlaps
-from moeviz.plots.scoreboard import BEST, SHOWN
+from moeviz.plots.compare import BEST, SHOWN
+from moeviz.plots.names import overlaps, share_names
 from moeviz.scoreboard.table import cell
 from plot_contract import assert_draws_on_the_given_axes, words_on
 

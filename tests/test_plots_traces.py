@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz import metrics, plots, routing, style, widgets
-from moeviz.plots.cache import held_after
+from moeviz.plots.devices import held_after
 from plot_contract import assert_draws_on_the_given_axes
 
 SHARES = np.array([[1.5, 0.5, 1.0, 1.0], [0.25, 1.75, 0.5, 1.5]])

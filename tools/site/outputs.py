@@ -8,8 +8,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from moeviz.figure_data import as_html
 from moeviz.filmstrip import picture
+from moeviz.tables import as_html
 
 THUMBNAIL = (480, 300)
 LONG_LINE = 40  # characters

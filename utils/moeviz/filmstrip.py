@@ -17,8 +17,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from moeviz.arrays import check_count
-from moeviz.figure_data import as_html, tables_of
-from moeviz.style import describe
+from moeviz.style import describe, tables_of
+from moeviz.tables import as_html
 
 MAX_BYTES = 400_000
 SHADES = 31  # per channel: what is rounded away is never more than 4 of 255, and half the bytes go with it
@@ -50,7 +50,7 @@ def filmstrip(plot, frames, *, captions, label, start=0):
     plot: returns the Axes, array of Axes or Figure of a new figure; it is closed here. Smaller figures get
     white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
     that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`, its
-    tables are `figure_data.tables_of`. Raises ValueError naming a wrong argument, and TooLargeError, a
+    tables are `style.tables_of`. Raises ValueError naming a wrong argument, and TooLargeError, a
     ValueError, for more than 400 kB.
 
     >>> from moeviz import plots

@@ -1,14 +1,21 @@
-"""What a model costs, by part: ledgers as stacked bars, and shares of a cost over the context."""
+"""What does a model cost? Ledgers by part, shares over the context, roofs of chips, a map of models."""
 
 from collections.abc import Mapping
+from itertools import compress
 
 import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.transforms import offset_copy
 
-from moeviz.arrays import check_choice, check_number, check_vector
-from moeviz.figure_data import set_matrix, set_table
-from moeviz.plots.bars import draw_bars
-from moeviz.style import INK, MUTED, axes_or_new, ink_on, set_description
+from moeviz.arrays import check_choice, check_mask, check_number, check_vector
+from moeviz.cost import Hardware
+from moeviz.plots.charts import LINE_COLORS
+from moeviz.plots.draw import check_labels, draw_bars
+from moeviz.plots.names import RADIUS, write_names
+from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, ink_on, set_description, set_matrix, set_table
 
 PART_COLORS = {
     "experts": "#0072B2", "shared experts": "#56B4E9", "dense FFN": "#9DB4C8", "attention": "#E69F00",
@@ -21,6 +28,12 @@ BAR, NAMED = 0.66, 6.0  # height of a bar; percent that an area needs for its na
 VISIBLE = 0.0015  # of the axis, about a pixel
 LETTER = 0.66  # mean width of a letter, of the type size
 DECADES = ((1e6, "M"), (1e3, "k"), (1, ""))
+UNITS = ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"))
+STYLES = ("-", (0, (7, 3)), (0, (2, 2)))
+RATIOS = (1, 4, 16, 64, 256, 1024)
+MARKERS = "osD^vPX*"
+GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
+CROWD = 25  # models from which the map is drawn larger
 
 
 def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, title=""):
@@ -52,7 +65,7 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     ax.set_yticks(range(len(rows)), list(rows), fontsize=14)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    _draw_key(ax, [part for parts in rows.values() for part, amount in parts.items()
+    _draw_key_cost(ax, [part for parts in rows.values() for part, amount in parts.items()
                    if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]])
     _tabulate(ax, rows, sums, scale, ", ".join(filter(None, [title, unit])))
     return set_description(ax, _describe_ledgers(rows, sums, scale, unit, title))
@@ -85,7 +98,7 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
             side, inward = _side(np.log(x[at] / x[0]) / np.log(x[-1] / x[0]))
             ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
                         textcoords="offset points", va="center", color=ink_on(color), fontsize=15)
-    _draw_key(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED])
+    _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED])
     _draw_marks(ax, marks or {})
     ax.xaxis.set_major_formatter(lambda value, _: count_name(value))
     ax.set_title(title, pad=30 if marks else None)
@@ -148,7 +161,7 @@ def _draw_bar(ax, row, parts, scale):
     return named
 
 
-def _draw_key(ax, parts):
+def _draw_key_cost(ax, parts):
     patches = [Patch(color=PART_COLORS[part], label=part) for part in dict.fromkeys(parts)]
     if patches:
         ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.02, 1.0))
@@ -202,3 +215,189 @@ def _describe_shares(x, shares, x_label, title):
     words = [f"{part} from {share[0]:.3g}% to {share[-1]:.3g}%" for part, share in shares.items()]
     return (f"Stacked areas, {title or 'shares'}: shares over {x_label} from {count_name(x[0])} to "
             f"{count_name(x[-1])}; {', '.join(words)}.")
+
+
+def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
+    """Draw the roof of each chip over FLOPs per byte, its ridge marked, and measured points below it.
+
+    chips: up to three `moeviz.cost.Hardware`. points: {name: (FLOPs per byte (N,), FLOP/s (N,))}, joined
+    in order, or None. Both axes are logarithmic. Returns the Axes. Raises ValueError naming the wrong
+    argument. Source of the picture: Williams and others, CACM 52(4), 2009.
+
+    >>> from moeviz.cost import hardware
+    >>> plot_roofline([hardware()], {"layer": ([2.0, 8.0], [5e12, 2e13])}).get_xscale()
+    'log'
+    """
+    chips, points = _check_chips(chips), _check_points(points)
+    ax = axes_or_new(ax, (11, 6))
+    ridges = [chip.ridge for chip in chips]
+    reached = [at for x, _ in points.values() for at in x]
+    left, right = min([*ridges, *reached]) / 6, max([*ridges, *reached]) * 12
+    ax.set(xscale="log", yscale="log", xlim=(left, right), title=title,
+           xlabel="arithmetic intensity (FLOP per byte read)", ylabel="speed (FLOP/s)")
+    for chip, line in zip(chips, STYLES, strict=False):
+        _draw_roof(ax, chip, line, left, right)
+    for number, (name, (x, y)) in enumerate(points.items()):
+        ax.plot(x, y, color=LINE_COLORS[number % len(LINE_COLORS)], marker=MARKERS[number % len(MARKERS)],
+                markersize=9, label=name)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: speed(value)))
+    if points:
+        ax.legend(loc="lower right")
+    ax.grid(which="major")
+    rows = [[f"ridge of {chip.name}", chip.ridge, chip.peak_flops] for chip in chips]
+    rows += [[name, *pair] for name, (x, y) in points.items() for pair in zip(x, y, strict=True)]
+    set_table(ax, ["series", "FLOP per byte", "FLOP/s"], rows)
+    return set_description(ax, _describe_roofline(chips, points, title))
+
+
+def speed(flops):
+    """Return FLOP/s in words, with up to three digits.
+
+    >>> speed(989.4e12), speed(3e10)
+    ('989 TFLOP/s', '30 GFLOP/s')
+    """
+    size, unit = next((each for each in UNITS if flops >= each[0]), (1.0, "FLOP/s"))
+    return f"{flops / size:.3g} {unit}"
+
+
+def _draw_roof(ax, chip, line, left, right):
+    at = np.array([left, chip.ridge, right])
+    ax.plot(at, np.minimum(at * chip.bandwidth, chip.peak_flops), color=INK, linestyle=line, linewidth=2.4)
+    ax.plot([chip.ridge], [chip.peak_flops], "o", color=INK, markersize=7)
+    ax.annotate(f"{chip.name}: {speed(chip.peak_flops)}\nridge at {chip.ridge:.3g} FLOP per byte",
+                (chip.ridge, chip.peak_flops), xytext=(4, 8), textcoords="offset points", va="bottom",
+                fontsize=13)
+    low, high = ax.get_ylim()
+    ax.set_ylim(min(low, left * chip.bandwidth / 3), max(high, chip.peak_flops * 9))
+
+
+def _check_chips(chips):
+    if isinstance(chips, Hardware):
+        chips = [chips]
+    if not isinstance(chips, list | tuple) or not 1 <= len(chips) <= len(STYLES):
+        raise ValueError(f"chips must be 1 to {len(STYLES)} Hardware records, got {chips!r}")
+    for chip in chips:
+        if not isinstance(chip, Hardware):
+            raise ValueError(f"chips must hold Hardware records such as cost.hardware(), got {chip!r}")
+    return chips
+
+
+def _check_points(points):
+    if points is not None and not isinstance(points, Mapping):
+        raise ValueError(f"points must map names to (FLOP per byte, FLOP/s), got {points!r}")
+    checked = {}
+    for name, pair in (points or {}).items():
+        x = check_vector(pair[0], f"points[{name!r}]")
+        checked[name] = x, check_vector(pair[1], f"points[{name!r}]", len(x))
+        if min(*x, *checked[name][1]) <= 0:
+            raise ValueError(f"points[{name!r}] must be above 0 on logarithmic axes")
+    return checked
+
+
+def _describe_roofline(chips, points, title):
+    roofs = [f"{chip.name} reaches {speed(chip.peak_flops)} from {chip.ridge:.3g} FLOP per byte on"
+             for chip in chips]
+    found = [f"{name} from {speed(y[0])} at {x[0]:.3g} to {speed(y[-1])} at {x[-1]:.3g} FLOP per byte"
+             for name, (x, y) in points.items()]
+    return f"Roofline, {title}: {'; '.join([*roofs, *found])}."
+
+
+def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
+                   shown=None, ax=None, title="total against active parameters"):
+    """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
+
+    names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
+    that give colour and marker, at most 8 different ones. hollow: (N,) bool, drawn as rings, and
+    hollow_label what the key says of them. limits: (low, high) of active and of total in billions.
+    shown: (N,) bool, which models to draw; the others only keep their room, so that the map and its names
+    stand still from one picture to the next. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_model_map(["Mixtral 8x7B"], [46.7e9], [12.9e9])
+    >>> ax.get_xlabel()
+    'active parameters (billion)'
+    """
+    total, active = check_vector(total, "total") / 1e9, check_vector(active, "active") / 1e9
+    names = check_labels(names, len(total), "names")
+    kinds = _check_groups(groups, len(names))
+    hollow = np.zeros(len(names), bool) if hollow is None else hollow
+    rings = check_vector(hollow, "hollow", len(names), kind="b")
+    if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
+        raise ValueError("active must hold one number above 0 and at most the total for each model")
+    shown = check_mask(shown, len(names), "shown")
+    ax = axes_or_new(ax, (14, 10.5) if len(names) > CROWD else (12, 8))
+    x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
+    ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
+           ylabel="total parameters (billion)")
+    ax.set_title(title, pad=30)
+    _draw_ratios(ax)
+    _draw_points(ax, active, total, kinds, rings, shown)
+    _draw_key_model_map(ax, kinds, hollow_label if rings.any() else "")
+    _label_ticks(ax)
+    write_names(ax, names, np.stack([active, total], axis=1), shown=shown)
+    names, total, active = list(compress(names, shown)), total[shown], active[shown]
+    set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
+              zip(names, total, active, total / active, kinds[shown], strict=True))
+    return set_description(ax, _describe_model_map(names, total, active, title))
+
+
+def _check_groups(groups, count):
+    kinds = [""] * count if groups is None else check_labels(groups, count, "groups")
+    if len(set(kinds)) > len(MARKERS):
+        raise ValueError(f"groups must be at most {len(MARKERS)} different ones, got {len(set(kinds))}")
+    return np.array(kinds)
+
+
+def _around(values, factor):
+    return values.min() / factor, values.max() * factor
+
+
+def _draw_ratios(ax):
+    """Draw the lines total = r x active, named where they leave the map, and shade what cannot be."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    ends = np.array([left, right])
+    ax.fill_between(ends, bottom, ends, color=FAINT, zorder=0, linewidth=0)
+    lines = [np.stack([ends, ratio * ends], axis=1) for ratio in RATIOS]
+    ax.add_collection(LineCollection(lines, colors=LINE, linewidths=1.2, zorder=0.5), autolim=False)
+    beside = offset_copy(ax.transData, ax.figure, x=7, units="points")
+    above = offset_copy(ax.transData, ax.figure, y=5, units="points")
+    for ratio in RATIOS:
+        words = f"{ratio}×" if ratio > 1 else "total = active"
+        if ratio * right <= top:
+            ax.text(right, ratio * right, words, transform=beside, va="center", color=MUTED, fontsize=13)
+        elif ratio * left < top:
+            ax.text(top / ratio, top, words, transform=above, ha="center", color=MUTED, fontsize=13)
+
+
+def _label_ticks(ax):
+    for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_minor_formatter(NullFormatter())
+
+
+def _draw_points(ax, active, total, kinds, rings, shown):
+    for at, kind in enumerate(sorted(set(kinds))):
+        color = GROUP_COLORS[at]
+        for ring in (False, True):
+            here = (kinds == kind) & (rings == ring) & shown
+            if here.any():
+                ax.plot(active[here], total[here], MARKERS[at], markersize=2 * RADIUS - 2, zorder=3,
+                        markeredgecolor=color, markerfacecolor="white" if ring else color, markeredgewidth=2)
+
+
+def _draw_key_model_map(ax, kinds, hollow_label):
+    looks = [(kind, MARKERS[at], {"color": GROUP_COLORS[at]}) for at, kind in enumerate(sorted(set(kinds)))]
+    if hollow_label:
+        looks.append((hollow_label, "o", {"color": MUTED, "markerfacecolor": "white", "markeredgewidth": 2}))
+    handles = [Line2D([], [], linestyle="none", marker=marker, markersize=10, label=label, **look)
+               for label, marker, look in looks if label]
+    if handles:
+        ax.legend(handles=handles, loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
+
+
+def _describe_model_map(names, total, active, title):
+    ratio = total / active
+    low, high = int(ratio.argmin()), int(ratio.argmax())
+    return (f"Scatter chart, {title}: {len(names)} models, active {active.min():.3g} to {active.max():.3g} "
+            f"and total {total.min():.3g} to {total.max():,.4g} billion parameters; total over active from "
+            f"{ratio[low]:.3g} ({names[low]}) to {ratio[high]:.3g} ({names[high]}).")

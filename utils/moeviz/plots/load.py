@@ -1,14 +1,51 @@
-"""How many assignments each expert gets."""
+"""How even is the load? Per expert, over training, beside its meters, on a map, under a bias."""
+
+from itertools import cycle
 
 import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
-from moeviz.figure_data import set_table
-from moeviz.plots.bars import draw_bars
-from moeviz.plots.inputs import extremes
+from moeviz.arrays import check_count, check_matrix, check_vector
+from moeviz.checks import check_kind
+from moeviz.plots.charts import LINE_COLORS, LINE_DASHES
+from moeviz.plots.draw import draw_bars, extremes
+from moeviz.plots.names import NAME_SIZE, spread
 from moeviz.record import EMPTY, check_routing
-from moeviz.style import LINE, MUTED, axes_or_new, dropped_patch, expert_colors, set_description
+from moeviz.style import (
+    FAINT,
+    INK,
+    LINE,
+    MUTED,
+    OKABE_ITO,
+    axes_or_new,
+    contrast,
+    dropped_patch,
+    expert_colors,
+    fixed_axes,
+    ink_on,
+    set_description,
+    set_matrix,
+    set_table,
+)
+from moeviz.tables import evenly
+from moeviz.training import History
 
 MAX_LABELLED, MAX_LABELLED_COMPACT = 16, 10
+DEAD = 0.1  # of the fair share, as in metrics.dead_experts
+WORST, OTHERS = OKABE_ITO[5], "#b9c4cc"
+LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 3.4, 1.15, 2.1, 0.75  # inches, at the default figure size
+ROW_HEIGHT = 0.95
+QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
+            (1, 1): "undecided and even:\nhardly a choice at all",
+            (0, 0): "sure and collapsed:\none expert gets all",
+            (1, 0): "undecided and collapsed:\nby a hair, but always"}
+MARGIN = 0.045
+MOST_OF_A_PATH = 12  # points in the table
+MAX_NAMED = 16
+PANEL = (5.2, 6.4)  # inches
 
 
 def count_assignments(routed):
@@ -49,7 +86,7 @@ def plot_load(routed, *, ax=None, compact=False):
     ax.tick_params(axis="x", length=0)
     set_table(ax, ["expert", "assignments", "share (%)", "dropped"], title=f"{routed.label}: load",
               rows=zip(experts, kept + dropped, shares + lost, dropped, strict=True))
-    return set_description(ax, _describe(routed, kept + dropped, dropped))
+    return set_description(ax, _describe_load(routed, kept + dropped, dropped))
 
 
 def _draw_fair_share(ax, fair, compact):
@@ -73,7 +110,315 @@ def _label_bars(ax, numbers, heights, compact):
                     ha="center", va="bottom", bbox=ground, in_layout=False)
 
 
-def _describe(routed, numbers, dropped):
+def _describe_load(routed, numbers, dropped):
     return (f"Bar chart, {routed.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
             f"{len(numbers) - 1}; {extremes(numbers)}; fair share {100 / len(numbers):.3g}%; "
             f"{dropped.sum()} dropped.")
+
+
+def plot_load_film(load, *, smooth=1, ax=None, title="load over training"):
+    """Draw the shares of E experts over S steps as stacked bands, each named at its right end.
+
+    load: (S, E), each row sums to 1, such as `History.load`. smooth: steps to average over, so that the
+    noise of single batches does not hide the film. Experts below a tenth of the fair share over the last
+    tenth of the steps are listed as dead. Returns the Axes. Raises ValueError naming a wrong argument.
+
+    >>> plot_load_film([[0.5, 0.5], [1.0, 0.0]]).get_xlabel()
+    'step'
+    """
+    load = check_matrix(load, "load", shape="(S, E)")
+    if (load < 0).any() or not np.allclose(load.sum(axis=1), 1, atol=1e-4):
+        raise ValueError("load must be shares: every row non-negative with sum 1")
+    if not 1 <= smooth <= len(load):
+        raise ValueError(f"smooth must lie between 1 and the number of steps {len(load)}, got {smooth}")
+    ax = axes_or_new(ax, (10, 4.6))
+    steps, shown = _averages(load, smooth)
+    colors = expert_colors(load.shape[1])
+    ax.stackplot(steps, 100 * shown.T, colors=colors, edgecolor="white", linewidth=0.6)
+    last = load[-max(1, len(load) // 10):].mean(axis=0)
+    dead = np.flatnonzero(last < DEAD / load.shape[1])
+    _name_bands(ax, shown[-1], colors, steps[-1])
+    names = ", ".join(map(str, dead)) or "none"
+    ax.set(xlabel="step", ylabel="share of assignments (%)", ylim=(0, 100), xlim=(steps[0], steps[-1]))
+    ax.set_title(f"{title}; dead at the end: {names}", loc="left")
+    set_matrix(ax, 100 * shown, rows=("step", steps), columns=("expert", range(load.shape[1])),
+               title=f"{title}: share of assignments (%)")
+    return set_description(ax, (
+        f"Stacked area chart, {title}: share of assignments of {load.shape[1]} experts over {len(load)} "
+        f"steps; at the end the busiest is expert {last.argmax()} with {100 * last.max():.0f}%; "
+        f"dead: {names}."))
+
+
+def _averages(load, smooth):
+    """Return the middle step of each stretch of `smooth` steps and the mean load over it."""
+    starts = np.arange(0, len(load) - smooth + 1, smooth)
+    return starts + (smooth - 1) / 2, np.array([load[s:s + smooth].mean(axis=0) for s in starts])
+
+
+def _name_bands(ax, shares, colors, x):
+    tops = 100 * np.cumsum(shares)
+    for expert, (top, share) in enumerate(zip(tops, 100 * shares, strict=True)):
+        if share > 4:  # a thinner band has no room for its number
+            ax.annotate(str(expert), (x, top - share / 2), xytext=(-14, 0), textcoords="offset points",
+                        ha="center", va="center", color=ink_on(colors[expert]), fontweight="bold")
+
+
+def plot_meters(loads, meters, *, ax=None, title=""):
+    """Draw one row per load: its experts' shares as bars, then a bar for every meter's reading of it.
+
+    loads: {name: (E,)}, counts or shares, N of them. meters: {heading: (N,)}, not negative and higher
+    where the load is less even. Bars of one meter share a scale; its highest reading is marked.
+    The line across a load is the fair share. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_meters({"even": [2, 2], "uneven": [4, 0]}, {"MaxVio": [0.0, 1.0]})
+    >>> [text.get_text() for text in ax.texts][-3:]
+    ['MaxVio', '0.00', '1.00']
+    """
+    shares = _check_loads(loads)
+    readings = {name: _check_readings(values, name, len(shares)) for name, values in dict(meters).items()}
+    width = NAME_WIDTH + LOAD_WIDTH + len(readings) * (METER_WIDTH + GAP)
+    ax = axes_or_new(ax, (width + 0.4, ROW_HEIGHT * len(shares) + 1.2))
+    for row, (name, share) in enumerate(shares.items()):
+        ax.text(NAME_WIDTH - 0.2, row + 0.75, name, ha="right", va="center", fontsize=15)
+        _draw_load(ax, share, row, max(map(max, shares.values())))
+    ax.text(NAME_WIDTH, -0.1, "load, share per expert", color=MUTED, fontsize=14)
+    for column, (name, values) in enumerate(readings.items()):
+        _draw_readings(ax, name, values, NAME_WIDTH + LOAD_WIDTH + GAP / 2 + column * (METER_WIDTH + GAP))
+    ax.set(xlim=(0, width), ylim=(len(shares) + 0.05, -0.4), title=title)
+    ax.set_axis_off()
+    said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
+    set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
+              zip(shares, *readings.values(), said, strict=True), title=title or "loads and their meters")
+    return set_description(ax, _describe_meters(list(shares), readings, title))
+
+
+def _check_loads(loads):
+    if not isinstance(loads, dict) or not loads:
+        raise ValueError(f"loads must be {{name: (E,)}} with at least one load, got {loads!r}")
+    checked = {str(name): check_vector(load, f"loads[{name!r}]") for name, load in loads.items()}
+    for name, load in checked.items():
+        if not len(load) or load.min() < 0 or load.sum() <= 0:
+            raise ValueError(f"loads[{name!r}] must be non-negative with a positive sum, got {load.tolist()}")
+    return {name: load / load.sum() for name, load in checked.items()}
+
+
+def _check_readings(values, name, length):
+    readings = check_vector(values, f"meters[{name!r}]", length)
+    if readings.min() < 0:
+        raise ValueError(f"meters[{name!r}] must be non-negative, got {readings.min()}")
+    return readings
+
+
+def _draw_load(ax, share, row, top):
+    step = (LOAD_WIDTH - 0.3) / len(share)
+    left, height = NAME_WIDTH + step * np.arange(len(share)), 0.88 * share / top
+    floor = row + 0.98
+    ax.add_collection(PolyCollection(_boxes(left, floor - height, 0.86 * step, height), edgecolors=MUTED,
+                                     facecolors=expert_colors(len(share)), linewidths=0.8))
+    fair = floor - 0.88 / len(share) / top
+    ax.plot([NAME_WIDTH, NAME_WIDTH + LOAD_WIDTH - 0.3], [floor, floor], color=INK, linewidth=1.0)
+    ax.plot([NAME_WIDTH - 0.06, NAME_WIDTH + LOAD_WIDTH - 0.24], [fair, fair], color=LINE,
+            linestyle=(0, (5, 4)), linewidth=1.6, zorder=0.5)
+
+
+def _draw_readings(ax, name, values, left):
+    top = values.max()
+    worst = (values == top) & (top > 0)
+    length = METER_WIDTH * values / (top or 1.0)
+    rows = np.arange(len(values))
+    ax.add_collection(PolyCollection(_boxes(np.full(len(rows), left), rows + 0.82, METER_WIDTH, 0.16),
+                                     facecolors=FAINT))
+    ax.add_collection(PolyCollection(_boxes(np.full(len(rows), left), rows + 0.82, length, 0.16),
+                                     facecolors=np.where(worst, WORST, OTHERS)))
+    ax.text(left, -0.1, name, color=MUTED, fontsize=14)
+    form = "{:.0f}" if values.dtype.kind in "iu" else "{:.2f}"
+    for row, value in enumerate(values):
+        ax.text(left, row + 0.75, form.format(value), va="bottom", fontsize=17,
+                fontweight="bold" if worst[row] else "normal")
+
+
+def _boxes(left, top, width, height):
+    left, top, width, height = np.broadcast_arrays(left, top, width, height)
+    x = np.stack([left, left + width, left + width, left], axis=1)
+    return np.stack([x, np.stack([top, top, top + height, top + height], axis=1)], axis=2)
+
+
+def _describe_meters(names, readings, title):
+    worst = [f"{meter} highest on {names[int(np.argmax(values))]} ({values.max():.3g})"
+             for meter, values in readings.items()]
+    return (f"Table of bars, {title or 'loads and their meters'}: loads {', '.join(names)}; "
+            f"{', '.join(worst)}.")
+
+
+def plot_entropy_map(points, *, paths=None, ax=None, title=""):
+    """Draw routers as points in the square of router entropy (across) and load entropy (up), both 0 to 1.
+
+    points: {name: (router entropy, load entropy)}. paths: {name: (M, 2)}, lines of the same two numbers,
+    for instance over a temperature. Each quarter of the square carries its meaning. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> plot_entropy_map({"fair": (1.0, 1.0)}).get_xlabel()
+    'router entropy (0 sure, 1 undecided)'
+    """
+    spots = {str(name): _check_spots([spot], f"points[{name!r}]")[0] for name, spot in dict(points).items()}
+    lines = {str(name): _check_spots(line, f"paths[{name!r}]") for name, line in dict(paths or {}).items()}
+    ax = axes_or_new(ax, (9.5, 6.6))
+    _draw_quarters(ax)
+    looks = zip(cycle(LINE_COLORS[1:]), cycle(LINE_DASHES), strict=False)
+    for (name, line), (color, dash) in zip(lines.items(), looks, strict=False):
+        ax.plot(*line.T, color=color, linestyle=dash, label=name, zorder=2.5)
+    for name, spot in spots.items():
+        _draw_spot(ax, name, spot)
+    if lines:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(lines), fontsize=14)
+    ax.set(xlim=(-MARGIN, 1 + MARGIN), ylim=(-MARGIN, 1 + MARGIN), title=title,
+           xlabel="router entropy (0 sure, 1 undecided)", ylabel="load entropy (0 one expert, 1 even)")
+    ax.set_xticks([0, 0.5, 1])
+    ax.set_yticks([0, 0.5, 1])
+    _tabulate_entropy_map(ax, spots, lines, title)
+    return set_description(ax, _describe_entropy_map(spots, lines, title))
+
+
+def _check_spots(value, name):
+    spots = check_matrix(value, name, "(M, 2)")
+    if spots.shape[1] != 2:
+        raise ValueError(f"{name} must have two columns, router and load entropy, got shape {spots.shape}")
+    if spots.min() < -1e-9 or spots.max() > 1 + 1e-9:
+        raise ValueError(f"{name} must lie between 0 and 1, got {spots.min():.4g} to {spots.max():.4g}")
+    return np.clip(spots, 0.0, 1.0)  # so that nobody reads of an entropy of -0.00
+
+
+def _draw_quarters(ax):
+    for (right, up), words in QUARTERS.items():
+        ax.add_patch(Rectangle((0.5 * right, 0.5 * up), 0.5, 0.5, facecolor=FAINT, edgecolor="white",
+                               linewidth=4, zorder=0))
+        ax.text(0.25 + 0.5 * right, 0.25 + 0.5 * up, words, ha="center", va="center", color=MUTED,
+                fontsize=14, zorder=2.8, path_effects=[withStroke(linewidth=5, foreground=FAINT)])
+
+
+def _draw_spot(ax, name, spot):
+    """Mark a router and write its name towards the middle of the square, where there is room."""
+    across, up = np.where(spot > 0.5, -1, 1)
+    ax.plot(*spot, "o", color=INK, markersize=11, zorder=3, clip_on=False)
+    ax.annotate(name, spot, xytext=(9 * across, 16 * up), textcoords="offset points", zorder=4,
+                ha="left" if across > 0 else "right", va="center", fontsize=14, fontweight="bold",
+                path_effects=[withStroke(linewidth=5, foreground=FAINT)])
+
+
+def _tabulate_entropy_map(ax, spots, lines, title):
+    rows = [[name, *spot] for name, spot in spots.items()]
+    rows += [[name, *spot] for name, line in lines.items()
+             for spot in line[evenly(len(line), MOST_OF_A_PATH)]]
+    set_table(ax, ["router", "router entropy", "load entropy"], rows, title=title or "map of routers")
+
+
+def _describe_entropy_map(spots, lines, title):
+    places = [f"{name} at router entropy {x:.2f}, load entropy {y:.2f}" for name, (x, y) in spots.items()]
+    ways = [f"{name} from ({line[0, 0]:.2f}, {line[0, 1]:.2f}) to ({line[-1, 0]:.2f}, {line[-1, 1]:.2f})"
+            for name, line in lines.items()]
+    words = "; ".join(places + ways) or "no router"
+    return f"Map, {title or 'router entropy against load entropy'}: {words}."
+
+
+def plot_thermostat(histories, *, smooth=1):
+    """Draw one column per run: each expert's load over the steps, and below it each expert's bias.
+
+    histories: a training.History, or {title: History} for N runs side by side. smooth: steps to average the
+    load over; 1 shows every step, as a run that swings needs it. The dashed line is the fair share, the
+    numbers at the right ends name the experts. The loads share a scale, each bias has its own. Of a bias
+    only the differences choose, so each step's mean is taken off; it drifts, since signs need not sum to 0.
+    Returns an array of Axes (2, N): loads, biases. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.training import History
+    >>> plot_thermostat(History([1.0], [0.0], [[0.5, 0.5]], [[0.0, 0.0]], [1.0])).shape
+    (2, 1)
+    """
+    runs = {"": histories} if isinstance(histories, History) else histories
+    _check(runs, check_count(smooth, "smooth"))
+    size = (max(PANEL[0] * len(runs), 8), PANEL[1])
+    axes = fixed_axes(size, left=1.2, right=0.45, rows=2, columns=len(runs), gap=(1.3, 0.27), sharex="col",
+                      squeeze=False, height_ratios=(1.25, 1))
+    top = 105 * max(_means(history.load, smooth)[1].max() for history in runs.values())
+    for (upper, lower), (title, history) in zip(axes.T, runs.items(), strict=True):
+        upper.set_ylim(0, top)
+        upper.set_title(title, loc="left")
+        _draw_lines(upper, *_means(100 * history.load, smooth))
+        upper.axhline(100 / history.num_experts, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=3)
+        _draw_lines(lower, np.arange(history.num_steps), _centred(history.bias))
+        lower.set(xlabel="step")
+        _tabulate_thermostat(upper, lower, history, smooth, title)
+        set_description(upper, _describe_thermostat(history, title))
+    axes[0, 0].set_ylabel("load (% of choices)")
+    axes[1, 0].set_ylabel("bias, less its mean")
+    return axes
+
+
+def _check(runs, smooth):
+    if not isinstance(runs, dict) or not runs:
+        raise ValueError(f"histories must be a History or {{title: History}}, got {runs!r}")
+    for title, history in runs.items():
+        check_kind(history, f"histories[{title!r}]", History)
+        if history.num_steps < smooth:
+            raise ValueError(f"smooth must be at most the {history.num_steps} steps of {title!r}, "
+                             f"got {smooth}")
+
+
+def _means(values, smooth):
+    """Return the middle step of each stretch of `smooth` steps, and the mean of values (S, E) over it."""
+    whole = len(values) // smooth
+    means = values[:whole * smooth].reshape(whole, smooth, -1).mean(axis=1)
+    return np.arange(whole) * smooth + (smooth - 1) / 2, means
+
+
+def _centred(bias):
+    return bias - bias.mean(axis=1, keepdims=True)
+
+
+def _draw_lines(ax, steps, values):
+    """Draw one line per expert in its colour, with its number at the right end.
+
+    Hard edges, since thousands of soft ones make a picture several times as large.
+    """
+    colors = expert_colors(values.shape[1])
+    for line, color in zip(values.T, colors, strict=True):
+        ax.plot(steps, line, color=color, linewidth=0.9, antialiased=False)
+    ax.set_xmargin(0.01)
+    if len(colors) <= MAX_NAMED:
+        _name_ends(ax, values[-1], colors)
+
+
+def _name_ends(ax, ends, colors):
+    """Write the experts' numbers in two columns beside the line ends, neighbours in turn."""
+    ax.autoscale_view()
+    low, high = ax.get_ylim()
+    order = np.argsort(ends, kind="stable")
+    places = (ends[order] - low) / (high - low)
+    gap = 0.55 * NAME_SIZE / (72 * PANEL[1] / 3)
+    for rank, (expert, at) in enumerate(zip(order, spread(list(places), gap, 0.02), strict=True)):
+        ax.annotate(str(expert), (1, at), xycoords="axes fraction", xytext=(5 + 13 * (rank % 2), 0),
+                    textcoords="offset points", va="center", fontsize=NAME_SIZE, fontweight="bold",
+                    color=_readable(colors[expert]))
+
+
+def _readable(color):
+    """Return the colour, darker where it would be too pale for a number on white."""
+    return color if contrast(color, "white") >= 3 else tuple(0.6 * channel for channel in to_rgb(color))
+
+
+def _tabulate_thermostat(upper, lower, history, smooth, title):
+    experts, start = ("expert", range(history.num_experts)), f"{title}: " if title else ""
+    steps, load = _means(100 * history.load, smooth)
+    set_matrix(upper, load, rows=("step", steps), columns=experts, title=f"{start}load (% of choices)")
+    set_matrix(lower, _centred(history.bias), rows=("step", range(history.num_steps)), columns=experts,
+               title=f"{start}bias, less its mean")
+
+
+def _describe_thermostat(history, title):
+    last = history.load[-max(1, history.num_steps // 10):]
+    worst = last.max(axis=1).mean()
+    low, high = (bound(_centred(history.bias)[-1]) for bound in (np.min, np.max))
+    return (f"Line charts, {title or 'bias as a thermostat'}: load and selection bias of "
+            f"{history.num_experts} experts over {history.num_steps} steps; over the last tenth the busiest "
+            f"expert of a step has {100 * worst:.0f}% of the choices on average, fair is "
+            f"{100 / history.num_experts:.3g}%; at the end the biases less their mean lie between {low:.3g} "
+            f"and {high:.3g}.")

@@ -3,13 +3,12 @@
 from collections import Counter
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count
-from moeviz.figure_data import set_table
-from moeviz.plots.glyphs import draw_glyphs, readable
-from moeviz.plots.inputs import check_labels, extremes
+from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable
 from moeviz.plots.load import plot_load
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
@@ -21,6 +20,7 @@ from moeviz.style import (
     fixed_axes,
     ink_on,
     set_description,
+    set_table,
 )
 
 
@@ -181,3 +181,59 @@ def _describe(routed):
     return (f"Coloured text, {routed.label}: {routed.num_tokens} bytes, each in the colour of its first "
             f"of {routed.num_experts} experts; {extremes(counts, unit='bytes')}; "
             f"{((first != EMPTY) & ~kept).sum()} first choices dropped.")
+
+
+KEY_ROOM = 0.6  # inches
+
+
+def plot_text_orders(routings, labels, *, per_row=44):
+    """Draw the same text once per routing, one below the other, with both choices; dropped ones hatched.
+
+    routings: {name: Routing} of the same T tokens, for instance one per drop order. labels: T texts.
+    The title counts the dropped choices and the tokens left with none. Returns an array of Axes (N,).
+    Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> axes = plot_text_orders({"token": Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[False]])}, ["a"])
+    >>> axes[0].get_title()
+    'token: 1 of 1 choices dropped, 1 of 1 tokens left with none'
+    """
+    if not isinstance(routings, dict) or not routings:
+        raise ValueError(f"routings must be {{name: Routing}} with at least one entry, got {routings!r}")
+    labels = [check_labels(labels, check_routing(routed).num_tokens) for routed in routings.values()].pop()
+    columns = min(max(len(labels), MIN_COLUMNS), per_row)
+    cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
+    size = (cell.width * columns + 0.4, len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
+    axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False)[1][:, 0]
+    for ax, (name, routed) in zip(axes, routings.items(), strict=True):
+        plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
+        ax.set_title(f"{name}: {_count(routed)}")
+    return axes
+
+
+def _count(routed):
+    chosen, kept = routed.expert_index != EMPTY, routed.kept.any(axis=1)
+    return (f"{(chosen & ~routed.kept).sum()} of {chosen.sum()} choices dropped, "
+            f"{(~kept).sum()} of {len(kept)} tokens left with none")
+
+
+def plot_text_rows(routed, labels, row_names, *, text_bytes=None, ax=None):
+    """Draw R lines of text, each byte on the colour of its first expert, with a name before each line.
+
+    routed, labels, text_bytes: as for `plot_text`, R lines of equal length one after the other.
+    row_names: R texts. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.routing import top_k
+    >>> ax = plot_text_rows(top_k([[1.0, 0.0]] * 4, k=1), list("jain"), ["German", "English"])
+    >>> [text.get_text() for text in ax.texts][-2:]
+    ['German', 'English']
+    """
+    row_names, num_tokens = [str(name) for name in row_names], check_routing(routed).num_tokens
+    if not row_names or num_tokens % len(row_names):
+        raise ValueError(f"row_names must divide the {num_tokens} tokens, got {len(row_names)} names")
+    labels = check_labels(labels, num_tokens)
+    ax = plot_text(routed, labels, per_row=num_tokens // len(row_names), text_bytes=text_bytes, ax=ax)
+    for row, name in enumerate(row_names):
+        ax.annotate(name, (0, row + 0.5), xytext=(-8, 0), textcoords="offset points", ha="right",
+                    va="center", fontsize=14, annotation_clip=False)
+    return set_description(ax, f"{ax.moeviz_description} Lines: {', '.join(row_names)}.")

@@ -7,7 +7,7 @@ from matplotlib.ticker import StrMethodFormatter
 from moeviz import plots
 from moeviz.arrays import check_count
 from moeviz.cost import break_even_batch, experts_touched, time_against_dense
-from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.plots.draw import merge_minor_ticks
 from moeviz.style import INK, fixed_axes
 from moeviz.widgets.core import explore
 

@@ -7,7 +7,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.cost import flops_over, serving_bytes
 from moeviz.plots.cost import brief, count_name
-from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.plots.draw import merge_minor_ticks
 from moeviz.widgets.builder import right_end
 from moeviz.widgets.core import explore
 

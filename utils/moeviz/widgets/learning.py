@@ -5,7 +5,7 @@ import ipywidgets
 from moeviz import plots
 from moeviz.arrays import check_choice
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
-from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.plots.draw import merge_minor_ticks
 from moeviz.style import fixed_axes
 from moeviz.widgets.core import explore
 

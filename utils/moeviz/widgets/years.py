@@ -7,7 +7,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.arrays import check_choice, check_count
 from moeviz.cost import count_parameters
-from moeviz.plots.ticks import merge_minor_ticks
+from moeviz.plots.draw import merge_minor_ticks
 from moeviz.widgets.core import explore
 
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}

@@ -1,0 +1,355 @@
+"""Which router is better, and which is right? The scoreboard, two of its columns, evidence."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.collections import LineCollection, PolyCollection
+
+from moeviz.arrays import check_vector
+from moeviz.checks import check_kind
+from moeviz.plots.draw import SANS, draw_bars, draw_outlines, outline
+from moeviz.plots.load import METER_WIDTH, OTHERS
+from moeviz.plots.names import RADIUS, share_names, write_names
+from moeviz.scoreboard import Board, find_column
+from moeviz.scoreboard.table import MARK, cell, unknown
+from moeviz.style import (
+    FAINT,
+    INK,
+    LINE,
+    MUTED,
+    OKABE_ITO,
+    axes_or_new,
+    fixed_axes,
+    set_description,
+    set_table,
+)
+
+SHOWN = ("max_violation", "captured", "of_best", "drop_rate", "experts", "unserved", "leak", "causal",
+         "needs_loss")
+WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
+BEST, OWN = OKABE_ITO[4], OKABE_ITO[1]
+NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
+CELL_SIZE = 13  # points
+ARROWS = {"low": " ↓", "high": " ↑", "": ""}
+BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
+KINDS = ((True, "o", OKABE_ITO[4], "causal"), (False, "D", OKABE_ITO[5], "not causal"),
+         (None, "s", MUTED, "not known"))
+MARGIN = np.array([[0.1, 0.1], [0.2, 0.1]])  # low and high side; names need room on the right
+BLUE, ORANGE = OKABE_ITO[4], OKABE_ITO[5]
+PANEL = (4.4, 4.4)  # inches
+FURTHEST = 12  # dots in the table
+
+
+def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
+    """Draw a Board in its order: a row per router, a column per reading, bars on one scale per column.
+
+    board: a `scoreboard.Board`. columns: names of its columns. The arrow of a heading says which side is
+    better; the best readings of a column, if they are few, are bold and dark blue. The column of the order
+    is underlined.
+    "experts" is a line from the fewest to the most with a dot at the mean. A learner's own routers stand in
+    a frame, bold, behind a triangle. Returns the Axes.
+    Raises ValueError for an empty board or an unknown column.
+
+    >>> from moeviz import routing, scoreboard
+    >>> ax = plot_scoreboard(scoreboard.score({"top-k": routing.top_k}, np.eye(3)), columns=["captured"])
+    >>> [text.get_text() for text in ax.texts]
+    ['router', 'top-k', 'captured ↑']
+    """
+    if not isinstance(board, Board) or not len(board):
+        raise ValueError(f"board must be a Board with at least one row, got {board!r}")
+    columns = [find_column(name) for name in columns if name != "name"]
+    width = NAME_WIDTH + sum(map(_width, columns))
+    ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8), left=0.08, bottom=0.08)
+    _draw_names(ax, board, width)
+    left = NAME_WIDTH
+    for column in columns:
+        _draw_heading(ax, column, left, column.name == board.sorted_column)
+        _draw_column(ax, board, column, left)
+        left += _width(column)
+    _draw_zeros(ax, columns, len(board))
+    ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
+    ax.set_title(title or _title(board))
+    ax.set_axis_off()
+    set_table(ax, ["router", *(column.heading + BETTER[column.best] for column in columns)],
+              [[row.name, *(cell(row, column) for column in columns)] for row in board.rows])
+    return set_description(ax, _describe_scoreboard(board, columns, title))
+
+
+def _width(column):
+    return GAP + (WORD_WIDTH if column.name in WORDS else NUMBER_WIDTH + METER_WIDTH)
+
+
+def _title(board):
+    return f"sorted by {find_column(board.sorted_column).heading}" if board.sorted_column else ""
+
+
+def _draw_names(ax, board, width):
+    ax.text(0, -0.45, "router", va="center", color=MUTED, fontsize=14)
+    draw_bars(ax, -0.1, np.arange(0, len(board), 2), width + 0.1, 1, facecolor=FAINT, zorder=0)
+    for at, name in enumerate(board.names):
+        own = name in board.own
+        ax.text(0, at + 0.5, (MARK if own else "") + name, va="center", fontsize=14, color=INK,
+                fontweight="bold" if own else "normal")
+        if own:
+            draw_bars(ax, -0.07, at + 0.03, width + 0.02, 0.94, facecolor="none", edgecolor=INK,
+                      linewidth=2, zorder=4)
+
+
+def _draw_heading(ax, column, left, is_order):
+    ax.text(left, -0.45, column.heading + ARROWS[column.best], va="center", fontsize=14,
+            color=INK if is_order else MUTED, fontweight="bold" if is_order else "normal")
+    if is_order:
+        ax.plot([left, left + _width(column) - GAP], [-0.1, -0.1], color=INK, linewidth=2.5)
+
+
+def _draw_column(ax, board, column, left):
+    values = [getattr(row, column.name) for row in board.rows]
+    known = np.array([not unknown(value) for value in values])
+    numbers = np.array([0.0 if unknown(value) else float(value) for value in values])
+    best = _is_best(numbers, known, column)
+    word = column.name in WORDS
+    weights = ["bold" if is_best and not word else "normal" for is_best in best]
+    _write_cells(ax, [cell(row, column) for row in board.rows], weights,
+                 left if word else left + NUMBER_WIDTH - 0.1, 1 if word else -1,
+                 facecolors=[INK if is_known else MUTED for is_known in known], label=f"_{column.name}")
+    if column.name == "experts":
+        _draw_ranges(ax, board, left + NUMBER_WIDTH)
+    elif not word:
+        _draw_bars(ax, numbers, best, left + NUMBER_WIDTH)
+
+
+def _write_cells(ax, texts, weights, x, side, **look):
+    """Write the texts of a column right (side 1) or left (side -1) of x, all as one artist."""
+    outlines = [outline(text, SANS, weight) for text, weight in zip(texts, weights, strict=True)]
+    halves = [side * CELL_SIZE * np.ptp(path.vertices[:, 0]) / 2 for path in outlines]
+    places = [(x, at + 0.5) for at in range(len(texts))]
+    draw_outlines(ax, outlines, places, size=CELL_SIZE, shifts=[(half, 0) for half in halves], **look)
+
+
+def _is_best(numbers, known, column):
+    if not column.best or not known.any() or np.ptp(numbers[known]) == 0:
+        return np.zeros(len(numbers), bool)
+    extreme = numbers[known].max() if column.best == "high" else numbers[known].min()
+    best = np.isclose(numbers, extreme, rtol=0, atol=1e-9) & known
+    return best & (best.sum() <= known.sum() / 2)  # what most of them reach is no distinction
+
+
+def _draw_bars(ax, numbers, best, left):
+    length = METER_WIDTH * numbers / (numbers.max() or 1.0)
+    top = np.arange(len(numbers)) + 0.28
+    x = np.stack([np.full(len(top), left), left + length, left + length, np.full(len(top), left)], axis=1)
+    y = np.stack([top, top, top + 0.44, top + 0.44], axis=1)
+    colors = [BEST if is_best else OTHERS for is_best in best]
+    ax.add_collection(PolyCollection(np.stack([x, y], axis=2), zorder=2, facecolors=colors), autolim=False)
+
+
+def _draw_ranges(ax, board, left):
+    scale = METER_WIDTH / max(1, *(row.most for row in board.rows))
+    middle = np.arange(len(board)) + 0.5
+    ends = [[(left + scale * row.fewest, y), (left + scale * row.most, y)]
+            for row, y in zip(board.rows, middle, strict=True)]
+    ax.add_collection(LineCollection(ends, colors=OTHERS, linewidths=4, zorder=2), autolim=False)
+    ax.plot(left + scale * np.array([row.experts for row in board.rows]), middle, "o", color=INK,
+            markersize=6, zorder=3)
+
+
+def _draw_zeros(ax, columns, rows):
+    """Draw the line that each column's bars begin at, all as one artist."""
+    ends = NAME_WIDTH + np.cumsum([_width(column) for column in columns])
+    zeros = [end - GAP - METER_WIDTH for end, column in zip(ends, columns, strict=True)
+             if column.name not in WORDS]
+    ax.plot(np.repeat(zeros, 3), np.tile([0, rows, np.nan], len(zeros)), color=LINE, linewidth=1, zorder=1)
+
+
+def _describe_scoreboard(board, columns, title):
+    parts = [f"{column.heading} from {cell(rows[0], column)} ({rows[0].name}) to {cell(rows[-1], column)} "
+             f"({rows[-1].name})" for column in columns
+             if (rows := [row for row in board.sorted_by(column.name).rows
+                          if not unknown(getattr(row, column.name))])]
+    own = f"; own: {', '.join(name for name in board.names if name in board.own)}" if board.own else ""
+    return (f"Table of bars, {title or _title(board) or 'scoreboard'}: {len(board)} routers, first "
+            f"{board.names[0]}; {'; '.join(parts)}{own}.")
+
+
+def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, title=""):
+    """Draw every router of a Board as a named point over two columns, with the front that none beats.
+
+    board: a `scoreboard.Board`; rows with an unknown in one of the two are left out. across, up: columns with
+    a better side, which the axis labels name. Filled circles are causal, open diamonds are not; a
+    learner's own routers are stars with bold names. Routers at the same place share a name. The dashed line
+    joins `board.front(across, up)`. Returns the Axes.
+    Raises ValueError for a board without such rows, or a wrong column.
+
+    >>> from moeviz import routing, scoreboard
+    >>> ax = plot_tradeoff(scoreboard.score({"top-k": routing.top_k, "soft": routing.soft}, np.eye(3)))
+    >>> ax.get_xlabel()
+    'captured (higher is better)'
+    """
+    check_kind(board, "board", Board)
+    places = np.column_stack([board.column(across), board.column(up)]).astype(float)
+    front = np.isin(board.names, board.front(across, up).names)
+    there = np.isfinite(places).all(axis=1)
+    if not there.any():
+        raise ValueError(f"board must have a row with known {across} and {up}, got none")
+    ax = axes_or_new(ax, (13, 8.5))
+    _set_limits(ax, places[there])
+    _draw_front(ax, places[front])
+    _draw_points(ax, board, places, there)
+    ax.set(xlabel=_label(across), ylabel=_label(up), title=title)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=13)
+    _name_points(ax, board, places, there)
+    words = {kind: word for kind, _, _, word in KINDS}
+    set_table(ax, ["router", _label(across), _label(up), "kind", "beaten by none"], title=title or "routers",
+              rows=[[row.name, *place, words[row.causal], "yes" if best else "no"] for row, place, best, here
+                    in zip(board.rows, places, front, there, strict=True) if here])
+    return set_description(ax, _describe_tradeoff(board, places, there, front, across, up, title))
+
+
+def _label(name):
+    column = find_column(name)
+    return f"{column.heading} ({'higher' if column.best == 'high' else 'lower'} is better)"
+
+
+def _set_limits(ax, places):
+    low, high = places.min(axis=0), places.max(axis=0)
+    pad = MARGIN * np.where(high > low, high - low, 1.0)
+    left, bottom = low - pad[0]
+    right, top = high + pad[1]
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def _draw_front(ax, places):
+    if len(places) > 1:
+        ax.plot(*places[np.argsort(places[:, 0])].T, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8,
+                label="beaten by none", zorder=1)
+
+
+def _draw_points(ax, board, places, there):
+    own, causal = np.isin(board.names, board.own), [row.causal for row in board.rows]
+    for kind, marker, color, label in KINDS:
+        here = there & ~own & np.array([value is kind for value in causal])
+        if here.any():
+            ax.plot(*places[here].T, marker, color=color, markerfacecolor=color if kind else "white",
+                    markeredgewidth=2, markersize=2 * RADIUS - 2, label=label, zorder=3)
+    if (there & own).any():
+        ax.plot(*places[there & own].T, "*", color=OKABE_ITO[0], markeredgecolor=INK, markersize=19,
+                label="yours", zorder=3.5)
+
+
+def _name_points(ax, board, places, there):
+    names, spots = share_names(np.array(board.names)[there], places[there])
+    write_names(ax, names, spots, bold=[name for name in names if set(name.split(", ")) & set(board.own)])
+
+
+def _describe_tradeoff(board, places, there, front, across, up, title):
+    spots = [f"{name} ({x:.3g}, {y:.3g})"
+             for name, (x, y), here in zip(board.names, places, there, strict=True) if here]
+    beaten_by_none = [name for name, is_front in zip(board.names, front, strict=True) if is_front]
+    headings = f"{find_column(across).heading} against {find_column(up).heading}"
+    return (f"Scatter chart, {title or headings}: {len(spots)} routers, {', '.join(spots)}; "
+            f"beaten by none: {', '.join(beaten_by_none)}.")
+
+
+class Evidence(NamedTuple):
+    """What one picture holds. With names it is bars in pairs, without them dots.
+
+    x, y: (N,). Dots: what a value should be (x) and what it is (y). Bars: the left and the right bar of each
+    pair. labels: of the two axes, or of the two kinds of bars. names: N texts. axes: what the names are, and
+    what the bars count.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    labels: tuple
+    names: tuple = ()
+    axes: tuple = ("", "")
+
+
+def plot_evidence(found):
+    """Draw Evidence side by side on equal scales: dots beside the diagonal they belong on, or pairs of bars.
+
+    found: {title: Evidence} of the same kind, such as the right step and a suspect. Returns an array of Axes
+    (N,) of a new figure. Raises ValueError for anything else, or for values that are not finite.
+
+    >>> axes = plot_evidence({"right": Evidence([0.2, 0.4], [0.2, 0.4], ("before", "after"))})
+    >>> axes[0].get_xlabel(), axes[0].get_title()
+    ('before', 'right')
+    """
+    checked = _check(found)
+    bars = bool(next(iter(checked.values())).names)
+    size = (max(len(checked) * PANEL[0], 8), PANEL[1])
+    axes = fixed_axes(size, left=0.8, columns=len(checked), gap=(0.2, 0), squeeze=False, sharex=True,
+                      sharey=True)[0]
+    for ax, (title, evidence) in zip(axes, checked.items(), strict=True):
+        (_draw_pairs if bars else _draw_dots)(ax, evidence)
+        (_tabulate_pairs if bars else _tabulate_dots)(ax, evidence, title)
+        ax.set_title(title)
+        set_description(ax, (_describe_pairs if bars else _describe_dots)(title, evidence))
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    if bars:
+        axes[0].set_ylim(0, 1.28 * max(max(e.x.max(), e.y.max()) for e in checked.values()) or 1.0)
+        axes[0].legend(loc="upper left", fontsize=13)
+    return axes
+
+
+def _check(found):
+    if not isinstance(found, dict) or not found or not all(isinstance(e, Evidence) for e in found.values()):
+        raise ValueError(f"found must be {{title: Evidence}} with at least one, got {found!r}")
+    if len({bool(evidence.names) for evidence in found.values()}) > 1:
+        raise ValueError("found must hold one kind of Evidence, got dots and bars")
+    return {title: _check_values(title, evidence) for title, evidence in found.items()}
+
+
+def _check_values(title, evidence):
+    x = check_vector(evidence.x, f"found[{title!r}].x", len(evidence.names) or None)
+    return evidence._replace(x=x, y=check_vector(evidence.y, f"found[{title!r}].y", len(x)))
+
+
+def _draw_dots(ax, evidence):
+    ax.plot([0, 1], [0, 1], color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=1)
+    on = np.isclose(evidence.x, evidence.y, atol=1e-9)
+    ax.scatter(evidence.x[on], evidence.y[on], s=22, color=BLUE, alpha=0.5, linewidth=0, zorder=2)
+    ax.scatter(evidence.x[~on], evidence.y[~on], s=22, color=ORANGE, alpha=0.5, linewidth=0, marker="D",
+               zorder=3)
+    ax.set(xlabel=evidence.labels[0], ylabel=evidence.labels[1], xlim=(-0.03, 1.03), ylim=(-0.03, 1.03),
+           aspect="equal")
+    if not len(evidence.x):
+        ax.text(0.5, 0.5, "nothing to see", ha="center", color=MUTED)
+
+
+def _draw_pairs(ax, evidence):
+    places = np.arange(len(evidence.names))
+    ax.bar(places - 0.2, evidence.x, 0.38, color=BLUE, label=evidence.labels[0])
+    ax.bar(places + 0.2, evidence.y, 0.38, color=ORANGE, label=evidence.labels[1], hatch="//",
+           edgecolor="white", linewidth=0)
+    ax.set_xticks(places, evidence.names)
+    ax.tick_params(axis="x", length=0)
+    ax.set(xlabel=evidence.axes[0], ylabel=evidence.axes[1])
+
+
+def _tabulate_pairs(ax, evidence, title):
+    set_table(ax, [evidence.axes[0] or "pair", *evidence.labels],
+              zip(evidence.names, evidence.x, evidence.y, strict=True), title=f"{title}: {evidence.axes[1]}")
+
+
+def _tabulate_dots(ax, evidence, title):
+    """Attach the dots that are furthest from the diagonal, furthest first."""
+    furthest = np.argsort(-np.abs(evidence.x - evidence.y), kind="stable")[:FURTHEST]
+    set_table(ax, ["dot", *evidence.labels],
+              zip(furthest, evidence.x[furthest], evidence.y[furthest], strict=True),
+              title=f"{title}: the {len(furthest)} of {len(evidence.x)} dots furthest from the diagonal")
+
+
+def _describe_dots(title, evidence):
+    gap = np.abs(evidence.x - evidence.y)
+    most = f", largest distance {gap.max():.3g}" if len(gap) else ""
+    return (f"Scatter plot, {title}: {evidence.labels[1]} over {evidence.labels[0]}, {len(gap)} dots, "
+            f"{(gap > 1e-9).sum()} of them off the diagonal{most}.")
+
+
+def _describe_pairs(title, evidence):
+    at = int(np.abs(evidence.x - evidence.y).argmax())
+    return (f"Bars in pairs, {title}: {evidence.axes[1]}, {evidence.labels[0]} and {evidence.labels[1]}, for "
+            f"{evidence.axes[0]} {', '.join(evidence.names)}; they differ most at {evidence.names[at]}, "
+            f"{evidence.x[at]:.3g} and {evidence.y[at]:.3g}.")

@@ -1,0 +1,291 @@
+"""Where do experts live? Traffic between devices, the time line of a step, a cache of experts."""
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.patheffects import withStroke
+
+from moeviz.arrays import as_array, check_count
+from moeviz.metrics import CacheRun
+from moeviz.plots.draw import SANS, check_labels, draw_bars, draw_outlines, extremes, outline, readable
+from moeviz.record import EMPTY
+from moeviz.style import (
+    DROPPED,
+    DROPPED_LINES,
+    HATCH,
+    INK,
+    axes_or_new,
+    expert_colors,
+    ink_on,
+    set_description,
+    set_matrix,
+    set_table,
+    tint,
+)
+
+MOST_PRINTED, FULLEST_TO_LABEL = 10, 16
+HOME = "#b0b0b0"
+# blue, orange and plum differ in lightness too, for readers and printers without colour
+KINDS = {"dispatch": ("#0072B2", "send tokens"), "compute": ("#E69F00", "compute"),
+         "combine": ("#6b1f5e", "send answers"), "wait": (DROPPED, "wait")}
+UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+MAX_REQUESTS = 120
+
+
+def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits=None, ax=None):
+    """Draw how much each device sends to each other one; what stays at home is grey and hatched.
+
+    matrix: (N, N) whole numbers, from row to column, as of `cluster.traffic_matrix`. devices_per_node:
+    thick lines are drawn between nodes. place: what rows and columns are called. limits: (low, high) of
+    the colours; None means 0 to the largest that leaves home. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> plot_traffic([[5, 1], [2, 6]]).get_ylabel()
+    'from device'
+    """
+    matrix, size = _check_counts(matrix, "matrix", square=True), len(matrix)
+    check_count(devices_per_node, "devices_per_node", high=size)
+    away = np.where(np.eye(size, dtype=bool), 0, matrix)
+    ax = axes_or_new(ax, (max(0.7 * min(size, 12) + 2.6, 5.4), max(0.55 * min(size, 12) + 2.0, 4.4)))
+    low, high = (0, max(away.max(), 1)) if limits is None else limits
+    mesh = ax.pcolormesh(away, cmap="cividis", vmin=low, vmax=high, edgecolors="white",
+                         linewidth=1.5 if size <= 16 else 0)
+    devices = np.arange(size)
+    draw_bars(ax, devices, devices, 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, linewidth=0)
+    _print_counts(ax, matrix, mesh)
+    for edge in range(devices_per_node, size, devices_per_node) if devices_per_node > 1 else ():
+        ax.axhline(edge, color=INK, linewidth=2.5)
+        ax.axvline(edge, color=INK, linewidth=2.5)
+    ticks = np.arange(0, size, -(-size // 16))
+    ax.set_xticks(ticks + 0.5, ticks)
+    ax.set_yticks(ticks + 0.5, ticks)
+    ax.set(xlabel=f"to {place}", ylabel=f"from {place}", title=title, ylim=(size, 0))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    set_matrix(ax, matrix, rows=(f"from {place}", range(size)), columns=(f"to {place}", range(size)))
+    return set_description(ax, _describe_traffic(matrix, away, place, title))
+
+
+def plot_device_load(served, *, title="", top=None, ax=None):
+    """Draw one bar per device, stacked from its experts in their colours, and the mean as a dashed line.
+
+    served: (N, E) rows that each device computes for each expert, as of `cluster.served_rows`. top: the
+    upper end of the scale, to compare pictures; None fits the bars. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_device_load([[3, 0], [0, 1]])
+    >>> ax.get_ylabel()
+    'assignments to compute'
+    """
+    served = _check_counts(served, "served")
+    load, num_devices = served.sum(axis=1), len(served)
+    ax = axes_or_new(ax, (9, 4.6))
+    base = np.zeros(num_devices)
+    for expert, color in enumerate(expert_colors(served.shape[1])):
+        here = np.flatnonzero(served[:, expert])
+        bars = draw_bars(ax, here - 0.4, base[here], 0.8, served[here, expert], facecolor=color,
+                         edgecolor="white", linewidth=1.0)
+        if served.shape[1] <= FULLEST_TO_LABEL:
+            _name_expert(ax, bars, expert, color, load.max())
+        base += served[:, expert]
+    ax.axhline(load.mean(), color=INK, linestyle=(0, (5, 4)), linewidth=1.8,
+               path_effects=[withStroke(linewidth=4, foreground="white")])
+    ax.annotate(f"mean\n{load.mean():.0f}", (num_devices - 0.4, load.mean()), va="center", xytext=(4, 0),
+                textcoords="offset points", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})
+    slowest = int(np.argmax(load))
+    ax.annotate(f"{load[slowest] / max(load.mean(), 1e-12):.2f} x mean", (slowest, load[slowest]),
+                xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold")
+    ax.set(title=title, xlabel="device", ylabel="assignments to compute",
+           xlim=(-0.6, 1.12 * num_devices - 0.3),
+           ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
+    ticks = np.arange(0, num_devices, -(-num_devices // 16))
+    ax.set_xticks(ticks, ticks)
+    ax.tick_params(axis="x", length=0)
+    parts = [", ".join(f"expert {expert}: {row[expert]}" for expert in np.flatnonzero(row)) for row in served]
+    set_table(ax, ["device", "in all", "of these for"], zip(range(num_devices), load, parts, strict=True))
+    return set_description(ax, f"Stacked bars, {title or 'load of devices'}: {load.sum()} assignments on "
+                               f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
+
+
+def _print_counts(ax, matrix, mesh):
+    if len(matrix) > MOST_PRINTED:
+        ax.figure.colorbar(mesh, ax=ax, label="rows").outline.set_visible(False)
+        return
+    size = 14 if len(matrix) <= 8 and matrix.max() < 10_000 else 12
+    home = np.eye(len(matrix), dtype=bool).ravel()
+    digits = [outline(str(count), SANS) for count in matrix.flat]
+    places = np.stack(np.indices(matrix.shape)[::-1], axis=2).reshape(-1, 2) + 0.5
+    inks = [INK if is_home else ink_on(color)
+            for is_home, color in zip(home, mesh.to_rgba(matrix).reshape(-1, 4), strict=True)]
+    draw_outlines(ax, digits[::len(matrix) + 1], places[home], size=size, facecolors=DROPPED,
+                  edgecolors=DROPPED, linewidths=7)  # a plain ground on the hatching
+    draw_outlines(ax, digits, places, size=size, facecolors=inks, label="_counts")
+
+
+def _name_expert(ax, bars, expert, color, most):
+    for bar in bars:
+        if bar.get_height() > 0.07 * most:
+            middle = bar.get_y() + bar.get_height() / 2
+            ax.text(bar.get_x() + bar.get_width() / 2, middle, f"e{expert}", ha="center", va="center",
+                    color=ink_on(color), fontsize=13)
+
+
+def _check_counts(value, name, *, square=False):
+    counts = as_array(value, name)
+    if counts.ndim != 2 or counts.size == 0 or (square and counts.shape[0] != counts.shape[1]):
+        raise ValueError(f"{name} must be a {'square ' if square else ''}matrix, got shape {counts.shape}")
+    if counts.dtype.kind not in "iu" or (counts < 0).any():
+        raise ValueError(f"{name} must hold whole numbers of at least 0, got dtype {counts.dtype}")
+    return counts
+
+
+def _describe_traffic(matrix, away, place, title):
+    source, target = np.unravel_index(away.argmax(), away.shape)
+    moved, total = away.sum(), max(matrix.sum(), 1)
+    return (f"Heatmap, {title or 'traffic'}: {total} rows from {len(matrix)} {place}s (down) to as many "
+            f"(across); {moved} ({100 * moved / total:.0f}%) leave home; most from {place} {source} to "
+            f"{place} {target} ({away.max()}).")
+
+
+def plot_timeline(spans, *, title="", end=None, ax=None):
+    """Draw the spans of a step as bars over time, a row per device; waiting is grey and hatched.
+
+    spans: of `cluster.timeline`. With more than one chunk each device has two lanes, the network above
+    the processor, since both work at once; only waits of the processor's own phase are then drawn.
+    end: seconds at the right border, to compare pictures; None takes the end of the step.
+    Returns the Axes. Raises ValueError for no spans or spans of an unknown kind.
+
+    >>> from moeviz.cluster import Phases, timeline
+    >>> plot_timeline(timeline(Phases([1.0], [2.0], [1.0]))).get_xlabel()
+    'time (s)'
+    """
+    spans = _check_spans(spans)
+    devices, chunks = (1 + max(getattr(span, field) for span in spans) for field in ("device", "chunk"))
+    last = max(span.stop for span in spans)
+    end = last if end is None else end
+    scale, unit = next((size, name) for size, name in UNITS if end >= size or size == 1e-6)
+    ax = axes_or_new(ax, (11, 0.62 * devices * (1.5 if chunks > 1 else 1) + 2.0))
+    for kind in KINDS:
+        _draw_kind(ax, kind, spans, scale, lanes=2 if chunks > 1 else 1)
+    ax.axvline(last / scale, color=INK, linewidth=1.8)
+    ax.annotate(f"{last / scale:.3g} {unit}", (last / scale, -0.62), xytext=(-6, 0),
+                textcoords="offset points", ha="right", va="bottom", fontweight="bold")
+    ax.set(xlim=(0, 1.01 * end / scale or 1), ylim=(devices - 0.4, -1.0), title=title,
+           xlabel=f"time ({unit})", ylabel="device")
+    ax.set_yticks(range(devices))
+    ax.tick_params(axis="y", length=0)
+    below = -0.62 * ax.figure.dpi / ax.get_window_extent().height  # inches
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=4, frameon=False)
+    _tabulate_timeline(ax, spans, devices, scale, unit)
+    return set_description(ax, _describe(spans, devices, chunks, last, scale, unit, title))
+
+
+def _draw_kind(ax, kind, spans, scale, lanes):
+    mine = [span for span in spans if span.kind == kind and not (lanes == 2 and kind == "wait")]
+    if not mine:
+        return
+    height = 0.72 / lanes
+    shift = 0 if lanes == 1 else (height / 2 if kind == "compute" else -height / 2)
+    color, label = KINDS[kind]
+    hatched = {"hatch": HATCH, "edgecolor": DROPPED_LINES, "linewidth": 0} if kind == "wait" else {
+        "edgecolor": "white", "linewidth": 1}
+    device, start, stop = (np.array([getattr(span, part) for span in mine])
+                           for part in ("device", "start", "stop"))
+    ax.barh(device + shift, (stop - start) / scale, left=start / scale, height=height, color=color,
+            label=label, **hatched)
+
+
+def _check_spans(spans):
+    spans = tuple(spans)
+    if not spans:
+        raise ValueError("spans must hold at least one span, got none")
+    for span in spans:
+        if getattr(span, "kind", None) not in KINDS:
+            raise ValueError(f"spans must be of the kinds {', '.join(KINDS)}, got {span!r}")
+    return spans
+
+
+def _tabulate_timeline(ax, spans, devices, scale, unit):
+    """Attach a row per device: how long it does what, over all chunks."""
+    times = np.zeros((devices, len(KINDS)))
+    for span in spans:
+        times[span.device, list(KINDS).index(span.kind)] += (span.stop - span.start) / scale
+    set_table(ax, ["device", *(f"{words} ({unit})" for _, words in KINDS.values())],
+              zip(range(devices), *times.T, strict=True))
+
+
+def _describe(spans, devices, chunks, last, scale, unit, title):
+    waits = np.zeros(devices)
+    for span in spans:
+        waits[span.device] += (span.stop - span.start) * (span.kind == "wait")
+    return (f"Time line, {title or 'one step'}: {devices} devices, {chunks} parts, "
+            f"{last / scale:.3g} {unit} in all; device {waits.argmax()} waits longest for others "
+            f"({waits.max() / scale:.3g} {unit}), device {waits.argmin()} shortest "
+            f"({waits.min() / scale:.3g} {unit}).")
+
+
+def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
+    """Draw the cache after each request, a column each: pale cells are held, the full one was asked for.
+
+    A dot marks a hit, a cross a miss. run: a CacheRun of up to 120 requests; cut a longer one before.
+    labels: one text per request, such as the byte that asked. Returns the Axes.
+    Raises ValueError for no CacheRun, too many requests or an expert out of range.
+
+    >>> from moeviz.metrics import cache_run
+    >>> plot_cache(cache_run([0, 1, 0], 2), 2).get_title()
+    '1 of 3 requests hit'
+    """
+    if not isinstance(run, CacheRun) or not 0 < len(run.expert) <= MAX_REQUESTS:
+        raise ValueError(f"run must be a CacheRun of 1 to {MAX_REQUESTS} requests")
+    check_count(num_experts, "num_experts", low=int(run.expert.max()) + 1)
+    count = len(run.expert)
+    names = readable(check_labels(labels, count))
+    ax = axes_or_new(ax, (13, 0.42 * num_experts + 1.9), left=0.62)
+    held = held_after(run, num_experts)
+    _draw_cells(ax, run, held, expert_colors(num_experts))
+    every = 1 if labels is not None and count <= 60 else max(1, count // 15)
+    family = {"family": "DejaVu Sans Mono"} if labels is not None else {}
+    ax.set_xticks(np.arange(0, count, every) + 0.5, names[::every], parse_math=False, **family)
+    ax.set_yticks(np.arange(num_experts) + 0.5, range(num_experts))
+    said = f"{run.hit.sum()} of {count} requests hit"
+    ax.set(xlim=(0, count), ylim=(num_experts, 0), xlabel="request, in reading order", ylabel="expert",
+           title=f"{title}: {said}" if title else said)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    _tabulate_cache(ax, run, held)
+    largest = held.sum(axis=1).max()
+    return set_description(ax, f"Cache over time, {title or 'expert cache'}: {count} requests for "
+                               f"{num_experts} experts, at most {largest} held at a time; {said}.")
+
+
+def held_after(run, num_experts):
+    """Return (N, E) bool: which experts the cache holds after each request.
+
+    >>> from moeviz.metrics import cache_run
+    >>> held_after(cache_run([0, 1, 0], 1), 2).astype(int).tolist()
+    [[1, 0], [0, 1], [1, 0]]
+    """
+    change = np.zeros((len(run.expert), num_experts), dtype=int)
+    loads = np.flatnonzero(~run.hit)
+    leaves = np.flatnonzero(run.evicted != EMPTY)
+    change[loads, run.expert[loads]] += 1
+    change[leaves, run.evicted[leaves]] -= 1
+    return np.cumsum(change, axis=0) > 0
+
+
+def _tabulate_cache(ax, run, held):
+    asked = [np.bincount(run.expert[which], minlength=held.shape[1]) for which in (run.hit, ~run.hit)]
+    set_table(ax, ["expert", "requests", "hits", "misses", "share of the time in the cache (%)"],
+              zip(range(held.shape[1]), sum(asked), *asked, 100 * held.mean(axis=0), strict=True))
+
+
+def _draw_cells(ax, run, held, colors):
+    at, expert = np.nonzero(held)  # of the experts held after a request one is the one asked for
+    corners = np.stack([at, expert], axis=1)[:, None] + [[0, 0.08], [1, 0.08], [1, 0.92], [0, 0.92]]
+    shades = np.array([[tint(color, 0.3), color.lower()] for color in colors])
+    full = (run.expert[at] == expert).astype(int)
+    ax.add_collection(PolyCollection(corners, facecolors=shades[expert, full]), autolim=False)
+    for hit, marker in ((True, "o"), (False, "x")):
+        at = np.flatnonzero(run.hit == hit)
+        ink = [ink_on(colors[expert]) for expert in run.expert[at]]
+        if len(at):
+            ax.scatter(at + 0.5, run.expert[at] + 0.5, marker=marker, s=22, c=ink, linewidths=1.6, zorder=3)

@@ -1,0 +1,334 @@
+"""Who goes where? Tokens and experts as a matrix, as a flow, as seats."""
+
+from dataclasses import replace
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
+from matplotlib.path import Path
+
+from moeviz.arrays import check_count
+from moeviz.capacity import seat_positions
+from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable, set_weights
+from moeviz.plots.load import count_assignments
+from moeviz.record import EMPTY, check_routing
+from moeviz.style import (
+    FAINT,
+    INK,
+    LINE,
+    MONO,
+    MUTED,
+    axes_or_new,
+    dropped_patch,
+    expert_colors,
+    ink_on,
+    set_description,
+    set_table,
+)
+
+MAX_NUMBERED = 12
+MAX_LABELLED = 72
+TEXT_X, GATE_X, STOP_X, EXPERT_X, END_X = 0.03, 0.16, 0.88, 1.0, 1.05
+CELL_HEIGHT = 0.5  # inches, at the default figure size
+EDGE = "#d6d6d6"
+AISLE = 0.5  # of a seat, between the seats and those who stand
+
+
+def plot_assignment(routed, *, labels=None, ax=None):
+    """Draw the matrix of tokens and experts: a choice is a bar in its expert's colour, as long as its weight.
+
+    Up to 12 tokens and experts: tokens are the rows, as in the array (T, E), and each choice has its
+    weight printed. More tokens run along the x axis, as text does. Dropped choices are grey, hatched.
+    labels: T texts. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> plot_assignment(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])).get_ylabel()
+    'token'
+    """
+    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    choices = (token, routed.expert_index[token, slot], routed.combine_weight[token, slot],
+               routed.kept[token, slot])
+    numbered = max(routed.num_tokens, routed.num_experts) <= MAX_NUMBERED
+    draw = _draw_numbered if numbered else _draw_wide
+    ax = draw(ax, routed, labels, *choices)
+    ax.set_title(routed.label)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    set_weights(ax, routed, labels)
+    return set_description(ax, _describe_assignment(routed, choices[2], choices[3]))
+
+
+def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
+    rows, columns = routed.probs.shape
+    ax = axes_or_new(ax, (1.2 * columns + 1.4, 0.72 * rows + 1.4))
+    _draw_ground(ax, np.arange(columns), np.arange(rows), 0.46, 0.45)
+    length = 0.84 * weight / max(1.0, weight.max(initial=0.0))
+    _draw_bars(ax, routed, expert, kept, _boxes(expert - 0.42, token + 0.1, length, 0.24))
+    for t, e, w in zip(token, expert, weight, strict=True):
+        ax.text(e, t - 0.15, f"{w:.2f}", ha="center", va="center", fontsize=16)
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), ylabel="token",
+           xlabel="expert (bar length: combine weight)")
+    ax.set_xticks(range(columns))
+    ax.set_yticks(range(rows), labels, family=MONO, fontsize=15, parse_math=False)
+    return ax
+
+
+def _draw_wide(ax, routed, labels, token, expert, weight, kept):
+    columns, rows = routed.probs.shape
+    ax = axes_or_new(ax, (np.clip(0.19 * columns + 1, 7, 13), np.clip(0.5 * rows + 1.4, 3, 8)))
+    _draw_ground(ax, [(columns - 1) / 2], np.arange(rows), columns / 2, 0.46)
+    length = 0.88 * weight / max(1.0, weight.max(initial=0.0))
+    _draw_bars(ax, routed, expert, kept, _boxes(token - 0.44, expert + 0.44, 0.88, -length))
+    ax.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.5, -0.5), ylabel="expert",
+           xlabel="token (bar height: combine weight)")
+    ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
+    if columns <= MAX_LABELLED:
+        ax.set_xticks(range(columns), labels, family=MONO, parse_math=False)
+    return ax
+
+
+def _draw_ground(ax, x, y, half_width, half_height):
+    x, y = (grid.ravel() for grid in np.meshgrid(x, y))
+    boxes = _boxes(x - half_width, y - half_height, 2 * half_width, 2 * half_height)
+    ax.add_collection(PolyCollection(boxes, facecolors=FAINT, edgecolors="none", zorder=0))
+
+
+def _draw_bars(ax, routed, expert, kept, boxes):
+    colors = np.array(expert_colors(routed.num_experts))[expert]
+    ax.add_collection(PolyCollection(boxes[kept], facecolors=colors[kept], edgecolors="none"))
+    if not kept.all():
+        ax.add_collection(PolyCollection(boxes[~kept], **dropped_patch()))
+
+
+def _boxes(left, top, width, height):
+    left, top, width, height = np.broadcast_arrays(left, top, width, height)
+    x = np.stack([left, left + width, left + width, left], axis=1)
+    return np.stack([x, np.stack([top, top, top + height, top + height], axis=1)], axis=2)
+
+
+def _describe_assignment(routed, weight, kept):
+    spread = f"{weight.min():.3g} to {weight.max():.3g}" if len(weight) else "none"
+    return (f"Matrix, {routed.label}: {routed.num_tokens} tokens by {routed.num_experts} experts, "
+            f"{len(weight)} choices with weights {spread}, {(~kept).sum()} dropped.")
+
+
+def plot_flow(routed, *, labels=None, ax=None):
+    """Draw a ribbon from each token through the gate to each of its experts, as wide as the combine weight.
+
+    An expert's block is as high as its load, a slot per choice. Where capacity dropped the choice, slot
+    and ribbon are grey and hatched, and the ribbon ends before the block. Reads well for 6 to 40 tokens.
+    labels: T texts. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> plot_flow(Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[True]])).texts[-1].get_text()
+    'expert 1: 0'
+    """
+    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
+    ax = axes_or_new(ax, (11, np.clip(0.2 * routed.num_tokens + 1.5, 5, 9)))
+    loads, height = sum(count_assignments(routed)), routed.num_tokens
+    tops, slot_height = _stack_experts(loads, height)
+    _draw_ribbons(ax, routed, tops, slot_height)
+    _draw_text_and_gate(ax, labels)
+    _draw_experts(ax, routed, tops, slot_height)
+    ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height), title=routed.label)
+    ax.set_axis_off()
+    set_weights(ax, routed, labels)
+    return set_description(ax, _describe_flow(routed, loads))
+
+
+def _draw_ribbons(ax, routed, tops, slot_height):
+    token, expert, weight, kept = _sorted_choices(routed)
+    unit = _weight_unit(routed, slot_height)
+    starts = _stack_ribbons(routed, unit)[token, expert]
+    ends = tops[expert] + slot_height * (_rank_within(expert) + 0.5)
+    colors = expert_colors(routed.num_experts)
+    for start, end, width, e, is_kept in zip(starts, ends, weight * unit, expert, kept, strict=True):
+        look = {"facecolor": colors[e], "alpha": 0.8, "linewidth": 0} if is_kept else {
+            **dropped_patch(), "linewidth": 0.7, "zorder": 0.8}
+        stop = EXPERT_X if is_kept else STOP_X
+        ax.add_patch(PathPatch(_ribbon(GATE_X, start, stop, end, width), **look))
+
+
+def _sorted_choices(routed):
+    """Return token, expert, weight, kept of every choice, by expert, the dropped last, then by token."""
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    expert, kept = routed.expert_index[token, slot], routed.kept[token, slot]
+    order = np.lexsort((token, ~kept, expert))
+    return token[order], expert[order], routed.combine_weight[token, slot][order], kept[order]
+
+
+def _stack_experts(loads, height):
+    """Return the tops of the experts' blocks (E,) and the height of a slot; blocks and gaps fill `height`."""
+    gap = min(0.045 * height, 0.4 * height / len(loads))
+    slot_height = (height - gap * len(loads)) / max(loads.sum(), 1)
+    return gap / 2 + np.cumsum(loads * slot_height + gap) - (loads * slot_height + gap), slot_height
+
+
+def _weight_unit(routed, slot_height):
+    """Return the ribbon width of weight 1: as wide as token rows and expert slots allow."""
+    row, single = routed.combine_weight.sum(axis=1).max(), routed.combine_weight.max()
+    return min(0.8 / max(row, 1e-12), 0.9 * slot_height / max(single, 1e-12), 0.8)
+
+
+def _stack_ribbons(routed, unit):
+    """Return where on its token's row each ribbon starts, (T, E); a token's ribbons lie in expert order."""
+    chosen = np.zeros(routed.probs.shape)
+    token, slot = np.nonzero(routed.expert_index != EMPTY)
+    chosen[token, routed.expert_index[token, slot]] = routed.combine_weight[token, slot] * unit
+    middle = np.cumsum(chosen, axis=1) - chosen / 2 - chosen.sum(axis=1, keepdims=True) / 2
+    return middle + np.arange(routed.num_tokens)[:, None] + 0.5
+
+
+def _rank_within(expert):
+    """Return the place of each entry among the equal entries before it; `expert` is sorted."""
+    return np.arange(len(expert)) - np.searchsorted(expert, expert)
+
+
+def _ribbon(x0, y0, x1, y1, width):
+    half, middle = width / 2, (x0 + x1) / 2
+    there = [(x0, y0 - half), (middle, y0 - half), (middle, y1 - half), (x1, y1 - half)]
+    back = [(x1, y1 + half), (middle, y1 + half), (middle, y0 + half), (x0, y0 + half)]
+    curve = [Path.CURVE4] * 3
+    return Path([*there, *back, there[0]], [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
+
+
+def _draw_text_and_gate(ax, labels):
+    rows = np.arange(len(labels)) + 0.5
+    ax.hlines(rows, TEXT_X + 0.012, GATE_X, color=LINE, linewidth=1.2)
+    size = 16 if len(labels) <= 24 else 12
+    for y, label in zip(rows, labels, strict=True):
+        ax.text(TEXT_X, y, label, family=MONO, fontsize=size, ha="right", va="center", parse_math=False)
+    ax.add_patch(FancyBboxPatch((GATE_X - 0.012, 0.1), 0.012, len(labels) - 0.2, facecolor=MUTED, linewidth=0,
+                                boxstyle="round,pad=0,rounding_size=0.006", mutation_aspect=len(labels)))
+    for x, word, side in ((TEXT_X, "text", "right"), (GATE_X, "gate", "center")):
+        _write_heading(ax, x, word, side, len(labels))
+
+
+def _write_heading(ax, x, word, side, num_tokens):
+    ax.text(x, -0.045 * num_tokens, word, color=MUTED, ha=side, va="center", fontsize=14)
+
+
+def _draw_experts(ax, routed, tops, slot_height):
+    kept, dropped = count_assignments(routed)
+    heading = "experts: kept + dropped" if dropped.any() else "experts: tokens"
+    _write_heading(ax, EXPERT_X, heading, "left", routed.num_tokens)
+    for expert, color in enumerate(expert_colors(routed.num_experts)):
+        height, lost = kept[expert] * slot_height, dropped[expert] * slot_height
+        ax.add_patch(Rectangle((EXPERT_X, tops[expert]), END_X - EXPERT_X, height, facecolor=color,
+                               edgecolor=color, linewidth=1.0))
+        if lost:
+            ax.add_patch(Rectangle((EXPERT_X, tops[expert] + height), END_X - EXPERT_X, lost,
+                                   **dropped_patch()))
+        ax.text(END_X + 0.012, tops[expert] + (height + lost) / 2, va="center", fontsize=14,
+                s=f"expert {expert}: {kept[expert]}" + (f" + {dropped[expert]}" if lost else ""))
+
+
+def _describe_flow(routed, loads):
+    dropped = count_assignments(routed)[1].sum()
+    return (f"Flow diagram, {routed.label}: {loads.sum()} choices of {routed.num_tokens} tokens run "
+            f"through the gate to {routed.num_experts} experts; {extremes(loads)}; {dropped} dropped.")
+
+
+def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None):
+    """Draw a row of `capacity` seats per expert with the tokens sitting in them, and the overflow standing.
+
+    seats: (T, k) int, each choice's place in its expert's queue, from `capacity.seat_positions`; None
+    seats all first choices before any second. What capacity dropped before does not matter here.
+    step: show only the first `step` choices as they arrive; None shows all. labels: T texts.
+    Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> ax = plot_seats(Routing(None, [[0.9, 0.1]] * 2, [[0], [0]], [[1.0]] * 2, [[True]] * 2), 1)
+    >>> ax.get_xlabel()
+    'seat (capacity 1 per expert)'
+    """
+    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
+    capacity = check_count(capacity, "capacity", low=0)
+    token, expert, seat = _arrivals(routed, seats)
+    shown = len(token) if step is None else check_count(step, "step", low=0, high=len(token))
+    columns = max(seat.max(initial=0) + 1, capacity)
+    width = min(max(0.5, 0.15 * max(map(len, labels))), 11 / (columns + 1))
+    ax = axes_or_new(ax, (max(width * (columns + 1) + 1.2, 5), CELL_HEIGHT * routed.num_experts + 1.6))
+    _draw_empty_seats(ax, routed.num_experts, capacity)
+    _draw_people(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels, width)
+    _dress(ax, routed, capacity, columns)
+    ax.set(aspect=CELL_HEIGHT / width, anchor="NW")
+    _tabulate(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels)
+    return set_description(ax, _describe_seats(routed, capacity, seat[:shown], len(token)))
+
+
+def _arrivals(routed, seats):
+    """Return token, expert and seat of every choice in an order of arrival that agrees with the seats."""
+    chosen = routed.expert_index != EMPTY
+    seats = seat_positions(replace(routed, kept=chosen)) if seats is None else np.asarray(seats)
+    if seats.shape != chosen.shape or seats.dtype.kind not in "iu":
+        raise ValueError(f"seats must be whole numbers of shape {chosen.shape}, "
+                         f"got {seats.dtype} of shape {seats.shape}")
+    token, slot = np.nonzero(chosen & (seats != EMPTY))
+    expert, seat = routed.expert_index[token, slot], seats[token, slot]
+    if len(set(zip(expert.tolist(), seat.tolist(), strict=True))) < len(seat) or (seat < 0).any():
+        raise ValueError("seats must be 0 or more and give each choice of an expert a place of its own")
+    for keys in ((token, slot), (slot, token), (token, seat, slot), (token, seat)):
+        order = np.lexsort(keys)
+        by_expert = np.argsort(expert[order], kind="stable")
+        if (np.diff(seat[order][by_expert])[np.diff(expert[order][by_expert]) == 0] > 0).all():
+            break
+    return token[order], expert[order], seat[order]
+
+
+def _draw_empty_seats(ax, num_experts, capacity):
+    expert, seat = (grid.ravel() for grid in np.mgrid[:num_experts, :capacity])
+    ax.add_collection(PolyCollection(_cells(expert, seat), facecolors=FAINT, edgecolors=EDGE, linewidths=1.0))
+
+
+def _draw_people(ax, routed, capacity, people, labels, width):
+    token, expert, seat = people
+    seated = seat < capacity
+    cells = _cells(expert, seat + np.where(seated, 0, AISLE))
+    colors = np.array(expert_colors(routed.num_experts))[expert]
+    ax.add_collection(PolyCollection(cells[seated], facecolors=colors[seated], edgecolors=colors[seated]))
+    if not seated.all():
+        ax.add_collection(PolyCollection(cells[~seated], **dropped_patch()))
+    inks = [ink_on(color) if sits else INK for color, sits in zip(colors, seated, strict=True)]
+    words = [labels[t] for t in token]
+    size = min(16, 105 * width / (0.5 + max(map(len, labels))))
+    if width >= 0.2 and words:
+        draw_glyphs(ax, words, cells.mean(axis=1), size=size, colors=inks, cell=(width, -CELL_HEIGHT))
+
+
+def _cells(expert, seat):
+    box = np.array([[0.04, 0.07], [0.96, 0.07], [0.96, 0.93], [0.04, 0.93]]) - [0, 0.5]
+    return np.stack([seat, expert], axis=1)[:, None] + box
+
+
+def _dress(ax, routed, capacity, columns):
+    rows = routed.num_experts
+    ax.plot([capacity + AISLE / 2] * 2, [-0.5, rows - 0.5], color=INK, linewidth=2.5, solid_capstyle="butt")
+    if columns > capacity:
+        ax.text(capacity + AISLE, -0.6, "dropped", color=MUTED, va="bottom", fontsize=13)
+    every = 1 if capacity <= 24 else 10
+    ax.set(xlim=(-0.1, columns + AISLE), ylim=(rows - 0.45, -0.55), title=routed.label, ylabel="expert",
+           xlabel=f"seat (capacity {capacity} per expert)")
+    ax.set_xticks(np.arange(0, capacity, every) + 0.5, range(0, capacity, every))
+    ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _tabulate(ax, routed, capacity, people, labels):
+    """Attach a row per expert: how many sit and how many stand, and who, in the order of the seats."""
+    rows = []
+    for expert in range(routed.num_experts):
+        queue = sorted((seat, labels[token]) for token, owner, seat in zip(*people, strict=True)
+                       if owner == expert)
+        sits = [label for seat, label in queue if seat < capacity]
+        stands = [label for seat, label in queue if seat >= capacity]
+        rows.append([expert, len(sits), " ".join(sits), len(stands), " ".join(stands)])
+    set_table(ax, ["expert", "seated", "who sits", "dropped", "who is dropped"], rows)
+
+
+def _describe_seats(routed, capacity, seat, total):
+    seated = int((seat < capacity).sum())
+    return (f"Seat plan, {routed.label}: {routed.num_experts} experts with {capacity} seats each; "
+            f"{len(seat)} of {total} choices have arrived, {seated} sit, {len(seat) - seated} are dropped.")

@@ -1,0 +1,183 @@
+"""The drawing engine of the plots: labels, glyphs, bars and ticks as few artists that are soon drawn."""
+
+import math
+from functools import lru_cache
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.collections import PathCollection
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.lines import Line2D
+from matplotlib.markers import TICKDOWN, TICKLEFT
+from matplotlib.patches import Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
+from matplotlib.ticker import NullLocator
+from matplotlib.transforms import Affine2D
+
+from moeviz.record import EMPTY
+from moeviz.style import MONO, set_matrix
+
+SANS = ("DejaVu Sans",)
+CAP_HEIGHT = 0.73  # of the type size, in DejaVu
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def check_labels(labels, num_tokens, name="labels"):
+    """Return one text per token; None gives the token numbers. Raises ValueError on another length.
+
+    >>> check_labels(None, 3)
+    ['0', '1', '2']
+    """
+    if labels is None:
+        return [str(token) for token in range(num_tokens)]
+    if isinstance(labels, (bytes, bytearray)):
+        raise ValueError(f"{name} must be texts, one per token, got bytes")
+    texts = [str(label) for label in labels]
+    if len(texts) != num_tokens:
+        raise ValueError(f"{name} must have one entry per token ({num_tokens}), got {len(texts)}")
+    return texts
+
+
+def set_weights(ax, routed, labels):
+    """Attach the matrix of tokens and experts: the weight of each choice, marked where it was dropped."""
+    texts = np.full(routed.probs.shape, "", dtype=object)
+    for token, slot in np.argwhere(routed.expert_index != EMPTY):
+        fate = "" if routed.kept[token, slot] else " dropped"
+        texts[token, routed.expert_index[token, slot]] = f"{routed.combine_weight[token, slot]:.3g}{fate}"
+    set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routed.num_experts)),
+               title=f"{routed.label}: weight of each choice")
+
+
+def extremes(counts, noun="expert", unit=""):
+    """Say which entry is largest and which is smallest, with their values and shares.
+
+    >>> extremes(np.array([3, 1]), unit="tokens")
+    'most to expert 0 (3 tokens, 75%), fewest to expert 1 (1 tokens, 25%)'
+    """
+    total = max(counts.sum(), 1)
+    words = [f"{noun} {at} ({counts[at]:g}{' ' + unit if unit else ''}, {100 * counts[at] / total:.0f}%)"
+             for at in (int(np.argmax(counts)), int(np.argmin(counts)))]
+    return f"most to {words[0]}, fewest to {words[1]}"
+
+
+@lru_cache(maxsize=4096)
+def outline(text, family=MONO, weight="normal"):
+    """Return the outline of `text` in units of the type size, centred sideways and on a capital's height."""
+    if not text.strip():
+        return Path(np.zeros((1, 2)))
+    path = TextPath((0, 0), text, size=100, prop=FontProperties(family=family, weight=weight))
+    x, y = path.vertices.T / 100
+    return Path(np.stack([x - (x.min() + x.max()) / 2, y - CAP_HEIGHT / 2], axis=1), path.codes)
+
+
+@lru_cache(maxsize=4096)
+def can_draw(text):
+    """Say whether every character is printable and has a glyph in the course's fonts.
+
+    >>> can_draw("a"), can_draw("語")
+    (True, False)
+    """
+    fonts = [get_font(findfont(family)) for family in MONO]
+    return text.isprintable() and all(
+        any(font.get_char_index(ord(char)) for font in fonts) for char in text)
+
+
+def readable(labels, text_bytes=None):
+    """Replace each label that the fonts cannot draw by the hex of its byte.
+
+    labels: T texts. text_bytes: the T bytes of the text; without it the first byte of the label's UTF-8.
+
+    >>> readable(["a", "語"])
+    ['a', 'e8']
+    """
+    if text_bytes is None:
+        text_bytes = [label.encode("utf-8", "surrogatepass")[0] if label else 0 for label in labels]
+    return [label if can_draw(label) else f"{int(value):02x}"
+            for label, value in zip(labels, text_bytes, strict=True)]
+
+
+def draw_glyphs(ax, texts, places, *, size, colors, cell, zorder=3):
+    """Draw each text centred on its place (N, 2) as one artist, and return it.
+
+    size: points, one for all or one per text. cell: (width, height) in inches of one data unit, which
+    makes the points come true at the default figure size; a negative height for an axis that points down.
+    """
+    sizes = np.broadcast_to(size, len(texts))[:, None] / (72 * np.asarray(cell))
+    paths = [Path(outline(text).vertices * scale + place, outline(text).codes)
+             for text, scale, place in zip(texts, sizes, np.reshape(places, (-1, 2)), strict=True)]
+    glyphs = PathCollection(paths, facecolors=colors, edgecolors="none", linewidths=0, zorder=zorder,
+                            transform=ax.transData)
+    glyphs.set_in_layout(False)  # the layout would measure every outline
+    return ax.add_collection(glyphs, autolim=False)
+
+
+def draw_outlines(ax, outlines, places, *, size, shifts=((0, 0),), **look):
+    """Draw each outline at its place (N, 2) as one artist, `size` points large, and return it.
+
+    shifts: (N, 2) or one for all, in points. The size stays where the axes or their figure change theirs.
+    """
+    shifts = np.broadcast_to(shifts, (len(outlines), 2))
+    paths = [Path(path.vertices * size + shift, path.codes)
+             for path, shift in zip(outlines, shifts, strict=True)]
+    glyphs = PathCollection(paths, offsets=places, offset_transform=ax.transData, **{"linewidths": 0} | look)
+    glyphs.set_transform(Affine2D().scale(1 / 72) + ax.figure.dpi_scale_trans)
+    glyphs.set_in_layout(False)
+    return ax.add_collection(glyphs, autolim=False)
+
+
+def draw_bars(ax, left, bottom, width, height, *, facecolor, **look):
+    """Draw bars and return them; the limits of the axes stay as they are, unlike after `ax.bar`.
+
+    Fitting the limits to every bar takes six times as long as making it. left, bottom, width, height: (N,)
+    or one for all, in the units of the axes. facecolor: N colours or one.
+
+    >>> import matplotlib.pyplot as plt
+    >>> [f"{bar.get_x():.0f}" for bar in draw_bars(plt.subplots()[1], [0, 1], 0, 0.8, 5, facecolor="black")]
+    ['0', '1']
+    """
+    places = np.column_stack(np.broadcast_arrays(left, bottom, width, height)).astype(float)
+    colors = np.broadcast_to(facecolor, len(places))
+    return [ax.add_artist(Rectangle((x, y), wide, high, facecolor=str(color), **look))
+            for (x, y, wide, high), color in zip(places, colors, strict=True)]
+
+
+def name_power(value, place=None):
+    """Return the text of a tick at a power of ten; as formula, matplotlib reads it anew for every figure.
+
+    place: of the tick on its axis; matplotlib hands it over.
+
+    >>> [name_power(value) for value in (0.1, 1.0, 1000.0, 1e13)]
+    ['0.1', '1', '1000', '10¹³']
+    """
+    exponent = round(math.log10(value))
+    return f"{value:g}" if abs(exponent) < 4 else f"10{str(exponent).translate(RAISED)}"
+
+
+def merge_minor_ticks(ax):
+    """Draw the minor ticks of each axis as one artist; by itself each tick is five, and slow to make.
+
+    Call it last: these ticks stay where they are, whatever happens to the limits. Ticks with labels stay
+    as matplotlib makes them.
+
+    >>> import matplotlib.pyplot as plt
+    >>> ax = plt.subplots()[1]
+    >>> ax.set(xscale="log", xlim=(1, 100)) and merge_minor_ticks(ax)
+    >>> len(ax.lines[0].get_xdata()), len(ax.xaxis.get_minorticklocs())
+    (16, 0)
+    """
+    for axis, marker, transform in ((ax.xaxis, TICKDOWN, ax.get_xaxis_transform()),
+                                    (ax.yaxis, TICKLEFT, ax.get_yaxis_transform())):
+        low, high = sorted(axis.get_view_interval())
+        places = np.array([place for place in axis.get_minorticklocs() if low <= place <= high])
+        if len(places) and not any(axis.get_minor_formatter().format_ticks(places)):
+            axis.set_minor_locator(NullLocator())
+            across, up = (places, 0 * places) if axis is ax.xaxis else (0 * places, places)
+            ax.add_artist(Line2D(across, up, linestyle="none", marker=marker, transform=transform,
+                                 clip_on=False, label="_minor ticks", **_look(f"{axis.axis_name}tick")))
+
+
+def _look(name):
+    settings = mpl.rcParams
+    return {"color": settings[f"{name}.color"], "markersize": settings[f"{name}.minor.size"],
+            "markeredgewidth": settings[f"{name}.minor.width"]}

@@ -1,0 +1,275 @@
+"""How does a gate choose? Its steps by hand, its regions in the plane, its noise."""
+
+import numpy as np
+from matplotlib.collections import PolyCollection
+
+from moeviz.arrays import check_count, check_matrix, check_number, check_vector
+from moeviz.plots.draw import draw_bars
+from moeviz.style import (
+    INK,
+    LINE,
+    MUTED,
+    axes_or_new,
+    expert_colors,
+    ink_on,
+    set_description,
+    set_table,
+    tint,
+)
+
+PITCH = 1.3  # from one column to the next, in units of the longest bar
+SMALLEST_LABELLED = 0.004  # of the plane
+REACH = 3.6  # standard deviations drawn to each side
+PEAK = 0.82  # of a row
+
+
+def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand"):
+    """Draw one column of bars per stage, a row per expert, with every number printed.
+
+    stages: list of (name, values (E,)), such as score, softmax, top-k, renormalised. chosen: (E,) bool,
+    the experts that survive; the others fade. step: show only the first `step` stages; None shows all.
+    Columns of shares share one scale, a column with other numbers has its own.
+    Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_gate_steps([("score", [2.0, 1.0]), ("softmax", [0.73, 0.27])], [True, False])
+    >>> [text.get_text() for text in ax.texts][:3]
+    ['score', '2.00', '1.00']
+    """
+    stages, chosen = _check_gate_steps(stages, chosen)
+    shown = len(stages) if step is None else check_count(step, "step", low=0, high=len(stages))
+    ax = axes_or_new(ax, (2.6 * len(stages) + 1, 0.62 * len(chosen) + 1.5))
+    colors = expert_colors(len(chosen))
+    for column, (name, values) in enumerate(stages[:shown]):
+        if column:
+            ax.annotate("", (column * PITCH - 0.04, -0.85), (column * PITCH - 0.22, -0.85),
+                        arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
+        ax.text(column * PITCH, -0.85, name, fontsize=15, fontweight="bold", va="center")
+        _draw_column(ax, column * PITCH, values, chosen, colors)
+    draw_bars(ax, -0.3, np.arange(len(colors)) - 0.3, 0.2, 0.6, facecolor=colors)
+    for row, color in enumerate(colors):
+        ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
+                in_layout=False)
+    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25), title=title)
+    ax.set_axis_off()
+    set_table(ax, ["expert", *(name for name, _ in stages[:shown]), "chosen"],
+              zip(range(len(chosen)), *(values for _, values in stages[:shown]),
+                  np.where(chosen, "yes", "no"), strict=True))
+    return set_description(ax, _describe_gate_steps(stages[:shown], chosen, title))
+
+
+def _check_gate_steps(stages, chosen):
+    chosen = check_vector(chosen, "chosen", kind="b")
+    checked = [(str(name), check_vector(values, f"stages[{at}]", len(chosen)).astype(float))
+               for at, (name, values) in enumerate(stages)]
+    if not checked or not len(chosen):
+        raise ValueError("stages must hold at least one (name, values) with at least one expert")
+    return checked, chosen
+
+
+def _draw_column(ax, left, values, chosen, colors):
+    """Draw one stage; a column with negative numbers has its zero line inside."""
+    low, high = min(values.min(), 0.0), max(values.max(), 0.0)
+    is_share = low == 0 and high <= 1
+    scale = 0.72 if is_share else (0.72 if low == 0 else 0.5) / max(high - low, 1e-12)
+    zero = left + (0.36 - low * scale if low < 0 else 0)
+    ax.plot([zero, zero], [-0.4, len(values) - 0.6], color=LINE, linewidth=1.5, zorder=1)
+    draw_bars(ax, zero, np.arange(len(values)) - 0.3, values * scale, 0.6, facecolor=[
+        color if is_chosen else tint(color, 0.35) for color, is_chosen in zip(colors, chosen, strict=True)])
+    for row, value in enumerate(values):
+        side, gap = ("left", 5) if value >= 0 else ("right", -5)
+        ax.annotate(format_number(value), (zero + value * scale, row), xytext=(gap, 0), ha=side, va="center",
+                    textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
+                    in_layout=False)
+
+
+def format_number(value):
+    """Write a number with two decimals and a true minus sign; zero is just 0.
+
+    >>> format_number(-0.5), format_number(0.0)
+    ('−0.50', '0')
+    """
+    return "0" if value == 0 else f"{value:.2f}".replace("-", "−")
+
+
+def _describe_gate_steps(stages, chosen, title):
+    told = "; ".join(f"{name} " + ", ".join(f"{value:.2f}" for value in values) for name, values in stages)
+    return (f"Bars in {len(stages)} columns, {title}: {told or 'no stage yet'}; chosen experts: "
+            f"{', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
+
+
+def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title="routing regions"):
+    """Tint each part of the plane in the colour of its best expert, the argmax of x @ gate + bias.
+
+    gate: (2, E), drawn as arrows. tokens: (T, 2) or None, drawn as dots. bias: (E,) or None. The plane
+    runs from -span to span. Ties go to the lowest expert index, as in a router: of equal experts only
+    the first owns a region. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_regions([[1.0, -1.0], [0.0, 0.0]])
+    >>> [text.get_text() for text in ax.texts]
+    ['0', '1']
+    """
+    gate, bias, tokens = _check_regions(gate, bias, tokens)
+    span = check_number(span, "span", low=1e-6)
+    ax = axes_or_new(ax, (7.5, 7))
+    regions = find_regions(gate, bias, span)
+    shares = np.array([polygon_area(region) for region in regions]) / (2 * span) ** 2
+    colors = expert_colors(gate.shape[1])
+    owned = [expert for expert, region in enumerate(regions) if len(region)]
+    ax.add_collection(PolyCollection([regions[e] for e in owned], edgecolors="white", linewidths=2.5,
+                                     facecolors=[tint(colors[e], 0.34) for e in owned], zorder=0))
+    _draw_gate(ax, gate, colors)
+    _draw_tokens(ax, tokens, gate, bias, colors)
+    for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
+        _draw_number(ax, expert, regions[expert], colors[expert])
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=title,
+           xlabel="token, dimension 0", ylabel="token, dimension 1")
+    _tabulate(ax, gate, bias, shares, tokens)
+    return set_description(ax, _describe_regions(shares, tokens, span, title))
+
+
+def find_regions(gate, bias, span):
+    """Return one convex polygon (N, 2) per expert: where it scores best in the square; (0, 2) if nowhere."""
+    return [_find_region(expert, gate, bias, span) for expert in range(gate.shape[1])]
+
+
+def _find_region(expert, gate, bias, span):
+    region = span * np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    for rival in range(gate.shape[1]):
+        slope, offset = gate[:, expert] - gate[:, rival], bias[expert] - bias[rival]
+        if rival < expert and not slope.any() and offset == 0:
+            return np.zeros((0, 2))
+        region = clip_polygon(region, slope, offset)
+    return region
+
+
+def clip_polygon(polygon, slope, offset):
+    """Cut away the part of a convex polygon (N, 2) where x @ slope + offset < 0 (Sutherland, Hodgman 1974).
+
+    >>> clip_polygon(np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0]]), np.array([-1.0, 0.0]), 1.0).tolist()
+    [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    lead = polygon @ slope + offset
+    corners = []
+    for at in range(len(polygon)):
+        here, following = lead[at], lead[(at + 1) % len(polygon)]
+        if here >= 0:
+            corners.append(polygon[at])
+        if (here > 0 > following) or (here < 0 < following):
+            step = here / (here - following)
+            corners.append(polygon[at] + step * (polygon[(at + 1) % len(polygon)] - polygon[at]))
+    return np.array(corners) if len(corners) > 2 else np.zeros((0, 2))
+
+
+def polygon_area(polygon):
+    """Return the area of a polygon (N, 2) whose corners run anticlockwise; 0 for an empty one."""
+    following = np.roll(polygon, -1, axis=0)
+    return 0.5 * float((polygon[:, 0] * following[:, 1] - following[:, 0] * polygon[:, 1]).sum())
+
+
+def _find_centre(polygon):
+    following = np.roll(polygon, -1, axis=0)
+    cross = polygon[:, 0] * following[:, 1] - following[:, 0] * polygon[:, 1]
+    return ((polygon + following) * cross[:, None]).sum(axis=0) / (3 * cross.sum())
+
+
+def _check_regions(gate, bias, tokens):
+    gate = check_matrix(gate, "gate", "(2, E)")
+    if len(gate) != 2:
+        raise ValueError(f"gate must have shape (2, E), got shape {gate.shape}")
+    bias = np.zeros(gate.shape[1]) if bias is None else check_vector(bias, "bias", gate.shape[1])
+    if tokens is None:
+        return gate, bias, np.zeros((0, 2))
+    tokens = check_matrix(tokens, "tokens", "(T, 2)")
+    if tokens.shape[1] != 2:
+        raise ValueError(f"tokens must have shape (T, 2), got shape {tokens.shape}")
+    return gate, bias, tokens
+
+
+def _draw_gate(ax, gate, colors):
+    ax.plot(0, 0, "o", color=INK, markersize=5, zorder=3)
+    ax.quiver(*np.zeros_like(gate), *gate, color=colors, edgecolor=INK, linewidth=1.0, width=0.013,
+              angles="xy", scale_units="xy", scale=1, headwidth=3.2, headlength=4, headaxislength=4, zorder=2)
+
+
+def _draw_tokens(ax, tokens, gate, bias, colors):
+    owner = np.argmax(tokens @ gate + bias, axis=1)
+    ax.scatter(*tokens.T, s=42, c=np.array(colors)[owner], edgecolors=INK, linewidths=0.8, zorder=3)
+
+
+def _draw_number(ax, expert, region, color):
+    ax.text(*_find_centre(region), str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
+            ha="center", va="center", zorder=4,
+            bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 2})
+
+
+def _tabulate(ax, gate, bias, shares, tokens):
+    owned = np.bincount(np.argmax(tokens @ gate + bias, axis=1), minlength=len(shares))
+    columns = ["expert", "gate, dimension 0", "gate, dimension 1", "bias", "share of the plane (%)", "tokens"]
+    set_table(ax, columns, zip(range(len(shares)), *gate, bias, 100 * shares, owned, strict=True))
+
+
+def _describe_regions(shares, tokens, span, title):
+    most, least = int(np.argmax(shares)), int(np.argmin(shares))
+    return (f"Map, {title}: the plane from {-span:g} to {span:g} split among {len(shares)} experts; "
+            f"expert {most} owns most ({100 * shares[most]:.0f}%), expert {least} least "
+            f"({100 * shares[least]:.0f}%); {len(tokens)} tokens.")
+
+
+def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title="noisy top-k: one token"):
+    """Draw a row per expert: the Gaussian of its noisy logit, and the part of it beyond the threshold.
+
+    logits: (E,) clean scores of one token. noise_std: (E,) widths > 0. threshold: (E,) the score each
+    expert has to beat. chance: (E,) the shaded areas P(x, i), printed at the right. Every Gaussian is
+    drawn equally high, so compare areas within a row. Returns the Axes. Raises ValueError naming the
+    wrong argument. Source of the quantities: Shazeer et al. 2017, arXiv 1701.06538.
+
+    >>> ax = plot_noisy_threshold([1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [0.84, 0.16])
+    >>> [text.get_text() for text in ax.texts][:2]
+    ['P = 0.84', 'P = 0.16']
+    """
+    logits, std, threshold, chance = _check_noise(logits, noise_std, threshold, chance)
+    ax = axes_or_new(ax, (10, 0.8 * len(logits) + 1.6))
+    for row, color in enumerate(expert_colors(len(logits))):
+        _draw_row(ax, row, logits[row], std[row], threshold[row], color)
+        ax.annotate(f"P = {chance[row]:.2f}", (1, row - 0.3), xycoords=("axes fraction", "data"),
+                    xytext=(8, 0), textcoords="offset points", va="center", fontsize=15,
+                    annotation_clip=False)
+    ax.text(threshold[0], -1.05, "threshold", ha="center", va="bottom")
+    ends = np.concatenate([logits - REACH * std, logits + REACH * std, threshold - 0.1, threshold + 0.1])
+    ax.set(xlim=(ends.min(), ends.max()), ylim=(len(logits) - 0.6, -1.35), title=title, ylabel="expert",
+           xlabel="noisy logit (dot: without noise)", yticks=range(len(logits)))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    set_table(ax, ["expert", "clean logit", "noise", "threshold", "chance"],
+              zip(range(len(logits)), logits, std, threshold, chance, strict=True))
+    return set_description(ax, _describe_noise(logits, std, threshold, chance, title))
+
+
+def _check_noise(logits, noise_std, threshold, chance):
+    logits = check_vector(logits, "logits")
+    named = {"noise_std": noise_std, "threshold": threshold, "chance": chance}
+    std, threshold, chance = (check_vector(value, name, len(logits)) for name, value in named.items())
+    if not len(logits) or not (std > 0).all():
+        raise ValueError(f"noise_std must be above 0 for every expert, got {std.tolist()}")
+    return logits, std, threshold, chance
+
+
+def _draw_row(ax, row, logit, std, threshold, color):
+    x = logit + std * np.linspace(-REACH, REACH, 181)
+    y = row - PEAK * np.exp(-0.5 * ((x - logit) / std) ** 2)
+    ax.fill_between(x, row, y, facecolor=tint(color, 0.25), edgecolor="none", zorder=1)
+    beyond = np.union1d(x[x > threshold], [np.clip(threshold, x[0], x[-1])])
+    ax.fill_between(beyond, row, row - PEAK * np.exp(-0.5 * ((beyond - logit) / std) ** 2),
+                    facecolor=color, edgecolor="none", zorder=2)
+    ax.plot(x, y, color=INK, linewidth=1.3, zorder=3)
+    ax.plot([threshold, threshold], [row, row - 0.96], color=INK, linewidth=2.6, zorder=4)
+    ax.plot(logit, row, "o", color=color, markeredgecolor=INK, markersize=8, zorder=5, clip_on=False)
+    ax.axhline(row, color=MUTED, linewidth=0.8, zorder=0.5)
+
+
+def _describe_noise(logits, std, threshold, chance, title):
+    best, worst = int(np.argmax(chance)), int(np.argmin(chance))
+    return (f"Ridge plot, {title}: noisy logits of {len(logits)} experts, clean logits {logits.min():.3g} to "
+            f"{logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, threshold {threshold.min():.3g} "
+            f"to {threshold.max():.3g}; chance largest for expert {best} ({chance[best]:.2f}), smallest for "
+            f"expert {worst} ({chance[worst]:.2f}).")
