@@ -72,7 +72,7 @@ def test_use_sets_large_type_and_nothing_below_12_points():
     sizes = [mpl.rcParams[name] for name in ("font.size", "axes.titlesize", "axes.labelsize",
                                              "xtick.labelsize", "ytick.labelsize", "legend.fontsize")]
     assert min(sizes) >= 12
-    assert mpl.rcParams["figure.constrained_layout.use"]
+    assert not mpl.rcParams["figure.constrained_layout.use"]
 
 
 def test_importing_the_package_leaves_the_settings_alone():

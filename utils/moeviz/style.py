@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from moeviz.arrays import check_count, check_number
 from moeviz.tables import as_table, evenly
@@ -27,6 +28,7 @@ DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
+PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
 
 
@@ -136,10 +138,27 @@ def axes_or_new(ax, size=None, **margins):
     margins: as in `fixed_axes`, where they are known; without them matplotlib finds them.
     """
     if ax is None:
-        return fixed_axes(size, **margins) if margins else plt.subplots(figsize=size)[1]
+        return fixed_axes(size, **margins) if margins else plt.subplots(figsize=size, layout=Layout())[1]
     if not isinstance(ax, mpl.axes.Axes):
         raise ValueError(f"ax must be a matplotlib Axes or None, got {type(ax).__name__}")
     return ax
+
+
+class Layout(ConstrainedLayoutEngine):
+    """A constrained layout that is found once, so that a figure saved twice looks the same.
+
+    Found anew at every save, it would move: one pass of it changes what the next one measures.
+    """
+
+    def __init__(self):
+        super().__init__(h_pad=PAD, w_pad=PAD)
+        self._found = False
+
+    def execute(self, fig):
+        """Find the layout of a figure in PASSES passes at its first drawing, and leave it alone later."""
+        for _ in range(0 if self._found else PASSES):
+            super().execute(fig)
+        self._found = True
 
 
 def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns=1, gap=(0, 0), **options):
@@ -156,7 +175,7 @@ def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns
     high = (height - bottom - top - (rows - 1) * gap[1]) / rows
     grid = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height,
             "top": 1 - top / height, "wspace": gap[0] / wide, "hspace": gap[1] / high}
-    return plt.subplots(rows, columns, figsize=size, layout="none", gridspec_kw=grid, **options)[1]
+    return plt.subplots(rows, columns, figsize=size, gridspec_kw=grid, **options)[1]
 
 
 def set_description(ax, sentence):

@@ -14,6 +14,7 @@ from moeviz.style import (
     LINE,
     MUTED,
     OKABE_ITO,
+    Layout,
     axes_or_new,
     expert_colors,
     ink_on,
@@ -169,7 +170,8 @@ def plot_against_null(counts, shuffled, *, row_label, row_names, column_label="e
     row_names = check_labels(row_names, len(counts), "row_names")
     tables = [_row_shares(table, name) for table, name in ((counts, "counts"), (shuffled, "shuffled"))]
     rows, columns = counts.shape
-    axes = plt.subplots(1, 2, figsize=(1.3 * columns + 4.4, 0.5 * rows + 1.9), sharey=True)[1]
+    axes = plt.subplots(1, 2, figsize=(1.3 * columns + 4.4, 0.5 * rows + 1.9), sharey=True,
+                        layout=Layout())[1]
     for ax, table, name in zip(axes, tables, (title, null_title), strict=True):
         plot_matrix(table, row_label=row_label, row_names=row_names, column_label=column_label, title=name,
                     value_format="{:.0f}", value_label="share of the row (%)", ax=ax,

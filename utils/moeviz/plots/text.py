@@ -14,6 +14,7 @@ from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
     FAINT,
     INK,
+    Layout,
     axes_or_new,
     dropped_patch,
     expert_colors,
@@ -204,7 +205,7 @@ def plot_text_orders(routings, labels, *, per_row=44):
     columns = min(max(len(labels), MIN_COLUMNS), per_row)
     cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
     size = (cell.width * columns + 0.4, len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
-    axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False)[1][:, 0]
+    axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False, layout=Layout())[1][:, 0]
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
         plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
         ax.set_title(f"{name}: {_count(routed)}")

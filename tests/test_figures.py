@@ -1,0 +1,60 @@
+"""What every figure of the package promises, over one small example of each plot, drawn once for all."""
+
+from io import BytesIO
+from typing import NamedTuple
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from moeviz import style
+from test_figure_tables import TABLES
+
+
+class Seen(NamedTuple):
+    """What was seen of a figure in the classroom style."""
+
+    same: bool  # whether a second save gave the pixels of the first
+    smallest: float  # points of its smallest text
+    alt: str
+
+
+@pytest.fixture(scope="module")
+def seen():
+    with mpl.rc_context():
+        style.use()
+        found = {name: _look(np.ravel(draw())[0].figure) for name, (draw, *_) in TABLES.items()}
+    return found
+
+
+def _look(figure):
+    same = _pixels(figure) == _pixels(figure)
+    texts = [text for text in figure.findobj(mpl.text.Text) if text.get_text().strip() and text.get_visible()]
+    plt.close(figure)
+    return Seen(same, min(text.get_fontsize() for text in texts), style.describe(figure))
+
+
+def _pixels(figure):
+    """Return the figure as it is stored in a notebook, coarser."""
+    raw = BytesIO()
+    figure.savefig(raw, format="rgba", dpi=40, bbox_inches="tight")
+    return raw.getvalue()
+
+
+def test_a_figure_saved_again_gives_the_same_pixels(seen):
+    assert [name for name, figure in seen.items() if not figure.same] == []
+
+
+def test_no_text_is_smaller_than_12_points(seen):
+    assert {name: figure.smallest for name, figure in seen.items() if figure.smallest < 12} == {}
+
+
+def test_a_figure_of_fixed_margins_keeps_them_when_it_is_saved():
+    with mpl.rc_context():
+        style.use()
+        ax = style.fixed_axes((8, 4), left=1)
+        ax.set_ylabel("so long a name would move the axes, were there a layout " * 2)
+        before = ax.get_position().bounds
+        assert _pixels(ax.figure) == _pixels(ax.figure)
+    assert ax.get_position().bounds == before
