@@ -27,7 +27,7 @@ from moeviz import __version__, experts, routing
 
 # T, D, H, E with the wanted ratios to the bare products: forward, and forward with backward
 SHAPES = [((4096, 256, 1024, 16), 1.08, 1.10), ((2048, 128, 512, 8), 1.12, 1.15),
-          ((2048, 256, 512, 64), 1.13, 1.13), ((256, 32, 64, 8), 1.8, 1.5)]
+          ((2048, 256, 512, 64), 1.12, 1.13), ((256, 32, 64, 8), 2.2, 1.8)]
 MODULES = "capacity, experts, losses, metrics, plots, routing, style, text, tinylm"
 IMPORTS = f"""
 from time import perf_counter

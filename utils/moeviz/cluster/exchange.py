@@ -12,9 +12,7 @@ import numpy as np
 
 from moeviz.arrays import check_choice, check_number
 from moeviz.cluster.traffic import homes, serving_device
-from moeviz.experts import ExpertBank
-from moeviz.experts.dense import run_network
-from moeviz.experts.groups import check_layer
+from moeviz.experts import ExpertBank, check_layer, run_network
 from moeviz.record import EMPTY
 
 NAP = 0.0005  # seconds
@@ -107,7 +105,7 @@ def run_experts(rows, weights, bank):
     answers = np.zeros_like(rows)
     for place in range(bank.num_experts):
         mine = np.flatnonzero(weights[:, place])
-        said = run_network(rows[mine], bank.expert(place), bank.activation)
+        said, _ = run_network(rows[mine], bank.expert(place), bank.activation)
         answers[mine] += weights[mine, place, None] * said
     return answers
 
