@@ -130,7 +130,7 @@ def test_a_wrong_import_is_seen(layer, source):
 
 
 @pytest.mark.parametrize(("layer", "source"), [
-    ("routing", "import math\nimport numpy as np\nfrom moeviz.routing import common"),
+    ("routing", "import math\nimport numpy as np\nfrom moeviz.routing import variable"),
     ("text", "def late():\n    from babel import Locale"),
     ("training", "def late():\n    from tqdm import tqdm"),
     ("style", "import matplotlib as mpl\nfrom moeviz import arrays"),

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import learning, text, tinylm
-from moeviz.learning import Curve, Run, amount_to_reach
-from moeviz.learning.__main__ import PLAN, SEEDS, main, probe_loss
+from moeviz.learning import PLAN, SEEDS, Curve, Run, amount_to_reach, main, probe_loss
 from moeviz.tinylm import network
 
 WARNING = "a run of the stored curves no longer comes out as stored"
@@ -245,7 +244,7 @@ def test_the_loss_is_the_mean_over_every_8th_held_out_window(tiny):
 
 
 def test_the_command_writes_every_run_of_its_plan(tmp_path, monkeypatch, tiny, capsys):
-    module = "moeviz.learning.__main__"
+    module = "moeviz.learning"
     monkeypatch.setattr(f"{module}.PLAN", {(1, 64): (2, 3)})
     monkeypatch.setattr(f"{module}.load_corpus", lambda **options: tiny)
     assert main(["--out", str(tmp_path / "runs.json")]) == 0

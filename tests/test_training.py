@@ -43,7 +43,7 @@ def by_cluster(logits, context):
     """Send each cluster to the expert of the same number."""
     chosen = context.cluster[:, None] % logits.shape[1]
     probs = (chosen == np.arange(logits.shape[1])).astype(float)
-    return routing.common.build(None, probs, chosen, np.ones(chosen.shape), "by cluster")
+    return routing.token_choice.build(None, probs, chosen, np.ones(chosen.shape), "by cluster")
 
 
 # --- tasks -------------------------------------------------------------------------------------
@@ -296,7 +296,7 @@ def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
     def mine(logits, context):
         probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         best = probs.argmax(axis=1)[:, None]
-        return routing.common.build(logits, probs, best, probs.max(axis=1)[:, None], "mine")
+        return routing.token_choice.build(logits, probs, best, probs.max(axis=1)[:, None], "mine")
     past = [train(small_task(), router=router, **SHORT).history for router in (mine, routers.top_k(1))]
     np.testing.assert_allclose(past[0].loss, past[1].loss, rtol=1e-4)
 

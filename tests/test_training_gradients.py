@@ -120,7 +120,7 @@ def test_with_one_renormalised_choice_the_task_cannot_teach_the_gate():
 def test_a_router_of_your_own_needs_a_backward_only_for_weights_that_are_not_probs():
     def squared(logits, context):
         routed = routing.top_k(logits, 2, renormalize=False)
-        return routing.common.build(routed.logits, routed.probs, routed.expert_index,
+        return routing.token_choice.build(routed.logits, routed.probs, routed.expert_index,
                                     routed.combine_weight**2, "squared")
 
     def squared_backward(routed, dweight):

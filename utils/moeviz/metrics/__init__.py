@@ -1,27 +1,31 @@
 """Numbers that describe a Routing: how even the load is, what tokens get, what experts respond to."""
 
-from moeviz.metrics.balance import (
+from moeviz.metrics.cache import CacheRun, cache_hits, cache_run
+from moeviz.metrics.load import (
+    captured_score,
+    co_activation,
     counts,
     cv,
     dead_experts,
+    drop_rate,
     effective_experts,
+    fully_dropped,
     gini,
     importance,
     load,
     load_entropy,
     max_violation,
-)
-from moeviz.metrics.cache import CacheRun, cache_hits, cache_run
-from moeviz.metrics.choices import (
-    co_activation,
+    pad_waste,
     repetition,
     repetition_if_independent,
     repetition_if_shuffled,
     repetition_if_uniform,
+    router_entropy,
     saturation,
 )
-from moeviz.metrics.conditional import conditional_information, conditional_information_null
 from moeviz.metrics.meaning import (
+    conditional_information,
+    conditional_information_null,
     information_of_table,
     information_of_table_null,
     label_entropy,
@@ -30,7 +34,6 @@ from moeviz.metrics.meaning import (
     purity,
     shuffled_table,
 )
-from moeviz.metrics.tokens import captured_score, drop_rate, fully_dropped, pad_waste, router_entropy
 
 __all__ = [
     "CacheRun", "cache_hits", "cache_run", "captured_score", "co_activation", "conditional_information",

@@ -10,7 +10,6 @@ from moeviz.routing.balanced import (
     sinkhorn,
     sinkhorn_plan,
 )
-from moeviz.routing.soft_moe import SoftMixing, soft_moe
 from moeviz.routing.token_choice import (
     cosine_top_k,
     gshard_top_2,
@@ -20,7 +19,15 @@ from moeviz.routing.token_choice import (
     softmax_group_limited,
     top_k,
 )
-from moeviz.routing.variable import null_experts, quantile_cut, relu_route, threshold, top_p
+from moeviz.routing.variable import (
+    SoftMixing,
+    null_experts,
+    quantile_cut,
+    relu_route,
+    soft_moe,
+    threshold,
+    top_p,
+)
 
 __all__ = [
     "SoftMixing", "cosine_top_k", "expert_choice", "gshard_top_2", "gshard_top_2_backward", "hash_route",

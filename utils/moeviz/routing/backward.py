@@ -12,7 +12,7 @@ from moeviz.arrays import (
     softplus,
 )
 from moeviz.record import EMPTY, check_logits
-from moeviz.routing.common import softmax_top_k
+from moeviz.routing.token_choice import softmax_top_k
 
 SCORINGS = ("softmax", "sigmoid", "relu")
 

@@ -17,7 +17,7 @@ from moeviz.arrays import (
     softmax,
     top_k_index,
 )
-from moeviz.routing.common import build, build_from_mask
+from moeviz.routing.token_choice import build, build_from_mask
 
 
 def expert_choice(logits, capacity):

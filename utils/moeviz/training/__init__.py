@@ -5,12 +5,8 @@
 """
 
 from moeviz.training import balance, mistakes, pitchfork, routers
-from moeviz.training.evaluation import Evaluation, evaluate
-from moeviz.training.gates import Gate, cosine_gate, linear_gate
-from moeviz.training.history import History
-from moeviz.training.loop import Run, train, train_seeds
-from moeviz.training.plan import Plan
-from moeviz.training.routers import Context, Router
+from moeviz.training.loop import Evaluation, History, Plan, Run, evaluate, train, train_seeds
+from moeviz.training.routers import Context, Gate, Router, cosine_gate, linear_gate
 from moeviz.training.tasks import Batch, Task, clustered_task
 
 __all__ = [

@@ -1,7 +1,6 @@
-"""Losses that are a squared coefficient of variation, CV^2 = (std / mean)^2: importance and load.
+"""Losses that keep a router healthy: each returns its value and its gradient on the logits.
 
-Importance sums weights and load counts tokens: one expert with few large weights and one with many
-small ones can be equally important and differently loaded, which is why Shazeer 2017 uses both.
+`losses` may import `routing.backward`: the way from weights and probs to the logits is written once, there.
 """
 
 import math
@@ -11,17 +10,115 @@ import numpy as np
 from moeviz.arrays import (
     check_choice,
     check_count,
+    check_mask,
     check_matrix,
     check_number,
     check_same_shape,
+    check_vector,
+    log_sum_exp,
     normal_cdf,
+    one_hot,
     sigmoid,
     softmax,
+    softmax_backward,
     softplus,
     top_k_index,
 )
-from moeviz.record import EMPTY, check_logits
+from moeviz.record import EMPTY, check_logits, check_routing
 from moeviz.routing.backward import weights_backward
+
+CONVENTIONS = ("share", "per_k")
+
+
+def switch_loss(routed, *, convention="share", mask=None, scoring="softmax"):
+    """Return E sum_i f_i P_i and its gradient on the logits (T, E).
+
+    f_i: share of all choices that went to expert i. P_i: mean of probs[:, i] over the tokens.
+    convention: "share" lets f sum to 1 (uniform value 1: Switch); "per_k" lets f sum to the choices
+    per token (uniform value k: the transformers code for Mixtral). The second is k times the first.
+    mask: (T,) bool, False for padding, which then counts in neither f nor P.
+    scoring: how probs come from the logits, "softmax" or "sigmoid" (s / sum s).
+    Take each layer by itself: pooling layers hides opposite collapses.
+    Raises ValueError for a routing without logits, an unknown convention, a wrong mask, or probs that
+    `scoring` did not make (Sinkhorn's plan passes no gradient).
+    Source: Fedus et al. 2021, arXiv 2101.03961, equations 4 to 6.
+
+    >>> from moeviz.routing import top_k
+    >>> value, dlogits = switch_loss(top_k([[0.0, 9.0], [9.0, 0.0]], k=1))
+    >>> round(value, 6)
+    1.0
+    """
+    check_choice(convention, "convention", CONVENTIONS)
+    chosen = check_routing(routed).chosen()
+    mask = check_mask(mask, len(chosen))
+    value, dlogits = _product_loss(routed, chosen, np.where(mask, 0, -1), scoring)
+    factor = 1.0 if convention == "share" else float(chosen[mask].sum() / mask.sum())
+    return value * factor, dlogits * factor
+
+
+def gshard_loss(routed, *, mask=None):
+    """Return E sum_i f1_i P_i, with f1 the share of FIRST choices, and its gradient (T, E).
+
+    Second choices are not counted. The paper writes the mean over experts of f1 P, which is this
+    value divided by E^2; in this form the uniform value is 1. At k=1 it equals `switch_loss`.
+    mask: (T,) bool, False for padding.
+    Raises ValueError for a routing without logits, probs that are not a softmax, or a wrong mask.
+    Source: Lepikhin et al. 2020 (GShard), arXiv 2006.16668, algorithm 1.
+
+    >>> from moeviz.routing import top_k
+    >>> value, dlogits = gshard_loss(top_k([[0.0, 0.0]], k=2))
+    >>> value
+    1.0
+    """
+    first = one_hot(check_routing(routed).expert_index[:, 0], routed.num_experts)
+    mask = check_mask(mask, len(first))
+    return _product_loss(routed, first, np.where(mask, 0, -1), "softmax")
+
+
+def sequence_loss(routed, sequence_ids, *, scoring="sigmoid"):
+    """Return E sum_i f_i P_i taken within each sequence, averaged over sequences, and dlogits (T, E).
+
+    sequence_ids: (T,) int, equal for the tokens of one sequence. Every sequence weighs the same,
+    however long it is. In the paper f is (E / k T) times the count, which is E times the share here.
+    scoring: "sigmoid" (DeepSeek-V3: P is the mean of s / sum s, without the bias) or "softmax".
+    With a single sequence it equals `switch_loss`.
+    Raises ValueError for a routing without logits, wrong sequence_ids or a wrong scoring.
+    Source: DeepSeek-V3 technical report, arXiv 2412.19437, equations 17 to 20.
+
+    >>> from moeviz.routing import top_k
+    >>> two_topics = top_k([[9.0, -9.0], [-9.0, 9.0]], k=1)
+    >>> value, dlogits = sequence_loss(two_topics, [0, 1], scoring="softmax")
+    >>> round(value, 3)
+    2.0
+    """
+    chosen = check_routing(routed).chosen()
+    ids = check_vector(sequence_ids, "sequence_ids", length=len(chosen), kind="iu")
+    return _product_loss(routed, chosen, np.unique(ids, return_inverse=True)[1], scoring)
+
+
+def _product_loss(routed, chosen, group, scoring):
+    """Average E sum_i f_i P_i over the groups of tokens; group (T,) int, -1 leaves a token out."""
+    _check_scoring(routed, scoring)
+    member = one_hot(group, group.max() + 1).astype(float)
+    tokens = member.sum(axis=0)[:, None]
+    count = member.T @ chosen
+    share = count / np.maximum(count.sum(axis=1, keepdims=True), 1)
+    scale = routed.num_experts / len(tokens)
+    value = scale * (share * (member.T @ routed.probs) / tokens).sum()
+    dprobs = scale * member @ (share / tokens)
+    dlog = softmax_backward(routed.probs, dprobs.astype(routed.logits.dtype))
+    return float(value), dlog if scoring == "softmax" else dlog * sigmoid(-routed.logits)
+
+
+def _check_scoring(routed, scoring):
+    """Refuse probs that another score made: the gradient would be silently wrong."""
+    check_logits(routed)
+    log_scores = {"softmax": lambda z: z, "sigmoid": lambda z: -softplus(-z)}
+    check_choice(scoring, "scoring", log_scores)
+    logits, probs = routed.logits[:64], routed.probs[:64]  # some rows tell; all would slow training
+    if np.abs(softmax(log_scores[scoring](logits)) - probs).max() > 1e-3:
+        raise ValueError(f"scoring must be the one that made the probs of {routed.label!r}, got {scoring!r}")
+
 
 SMALLEST_SIGMA = 1e-30  # keeps 0 / 0 out: without noise the probability becomes a clean step
 
@@ -149,3 +246,44 @@ def _cv_squared(amount):
     share = amount / total
     variance = ((count * share - 1) ** 2).mean()  # of amount / mean: exact where the amounts are equal
     return float(variance), 2 * count * (share - (share**2).sum()) / total
+
+
+def z_loss(logits):
+    """Return the mean of logsumexp(z_t)^2 over tokens, and its gradient on the logits (T, E).
+
+    logits: (T, E). The loss shrinks the common offset too, which softmax ignores: that is its aim,
+    since large numbers lose their small differences in low precision. It balances nothing.
+    Raises ValueError if logits is not a finite, non-empty matrix.
+    Source: Zoph et al. 2022 (ST-MoE), arXiv 2202.08906, equation 5.
+
+    >>> value, dlogits = z_loss([[0.0, 0.0]])
+    >>> round(value, 4), dlogits.round(4).tolist()
+    (0.4805, [[0.6931, 0.6931]])
+    """
+    logits = check_matrix(logits, "logits")
+    size = log_sum_exp(logits)
+    return float((size**2).mean()), 2 * size[:, None] * softmax(logits) / len(logits)
+
+
+def bias_update(bias, load, rate, *, proportional=False):
+    """Return the selection bias after one step: bias + rate sign(mean(load) - load).
+
+    bias: (E,). load: (E,) counts or shares of the last batch. rate: the step, 1e-3 in DeepSeek-V3.
+    Experts below the mean gain `rate`, experts above lose it, experts at the mean stay: only the
+    sign of the difference counts. No gradient is involved, and the bias serves selection only: it
+    must not enter the combine weights. The given bias is left as it is.
+    proportional: step by 1 - load / mean(load) in place of the sign, a variant that the paper tries (there
+    the difference itself; divided by the mean, counts and shares give the same step).
+    Raises ValueError for lengths that differ, negative load or a negative rate.
+    Source: Wang et al. 2024, arXiv 2408.15664, algorithm 1; DeepSeek-V3, arXiv 2412.19437.
+
+    >>> bias_update([0.0, 0.0, 0.0], [9, 3, 3], 0.5).tolist()
+    [-0.5, 0.5, 0.5]
+    """
+    bias = check_vector(bias, "bias")
+    load = check_vector(load, "load", length=len(bias))
+    if len(load) == 0 or load.min() < 0:
+        raise ValueError(f"load must hold one number >= 0 per expert, got {load}")
+    missing = load.mean() - load
+    step = missing / max(load.mean(), np.finfo(float).tiny) if proportional else np.sign(missing)
+    return bias + check_number(rate, "rate", low=0.0) * step
