@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import text
-from moeviz.text import sources
+from moeviz.text import sources, split
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +90,8 @@ def test_a_missing_module_falls_back_for_its_domain_only(monkeypatch, module, do
 
 def test_missing_library_sources_fall_back_without_naming_a_path(monkeypatch, tmp_path):
     monkeypatch.setattr(sources.sysconfig, "get_path", lambda name: str(tmp_path))
-    found, note = sources.code()
-    assert "class Table" in found and "FALLBACK" in note and str(tmp_path) not in note
+    found, note = sources.code(1000)
+    assert "class Table" in found[0][1][1] and "FALLBACK" in note and str(tmp_path) not in note
 
 
 def test_present_sources_do_not_fall_back(corpus):
@@ -110,6 +110,56 @@ def test_small_domains_have_held_out_bytes_too(own):
     mask = text.held_out_mask(own)
     share = np.bincount(own.domain, mask) / np.bincount(own.domain)
     assert (share > 0.04).all() and (share < 0.16).all()
+
+
+def sides(corpus, domain, border):
+    """Return the sets of parts of 32 characters or more in a domain's training and held-out text."""
+    for side in (False, True):
+        whole = corpus.text[(corpus.domain == domain) & (corpus.held_out == side)].tobytes().decode()
+        yield {part for part in whole.split(border) if len(part) >= 32}
+
+
+@pytest.mark.parametrize("whole", ["corpus", "own"])
+@pytest.mark.parametrize(("domain", "border"), [(0, "\n\n"), (1, "\n\n"), (2, "\n")])
+def test_no_paragraph_and_no_line_stands_on_both_sides(request, whole, domain, border):
+    training, held_out = sides(request.getfixturevalue(whole), domain, border)
+    assert training and held_out and not training & held_out
+
+
+def test_a_help_topic_or_file_is_held_out_as_a_whole():
+    groups = [[(f"topic {i}", f"<{i} begins here.\n\nHere ends {i}, after more words.") for i in range(30)]]
+    training, held_out = split.split(groups)
+    for i in range(30):
+        assert (f"<{i} begins" in training) + (f"<{i} begins" in held_out) == 1
+        assert (f"<{i} begins" in training) == (f"ends {i}," in training)
+    longer = split.split([*groups, [(f"more {i}", "more " * i) for i in range(40)]])
+    assert longer[0].startswith(training) and longer[1].startswith(held_out)
+
+
+def test_what_training_holds_word_by_word_is_taken_out_of_the_held_out_text():
+    shared = "This paragraph stands in several of the topics, word by word."
+    groups = [[(f"topic {i}", f"{shared}\n\nOnly topic {i} has this one.\n\nnote") for i in range(20)]]
+    training, held_out = split.split(groups)
+    assert shared in training and shared not in held_out
+    assert "has this one" in held_out and "note" in held_out
+
+
+def test_a_name_is_held_out_in_every_language_and_never_twice():
+    keys = [f"country {a}{b}" for a in "ABCDEFGHIJ" for b in "ABCDEFGHIJ"]
+    one, two = ([split.split_names([(key, key + tail) for key in keys]) for tail in ("e", "a")])
+    assert [name[:-1] for name in one[1]] == [name[:-1] for name in two[1]] and 4 < len(one[1]) < 16
+    twice = split.split_names([(key, "the same") for key in keys])
+    assert twice[1] == [] and len(twice[0]) == len(one[0])
+
+
+def test_names_of_the_installation_are_on_one_side():
+    pytest.importorskip("babel")
+    names = text.load_names(bytes_per_language=6000)
+    for at in range(16):
+        training, held_out = ({name for line in names.text[(names.domain == at) & (names.held_out == side)]
+                               .tobytes().decode().split("\n")[:-2] for name in line.split(", ")}
+                              for side in (False, True))
+        assert held_out and not training & held_out
 
 
 @pytest.mark.parametrize("held_out", [True, False])

@@ -227,7 +227,7 @@ def test_progress_is_a_bar_on_stderr(corpus, capsys):
 def test_batches_never_touch_held_out_bytes_and_draw_domains_equally(corpus):
     mask, config = text.held_out_mask(corpus), tinylm.Config(batch=4000)
     marked = text.Corpus(np.where(mask, 255, corpus.domain.astype(np.uint8)).astype(np.uint8), corpus.domain,
-                         corpus.domain_names)
+                         corpus.domain_names, held_out=mask)
     pools = training_starts(marked, config)
     windows, targets, domain = draw_batch(np.random.default_rng(0), marked, pools, config)
     assert np.array_equal(domain, targets)

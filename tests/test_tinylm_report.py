@@ -39,7 +39,7 @@ def test_routing_statistics_by_hand(corpus, small):
 
 
 def test_the_stored_model_specialises_on_text_it_has_not_seen(stored):
-    real = text.load_corpus(bytes_per_domain=60_000)
+    real = text.load_corpus()
     layers = routing_statistics(stored, real, rng=np.random.default_rng(0))
     fresh = tinylm.init(np.random.default_rng(0), stored.config)
     untrained = routing_statistics(fresh, real, rng=np.random.default_rng(0))

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_vector
+from moeviz.arrays import check_count, check_mask, check_vector
 from moeviz.checks import check_flag, check_kind, check_several, check_texts
 from moeviz.text import sources
+from moeviz.text.split import split, split_names
 from moeviz.text.symbols import encode
 
 DOMAIN_NAMES = ("prose", "code", "digits", "names")
-BLOCK = 2000
+BLOCK = 2000  # bytes that are held out together where a text has no pieces
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,6 +24,8 @@ class Corpus:
 
     text: (N,) uint8, the bytes. domain: (N,) int, an index into domain_names; each domain is one run.
     domain_names: D names. notes: one line per domain that says where its text comes from.
+    held_out: (N,) bool, the bytes that training must not see; None, for a text that has no pieces to hold
+    out as a whole, takes every 10th block of 2000 bytes of each domain (of a 20th where it is short).
     sha256 is computed from the text. Raises ValueError naming the field that does not fit.
 
     >>> Corpus(encode("ab1"), [0, 0, 1], ("letters", "digits"), ()).sha256[:8]
@@ -33,6 +36,7 @@ class Corpus:
     domain: np.ndarray
     domain_names: tuple
     notes: tuple = ()
+    held_out: np.ndarray | None = None
     sha256: str = field(init=False)
 
     def __post_init__(self):
@@ -43,9 +47,12 @@ class Corpus:
             raise ValueError(f"domain must have shape ({len(text)},) like text, got {domain.shape}")
         if domain.min() < 0 or domain.max() >= len(names):
             raise ValueError(f"domain must lie in 0..{len(names) - 1}, got {domain.min()} to {domain.max()}")
-        text.setflags(write=False)
-        domain.setflags(write=False)
-        for name, value in {"text": text, "domain": domain, "domain_names": names, "notes": notes,
+        mask = self.held_out
+        mask = _blocks(domain) if mask is None else np.array(check_mask(mask, len(text), "held_out"))
+        for name, array in {"text": text, "domain": domain, "held_out": mask}.items():
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        for name, value in {"domain_names": names, "notes": notes,
                             "sha256": hashlib.sha256(text.tobytes()).hexdigest()}.items():
             object.__setattr__(self, name, value)
 
@@ -59,7 +66,9 @@ def load_corpus(*, bytes_per_domain=400_000, fallback=False):
     """Collect up to `bytes_per_domain` bytes each of prose, code, digit lines and multilingual names.
 
     Prose is Python's own help text, code the standard library, names come from CLDR through Babel;
-    the digit lines are generated. `fallback=True` uses our own short texts, which also stand in for
+    the digit lines are generated. Beyond half a million bytes prose goes on with the docstrings of NumPy
+    and matplotlib. A tenth of each domain is held out in whole help topics, files, runs of digit lines
+    and names, and comes last in it. `fallback=True` uses our own short texts, which also stand in for
     each source that this Python installation lacks.
     Raises ValueError if bytes_per_domain is not a whole number of at least 100.
 
@@ -67,44 +76,42 @@ def load_corpus(*, bytes_per_domain=400_000, fallback=False):
     ('prose', 'code', 'digits', 'names')
     """
     size = check_count(bytes_per_domain, "bytes_per_domain", low=100)
-    (prose, prose_note), (code, code_note) = sources.prose(fallback), sources.code(fallback)
-    digits, digits_note = sources.digits(size)
+    found = [(sources.prose(size, fallback), "\n\n"), (sources.code(size, fallback), "\n\n"),
+             (sources.digits(size), "\n")]
     names = load_names(bytes_per_language=size // len(sources.LANGUAGES), fallback=fallback)
-    texts = [cut(prose, size), cut(code, size), cut(digits, size), names.text.tobytes()]
-    return join(texts, DOMAIN_NAMES, [prose_note, code_note, digits_note, *names.notes])
+    sides = [_sides(split(groups, border=border), size) for (groups, _), border in found]
+    sides.append((names.text.tobytes(), names.held_out))
+    texts, masks = zip(*sides, strict=True)
+    notes = [note for (_, note), _ in found]
+    return join(texts, DOMAIN_NAMES, [*notes, *names.notes], np.concatenate(masks))
 
 
 def load_names(*, bytes_per_language=20_000, fallback=False):
     """Collect names of countries, languages and currencies; the domain of a byte is its language.
 
-    LANGUAGES lists the sixteen languages, in eleven scripts. Raises ValueError if bytes_per_language
-    is not a whole number of at least 4 (the bytes of one character).
+    LANGUAGES lists the sixteen languages, in eleven scripts. One name in ten is held out, in all languages.
+    Raises ValueError if bytes_per_language is not a whole number of at least 4 (the bytes of one character).
 
     >>> len(load_names(bytes_per_language=100, fallback=True).domain_names)
     16
     """
     size = check_count(bytes_per_language, "bytes_per_language", low=4)
     by_language, note = sources.names(fallback)
-    texts = [cut(by_language[language], size) for language in sources.LANGUAGES]
-    return join(texts, sources.LANGUAGES, [note])
+    both = (split_names(by_language[language]) for language in sources.LANGUAGES)
+    texts, masks = zip(*(_sides(tuple(map(sources.lines_of, each)), size) for each in both), strict=True)
+    return join(texts, sources.LANGUAGES, [note], np.concatenate(masks))
 
 
 def held_out_mask(corpus):
-    """Mark the bytes that training must not see, (N,) bool: every 10th block of 2000 bytes per domain.
+    """Return which bytes training must not see, (N,) bool: `Corpus.held_out`.
 
-    A domain of less than 40,000 bytes is cut into 20 blocks, so that it has held-out bytes too.
     Raises ValueError for what is no Corpus.
 
     >>> corpus = Corpus(np.zeros(40_000, dtype=np.uint8), np.zeros(40_000, dtype=int), ("zeros",))
     >>> np.nonzero(held_out_mask(corpus))[0][[0, 1999, 2000]].tolist()
     [18000, 19999, 38000]
     """
-    mask = np.zeros(len(check_kind(corpus, "corpus", Corpus).text), dtype=bool)
-    for domain in range(len(corpus.domain_names)):
-        inside = np.nonzero(corpus.domain == domain)[0]
-        block = max(1, min(BLOCK, len(inside) // 20))
-        mask[inside] = np.arange(len(inside)) // block % 10 == 9
-    return mask
+    return check_kind(corpus, "corpus", Corpus).held_out
 
 
 def window_starts(corpus, *, width, held_out):
@@ -127,13 +134,29 @@ def window_starts(corpus, *, width, held_out):
     return starts[inside & (mask[starts] == check_flag(held_out, "held_out"))]
 
 
-def join(texts, names, notes):
+def join(texts, names, notes, held_out=None):
     """Return the Corpus of D texts, each of bytes and a domain of its own, with D names."""
     sizes = [len(text) for text in texts]
-    return Corpus(b"".join(texts), np.repeat(np.arange(len(texts)), sizes), names, notes)
+    return Corpus(b"".join(texts), np.repeat(np.arange(len(texts)), sizes), names, notes, held_out)
 
 
 def cut(text, size):
     """Keep the first `size` bytes, without half a character at the end."""
     whole = text.replace("\r\n", "\n").encode("utf-8", "ignore")
     return whole[:size].decode("utf-8", "ignore").encode()
+
+
+def _sides(both, size):
+    """Return the bytes of (training text, held-out text), a tenth of `size` for that, and which they are."""
+    training, held_out = cut(both[0] + "\n", size - size // 10), cut(both[1] + "\n", size // 10)
+    return training + held_out, np.arange(len(training) + len(held_out)) >= len(training)
+
+
+def _blocks(domain):
+    """Mark every 10th block of 2000 bytes of each domain; one of less than 40,000 bytes has 20 blocks."""
+    mask = np.zeros(len(domain), dtype=bool)
+    for each in range(domain.max() + 1):
+        inside = np.nonzero(domain == each)[0]
+        block = max(1, min(BLOCK, len(inside) // 20))
+        mask[inside] = np.arange(len(inside)) // block % 10 == 9
+    return mask

@@ -27,7 +27,8 @@ def load_scripts(*, bytes_per_language=12_000, fallback=False):
     """
     size = check_count(bytes_per_language, "bytes_per_language", low=200)
     by_language, note = sources.names(fallback, tuple(SCRIPT_OF))
-    texts = [cut(repeat_names(by_language[language], size), size) for language in SCRIPT_OF]
+    whole = (sources.lines_of([name for _, name in by_language[language]]) for language in SCRIPT_OF)
+    texts = [cut(repeat_names(text, size), size) for text in whole]
     return join(texts, tuple(SCRIPT_OF), [note])
 
 
