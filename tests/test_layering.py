@@ -15,13 +15,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "checks", "files", "tables", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
-         "text", "tinylm", "training", "cost", "models", "learning", "cluster", "traces",
+         "text", "tinylm", "training", "transformer", "cost", "models", "learning", "cluster", "traces",
          "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
 DRAWERS = ("style", "plots", "filmstrip", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
-WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"},
+WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},
                     "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 600, 30

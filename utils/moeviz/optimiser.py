@@ -31,3 +31,14 @@ def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilo
     second = beta2 * moments[1] + (1 - beta2) * gradient * gradient
     size = np.sqrt(second / (1 - beta2 ** (step + 1))) + epsilon
     return weight - rate / (1 - beta1 ** (step + 1)) * first / size, (first, second)
+
+
+def clipped(gradients, longest):
+    """Return {name: gradient} shortened to `longest` together where they are longer, and their length.
+
+    >>> clipped({"a": np.array([3.0]), "b": np.array([4.0])}, 1.0)[0]["b"].round(2).tolist()
+    [0.8]
+    """
+    length = float(np.sqrt(sum(float((each * each).sum()) for each in gradients.values())))
+    share = min(1.0, longest / max(length, 1e-12))
+    return {name: each * each.dtype.type(share) for name, each in gradients.items()}, length

@@ -16,6 +16,7 @@ from moeviz.record import Routing
 from moeviz.text import encode
 from moeviz.tinylm import network
 from moeviz.tinylm.config import Config, weight_shapes
+from moeviz.tinylm.parts import check_weights
 
 PAD = 10  # newline: what a position sees before the first byte
 CHUNK = 8192
@@ -47,11 +48,7 @@ class TinyLM:
     def __post_init__(self):
         check_kind(self.weights, "weights", Mapping)
         check_kind(self.provenance, "provenance", Mapping)
-        shapes = weight_shapes(self.config)
-        if set(self.weights) != set(shapes):
-            seen = ", ".join(map(str, self.weights))
-            raise ValueError(f"weights must be named {', '.join(shapes)}, got {seen}")
-        checked = {name: _check_weight(self.weights[name], name, shape) for name, shape in shapes.items()}
+        checked = check_weights(self.weights, weight_shapes(self.config))
         object.__setattr__(self, "weights", MappingProxyType(checked))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
 
@@ -169,19 +166,6 @@ def _draw(rng, name, shape):
         return np.ones(shape)
     scale = {"embedding": 1.0, "gate": 0.02, "w_read": shape[0] ** -0.5}.get(kind, (2 / shape[-2]) ** 0.5)
     return rng.normal(size=shape) * scale
-
-
-def _check_weight(value, name, shape):
-    array = np.asarray(value)
-    if array.shape != shape:
-        raise ValueError(f"weights[{name!r}] must have shape {shape}, got {array.shape}")
-    if array.dtype not in (np.float32, np.float64):
-        raise ValueError(f"weights[{name!r}] must be float32 or float64, got {array.dtype}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"weights[{name!r}] must be finite, got {array[~np.isfinite(array)][0]}")
-    array = array.copy()
-    array.setflags(write=False)
-    return array
 
 
 def _sliding(text, width):

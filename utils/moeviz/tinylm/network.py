@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import experts, losses, routing
-from moeviz.arrays import softmax
+from moeviz.tinylm.parts import EPSILON, add_rows, bank, cross_entropy, rms_norm, rms_norm_backward
 
-EPSILON = 1e-6
+__all__ = ["EPSILON", "Layer", "Pass", "bank", "cross_entropy", "forward", "loss_and_gradients"]
 
 
 class Layer(NamedTuple):
@@ -32,11 +32,6 @@ class Pass(NamedTuple):
     mixed: np.ndarray    # (N, D) the stream that enters the first layer
     layers: tuple
     stream: np.ndarray   # (N, D) the stream that is read out
-
-
-def bank(weights, layer):
-    """Return the ExpertBank of a layer, 1..L."""
-    return experts.ExpertBank(weights[f"w_in_{layer}"], weights[f"w_out_{layer}"])
 
 
 def forward(weights, config, windows, *, route=None):
@@ -71,34 +66,15 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     return loss, balance, _backward(weights, done, dlogits, pushes, backward), done
 
 
-def cross_entropy(logits, targets):
-    """Return the mean of -log p(target) in nats and its gradient (N, 256).
-
-    >>> loss, gradient = cross_entropy(np.zeros((1, 4)), np.array([2]))
-    >>> round(float(loss), 4), gradient.tolist()
-    (1.3863, [[0.25, 0.25, -0.75, 0.25]])
-    """
-    rows = np.arange(len(targets))
-    probs = softmax(logits)
-    loss = -np.log(np.maximum(probs[rows, targets], np.finfo(probs.dtype).tiny)).mean()
-    probs[rows, targets] -= 1
-    return loss, probs / len(targets)
-
-
 def _embed(weights, windows):
     return weights["embedding"][windows].reshape(len(windows), -1)
 
 
 def _moe(weights, number, stream, route):
-    tokens = weights[f"norm_{number}"] * stream / _size(stream)
+    tokens = rms_norm(stream, weights[f"norm_{number}"])
     chosen = route(tokens @ weights[f"gate_{number}"], number)
     output, cache = experts.forward_cached(tokens, bank(weights, number), chosen)
     return Layer(stream, tokens, chosen, output, cache)
-
-
-def _size(stream):
-    """Return the root mean square of each row, (N, 1)."""
-    return np.sqrt((stream * stream).mean(axis=1, keepdims=True) + EPSILON)
 
 
 def _balance(layers, weight, part):
@@ -117,7 +93,9 @@ def _backward(weights, done, dlogits, pushes, route_backward):
         back = experts.backward(layer.cache, dstream)
         dgate_logits = route_backward(layer.routed, back.combine_weight) + pushes[number - 1]
         dtokens = _moe_backward(weights, gradients, number, layer, back, dgate_logits)
-        dstream = dstream + _norm_backward(weights, gradients, number, layer, dtokens)
+        name = f"norm_{number}"
+        through, gradients[name] = rms_norm_backward(layer.stream, weights[name], dtokens)
+        dstream = dstream + through
     _mix_backward(weights, gradients, done, dstream * (done.mixed > 0))
     return gradients
 
@@ -128,26 +106,8 @@ def _moe_backward(weights, gradients, number, layer, back, dgate_logits):
     return back.tokens + dgate_logits @ weights[f"gate_{number}"].T
 
 
-def _norm_backward(weights, gradients, number, layer, dtokens):
-    size = _size(layer.stream)
-    unit = layer.stream / size
-    gradients[f"norm_{number}"] = (dtokens * unit).sum(axis=0)
-    dunit = dtokens * weights[f"norm_{number}"]
-    return (dunit - unit * (dunit * unit).mean(axis=1, keepdims=True)) / size
-
-
 def _mix_backward(weights, gradients, done, dmixed):
     gradients["w_mix"] = _embed(weights, done.windows).T @ dmixed
     gradients["b_mix"] = dmixed.sum(axis=0)
     dembedded = (dmixed @ weights["w_mix"].T).reshape(-1, weights["embedding"].shape[1])
-    gradients["embedding"] = _add_rows(dembedded, done.windows.ravel(), weights["embedding"])
-
-
-def _add_rows(rows, index, like):
-    """Sum the rows that share an index: sorted first, so that one reduceat does what a loop would."""
-    order = np.argsort(index, kind="stable")
-    ordered = index[order].astype(np.int64)
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    total = np.zeros_like(like)
-    total[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
-    return total
+    gradients["embedding"] = add_rows(dembedded, done.windows.ravel(), weights["embedding"])

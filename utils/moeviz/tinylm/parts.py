@@ -1,0 +1,103 @@
+"""What the byte model and the Transformer are both made of: norm, cross-entropy, a bank of named weights.
+
+N positions, D model width.
+"""
+
+import numpy as np
+
+from moeviz import experts
+from moeviz.arrays import softmax
+
+EPSILON = 1e-6
+
+
+def bank(weights, layer):
+    """Return the ExpertBank of a layer, 1..L, from weights named w_in_1, w_out_1 and so on."""
+    return experts.ExpertBank(weights[f"w_in_{layer}"], weights[f"w_out_{layer}"])
+
+
+def rms_norm(stream, scale):
+    """Return each row of stream (..., D) at root mean square 1, times scale (D,).
+
+    Source: Zhang and Sennrich 2019, arXiv 1910.07467.
+
+    >>> rms_norm(np.array([[3.0, -3.0]]), np.array([1.0, 2.0])).round(3).tolist()
+    [[1.0, -2.0]]
+    """
+    return stream / row_size(stream) * scale
+
+
+def rms_norm_backward(stream, scale, dtokens):
+    """Carry a gradient (N, D) from the result of `rms_norm` to stream (N, D) and scale (D,).
+
+    >>> dstream, dscale = rms_norm_backward(np.array([[1.0, 1.0]]), np.ones(2), np.array([[1.0, 1.0]]))
+    >>> dscale.round(3).tolist()
+    [1.0, 1.0]
+    """
+    size = row_size(stream)
+    unit, dunit = stream / size, dtokens * scale
+    dscale = np.einsum("nd,nd->d", dtokens, unit)
+    unit *= np.einsum("nd,nd->n", dunit, unit)[:, None] / stream.shape[-1]
+    dunit -= unit
+    dunit /= size
+    return dunit, dscale
+
+
+def row_size(stream):
+    """Return the root mean square of each row, (..., 1), a little more than 0."""
+    squares = np.einsum("...d,...d->...", stream, stream)[..., None]
+    return np.sqrt(squares / stream.shape[-1] + EPSILON)
+
+
+def cross_entropy(logits, targets):
+    """Return the mean of -log p(target) in nats and its gradient (N, 256).
+
+    >>> loss, gradient = cross_entropy(np.zeros((1, 4)), np.array([2]))
+    >>> round(float(loss), 4), gradient.tolist()
+    (1.3863, [[0.25, 0.25, -0.75, 0.25]])
+    """
+    rows = np.arange(len(targets))
+    probs = softmax(logits)
+    loss = -np.log(np.maximum(probs[rows, targets], np.finfo(probs.dtype).tiny)).mean()
+    probs[rows, targets] -= 1
+    return loss, probs / len(targets)
+
+
+def add_rows(rows, index, like):
+    """Sum the rows that share an index: sorted first, so that one reduceat does what a loop would.
+
+    >>> add_rows(np.array([[1.0], [2.0], [4.0]]), np.array([1, 0, 1]), np.zeros((3, 1))).tolist()
+    [[2.0], [5.0], [0.0]]
+    """
+    order = np.argsort(index, kind="stable")
+    ordered = index[order].astype(np.int64)
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    total = np.zeros_like(like)
+    total[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
+    return total
+
+
+def check_weights(weights, shapes):
+    """Return {name: read-only copy} of weights with these names and shapes, or raise ValueError.
+
+    >>> check_weights({"a": np.ones(2)}, {"a": (3,)})
+    Traceback (most recent call last):
+    ValueError: weights['a'] must have shape (3,), got (2,)
+    """
+    if set(weights) != set(shapes):
+        seen = ", ".join(map(str, weights))
+        raise ValueError(f"weights must be named {', '.join(shapes)}, got {seen}")
+    return {name: _check_weight(weights[name], name, shape) for name, shape in shapes.items()}
+
+
+def _check_weight(value, name, shape):
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(f"weights[{name!r}] must have shape {shape}, got {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        raise ValueError(f"weights[{name!r}] must be float32 or float64, got {array.dtype}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"weights[{name!r}] must be finite, got {array[~np.isfinite(array)][0]}")
+    array = array.copy()
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,81 @@
+"""The loss of the Transformer and its gradient, derived by hand: the forward pass read backwards.
+
+The same letters as in `network`.
+"""
+
+import numpy as np
+
+from moeviz import experts, losses
+from moeviz.tinylm.parts import add_rows, cross_entropy, rms_norm, rms_norm_backward
+from moeviz.training import Context
+from moeviz.transformer.attention import attend_backward, merge_heads, rotate, split_heads
+from moeviz.transformer.network import forward
+
+
+def loss_and_gradients(weights, config, text, targets, *, router, bias, rng=None):
+    """Return the loss (nats per byte), the balancing loss, {name: gradient of both}, the Pass.
+
+    text, targets: (B, T) bytes and those that follow each. router: a `training.Router`. bias: (L, E), the
+    selection bias that some routers add. rng: for routers that draw. The balancing loss is Switch's, over
+    all positions of the batch, times config.aux_weight, summed over the layers.
+    """
+    def route(logits, layer):
+        return router.route(logits, Context(logits, None, bias[layer - 1], None, rng, True))
+
+    done = forward(weights, config, text, route, training=True)
+    loss, dlogits = cross_entropy(done.logits.reshape(-1, done.logits.shape[-1]), targets.ravel())
+    balance, pushes = _balance(done.layers, config.aux_weight)
+    gradients = _backward(weights, done, text, dlogits, pushes, router.backward)
+    return loss, balance, gradients, done
+
+
+def _balance(layers, weight):
+    """Return the weighted sum of the Switch losses, and for each layer its gradient on the gate's logits."""
+    if not weight or layers[0].routing.num_experts == 1:
+        return 0.0, [0.0 for _ in layers]
+    values, gradients = zip(*(losses.switch_loss(layer.routed) for layer in layers), strict=True)
+    return weight * sum(values), [weight * gradient for gradient in gradients]
+
+
+def _backward(weights, done, text, dlogits, pushes, route_backward):
+    width = weights["embedding"].shape[1]
+    last = done.stream.reshape(-1, width)
+    gradients = {"w_read": rms_norm(last, weights["norm_read"]).T @ dlogits}
+    dstream, gradients["norm_read"] = rms_norm_backward(last, weights["norm_read"],
+                                                        dlogits @ weights["w_read"].T)
+    for number in range(len(done.layers), 0, -1):
+        layer, push = done.layers[number - 1], pushes[number - 1]
+        dstream = _experts_backward(weights, gradients, number, layer, dstream, push, route_backward)
+        dstream = _attention_backward(weights, gradients, number, layer, dstream, done.positions)
+    gradients["embedding"] = add_rows(dstream, text.ravel(), weights["embedding"])
+    return gradients
+
+
+def _experts_backward(weights, gradients, number, layer, dstream, push, route_backward):
+    """Return the gradient (B T, D) of the stream before the experts, given that after them."""
+    back = experts.backward(layer.cache, dstream)
+    dgate_logits = route_backward(layer.routed, back.combine_weight) + push
+    gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
+    gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
+    dtokens = back.tokens + dgate_logits @ weights[f"gate_{number}"].T
+    name = f"norm_experts_{number}"
+    through, gradients[name] = rms_norm_backward(layer.between.reshape(dstream.shape), weights[name], dtokens)
+    return dstream + through
+
+
+def _attention_backward(weights, gradients, number, layer, dstream, positions):
+    """Return the gradient (B T, D) of the stream before attention, given that after it."""
+    seen, heads, (batch, length, width) = layer.attention, layer.attention.query.shape[1], layer.before.shape
+    gradients[f"w_merge_{number}"] = seen.merged.reshape(-1, width).T @ dstream
+    dfound = split_heads((dstream @ weights[f"w_merge_{number}"].T).reshape(batch, length, width), heads)
+    dquery, dkey, dvalue = attend_backward(seen.query, seen.key, seen.value, seen.weights,
+                                           split_heads(seen.merged, heads), dfound)
+    dquery, dkey = rotate(dquery, positions, back=True), rotate(dkey, positions, back=True)
+    tokens, dtokens = seen.tokens.reshape(-1, width), np.zeros_like(dstream)
+    for part, gradient in (("query", dquery), ("key", dkey), ("value", dvalue)):
+        rows, name = merge_heads(gradient).reshape(-1, width), f"w_{part}_{number}"
+        gradients[name] = tokens.T @ rows
+        dtokens += rows @ weights[name].T
+    name = f"norm_attention_{number}"
+    through, gradients[name] = rms_norm_backward(layer.before.reshape(-1, width), weights[name], dtokens)
+    return dstream + through
