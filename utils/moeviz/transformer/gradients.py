@@ -31,7 +31,7 @@ def loss_and_gradients(weights, config, text, targets, *, router, bias, rng=None
 
 def _balance(layers, weight):
     """Return the weighted sum of the Switch losses, and for each layer its gradient on the gate's logits."""
-    if not weight or layers[0].routing.num_experts == 1:
+    if not weight or layers[0].routed.num_experts == 1:
         return 0.0, [0.0 for _ in layers]
     values, gradients = zip(*(losses.switch_loss(layer.routed) for layer in layers), strict=True)
     return weight * sum(values), [weight * gradient for gradient in gradients]
