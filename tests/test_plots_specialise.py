@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 
 from moeviz import plots, routing, style, tinylm, widgets
 from moeviz.record import EMPTY
-from moeviz.widgets import specialise
+from moeviz.widgets import real
 from plot_contract import assert_draws_on_the_given_axes
 
 COUNTS, SHUFFLED = np.array([[9, 1], [0, 10]]), np.array([[4, 6], [5, 5]])
@@ -88,7 +88,7 @@ SENTENCE = "Pay 1,250 to x"
 def test_one_expert_alone_is_left():
     routed = tinylm.load().route(SENTENCE)[0]
     expert = int(routed.expert_index[0, 0])
-    mine = specialise.only(routed, expert, "one")
+    mine = real.only(routed, expert, "one")
     where = routed.expert_index[:, 0] == expert
     assert mine.expert_index[:, 0].tolist() == np.where(where, expert, EMPTY).tolist()
     assert mine.kept[:, 0].tolist() == where.tolist()

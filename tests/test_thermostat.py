@@ -7,7 +7,7 @@ from matplotlib.colors import to_hex
 from moeviz import losses, plots, style, widgets
 from moeviz.arrays import softmax
 from moeviz.training import Context, History, mistakes, routers
-from moeviz.widgets import thermostat
+from moeviz.widgets import balancing
 
 RNG = np.random.default_rng(0)
 
@@ -151,12 +151,12 @@ def test_a_good_rate_beats_none_and_the_turned_rule():
 
 
 def test_each_rule_and_seed_gives_its_own_run_and_old_ones_are_remembered():
-    before = thermostat._train.cache_info().misses
+    before = balancing._train_with_bias.cache_info().misses
     titles = {drawn(rule=rule, seed=seed).get_title(loc="left")
-              for rule in thermostat.RULES for seed in (3, 4)}
-    assert len(titles) > 5 and thermostat._train.cache_info().misses == before + 8
+              for rule in balancing.RULES for seed in (3, 4)}
+    assert len(titles) > 5 and balancing._train_with_bias.cache_info().misses == before + 8
     drawn(rule="sign", seed=3)
-    assert thermostat._train.cache_info().misses == before + 8
+    assert balancing._train_with_bias.cache_info().misses == before + 8
 
 
 @pytest.mark.parametrize("values, name", [

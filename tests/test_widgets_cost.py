@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from moeviz import style, widgets
 from moeviz.models import catalogue, model
 from moeviz.plots.cost import PART_COLORS
-from moeviz.widgets.builder import right_end
+from moeviz.widgets.compute import right_end
 from plot_contract import words_on
 
 SPEC = model("Mixtral 8x7B").spec

@@ -1,0 +1,279 @@
+"""Explorers of Part III, sparse compute: a model by its shape, the years, batches, savings, long contexts."""
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import StrMethodFormatter
+
+from moeviz import plots
+from moeviz.arrays import check_choice, check_count
+from moeviz.cost import (
+    break_even_batch,
+    count_parameters,
+    experts_touched,
+    flops_over,
+    flops_per_token,
+    serving_bytes,
+    time_against_dense,
+    training_bytes,
+)
+from moeviz.learning import cheapest, load_curves, opponents_of, saving
+from moeviz.plots.cost import brief, count_name
+from moeviz.plots.draw import merge_minor_ticks
+from moeviz.style import INK, fixed_axes
+from moeviz.widgets.core import explore
+
+EXPERTS, WIDTH_PARTS, SHARED, MAX_K = (2, 4, 8, 16, 32, 64, 128, 256), (16, 8, 4, 2, 1), (0, 1, 2), 16
+STEPS = (15, 25, 40, 60, 100, 160, 250)  # right ends of an axis, times a power of ten
+MODEL_MARGINS = {"left": 0.15, "right": 0.775, "bottom": 0.08, "top": 0.94, "hspace": 0.85}
+
+
+def explore_model(spec, *, context=32_768):
+    """Change E, k, the width of an expert and the shared experts; watch parameters, FLOPs and memory.
+
+    spec: a ModelSpec with one group of MoE layers, where the controls start and the dashed lines stay.
+    context: tokens that the cache and the attention scores are counted for.
+    """
+    start = spec.moe[0]
+    widths = [(f"{start.hidden // part:,}", start.hidden // part) for part in WIDTH_PARTS]
+    return explore(
+        lambda **values: draw_model(spec, context=context, **values),
+        caption="Halve the width, double E and k: what stays, what moves? Which control moves only memory?",
+        experts=_choose("E, experts", sorted({*EXPERTS, start.experts}), start.experts),
+        k=ipywidgets.IntSlider(start.top_k, 1, max(MAX_K, start.top_k), description="k, active experts"),
+        hidden=_choose("width of an expert", widths, start.hidden),
+        shared=_choose("shared experts", sorted({*SHARED, start.shared_experts}), start.shared_experts))
+
+
+def _choose(description, options, value):
+    return ipywidgets.SelectionSlider(options=options, value=value, description=description)
+
+
+def draw_model(spec, *, experts, k, hidden, shared=0, context=32_768):
+    """Draw the ledgers of a model with its MoE layers changed: parameters, FLOPs, memory; return Axes (3,).
+
+    Dashed lines stay where `spec` itself has its total parameters, its FLOPs per token and its bytes to
+    serve. Raises ValueError as `ModelSpec.with_moe` does.
+    """
+    built = spec.with_moe(experts=experts, top_k=k, hidden=hidden, shared_experts=shared)
+    axes = plt.subplots(3, 1, figsize=(13, 9), layout="none", gridspec_kw=MODEL_MARGINS)[1]
+    titles = _titles(built, context)
+    for ax, unit, title, now, start in zip(axes, ("billion parameters", "GFLOP", "GB"), titles,
+                                           _bills(built, context), _bills(spec, context), strict=True):
+        longest = max(sum(parts.values()) for parts in now.values())
+        mark = sum(next(iter(start.values())).values())
+        limit = right_end(max(longest, mark) / 1e9)
+        plots.plot_ledger(now, unit=unit, title=title, mark=mark, limit=limit, ax=ax)
+    return axes
+
+
+def right_end(longest):
+    """Return a round right end with room for a number, so that small moves leave the axis as it is.
+
+    >>> right_end(46.7), right_end(93.4)
+    (60.0, 160.0)
+    """
+    power = 10.0 ** np.floor(np.log10(longest) - 1)
+    return float(next(step * power for step in STEPS if step * power >= 1.15 * longest))
+
+
+def _bills(spec, context):
+    """Return the three ledgers of a model, in each the row first that gets a mark."""
+    count, memory = count_parameters(spec), serving_bytes(spec, context)
+    sparse, dense = (flops_per_token(each, context) for each in (spec, _all_on(spec)))
+    return ({"total": count.by_part, "active": count.active_by_part},
+            {"this model": sparse.by_part, "all experts on": dense.by_part},
+            {"to serve": memory.by_part, "to train": training_bytes(spec).by_part})
+
+
+def _titles(spec, context):
+    count = count_parameters(spec)
+    saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
+    return (f"parameters: total is {count.total / count.active:.1f} times active",
+            f"FLOPs per token at {count_name(context)}: {saved:.1f} times less than with all experts on",
+            "memory: an expert needs it, active or not")
+
+
+def _all_on(spec):
+    return spec.with_moe(top_k=spec.moe[0].experts)
+
+
+READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
+
+# fixed: a layout to be found twice, before and after the names, would be half of a redraw
+YEARS_MARGINS = {"left": 0.085, "right": 0.885, "bottom": 0.07, "top": 0.935}
+
+
+def explore_years(models, *, year=None, reading="A"):
+    """Move the year and the reading of "active"; watch the published models appear on the map.
+
+    models: Models of `moeviz.models`, of at most 8 different years.
+    """
+    years = sorted({each.year for each in models})
+    readings = [(f"{letter}: {words}", letter) for letter, words in READINGS.items()]
+    return explore(
+        lambda **values: draw_years(models, **values),
+        caption="Where do the models move? Does the reading of active change that?",
+        year=ipywidgets.SelectionSlider(options=years, value=year or years[-1], description="up to the year"),
+        reading=ipywidgets.Dropdown(options=readings, value=reading, description="active counts"))
+
+
+def draw_years(models, *, year, reading="A"):
+    """Draw the models up to a year on the map of total against active parameters; return the Axes.
+
+    reading: "A" counts both token tables as active, "B" leaves out the embedding, "C" both.
+    Raises ValueError for a year before the first model, or another reading.
+    """
+    check_count(year, "year", low=min(each.year for each in models))
+    check_choice(reading, "reading", tuple(READINGS))
+    total, active = np.array([_sizes(each.spec, reading) for each in models]).T
+    shown = np.array([each.year <= year for each in models])
+    middle = np.median((total / active)[shown])
+    ax = plt.subplots(figsize=(14, 10.5), layout="none", gridspec_kw=YEARS_MARGINS)[1]
+    plots.plot_model_map(
+        [each.name for each in models], total, active, groups=[each.year for each in models], shown=shown,
+        hollow=[each.fit or each.name_only for each in models], hollow_label="fitted",
+        title=f"up to {year}: {shown.sum()} models, median of total / active {middle:.1f}", ax=ax)
+    merge_minor_ticks(ax)
+    return ax
+
+
+def _sizes(spec, reading):
+    count = count_parameters(spec)
+    readings = {"A": count.active, "B": count.active_without_embedding, "C": count.active_without_tables}
+    return count.total, readings[reading]
+
+
+BATCHES = tuple(2 ** power for power in range(15))
+BATCH_EXPERTS = (8, 16, 32, 64, 128, 256)
+
+
+def explore_batch(chips, *, batch=64, num_experts=8, k=2, bytes_per_weight=2):
+    """Change batch, experts, k and chip; watch the hump of an MoE layer against dense of equal active size.
+
+    chips: Hardware records, of which the first is shown at the start.
+    """
+    by_name = {chip.name: chip for chip in chips}
+    return explore(
+        lambda chip, **values: draw_batch(by_name[chip], bytes_per_weight=bytes_per_weight, **values),
+        caption="Which batches pay for experts that they hardly use? Where does the hump end?",
+        batch=ipywidgets.SelectionSlider(options=BATCHES, value=batch, description="batch (tokens)"),
+        num_experts=ipywidgets.SelectionSlider(options=BATCH_EXPERTS, value=num_experts,
+                                               description="experts"),
+        k=ipywidgets.IntSlider(k, 1, 8, description="k"),
+        chip=ipywidgets.Dropdown(options=list(by_name), description="chip"))
+
+
+def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
+    """Draw time against a dense layer of equal active size over the batch, one batch marked; return Axes.
+
+    chip: a Hardware. batch: tokens in a step. Raises ValueError as `time_against_dense` does.
+    """
+    check_count(batch, "batch")
+    sizes = {"ridge": chip.ridge, "bytes_per_weight": bytes_per_weight}
+    ratio = time_against_dense(num_experts, k, batch, **sizes)
+    touched = experts_touched(num_experts, k, batch)
+    over = np.geomspace(1, BATCHES[-1], 200)
+    ax = plots.plot_curves(
+        over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
+        x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
+        ax=fixed_axes((10, 5), left=0.8, right=0.9),
+        title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: {ratio:.2f} x")
+    ax.plot([batch], [ratio], "o", color="black", markersize=11)
+    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
+    merge_minor_ticks(ax)
+    return ax
+
+
+def _mark_break_even(ax, bound, end):
+    if not 1 <= bound <= end:
+        return
+    ax.axvline(bound, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
+    side = "right" if bound > end / 8 else "left"
+    ax.annotate(f"break-even\n{bound:,.0f} tokens", (bound, ax.get_ylim()[1]), va="top", ha=side, fontsize=14,
+                xytext=(-8 if side == "right" else 8, -6), textcoords="offset points")
+
+
+COUNTS = {"flops": "FLOPs", "steps": "steps", "seconds": "seconds"}
+KINDS = ("the same net, longer", "the best dense width", "equal total size")
+LOWEST, HIGHEST = 1.3, 2.05
+
+
+def explore_saving(*, experts=64, opponent="the same net, longer", target=1.6):
+    """Choose the mixture, its opponent, the loss to reach and the count; nothing is trained meanwhile."""
+    curves = load_curves()
+    return explore(
+        lambda **values: draw_saving(curves, **values),
+        caption="Which opponent makes the mixture look best? Does it save the same in steps and in seconds?",
+        experts=ipywidgets.Dropdown(options=[(f"E = {e}", e) for e in (4, 16, 64)], value=experts,
+                                    description="mixture"),
+        opponent=ipywidgets.Dropdown(options=KINDS, value=opponent,
+                                     description="against"),
+        target=ipywidgets.FloatSlider(target, min=1.46, max=1.9, step=0.02, description="loss to reach",
+                                      readout_format=".2f", continuous_update=False),
+        of=ipywidgets.Dropdown(options=[(words, name) for name, words in COUNTS.items()], value="flops",
+                               description="count"))
+
+
+def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1.6, of="flops"):
+    """Draw a mixture against one kind of opponent, with what each needs for the target; return the Axes.
+
+    curves: {name: Curve}. Raises ValueError for a mixture, opponent or count that there is not.
+    """
+    kinds = opponents_of(curves, experts)
+    check_choice(opponent, "opponent", kinds)
+    own = f"E = {experts}"
+    shown = {own: curves[own]} | kinds[opponent]
+    marks = [cheapest({own: curves[own]}, target, of=of), cheapest(kinds[opponent], target, of=of)]
+    marks = [(need, f"{need / marks[0][1]:.1f} x") for name, need in marks if name and marks[0][0]]
+    factor = saving(curves[own], kinds[opponent], target=target, of=of)
+    words = (f"{own} needs {factor:.1f} times fewer {COUNTS[of]}" if factor >= 1 else
+             f"{own} needs {1 / factor:.1f} times more {COUNTS[of]}" if factor == factor else
+             f"not both of them reach a loss of {target:.2f}")
+    ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
+                             ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
+    merge_minor_ticks(ax)
+    return ax
+
+
+CONTEXTS = (4096, 32_768, 131_072, 200_000, 1_000_000, 10_000_000)
+PHASES = {"decode": "one token of the answer", "prefill": "a mean token of the prompt"}
+CONTEXT_MARGINS = {"left": 0.08, "right": 0.775, "bottom": 0.08, "top": 0.88, "hspace": 0.55,
+           "height_ratios": (2.4, 1)}
+
+
+def explore_context(specs, *, context=1_000_000, phase="decode"):
+    """Change model, context and phase; watch attention's share grow, and the cache beside the weights.
+
+    specs: {name: ModelSpec}.
+    """
+    return explore(
+        lambda name, **values: draw_context(specs[name], **values),
+        caption="When does attention cost more than the experts? When does the cache outgrow the weights?",
+        film=["context"],
+        name=ipywidgets.Dropdown(options=list(specs), description="shape"),
+        context=ipywidgets.SelectionSlider(options=[(count_name(n), n) for n in CONTEXTS], value=context,
+                                           description="context"),
+        phase=ipywidgets.Dropdown(options=[(words, name) for name, words in PHASES.items()], value=phase,
+                                  description="count"))
+
+
+def draw_context(spec, *, context, phase="decode"):
+    """Draw the shares of the FLOPs over the context, and weights and cache in bytes below; return Axes (2,).
+
+    context: tokens that are marked, and kept in the cache of one sequence in bfloat16.
+    Raises ValueError as `flops_per_token` does.
+    """
+    memory = serving_bytes(spec, context).by_part
+    contexts = np.unique(np.geomspace(1000, 1e7, 60).astype(int))
+    shares = flops_over(spec, contexts.tolist(), phase=phase)
+    axes = plt.subplots(2, 1, figsize=(13, 8.6), layout="none", gridspec_kw=CONTEXT_MARGINS)[1]
+    plots.plot_shares(contexts, shares, x_label="context (tokens)", ax=axes[0],
+                      marks={count_name(context): context}, title=f"{spec.name}: {PHASES[phase]}")
+    ratio = brief(memory["cache"] / memory["weights"])
+    plots.plot_ledger({"": memory}, unit="GB, one sequence", ax=axes[1],
+                      limit=right_end(sum(memory.values()) / 1e9),
+                      title=f"at {count_name(context)} the cache is {ratio} times the weights")
+    merge_minor_ticks(axes[0])
+    return axes

@@ -1,0 +1,168 @@
+"""Explorers of Part I, gating: a sentence, a gate vector, temperature and noise, experts and k."""
+
+import ipywidgets
+import numpy as np
+
+from moeviz import metrics, plots, routing, text
+from moeviz.arrays import check_choice, check_count, check_matrix, check_number, check_rng
+from moeviz.style import fixed_axes
+from moeviz.widgets.core import explore, fix_scale, slider, two_panels
+
+MAX_BYTES = 400
+
+
+def explore_sentence(model, sentence, *, layer=0):
+    """Type a sentence and see every byte in the colour of its expert, with the load of the experts beside it.
+
+    model: a TinyLM, or anything whose `route(sentence)` gives one Routing per layer. layer: 0 for all.
+    """
+    choices = [("all layers", 0)] + [(f"layer {at}", at) for at in range(1, len(model.route(sentence)) + 1)]
+    return explore(
+        lambda sentence, layer: draw_sentence(model, sentence, layer=layer),
+        caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
+        film=["layer"],
+        sentence=ipywidgets.Text(sentence, description="sentence"),
+        layer=ipywidgets.Dropdown(options=choices, value=layer, description="show"))
+
+
+def draw_sentence(model, sentence, *, layer=0):
+    """Draw a sentence layer by layer, or one layer (counted from 1) alone; return the array of Axes.
+
+    Raises ValueError for an empty sentence, more than 400 bytes, or a layer that is not there.
+    """
+    raw = sentence.encode("utf-8", "replace")
+    if not 1 <= len(raw) <= MAX_BYTES:
+        raise ValueError(f"sentence must have 1 to {MAX_BYTES} bytes, got {len(raw)}")
+    routings = model.route(raw.decode())
+    layer = check_count(layer, "layer", low=0, high=len(routings))
+    shown = routings if layer == 0 else routings[layer - 1:layer]
+    return plots.plot_text_layers(shown, text.byte_labels(raw.decode()), text_bytes=raw)
+
+
+PICKS = ("longest answers", "random", "always the first")
+
+
+def explore_k(answers, *, rng, k=2, pick="longest answers"):
+    """Change k and the way to pick; watch the missing part of the output shrink and the bill grow.
+
+    answers: (T, E, D), what each expert says to each token. rng draws the random order once.
+    """
+    missing = missing_shares(answers, check_rng(rng))
+    return explore(
+        lambda k, pick: draw_k(missing, k=k, pick=pick),
+        caption="More experts lose less. Is good picking worth more than one more expert?",
+        k=ipywidgets.IntSlider(k, 1, answers.shape[1], description="k, active experts"),
+        pick=ipywidgets.Dropdown(options=PICKS, value=pick, description="pick"))
+
+
+def draw_k(missing, *, k=2, pick="longest answers"):
+    """Draw the missing share of the output over k for every way to pick, one point marked; return Axes.
+
+    missing: {pick: (E,)} from `missing_shares`. Raises ValueError for a k or a pick that is not there.
+    """
+    check_choice(pick, "pick", missing)
+    num_experts = len(missing[pick])
+    k = check_count(k, "k", high=num_experts)
+    lost, work = 100 * missing[pick][k - 1], 100 * k / num_experts
+    counts = np.arange(1, num_experts + 1)
+    title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
+    ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
+                           y_label="missing share of the output", ax=fixed_axes((10, 5), left=0.8, right=2))
+    ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
+    ax.set_xticks(counts)
+    return ax
+
+
+def missing_shares(answers, rng):
+    """Return {pick: (E,)}: the share of the output's energy that is missing with k = 1..E active experts.
+
+    answers: (T, E, D), for inputs and weights without drops; the whole output is their sum over E.
+    """
+    num_tokens, num_experts = answers.shape[:2]
+    first = np.tile(np.arange(num_experts, 0, -1.0), (num_tokens, 1))
+    scores = (np.linalg.norm(answers, axis=2), rng.random((num_tokens, num_experts)), first)
+    return {pick: np.array([_missing(answers, score, k) for k in range(1, num_experts + 1)])
+            for pick, score in zip(PICKS, scores, strict=True)}
+
+
+def _missing(answers, score, k):
+    active = routing.top_k(score, k).dispatch()
+    whole, kept = answers.sum(axis=1), np.einsum("te,ted->td", active, answers)
+    return float(((whole - kept) ** 2).sum() / (whole ** 2).sum())
+
+
+def explore_gate(gate, tokens, *, expert=0, turn=0.0, length=1.0, bias=0.0):
+    """Turn, stretch and bias one expert's gate vector; watch its region and the load of all experts move.
+
+    gate: (2, E). tokens: (T, 2). turn in degrees; length as a factor; bias is added to the expert's score.
+    """
+    gate = check_matrix(gate, "gate", "(2, E)")
+    return explore(
+        lambda **values: draw_gate(gate, tokens, **values),
+        caption="Turn, stretch or bias the gate vector of one expert: which tokens does it win or lose?",
+        film=["turn", "bias"],
+        expert=ipywidgets.Dropdown(options=range(gate.shape[1]), value=expert, description="expert"),
+        turn=slider("turn (degrees)", turn, -180.0, 180.0, 5.0),
+        length=slider("length (factor)", length, 0.0, 3.0, 0.1),
+        bias=slider("bias (added to the score)", bias, -3.0, 3.0, 0.1))
+
+
+def draw_gate(gate, tokens, *, expert=0, turn=0.0, length=1.0, bias=0.0):
+    """Draw the routing regions of a gate with one expert's vector changed, beside the load; return Axes (2,).
+
+    gate: (2, E). tokens: (T, 2), routed top-1. turn: degrees. length: a factor. bias: added to the score.
+    """
+    gate = check_matrix(gate, "gate", "(2, E)").astype(float)
+    expert = check_count(expert, "expert", low=0, high=gate.shape[1] - 1)
+    angle = np.radians(check_number(turn, "turn"))
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    gate[:, expert] = check_number(length, "length") * rotation @ gate[:, expert]
+    offsets = np.zeros(gate.shape[1])
+    offsets[expert] = check_number(bias, "bias")
+    axes = two_panels((12, 6), (1.3, 1))
+    plots.plot_regions(gate, tokens=tokens, bias=offsets, ax=axes[0],
+                       title=f"expert {expert}: turn {turn:g}°, length {length:.1f}, bias {bias:.1f}")
+    routed = routing.top_k(tokens @ gate + offsets, k=1)
+    plots.plot_load(routed, ax=axes[1], compact=True).set_title("load, top-1")
+    fix_scale(axes[1], routed)
+    return axes
+
+
+def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise=0.0, token=0):
+    """Change temperature, k and noise; watch one token's weights and the load of all tokens.
+
+    logits: (T, E) of real tokens. labels: T texts. rng draws the noise once, so that the same settings
+    give the same picture.
+    """
+    logits = check_matrix(logits, "logits")
+    draws = check_rng(rng).standard_normal(logits.shape)
+    return explore(
+        lambda **values: draw_temperature(logits, draws, labels=labels, **values),
+        caption="Heat makes the weights even, noise changes who is chosen. Which of the two moves the load?",
+        film=["temperature", "k"],
+        temperature=ipywidgets.FloatLogSlider(temperature, min=-1, max=1, step=0.05,
+                                              description="temperature"),
+        noise=slider("noise (standard deviation)", noise, 0.0, 4.0, 0.1),
+        k=ipywidgets.IntSlider(k, 1, logits.shape[1], description="k"),
+        token=ipywidgets.IntSlider(token, 0, len(logits) - 1, description="token"))
+
+
+def draw_temperature(logits, draws, *, labels=None, temperature=1.0, k=2, noise=0.0, token=0):
+    """Draw one token's way from score to weight at a temperature, beside the load of all; return Axes (2,).
+
+    logits, draws: (T, E), clean scores and standard normal noise; routed are
+    (logits + noise * draws) / temperature.
+    """
+    heat, width = check_number(temperature, "temperature", low=1e-6), check_number(noise, "noise", low=0.0)
+    token = check_count(token, "token", low=0, high=len(logits) - 1)
+    routed = routing.top_k((logits + width * draws) / heat, k=k)
+    name = f"token {token}" if labels is None else f"token {token}: {labels[token]}"
+    stages = [("score", routed.logits[token]), ("softmax", routed.probs[token]),
+              (f"top-{k}, renormalised", routed.combine()[token])]
+    axes = two_panels((12.5, 5.6), (2.3, 1))
+    plots.plot_gate_steps(stages, routed.dispatch()[token], ax=axes[0], title=name)
+    plots.plot_load(routed, ax=axes[1], compact=True)
+    entropy = metrics.router_entropy(routed)
+    axes[1].set_title(f"mean router entropy {entropy:.2f}", fontsize=14)
+    fix_scale(axes[1], routed)
+    return axes
