@@ -16,9 +16,9 @@ PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "checks", "files", "tables", "record",
          "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
          "text", "tinylm", "training", "transformer", "cost", "models", "learning", "cluster", "traces",
-         "style", "plots", "filmstrip", "widgets", "exercises", "terminal")
+         "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
-DRAWERS = ("style", "plots", "filmstrip", "terminal")
+DRAWERS = ("style", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},

@@ -65,7 +65,7 @@ def filmstrip(plot, frames, *, captions, label, start=0):
     if not str(label).strip():
         raise ValueError("label must say what moves, got an empty text")
     start = check_count(start, "start", low=0, high=len(frames) - 1)
-    page = _page([_shoot(plot(frame)) for frame in frames], captions, str(label), start)
+    page = _page([shoot(plot(frame)) for frame in frames], captions, str(label), start)
     if len(page.encode()) > MAX_BYTES:
         raise TooLargeError(f"frames make {len(page.encode()):,} bytes of HTML, more than {MAX_BYTES:,}")
     return page
@@ -88,7 +88,7 @@ def picture(pixels):
     raise ValueError("pixels could not be written: Pillow knows neither WebP nor PNG")
 
 
-def _shoot(drawn):
+def shoot(drawn):
     """Return the Shot of what was drawn, and close its figure."""
     figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
     alt, raw = describe(figure), BytesIO()

@@ -1,0 +1,139 @@
+// The course's byte model: weights that Python hands over, and the forward pass of moeviz.tinylm.
+import { multiply, softmax, sum } from "./arrays.js";
+import { applyCapacity, expertCapacity } from "./capacity.js";
+import { routeTopK, untouched } from "./routers.js";
+
+const MOST_REMEMBERED = 4000;
+
+/** Read {config, pad, epsilon, shapes, weights}: weights are one base64 text of float32, in the order of shapes. */
+export function readModel(state) {
+  const raw = Uint8Array.from(atob(state.weights), sign => sign.charCodeAt(0));
+  const values = new Float32Array(raw.buffer), weights = {};
+  let start = 0;
+  for (const [name, shape] of Object.entries(state.shapes)) {
+    const size = shape.reduce((one, other) => one * other, 1);
+    weights[name] = values.subarray(start, start + size);
+    start += size;
+  }
+  return { ...state.config, pad: state.pad, epsilon: state.epsilon, weights, remembered: new Map() };
+}
+
+/** Return the options under which the model was trained, one set per layer and no capacity. */
+export function asTrained(model) {
+  const layers = Array.from({ length: model.layers }, () => untouched(model.num_experts, model.top_k));
+  return { layers, capacity: null, order: "choice" };
+}
+
+/** Return T windows: the `context` bytes up to and including each byte; before the first stands padding. */
+export function windowsOf(model, bytes) {
+  const padded = [...Array(model.context - 1).fill(model.pad), ...bytes];
+  return Array.from(bytes, (_, at) => padded.slice(at, at + model.context));
+}
+
+/** Return the vector (D,) that enters the first layer. */
+export function mix(model, window) {
+  const { embedding, w_mix, b_mix } = model.weights, width = model.embedding;
+  const joined = new Float64Array(window.length * width);
+  window.forEach((byte, at) => joined.set(embedding.subarray(byte * width, (byte + 1) * width), at * width));
+  return multiply(joined, w_mix, model.width).map((value, at) => Math.max(value + b_mix[at], 0));
+}
+
+/** Return {stream, tokens, logits} of one token at the door of a layer, counted from 1. */
+export function enter(model, number, stream) {
+  const scale = model.weights[`norm_${number}`];
+  const size = Math.sqrt(sum(stream.map(value => value * value)) / stream.length + model.epsilon);
+  const tokens = stream.map((value, at) => value / size * scale[at]);
+  return { stream, tokens, logits: multiply(tokens, model.weights[`gate_${number}`], model.num_experts) };
+}
+
+/** Return what one expert answers (D,) to a token. */
+export function runExpert(model, number, expert, tokens) {
+  const { width, hidden } = model, start = expert * width * hidden;
+  const inner = multiply(tokens, model.weights[`w_in_${number}`], hidden, start).map(value => Math.max(value, 0));
+  return multiply(inner, model.weights[`w_out_${number}`], width, start);
+}
+
+/** Return the probability (256,) of each next byte. */
+export function readOut(model, stream) {
+  const { w_read, b_read } = model.weights;
+  return softmax(multiply(stream, w_read, b_read.length).map((value, at) => value + b_read[at]));
+}
+
+/** Run windows through the model: {layers: one routing each, predictions: T rows (256,)}. */
+export function forward(model, windows, options) {
+  let doors = windows.map(window => firstDoor(model, window));
+  const layers = [];
+  options.layers.forEach((choice, at) => {
+    const routed = seat(routeTopK(doors.map(door => door.logits), choice), options);
+    layers.push(routed);
+    const streams = doors.map((door, token) => addExperts(model, at + 1, door, routed, token));
+    doors = at + 1 < model.layers ? streams.map(stream => enter(model, at + 2, stream)) : streams;
+  });
+  return { layers, predictions: doors.map(stream => readOut(model, stream)) };
+}
+
+function seat(routed, { capacity, order }) {
+  if (capacity === null) return routed;
+  const k = routed.expertIndex[0].length;
+  const seats = expertCapacity(routed.expertIndex.length, routed.numExperts, k, capacity);
+  return { ...applyCapacity(routed, seats, { order }), capacity: seats };
+}
+
+/** Return the stream (D,) of one token after a layer: what came in, plus its experts' answers by weight. */
+function addExperts(model, number, door, routed, token) {
+  const stream = Float64Array.from(door.stream);
+  routed.expertIndex[token].forEach((expert, slot) => {
+    if (!routed.kept[token][slot]) return;
+    const weight = routed.combineWeight[token][slot];
+    const answer = answerOf(model, number, expert, door);
+    for (let at = 0; at < stream.length; at++) stream[at] += weight * answer[at];
+  });
+  return stream;
+}
+
+/** Return what an expert answers at a door; doors of the first layer remember it. */
+function answerOf(model, number, expert, door) {
+  if (!door.answers) return runExpert(model, number, expert, door.tokens);
+  door.answers[expert] ||= runExpert(model, number, expert, door.tokens);
+  return door.answers[expert];
+}
+
+/** Return the door of the first layer: it depends on the window alone and is computed once. */
+function firstDoor(model, window) {
+  const key = window.join();
+  let door = model.remembered.get(key);
+  if (!door) {
+    if (model.remembered.size >= MOST_REMEMBERED) model.remembered.clear();
+    door = { ...enter(model, 1, mix(model, window)), answers: [] };
+    model.remembered.set(key, door);
+  }
+  return door;
+}
+
+/** Return the untouched run {layers: rows, prediction} of each window; each is computed once. */
+export function runTrained(model, windows) {
+  const fresh = windows.filter(window => !firstDoor(model, window).trained);
+  if (fresh.length) {
+    const done = forward(model, fresh, asTrained(model));
+    fresh.forEach((window, token) => {
+      firstDoor(model, window).trained = {
+        layers: done.layers.map(layer => ({
+          expertIndex: layer.expertIndex[token], combineWeight: layer.combineWeight[token], kept: layer.kept[token],
+          probs: layer.probs[token], logits: layer.logits[token] })),
+        prediction: done.predictions[token] };
+    });
+  }
+  return windows.map(window => firstDoor(model, window).trained);
+}
+
+/** Return the loss (T,) of each byte in nats: the first after padding alone, each other after the byte before it. */
+export function losses(first, predictions, bytes) {
+  const rows = [first, ...predictions.slice(0, -1)];
+  return rows.map((row, at) => -Math.log(Math.max(row[bytes[at]], 1e-38)));
+}
+
+/** Return the prediction of the first byte of a text, from a window of padding, which takes no seat. */
+export function predictFirst(model, options) {
+  const padding = Array(model.context).fill(model.pad);
+  return forward(model, [padding], { ...options, capacity: null }).predictions[0];
+}

@@ -1,0 +1,40 @@
+// What every view stands in: its state from the page, its theme, and keys that stay inside.
+import { make } from "./dom.js";
+
+/** Build a view where the still figure stood: build(state, body) fills `body`. */
+export function frame(root, build) {
+  const state = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+  const body = make("div", { class: "body" });
+  root.addEventListener("keydown", event => event.stopPropagation());  // JupyterLab takes arrows and letters
+  state.colors?.forEach((color, expert) => {
+    root.style.setProperty(`--e${expert}`, color);
+    root.style.setProperty(`--i${expert}`, state.inks[expert]);
+  });
+  root.append(body);
+  build(state, body);
+  followTheme(root);
+  root.querySelector(".still").remove();
+}
+
+/** Keep data-theme at "dark" or "light", as the page around is. */
+function followTheme(root) {
+  const asked = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => { root.dataset.theme = isDark(root, asked.matches) ? "dark" : "light"; };
+  asked.addEventListener("change", follow);
+  for (const element of [document.documentElement, document.body]) {
+    new MutationObserver(follow).observe(element, { attributes: true });
+  }
+  if (root.isConnected) follow();
+  requestAnimationFrame(follow);
+}
+
+/** Tell whether the page is dark: JupyterLab says so, or the ground that the view stands on does. */
+function isDark(root, preferred) {
+  const lab = document.body.dataset.jpThemeLight;
+  if (lab) return lab === "false";
+  for (let element = root.parentElement; element; element = element.parentElement) {
+    const parts = getComputedStyle(element).backgroundColor.match(/[\d.]+/g).map(Number);
+    if (parts.length < 4 || parts[3] > 0.5) return 0.3 * parts[0] + 0.59 * parts[1] + 0.11 * parts[2] < 128;
+  }
+  return preferred;
+}

@@ -1,0 +1,235 @@
+// The sentence: type, point, drag; the trained model answers at once.
+import { sum } from "../moe/arrays.js";
+import { asTrained, forward, losses, predictFirst, readModel, runTrained, windowsOf } from "../moe/model.js";
+import { biasFor, countChoices, thresholds } from "../moe/routers.js";
+import { byteLabels, clip, encode } from "../moe/text.js";
+import { chancesPanel } from "./chances.js";
+import { announcer, beforePaint, button, list, make, put, say, signed, slider } from "./dom.js";
+import { frame } from "./frame.js";
+import { layerPanel } from "./layer.js";
+import { callOf } from "./python.js";
+import { tileStrip, tileWords } from "./tiles.js";
+
+const ORDERS = { choice: "first choices first", token: "token by token", score: "surest first" };
+const NO_LIMIT = 2.25;  // the right end of the capacity's slider
+
+/** Build the view in its root. */
+export function open(root) {
+  frame(root, buildSentence);
+}
+
+function buildSentence(state, body) {
+  const model = readModel(state);
+  const view = { model, most: state.most, text: state.text, options: asTrained(model), pinned: null, pointed: null };
+  view.refresh = beforePaint(() => { compute(view); paint(view); });
+  view.repaint = beforePaint(() => paint(view));
+  view.parts = buildParts(view, state);
+  const { writing, controls, tiles, reading, layers, chances, code, heard } = view.parts;
+  body.append(writing.node, controls.node, tiles.node, reading.node,
+    make("div", { class: "flow" }, ...layers.map(layer => layer.node), chances.node), code.node, heard.node);
+  compute(view);
+  paint(view);
+}
+
+function buildParts(view, state) {
+  const point = tile => aim(view, tile === null ? null : { tile });
+  const pin = tile => { view.pinned = view.pinned?.tile === tile ? null : { tile }; view.repaint(); };
+  return {
+    writing: writingField(view, state), controls: controlRow(view),
+    tiles: tileStrip({ layers: view.model.layers, point, pin }), reading: readingLine(),
+    layers: view.options.layers.map((_, at) => layerPanel({
+      number: at + 1, numExperts: view.model.num_experts, hooks: layerHooks(view, at) })),
+    chances: chancesPanel(), code: codeLine(), heard: announcer(),
+  };
+}
+
+function aim(view, target) {
+  view.pointed = target;
+  view.repaint();
+}
+
+/** Return the field for the text, with examples to pick. */
+function writingField(view, { examples, most }) {
+  const field = make("textarea", { rows: 2, spellcheck: "false", "aria-label": "Your sentence" });
+  const count = make("span", { class: "room" });
+  const write = text => {
+    view.text = clip(text, most);
+    view.pinned = null;
+    view.cut = view.text !== text;
+    view.refresh();
+  };
+  field.value = view.text;
+  field.addEventListener("input", () => write(field.value));
+  const picks = Object.entries(examples).map(([name, text]) => button(name, () => { field.value = text; write(text); }));
+  return { node: make("div", { class: "writing" }, field,
+    make("div", { class: "picks", role: "group", "aria-label": "Examples" }, ...picks, count)), count, field };
+}
+
+/** Return sliders for k, temperature and capacity, the order of seating, and the way back. */
+function controlRow(view) {
+  const { options, model } = view, every = set => { options.layers.forEach(set); view.refresh(); };
+  const k = slider({ label: "k", min: 1, max: model.num_experts, step: 1, value: model.top_k,
+    format: String, change: value => every(layer => { layer.k = value; }) });
+  const temperature = slider({ label: "temperature", min: -1, max: 1, step: 0.05, value: 0,
+    format: value => warmth(value).toFixed(2), change: value => every(layer => { layer.temperature = warmth(value); }) });
+  const capacity = slider({ label: "capacity factor", min: 0.25, max: NO_LIMIT, step: 0.05, value: NO_LIMIT,
+    format: value => value >= NO_LIMIT ? "no limit" : value.toFixed(2),
+    change: value => { options.capacity = value >= NO_LIMIT ? null : Number(value.toFixed(2)); view.refresh(); } });
+  const order = list({ label: "seats by", options: ORDERS, value: "choice",
+    change: value => { options.order = value; view.refresh(); } });
+  const back = button("As trained", () => { Object.assign(options, asTrained(model)); view.refresh(); });
+  const node = make("div", { class: "controls" }, k.node, temperature.node, capacity.node, order.node, back);
+  return { node, back, show: () => {
+    k.set(options.layers[0].k);
+    temperature.set(Math.round(20 * Math.log10(options.layers[0].temperature)) / 20);
+    capacity.set(options.capacity ?? NO_LIMIT);
+    order.set(options.order);
+    order.input.disabled = options.capacity === null;
+  } };
+}
+
+/** Return the temperature at a place of its slider, which moves the power of ten. */
+function warmth(place) {
+  return Number((10 ** place).toFixed(2));
+}
+
+/** Return what can be done with one layer. */
+function layerHooks(view, at) {
+  const choice = () => view.options.layers[at];
+  return {
+    light: expert => aim(view, expert === null ? null : { layer: at, expert }),
+    hold: expert => {
+      const held = view.pinned?.layer === at && view.pinned.expert === expert;
+      view.pinned = held ? null : { layer: at, expert };
+      view.repaint();
+    },
+    turn: expert => {
+      const { off } = choice();
+      if (off[expert] || off.filter(isOff => !isOff).length > 1) off[expert] = !off[expert];
+      view.refresh();
+    },
+    steer: (expert, count) => {
+      if (choice().off[expert] || !view.done.layers.length) return;
+      const limits = thresholds(view.done.layers[at], expert, choice());
+      choice().bias[expert] = Math.max(-1, Math.min(1, biasFor(Math.min(count, limits.length), limits)));
+      view.refresh();
+    },
+    nudge: (expert, bias) => { choice().bias[expert] = bias; view.refresh(); },
+  };
+}
+
+function readingLine() {
+  const parts = ["loss", "was", "change", "dropped"].map(name => make("b", { class: name }));
+  const [loss, was, change, dropped] = parts, way = make("p", { class: "tale" });
+  const last = make("span", {}, dropped);
+  const node = make("div", { class: "reading" }, make("p", { class: "figures" },
+    make("span", {}, "loss ", loss, " nats per byte"), make("span", {}, "as trained ", was),
+    make("span", {}, "change ", change), last), way);
+  return { node, loss, was, change, dropped, last, way };
+}
+
+function codeLine() {
+  const code = make("code");
+  const copy = button("Copy as Python", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      say(copy, "Copied");
+    } catch {  // a page from a file may not: then the line is marked, for the reader's own keys
+      getSelection().selectAllChildren(code);
+      say(copy, "Marked: press Ctrl+C");
+    }
+    setTimeout(() => say(copy, "Copy as Python"), 2000);
+  });
+  return { node: make("div", { class: "code" }, copy, code), code };
+}
+
+/** Run the model on the text: as trained, and with the options where they differ. */
+function compute(view) {
+  const { model, text, options } = view, bytes = encode(text), windows = windowsOf(model, bytes);
+  const trained = runTrained(model, windows), plain = isPlain(view);
+  const stacked = stackRows(model, trained);
+  const done = plain || !bytes.length ? stacked : forward(model, windows, options);
+  model.first ||= predictFirst(model, asTrained(model));
+  const first = plain ? model.first : predictFirst(model, options);
+  Object.assign(view, { bytes, labels: byteLabels(text), windows, done, trained: stacked, plain,
+    loss: losses(first, done.predictions, bytes), trainedLoss: losses(model.first, stacked.predictions, bytes) });
+}
+
+function isPlain({ model, options }) {
+  return options.capacity === null && options.layers.every(({ k, temperature, bias, off }) =>
+    k === model.top_k && temperature === 1 && bias.every(value => value === 0) && !off.includes(true));
+}
+
+/** Return runs of single windows as one run of all of them. */
+function stackRows(model, rows) {
+  const names = ["expertIndex", "combineWeight", "kept", "probs", "logits"];
+  const layers = Array.from({ length: model.layers }, (_, at) => ({ numExperts: model.num_experts,
+    ...Object.fromEntries(names.map(name => [name, rows.map(row => row.layers[at][name])])) }));
+  return { layers, predictions: rows.map(row => row.prediction) };
+}
+
+function paint(view) {
+  const { parts, labels, done } = view, empty = labels.length === 0;
+  const target = view.pointed ?? view.pinned;
+  const lit = target?.layer === undefined ? null : target;
+  const wanted = target?.tile ?? view.pinned?.tile ?? labels.length - 1;
+  const tile = Math.min(wanted, labels.length - 1);
+  parts.tiles.paint({ labels, routed: done.layers, tile, lit });
+  parts.controls.show();
+  paintReading(view, tile, lit);
+  if (!empty) {
+    parts.layers.forEach((layer, at) => layer.paint(layerShown(view, at, tile, lit)));
+    const next = tile + 1 < view.bytes.length ? view.bytes[tile + 1] : null;
+    parts.chances.paint({ prediction: done.predictions[tile], was: view.trained.predictions[tile], next, label: labels[tile] });
+  }
+  say(parts.code.code, callOf(view.text, view.options, view.model));
+  say(parts.writing.count, view.cut ? `cut at ${view.most} bytes` : `${view.bytes.length} of ${view.most} bytes`);
+}
+
+/** Return what a layer's panel shows of one byte. */
+function layerShown(view, at, tile, lit) {
+  const routed = view.done.layers[at], choice = view.options.layers[at];
+  const fair = routed.expertIndex.length * choice.k / routed.numExperts;
+  const counts = countChoices(routed), was = countChoices(view.trained.layers[at]).kept;
+  const scale = Math.max(4, Math.ceil(3 * fair), ...was, ...counts.kept.map((kept, expert) => kept + counts.dropped[expert]));
+  return { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
+    index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile], counts, was, fair,
+    scale: Math.min(scale, Math.max(4, routed.expertIndex.length)), bias: choice.bias, off: choice.off,
+    lit: lit?.layer === at ? lit.expert : null, held: view.pinned?.layer === at ? view.pinned.expert : null };
+}
+
+function mean(values) {
+  return sum(values) / values.length;
+}
+
+function paintReading(view, tile, lit) {
+  const { loss, was, change, dropped, last, way } = view.parts.reading;
+  const [now, before] = [mean(view.loss), mean(view.trainedLoss)];
+  if (!view.bytes.length) {
+    [loss, was, change].forEach(each => say(each, "–"));
+    return say(way, "Type something: the model reads it byte by byte.");
+  }
+  say(loss, now.toFixed(3));
+  say(was, before.toFixed(3));
+  say(change, signed(now - before, 3));
+  put(change, "class", now - before > 5e-4 ? "change worse" : now - before < -5e-4 ? "change better" : "change");
+  const lost = view.done.layers.map(layer => sum(countChoices(layer).dropped));
+  last.hidden = view.options.capacity === null;
+  say(dropped, `${sum(lost)} choices dropped, ${view.done.layers[0].capacity} seats each`);
+  const tale = lit ? litWords(view, lit) : byteWords(view, tile);
+  say(way, tale);
+  view.parts.heard.say(view.plain ? tale : `${tale} Loss ${now.toFixed(3)}, change ${signed(now - before, 3)}.`);
+}
+
+function byteWords(view, tile) {
+  const seen = byteLabels(view.text).slice(Math.max(0, tile - view.model.context + 1), tile + 1).join("");
+  const words = tileWords(view.labels, view.done.layers, tile);
+  return `${words[0].toUpperCase()}${words.slice(1)}. It reads “${seen}”.`;
+}
+
+function litWords(view, { layer, expert }) {
+  const rows = view.done.layers[layer].expertIndex;
+  const first = rows.filter(row => row[0] === expert).length, later = rows.filter(row => row.indexOf(expert) > 0).length;
+  return `Expert ${expert} of layer ${layer + 1} works on ${first + later} of ${rows.length} bytes: `
+    + `${first} as first choice (filled), ${later} as a later one (framed).`;
+}
