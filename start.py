@@ -97,7 +97,7 @@ def lab_command(python, options):
 
 
 def run_checks(options):
-    """Make the environment, then run ruff and pytest; a failure of either counts.
+    """Make the environment, then run ruff, oxlint and pytest; a failure of any of them counts.
 
     With --extras nothing is skipped for want of a package: the tests take MOEVIZ_EXTRAS as that promise.
     """
@@ -105,13 +105,14 @@ def run_checks(options):
     options = [option for option in options if option != "--extras"]
     variables = dict.fromkeys(THREADS, "1") | ({"MOEVIZ_EXTRAS": "1"} if extras else {})
     python = str(prepare(CHECKS + EXTRAS if extras else CHECKS))
-    with step("Checking the style with ruff"):
-        style = run([python, "-m", "ruff", "check", "."])
+    with step("Checking the style with ruff and oxlint"):
+        oxlint = str(pathlib.Path(python).with_name("oxlint"))
+        style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils"])
     print("Running the tests on two workers ...", flush=True)
     pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
     tests = run([*pytest, "--timeout", "300", *options], **variables)
     if style:
-        print("ruff found something: see above the tests.", file=sys.stderr)
+        print("ruff or oxlint found something: see above the tests.", file=sys.stderr)
     return tests or style
 
 

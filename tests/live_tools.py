@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +36,8 @@ def run(model, sentence, *, k=None, temperature=1.0, bias=None, off=None, factor
     off = np.zeros(shape, dtype=bool) if off is None else np.asarray(off)
 
     def route(logits, layer, factor=factor):
-        routed = route_otherwise(logits, k or model.config.top_k, temperature, bias[layer - 1], off[layer - 1])
+        choice = {"bias": bias[layer - 1], "off": off[layer - 1]}
+        routed = route_otherwise(logits, k or model.config.top_k, temperature, **choice)
         if factor is None:
             return routed
         seats = capacity.expert_capacity(len(logits), shape[1], routed.expert_index.shape[1], factor)
@@ -50,7 +50,7 @@ def run(model, sentence, *, k=None, temperature=1.0, bias=None, off=None, factor
                             route=lambda logits, layer: route(logits, layer, factor=None))
     chances = softmax(done.logits)
     before = np.concatenate([softmax(first.logits), chances[:-1]])
-    return Ran([layer.routing for layer in done.layers], chances, -np.log(before[np.arange(len(raw)), raw]))
+    return Ran([layer.routed for layer in done.layers], chances, -np.log(before[np.arange(len(raw)), raw]))
 
 
 def route_otherwise(logits, k, temperature, bias, off):
@@ -74,24 +74,36 @@ def blank(modules, names):
 
 
 @contextlib.contextmanager
-def opened(view, folder, **options):
-    """Open a page with a live view in Chromium; `said` and `asked` hold its complaints and its requests."""
+def opened(view, folder):
+    """Open a page with a live view in Chromium, with mouse and touch.
+
+    `page.said` and `page.asked` hold its complaints and the addresses that it asked for.
+    """
     browser.needed()
-    file = folder / "live.html"
-    file.write_text('<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" '
-                    f'content="width=device-width"><title>live</title><body><main>{view}</main></body></html>',
-                    encoding="utf-8")
-    with browser.browse() as page:
+    file = write(view, folder)
+    with browser.browse() as first:
+        page = first.context.browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
+        page.set_default_timeout(10_000)
         page.said, page.asked = [], []
         page.on("console", lambda line: line.type in ("error", "warning") and page.said.append(line.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
-        if options:
-            page.emulate_media(**options)
         page.goto(file.as_uri())
         yield page
 
 
-def as_json(value):
-    """Return a value as text, arrays as lists."""
-    return json.dumps(value, default=lambda array: array.tolist())
+def write(view, folder):
+    """Write a page with a live view into a folder and return its file."""
+    file = folder / "live.html"
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>live</title>'
+    file.write_text(f'<!DOCTYPE html><html lang="en"><head>{head}</head><body><main><h1>Live</h1>'
+                    f"<h2>View</h2><h3>Part</h3>{view}</main></body></html>", encoding="utf-8")
+    return file
+
+
+def violations(page):
+    """Return what axe finds: {rule: the first element}."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return {each["id"]: each["nodes"][0]["html"] for each in found}

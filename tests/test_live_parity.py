@@ -18,11 +18,13 @@ ALPHABETS = ("abcdefghijklmnopqrstuvwxyz ETAOIN.,", "0123456789 +-*/=.,:", "(){}
 RUN = """cases => JSON.stringify(JSON.parse(cases).map(([text, options]) => {
     const bytes = moe.encode(text), windows = moe.windowsOf(window.model, bytes);
     const trained = moe.asTrained(window.model);
-    const all = options === null ? trained : { ...options, layers: trained.layers.map((layer, at) => ({
-        ...layer, k: options.k, temperature: options.temperature, bias: options.bias[at], off: options.off[at] })) };
+    const { k, temperature, bias, off } = options || {};
+    const change = (layer, at) => ({ ...layer, k, temperature, bias: bias[at], off: off[at] });
+    const all = options === null ? trained : { ...options, layers: trained.layers.map(change) };
     const done = moe.forward(window.model, windows, all);
     const loss = moe.losses(moe.predictFirst(window.model, all), done.predictions, bytes);
-    const again = moe.runTrained(window.model, windows).map(each => each.layers.map(layer => layer.expertIndex));
+    const rows = moe.runTrained(window.model, windows);
+    const again = rows.map(each => each.layers.map(layer => layer.expertIndex));
     return { layers: done.layers.map(layer => ({ index: layer.expertIndex, weight: layer.combineWeight,
                  kept: layer.kept })), loss, trained: options === null ? again : null,
              predictions: done.predictions.map((row, at) => [row[at % 256], row[32], row[101]]) };
@@ -43,7 +45,7 @@ def exact(stored):
 
 def draw_sentence(rng):
     alphabet = list(ALPHABETS[rng.integers(len(ALPHABETS))])
-    return "".join(rng.choice(alphabet, size=rng.integers(1, 60)))
+    return "".join(rng.choice(alphabet, size=rng.integers(1, 36)))
 
 
 def draw_options(rng, model):

@@ -237,9 +237,10 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     start.main([])
     quiet.clear()
     assert start.main(["test", "-k", "record"]) == 0
-    pip, (ruff, _), (pytest_command, variables) = quiet
+    pip, (ruff, _), (oxlint, _), (pytest_command, variables) = quiet
     assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
     assert ruff[1:] == ["-m", "ruff", "check", "."]
+    assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils"]
     assert pytest_command[1:3] == ["-m", "pytest"] and pytest_command[-2:] == ["-k", "record"]
     assert pytest_command[pytest_command.index("-n") + 1] == "2"
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
@@ -252,7 +253,7 @@ def test_extras_are_installed_and_promised_on_demand(start, quiet):
     for name in start.EXTRAS:
         (start.ROOT / name).write_text("mpi4py")
     assert start.main(["test", "--extras", "-k", "mpi"]) == 0
-    _, pip, _, (pytest_command, variables) = quiet
+    _, pip, _, _, (pytest_command, variables) = quiet
     assert pip[-4:] == ["-r", "requirements-cluster.txt", "-r", "requirements-traces.txt"]
     assert variables["MOEVIZ_EXTRAS"] == "1" and variables["OPENBLAS_NUM_THREADS"] == "1"
     assert "--extras" not in pytest_command and pytest_command[-2:] == ["-k", "mpi"]
@@ -278,9 +279,15 @@ def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet)
     assert set(json.loads(start.STAMP.read_text())) == set(start.CHECKS)
 
 
+@pytest.mark.parametrize("linter", ["ruff", "oxlint"])
 @pytest.mark.parametrize(("style", "tests", "expected"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 5, 5)])
-def test_a_failure_of_either_check_counts(start, quiet, monkeypatch, style, tests, expected):
-    monkeypatch.setattr(start, "run", lambda command, **variables: style if "ruff" in command else tests)
+def test_a_failure_of_either_check_counts(start, quiet, monkeypatch, linter, style, tests, expected):
+    def run(command, **variables):
+        if "pytest" in command:
+            return tests
+        return style if any(word.endswith(linter) for word in command) else 0
+
+    monkeypatch.setattr(start, "run", run)
     assert start.main(["test"]) == expected
 
 

@@ -40,8 +40,8 @@ export function signed(value, digits = 2, plus = true) {
 
 /** Return a labelled range input as {node, input, set}; `format(value)` is what it reads. */
 export function slider({ label, min, max, step, value, format, change }) {
-  const input = make("input", { type: "range", min, max, step, value });
-  const shown = make("output", { class: "reading" });
+  const input = make("input", { type: "range", min, max, step, value, "aria-label": label });
+  const shown = make("span", { class: "reading", "aria-hidden": "true" });
   const node = make("label", { class: "control" }, make("span", {}, label), input, shown);
   const tell = () => {
     say(shown, format(Number(input.value)));
@@ -54,7 +54,7 @@ export function slider({ label, min, max, step, value, format, change }) {
 
 /** Return a labelled list of choices as {node, input, set}; options: {value: words}. */
 export function list({ label, options, value, change }) {
-  const input = make("select", {}, ...Object.entries(options).map(([key, words]) =>
+  const input = make("select", { "aria-label": label }, ...Object.entries(options).map(([key, words]) =>
     make("option", { value: key, selected: key === value }, words)));
   input.addEventListener("change", () => change(input.value));
   return { node: make("label", { class: "control" }, make("span", {}, label), input), input,

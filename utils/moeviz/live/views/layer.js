@@ -3,7 +3,7 @@ import { draw, make, put, say, signed } from "./dom.js";
 
 const ROW = 30;  // pixels, as in the style sheet
 
-/** Return {node, paint}. Hooks: light(expert or null), hold(expert), turn(expert), steer(expert, count), nudge(expert, bias). */
+/** Return {node, paint}. Hooks: light(expert or null), hold(expert), turn(expert), steer(expert, count), nudge(expert, step or null). */
 export function layerPanel({ number, numExperts, hooks }) {
   const rows = Array.from({ length: numExperts }, (_, expert) => expertRow(number, expert, hooks));
   const entry = make("span", { class: "node", "aria-hidden": "true" });
@@ -49,7 +49,7 @@ function loadBar(name, expert, hooks) {
     fair: make("i", { class: "fair" }), grip: make("i", { class: "grip" }) };
   const node = make("div", { class: "load", role: "slider", tabindex: 0, "aria-label": `Bias of ${name}`,
     "aria-valuemin": -1, "aria-valuemax": 1 }, parts.kept, parts.lost, parts.was, parts.fair, parts.grip);
-  const bar = { node, parts, scale: 1, bias: 0 };
+  const bar = { node, parts, scale: 1 };
   const drag = event => {
     const { left, width } = node.getBoundingClientRect();
     hooks.steer(expert, Math.round(Math.max(0, Math.min(1, (event.clientX - left) / width)) * bar.scale));
@@ -61,10 +61,10 @@ function loadBar(name, expert, hooks) {
   node.addEventListener("pointermove", event => node.hasPointerCapture(event.pointerId) && drag(event));
   node.addEventListener("keydown", event => {
     const step = { ArrowRight: 0.01, ArrowUp: 0.01, ArrowLeft: -0.01, ArrowDown: -0.01, PageUp: 0.1, PageDown: -0.1,
-      Home: -bar.bias, Delete: -bar.bias }[event.key];
+      Home: null, Delete: null }[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    hooks.nudge(expert, Math.max(-1, Math.min(1, Math.round((bar.bias + step) * 1e4) / 1e4)));
+    hooks.nudge(expert, step);
   });
   return bar;
 }
@@ -86,7 +86,6 @@ function paintLoad({ load, count }, expert, { counts, was, fair, scale, bias }, 
   const kept = counts.kept[expert], lost = counts.dropped[expert], all = kept + lost;
   const place = value => `${Math.min(100, 100 * value / scale)}%`;
   load.scale = scale;
-  load.bias = bias[expert];
   load.parts.kept.style.width = place(kept);
   load.parts.lost.style.left = place(kept);
   load.parts.lost.style.width = place(lost);

@@ -114,7 +114,11 @@ function layerHooks(view, at) {
       choice().bias[expert] = Math.max(-1, Math.min(1, biasFor(Math.min(count, limits.length), limits)));
       view.refresh();
     },
-    nudge: (expert, bias) => { choice().bias[expert] = bias; view.refresh(); },
+    nudge: (expert, step) => {
+      const { bias } = choice(), next = step === null ? 0 : Math.round((bias[expert] + step) * 1e4) / 1e4;
+      bias[expert] = Math.max(-1, Math.min(1, next));
+      view.refresh();
+    },
   };
 }
 

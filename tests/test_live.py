@@ -1,0 +1,324 @@
+"""Live views in Chromium: every control by mouse, by keys and by touch; no request, no complaint."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import live_tools as tools
+from moeviz import live, tinylm
+from moeviz.live import show
+from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted(show.HERE.glob("*/*.js"))
+TEXT = "The router sends each byte to two experts: 3 + 4 = 7."
+MOST = 1_200_000  # bytes of a page with the sentence
+
+
+# ---- modules and pages
+
+def test_modules_share_one_scope_without_a_clash():
+    names = [name for path in MODULES for name in re.findall(
+        r"^(?:export )?(?:async )?(?:function|const|class|let) (\w+)", path.read_text(), re.MULTILINE)]
+    names = [name for name in names if name != "open"]  # each view has one, and no two views meet
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_a_module_stands_once_and_after_what_it_needs():
+    text = show.join("views/sentence.js")
+    assert text.count("function softmax(") == text.count("function topKIndex(") == 1
+    assert text.index("function softmax(") < text.index("function routeTopK(") < text.index("function open(")
+    assert not re.search(r"^(import|export)\b", text, re.MULTILINE)
+
+
+def test_every_import_is_understood():
+    for path in MODULES:
+        source = path.read_text()
+        assert len(re.findall(r"^import\b", source, re.MULTILINE)) == len(show.IMPORT.findall(source)), path
+
+
+def oxlint(*arguments):
+    command = [Path(sys.executable).with_name("oxlint"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_the_linter_finds_nothing():
+    ran = oxlint("utils")
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("wrong", [
+    "export const x = y;", "var x = 1;\nexport { x };", "export function f(a) { return a == 1; }",
+    "export function f() {" + "\n  f();" * 30 + "\n}"])
+def test_the_linter_finds_what_is_wrong(tmp_path, wrong):
+    (tmp_path / "wrong.js").write_text(wrong)
+    assert oxlint("-c", str(ROOT / ".oxlintrc.json"), str(tmp_path)).returncode == 1
+
+
+def test_the_sentence_is_one_page_without_addresses(stored):
+    view = live.sentence(stored)
+    assert len(view._repr_html_().encode()) < MOST
+    bare = re.sub(r"base64,[^\"]*|\"weights\":\"[^\"]*\"|http://www.w3.org/2000/svg", "", str(view))
+    assert not re.search(r"https?:|//\w|@import|url\(", bare)
+    assert not re.search(r'\bid="', bare)
+    assert plt.get_fignums() == []
+    assert re.search(r'<img src="data:image/webp;base64,[^"]+" alt="[^"]{40,}"', str(view))
+    assert str(live.sentence(stored)) == str(view)
+
+
+def test_sentences_are_cut_between_characters():
+    assert clip("é" * 101) == "é" * 100
+    assert all(len(text.encode()) <= MAX_BYTES for text in EXAMPLES.values())
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"model": 7}, "model must be a TinyLM"), ({"start": ""}, "start must")])
+def test_wrong_arguments_are_named(stored, changes, message):
+    with pytest.raises(ValueError, match=message):
+        live.sentence(**({"model": stored} | changes))
+
+
+# ---- the sentence
+
+@pytest.fixture(scope="module")
+def opened(stored, tmp_path_factory):
+    with plt.rc_context():
+        view = live.sentence(stored, TEXT)
+    with tools.opened(view, tmp_path_factory.mktemp("sentence")) as page:
+        yield page
+
+
+@pytest.fixture
+def page(opened):
+    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
+    opened.set_viewport_size({"width": 1280, "height": 900})
+    opened.reload()
+    yield opened
+    assert opened.said == []
+
+
+def settle(page):
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def read(page):
+    settle(page)
+    figures = [page.locator(f".figures .{name}").inner_text() for name in ("loss", "was", "change")]
+    return [float(text.replace("−", "-")) for text in figures]
+
+
+def loads(page, layer=0):
+    settle(page)
+    return [int(text) for text in page.locator(".layer").nth(layer).locator(".count").all_inner_texts()]
+
+
+def call(page):
+    settle(page)
+    return page.locator("code").inner_text()
+
+
+@pytest.mark.browser
+class TestSentence:
+    def test_it_says_what_python_says(self, page, stored):
+        assert read(page) == [pytest.approx(stored.loss(TEXT), abs=6e-4)] * 2 + [0.0]
+        for layer, routed in enumerate(stored.route(TEXT)):
+            assert loads(page, layer) == np.bincount(routed.expert_index.ravel(), minlength=8).tolist()
+        assert call(page) == f'model.route("{TEXT}")'
+        assert page.locator(".still").count() == 0
+
+    def test_typing_changes_all_at_once(self, page, stored):
+        field = page.get_by_label("Your sentence")
+        field.press("End")
+        field.press_sequentially(" é")
+        assert read(page)[0] == pytest.approx(stored.loss(TEXT + " é"), abs=6e-4)
+        assert page.locator(".tile:visible").count() == len(TEXT) + 3
+        field.fill("")
+        settle(page)
+        assert page.locator(".tile:visible").count() == 0
+        field.fill("a" * 300)
+        settle(page)
+        assert page.locator(".tile:visible").count() == MAX_BYTES
+        assert page.get_by_text(f"cut at {MAX_BYTES} bytes").is_visible()
+
+    def test_examples_can_be_picked(self, page, stored):
+        for name, text in EXAMPLES.items():
+            page.get_by_role("button", name=name, exact=True).click()
+            assert read(page)[0] == pytest.approx(stored.loss(text), abs=6e-4)
+
+    def test_a_tile_shows_its_way_under_pointer_finger_and_keys(self, page, stored):
+        routed = stored.route(TEXT)[0]
+        tiles, weights = page.locator(".tile"), page.locator(".layer").first.locator(".weight")
+
+        def shown(at):
+            settle(page)
+            wanted = {f"× {w:.2f}" for w in routed.combine_weight[at]}
+            return {text for text in weights.all_inner_texts() if text} == wanted
+
+        tiles.nth(5).hover()
+        assert shown(5)
+        page.mouse.move(2, 2)
+        assert shown(len(TEXT) - 1)
+        tiles.nth(7).tap()
+        assert shown(7)
+        tiles.nth(7).focus()
+        page.keyboard.press("ArrowRight")
+        assert shown(8)
+        page.keyboard.press("Home")
+        assert shown(0)
+
+    def test_an_expert_lights_its_bytes(self, page, stored):
+        index = stored.route(TEXT)[0].expert_index
+        badge = page.get_by_role("button", name="Light the bytes of expert 4 of layer 1")
+        for act in (badge.hover, badge.focus, badge.click, badge.tap):
+            act()
+            settle(page)
+            assert page.locator(".block.first").count() == (index[:, 0] == 4).sum()
+            assert page.locator(".block.second").count() == (index[:, 1] == 4).sum()
+            page.mouse.move(2, 2)
+            badge.blur()
+            if act == badge.click:
+                assert badge.get_attribute("aria-pressed") == "true"
+                badge.click()
+                page.mouse.move(2, 2)
+                badge.blur()
+            settle(page)
+
+    def test_sliders_and_lists_do_what_python_does(self, page, stored):
+        exact = tools.in_double(stored)
+        k = page.get_by_label("k", exact=True)
+        k.press("ArrowRight")
+        assert read(page)[0] == pytest.approx(tools.run(exact, TEXT, k=3).loss.mean(), abs=6e-4)
+        page.get_by_label("temperature").press("ArrowLeft")
+        page.get_by_label("capacity factor").press("Home")
+        page.get_by_label("seats by").select_option("score")
+        wanted = tools.run(exact, TEXT, k=3, temperature=0.89, factor=0.25, order="score")
+        assert read(page)[0] == pytest.approx(wanted.loss.mean(), abs=6e-4)
+        assert call(page).endswith(', k=3, temperature=0.89, capacity=0.25, order="score")')
+        dropped = sum((~routed.kept).sum() for routed in wanted.layers)
+        assert page.locator(".figures .dropped").inner_text().startswith(f"{dropped} choices dropped")
+        page.get_by_role("button", name="As trained").click()
+        assert read(page)[2] == 0
+        assert k.input_value() == "2"
+
+    def test_a_load_follows_the_pointer(self, page):
+        bar = page.get_by_label("Bias of expert 3 of layer 1", exact=True)
+        box = bar.bounding_box()
+        before = loads(page)
+        page.mouse.move(box["x"] + 2, box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 8, steps=5)
+        page.mouse.up()
+        after = loads(page)
+        assert after[3] > before[3] and sum(after) == sum(before)
+        grip = page.locator(".layer").first.locator(".grip").nth(3).bounding_box()
+        assert grip["x"] + grip["width"] / 2 == pytest.approx(box["x"] + 0.75 * box["width"], abs=6)
+        assert read(page)[2] != 0
+
+    def test_a_load_follows_a_finger(self, page):
+        bar = page.get_by_label("Bias of expert 5 of layer 2", exact=True)
+        before, box = loads(page, 1), bar.bounding_box()
+        page.touchscreen.tap(box["x"] + 0.9 * box["width"], box["y"] + 8)
+        assert loads(page, 1)[5] > before[5]
+
+    def test_a_load_follows_keys(self, page, stored):
+        bar = page.get_by_label("Bias of expert 3 of layer 1", exact=True)
+        for _ in range(5):
+            bar.press("ArrowRight")
+        bar.press("PageUp")
+        bias = np.zeros((2, 8))
+        bias[0, 3] = 0.15
+        wanted = tools.run(tools.in_double(stored), TEXT, bias=bias)
+        assert loads(page) == np.bincount(wanted.layers[0].expert_index.ravel(), minlength=8).tolist()
+        assert bar.get_attribute("aria-valuenow") == "0.15"
+        assert bar.get_attribute("aria-valuetext") == f"bias +0.150: {loads(page)[3]} choices"
+        bar.press("Home")
+        assert read(page)[2] == 0
+
+    def test_experts_can_be_switched_off_but_not_all(self, page, stored):
+        switch = page.get_by_role("switch", name="expert 6 of layer 1 is on")
+        switch.press("Space")
+        off = np.zeros((2, 8), dtype=bool)
+        off[0, 6] = True
+        wanted = tools.run(tools.in_double(stored), TEXT, off=off)
+        assert read(page)[0] == pytest.approx(wanted.loss.mean(), abs=6e-4)
+        assert switch.get_attribute("aria-checked") == "false"
+        switch.tap()
+        assert read(page)[2] == 0
+        for expert in range(8):
+            page.get_by_role("switch", name=f"expert {expert} of layer 1 is on").click()
+        assert page.get_by_role("switch", checked=True).count() == 9
+        assert loads(page)[7] == len(TEXT)
+
+    def test_the_line_can_be_copied(self, page):
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.get_by_role("button", name="Copy as Python").click()
+        page.get_by_role("button", name=re.compile("Copied|Marked")).wait_for()
+
+    def test_the_line_quotes_what_python_reads(self, page):
+        for text in ('a "b" \\ c', "tab\tnew\nline", "naïve 東京 \u2028 end"):
+            page.get_by_label("Your sentence").fill(text)
+            assert eval(call(page), {"model": type("M", (), {"route": staticmethod(str)})}) == text
+
+    def test_listeners_hear_what_happened(self, page):
+        heard = page.get_by_role("status")
+        page.get_by_label("k", exact=True).press("ArrowLeft")
+        page.wait_for_function("document.querySelector('.heard').textContent.includes('change')")
+        assert re.match(r"Byte 53, \.; layer 1: expert \d \(1\.00\); layer 2: .*Loss \d\.\d+, change [+−]",
+                        heard.inner_text())
+
+    @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 400)])
+    def test_axe_finds_nothing_and_the_page_fits(self, page, scheme, width):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_selector(f".moeviz-live[data-theme='{scheme}']")
+        assert tools.violations(page) == {}
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.get_by_role("button", name="Light the bytes of expert 4 of layer 1").click()
+        page.get_by_label("capacity factor").press("Home")
+        settle(page)
+        assert tools.violations(page) == {}
+
+    def test_the_theme_is_that_of_the_page_around(self, page):
+        page.evaluate("document.body.style.background = '#111'")
+        page.wait_for_selector(".moeviz-live[data-theme='dark']")
+        page.evaluate("document.body.dataset.jpThemeLight = 'true'")
+        page.wait_for_selector(".moeviz-live[data-theme='light']")
+
+    def test_motion_is_little_where_little_is_wanted(self, page):
+        duration = "getComputedStyle(document.querySelector('.share i')).transitionDuration"
+        assert page.evaluate(duration) == "0s"
+        page.emulate_media(reduced_motion="no-preference")
+        assert page.evaluate(duration) != "0s"
+
+    def test_no_key_leaves_and_nothing_is_asked_for(self, page):
+        page.evaluate("window.keys = 0; document.addEventListener('keydown', () => { window.keys += 1; })")
+        page.get_by_label("Your sentence").press("a")
+        page.get_by_label("k", exact=True).press("ArrowRight")
+        page.locator(".tile").first.press("b")
+        assert page.evaluate("window.keys") == 0
+        assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.mark.browser
+def test_without_scripts_the_figure_stands_there(stored, opened, tmp_path):
+    page = opened.context.browser.new_page(java_script_enabled=False)
+    page.goto(tools.write(live.sentence(stored), tmp_path).as_uri())
+    assert page.locator(".moeviz-live img").is_visible()
+    assert page.locator(".moeviz-live button").count() == 0
+    page.close()
+
+
+@pytest.mark.browser
+def test_other_sizes_than_the_stored_models(opened, tmp_path):
+    config = tinylm.Config(num_experts=12, top_k=3, layers=3, width=16, hidden=8)
+    model = tinylm.init(np.random.default_rng(0), config)
+    page = opened.context.browser.new_page()
+    page.goto(tools.write(live.sentence(model, TEXT), tmp_path).as_uri())
+    for layer, routed in enumerate(model.route(TEXT)):
+        assert loads(page, layer) == np.bincount(routed.expert_index.ravel(), minlength=12).tolist()
+    page.close()
