@@ -1,11 +1,16 @@
 """Tables of figures: the numbers that were drawn or attached, under names, no more than one listens to."""
 
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from moeviz import plots
 from moeviz.style import set_matrix, set_table, tables_of
-from moeviz.tables import as_html, as_table
+from moeviz.tables import as_html, as_lines, as_table, as_text
 
 
 def table(ax):
@@ -99,14 +104,43 @@ def test_a_table_of_the_largest_size_loses_nothing():
 
 def test_cells_are_short_and_never_minus_nothing():
     cells = [-0.0, 1 / 3, np.float32(2e9), np.int64(12345), np.nan, None]
-    assert as_table("t", list("abcdef"), [cells])["rows"][0] == ["0", "0.3333", "2e+09", "12345", "", ""]
+    row, = as_table("t", list("abcdef"), [cells])["rows"]
+    assert row == ["0", "0.3333", "2,000,000,000", "12,345", "", ""]
 
 
 # ---- as HTML
 
 def test_a_table_is_safe_has_headings_and_can_be_scrolled_with_the_keyboard():
-    html = as_html({"title": '<t>"', "columns": ["a", "b"], "rows": [["<1>", "<2>"]]})
+    html = as_html({"title": '<t>"', "columns": list("abc"), "rows": [["<1>", "<2>", "3"], [*"xy4"]]})
     assert "<caption>&lt;t&gt;&quot;</caption>" in html
-    assert '<th scope="col">a</th><th scope="col">b</th>' in html
-    assert '<th scope="row">&lt;1&gt;</th><td>&lt;2&gt;</td>' in html
+    assert '<th scope="col" class="word">b</th><th scope="col">c</th>' in html
+    assert '<th scope="row" class="word">&lt;1&gt;</th><td class="word">&lt;2&gt;</td><td>3</td>' in html
     assert 'tabindex="0"' in html and 'aria-label="Table: &lt;t&gt;&quot;"' in html
+
+
+def test_a_table_without_a_title_is_named_by_its_columns():
+    html = as_html({"columns": ["expert", "share"], "rows": [["0", "1"]]})
+    assert "<caption>" not in html and 'aria-label="Table: expert, share"' in html
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (45_097_156_608, "45,097,156,608"), (np.float64(0.02070908895736867), "0.02071"), (-1.388e-17, "0"),
+    (2024, "2024"), (12_345.6, "12,346"), (1234.56, "1235"), (0.00001234, "1.234×10⁻⁵"), (1e-6, "10⁻⁶"),
+    (3.14159e20, "3.142×10²⁰"), ((1, 0.5), "1, 0.5"), (np.eye(2), "1, 0, 0, 1"), (True, "yes"), (np.nan, ""),
+    ({"a": [1, 2], "b": np.float32(0.5)}, "a 1, 2, b 0.5"), (None, ""), ("kept", "kept"), (-0.0, "0"),
+])
+def test_one_way_to_write_a_number(value, text):
+    assert as_text(value) == text
+
+
+@given(st.floats(1e-11, 1e300) | st.integers(1, 10**9))
+def test_what_is_written_is_the_number_to_four_digits(value):
+    said = as_text(value).replace(",", "")
+    mantissa, power = re.fullmatch(r"(?:([\d.]+)(?:×|$))?(?:10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+))?", said).groups()
+    exponent = (power or "0").translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    assert float(f"{mantissa or 1}e{exponent}") == pytest.approx(value, rel=5.1e-4)
+
+
+def test_text_has_words_at_the_left_and_numbers_at_the_right():
+    lines = as_lines({"columns": ["name", "n"], "rows": [["a", "1"], ["long one", "1,000,000"]]})
+    assert lines.splitlines() == ["name              n", "a                 1", "long one  1,000,000"]

@@ -103,7 +103,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "0 | 1 | 0 | 0 | 50 | 2", "1 | -1 | 0 | 0 | 50 | 1"),
     "plot_roofline": (
         lambda: plots.plot_roofline([CHIP], {"layer": ([2.0], [5e11])}),
-        "series | FLOP per byte | FLOP/s", "ridge of chip | 4 | 8e+12", "layer | 2 | 5e+11"),
+        "series | FLOP per byte | speed", "ridge of chip | 4 | 8 TFLOP/s", "layer | 2 | 500 GFLOP/s"),
     "plot_scoreboard": (
         lambda: plots.plot_scoreboard(BOARD, columns=["drop_rate", "experts"]),
         "router | drops (low is better) | experts", "one | 20.0% | 1.33"),

@@ -176,7 +176,8 @@ def _tidy(output):
     if "execution_count" in tidy:
         tidy["execution_count"] = None
     if "metadata" in tidy:
-        tidy["metadata"] = {}
+        tidy["metadata"] = {kind: {"alt": about["alt"]} for kind, about in tidy["metadata"].items()
+                            if isinstance(about, dict) and "alt" in about}
     if "image/png" in tidy.get("data", {}):  # the same picture a second time, with its alt text
         tidy["data"].pop("text/html", None)
     return tidy

@@ -17,7 +17,7 @@ from matplotlib.container import BarContainer
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from moeviz.arrays import check_count, check_number
-from moeviz.tables import as_table, evenly
+from moeviz.tables import as_html, as_table, evenly
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 INK = "#222222"
@@ -54,8 +54,11 @@ def _with_alt_text(figure):
     raw = BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi, bbox_inches="tight")
     png = b64encode(raw.getvalue()).decode()
-    html = f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
-    return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt, "tables": tables_of(figure)}}
+    tables = tables_of(figure)
+    html = (f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
+            f"<details><summary>In words and numbers</summary><p>{escape(alt)}</p>"
+            f"{''.join(map(as_html, tables))}</details>")
+    return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt, "tables": tables}}
 
 
 def expert_colors(num_experts):

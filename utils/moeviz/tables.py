@@ -1,13 +1,111 @@
-"""Numbers and tables as texts: how many digits, how many rows, and the HTML that readers walk through.
+"""Numbers and tables as texts: one way to write a number, and tables for terminals and for readers of HTML.
 
 A table is a dictionary {"title", "columns", "rows"} of texts; the first cell of a row names it.
 """
 
+import math
+import numbers
+import re
+from collections.abc import Mapping
 from html import escape
+from typing import NamedTuple
 
 import numpy as np
 
 MOST_ROWS, MOST_COLUMNS = 64, 13  # of a table, names included
+NOTHING = 1e-12  # what is closer to 0 is rounding
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%)?")
+STYLE = """<style>
+.moeviz-table { overflow-x: auto; max-width: 100% }
+.moeviz-table table { border-collapse: collapse; font-size: 1em; margin: .3em 0 }
+.moeviz-table th, .moeviz-table td { padding: .25em .8em; text-align: right; vertical-align: baseline;
+  font-size: 1rem; font-variant-numeric: tabular-nums; white-space: normal; max-width: 24em;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
+.moeviz-table .word { text-align: left }
+.moeviz-table caption { text-align: left; font-weight: 600 }
+.moeviz-table tr > :first-child { position: sticky; left: 0; font-weight: 400;
+  background: var(--jp-layout-color0, var(--ground, Canvas)) }
+.moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
+</style>"""
+
+
+class Shown(NamedTuple):
+    """Something to read: a text for terminals, and the same as HTML for notebooks and pages."""
+
+    text: str
+    html: str
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_html_(self):
+        return self.html
+
+
+def as_text(value, digits=4):
+    """Write any value briefly: numbers with so many digits, lists by commas, None and NaN as nothing.
+
+    Five places or more are set apart by commas, and a number that only rounding keeps from 0 is 0.
+
+    >>> as_text(0.123456), as_text(65536), as_text(3.21e-7), as_text([1.5, np.float64(2)]), as_text(None)
+    ('0.1235', '65,536', '3.21×10⁻⁷', '1.5, 2', '')
+    >>> as_text({"first": 2, "second": -1e-17}), as_text(1571.3, 3), as_text(np.True_)
+    ('first 2, second 0', '1571', 'yes')
+    """
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{as_text(name)} {as_text(each, digits)}" for name, each in value.items())
+    if isinstance(value, (list, tuple)) or np.ndim(value):
+        return ", ".join(as_text(each, digits) for each in value)
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    return _number(value, digits) if isinstance(value, numbers.Real) else str(value)
+
+
+def _number(value, digits):
+    size = abs(value)
+    if math.isnan(value):
+        return ""
+    if size < NOTHING:
+        return "0"
+    if isinstance(value, numbers.Integral) or (1e4 <= size < 1e12 and float(value).is_integer()):
+        return f"{value:,.0f}" if size >= 1e4 else f"{value:.0f}"
+    if size >= 1e7 or size < 1e-4:
+        return as_power(value, digits)
+    return f"{value:,.0f}" if size >= 1e4 else f"{value:.{max(digits, len(f'{size:.0f}'))}g}"
+
+
+def as_power(value, digits=4):
+    """Write a number above 0 by its power of ten; between 0.001 and 1000 as it is, where it is a power.
+
+    >>> as_power(4.51e10), as_power(1e13), as_power(1000.0), as_power(0.1)
+    ('4.51×10¹⁰', '10¹³', '1000', '0.1')
+    """
+    mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+    mantissa, exponent = f"{float(mantissa):g}", int(exponent)
+    if mantissa == "1" and abs(exponent) < 4:
+        return f"{value:g}"
+    power = f"10{str(exponent).translate(RAISED)}"
+    return power if mantissa == "1" else f"{mantissa}×{power}"
+
+
+def as_column(values, digits):
+    """Write the values of one column alike: as many decimals each, but large numbers without any.
+
+    >>> as_column([0.25, 1 / 3, 0.0], 2), as_column([1234.6, 0.5], 3), as_column(["a", 12345], 3)
+    (['0.25', '0.33', '0.00'], ['1235', '0.500'], ['a', '12,345'])
+    """
+    return [_cell(value, digits) for value in values]
+
+
+def _cell(value, digits):
+    if not isinstance(value, numbers.Real) or isinstance(value, (numbers.Integral, bool, np.bool_)):
+        return as_text(value)
+    if math.isfinite(value) and (abs(value) >= 100 or NOTHING < abs(value) < 0.5 * 10.0**-digits):
+        return as_text(value, 4 if abs(value) >= 100 else 2)
+    return "" if math.isnan(value) else f"{value + 0 if abs(value) >= NOTHING else 0.0:.{digits}f}"
 
 
 def as_table(title, columns, rows, *, most=MOST_ROWS):
@@ -24,19 +122,6 @@ def as_table(title, columns, rows, *, most=MOST_ROWS):
             "rows": [[as_text(rows[row][at]) for at in across] for row in down]}
 
 
-def as_text(value):
-    """Write a number with four digits, a text as it is, None and NaN as nothing.
-
-    >>> as_text(0.123456), as_text(65536), as_text(3e9), as_text("kept"), as_text(None)
-    ('0.1235', '65536', '3e+09', 'kept', '')
-    """
-    if value is None or isinstance(value, str):
-        return value or ""
-    if np.isnan(value):
-        return ""
-    return f"{value:.0f}" if 1e4 <= abs(value) < 1e7 else f"{value + 0:.4g}"  # + 0: no minus before zero
-
-
 def evenly(count, most):
     """Return up to `most` of the places 0 to count - 1, evenly chosen, both ends among them.
 
@@ -46,16 +131,42 @@ def evenly(count, most):
     return np.unique(np.linspace(0, max(count - 1, 0), min(count, most)).round().astype(int))
 
 
+def as_lines(table):
+    """Return a table as lines of text: words begin at the left, numbers end at the right.
+
+    >>> print(as_lines({"columns": ["expert", "share"], "rows": [["first", "0.25"], ["last", "10.75"]]}))
+    expert  share
+    first    0.25
+    last    10.75
+    """
+    sides = _sides(table)
+    widths = [max(map(len, cells)) for cells in zip(table["columns"], *table["rows"], strict=True)]
+    lines = [[text.rjust(width) if side else text.ljust(width)
+              for text, width, side in zip(line, widths, sides, strict=True)]
+             for line in (table["columns"], *table["rows"])]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
 def as_html(table):
-    """Return a table {"title", "columns", "rows"} as HTML that a screen reader can walk through.
+    """Return a table as HTML that a screen reader can walk through; its title, if any, is the caption.
 
     >>> as_html({"title": "load", "columns": ["expert", "tokens"], "rows": [["0", "3"]]}).count("scope=")
     3
     """
-    title = escape(table["title"])
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table["columns"])
-    rows = "".join(f'<tr><th scope="row">{escape(name)}</th>'
-                   + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>\n"
+    title, looks = table.get("title"), ["" if side else ' class="word"' for side in _sides(table)]
+    head = "".join(f'<th scope="col"{look}>{escape(name)}</th>'
+                   for name, look in zip(table["columns"], looks, strict=True))
+    rows = "".join(f'<tr><th scope="row"{looks[0]}>{escape(name)}</th>'
+                   + "".join(f"<td{look}>{escape(cell)}</td>"
+                             for cell, look in zip(cells, looks[1:], strict=True)) + "</tr>\n"
                    for name, *cells in table["rows"])
-    return (f'<div class="scroll" tabindex="0" role="group" aria-label="Table: {title}"><table>'
-            f"<caption>{title}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+    name = escape(title or ", ".join(table["columns"]))
+    caption = f"<caption>{name}</caption>" if title else ""
+    return (f'{STYLE}<div class="moeviz-table" tabindex="0" role="group" aria-label="Table: {name}"><table>'
+            f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+
+
+def _sides(table):
+    """Return for each column whether it holds numbers alone."""
+    columns = zip(*table["rows"], strict=True) if table["rows"] else [[]] * len(table["columns"])
+    return [any(cells) and all(not cell or NUMBER.fullmatch(cell) for cell in cells) for cells in columns]

@@ -2,9 +2,15 @@
 
 import math
 import numbers
+import os
+import sys
+from html import escape
 from typing import NamedTuple
 
 from moeviz.checks import check_kind
+from moeviz.tables import Shown, as_column, as_html, as_lines, as_text
+
+ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
 
 class Prediction(NamedTuple):
@@ -17,75 +23,92 @@ class Prediction(NamedTuple):
 def predict(question, guess):
     """Note a guess before the run that answers it; write your own in place of None.
 
+    On a page, where nobody can type, the question stands alone until `reveal`.
+
     >>> first = predict("How many experts run per token?", 2)
     You predict: 2
     >>> predict("And in total?", None).guess is None
     And in total? Write your guess in place of None and run this cell again.
     True
     """
-    if guess is None:
-        print(f"{question} Write your guess in place of None and run this cell again.")
+    if guess is not None:
+        said = f"You predict: {as_text(guess)}"
     else:
-        print(f"You predict: {guess}")
+        said = f"{question} " + ("Guess before you read on." if _on_a_page() else
+                                 "Write your guess in place of None and run this cell again.")
+    _show(Shown(said, _line(said)))
     return Prediction(question, guess)
 
 
 def reveal(prediction, value, *, within=0.1):
     """Set a guess beside the measured value; numbers count as close within that relative distance.
 
-    prediction: what `predict` returned, or a ValueError says what it is instead.
+    On a page the question opens its answer. prediction: what `predict` returned, or a ValueError says what
+    it is instead.
 
     >>> reveal(Prediction("How many experts run per token?", 3), 2)
     How many experts run per token? You said 3, measured: 2. What did you overlook?
     """
     question, guess = check_kind(prediction, "prediction", Prediction)
-    measured = _measured(value)
-    if guess is None:
-        print(f"{question} Measured: {measured}.")
-    elif _equal(guess, value):
-        print(f"{question} You said {guess}, measured: {measured}. Right.")
-    elif _close(guess, value, within):
-        print(f"{question} You said {guess}, measured: {measured}. Close.")
-    else:
-        print(f"{question} You said {guess}, measured: {measured}. What did you overlook?")
+    measured = as_text(value)
+    said = f"Measured: {measured}." if guess is None else (
+        f"You said {as_text(guess)}, measured: {measured}. {_verdict(guess, value, within)}")
+    html = _line(f"{question} {said}")
+    if guess is None and _on_a_page():
+        html = f"<details><summary>{escape(question)} Guess, then open.</summary>{_line(said)}</details>"
+    _show(Shown(f"{question} {said}", html))
 
 
 def claim(text, value, holds):
-    """Print a claim with its measured value; raise AssertionError where this run does not support it.
+    """Show a claim with its measured value; raise AssertionError where this run does not support it.
 
     >>> claim("the weights sum to 1, largest error", 0.0, True)
-    holds: the weights sum to 1, largest error: 0
+    ✓ the weights sum to 1, largest error: 0
     """
     if not holds:
-        raise AssertionError(f"this run does not support the claim: {text}: {_measured(value)}")
-    print(f"holds: {text}: {_measured(value)}")
+        raise AssertionError(f"this run does not support the claim: {text}: {as_text(value)}")
+    said = as_text(value)
+    _show(Shown(f"✓ {text}: {said}", _line(f"✓ {text}:", said)))
 
 
 def table(columns, *, digits=3):
-    """Print columns, given as {heading: values}, as an aligned text table.
+    """Show columns, given as {heading: values}, as a table: HTML in a notebook, lines of text elsewhere.
+
+    digits: decimals of numbers that are not whole.
 
     >>> table({"expert": [0, 1], "share": [0.25, 0.75]})
     expert  share
          0  0.250
          1  0.750
     """
-    cells = {name: [_cell(value, digits) for value in values] for name, values in columns.items()}
-    widths = {name: max(len(name), *map(len, column), 0) for name, column in cells.items()}
-    print("  ".join(name.rjust(widths[name]) for name in cells))
-    for row in zip(*cells.values(), strict=True):
-        print("  ".join(value.rjust(width) for value, width in zip(row, widths.values(), strict=True)))
+    cells = [as_column(values, digits) for values in columns.values()]
+    shown = {"columns": list(map(str, columns)), "rows": [list(row) for row in zip(*cells, strict=True)]}
+    _show(Shown(as_lines(shown), as_html(shown)))
 
 
-def _measured(value):
-    return f"{value:.4g}" if isinstance(value, numbers.Real) and not _whole(value) else f"{value}"
+def _show(shown):
+    """Show a text: as HTML where a notebook runs, else printed."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell:
+        sys.modules["IPython"].display.display(shown)
+    else:
+        print(shown.text)
 
 
-def _cell(value, digits):
-    return f"{value:.{digits}f}" if isinstance(value, numbers.Real) and not _whole(value) else str(value)
+def _line(text, value=""):
+    """Return one line of HTML that wraps, the value in bold."""
+    bold = f" <strong>{escape(value)}</strong>" if value else ""
+    return f'<p style="margin: .2em 0">{escape(text)}{bold}</p>'
 
 
-def _whole(value):
-    return isinstance(value, numbers.Integral)
+def _on_a_page():
+    return os.environ.get("MOEVIZ_EDITION") == ON_A_PAGE
+
+
+def _verdict(guess, value, within):
+    if _equal(guess, value):
+        return "Right."
+    return "Close." if _close(guess, value, within) else "What did you overlook?"
 
 
 def _equal(guess, value):

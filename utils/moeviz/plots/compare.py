@@ -11,7 +11,7 @@ from moeviz.plots.draw import SANS, draw_bars, draw_outlines, outline
 from moeviz.plots.load import METER_WIDTH, OTHERS
 from moeviz.plots.names import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
-from moeviz.scoreboard.table import MARK, cell, unknown
+from moeviz.scoreboard.table import ARROWS, MARK, best_of, cell, unknown
 from moeviz.style import (
     FAINT,
     INK,
@@ -30,7 +30,6 @@ WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
 BEST, OWN = OKABE_ITO[4], OKABE_ITO[1]
 NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
 CELL_SIZE = 13  # points
-ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
 KINDS = ((True, "o", OKABE_ITO[4], "causal"), (False, "D", OKABE_ITO[5], "not causal"),
          (None, "s", MUTED, "not known"))
@@ -106,7 +105,7 @@ def _draw_column(ax, board, column, left):
     values = [getattr(row, column.name) for row in board.rows]
     known = np.array([not unknown(value) for value in values])
     numbers = np.array([0.0 if unknown(value) else float(value) for value in values])
-    best = _is_best(numbers, known, column)
+    best = best_of(values, column)
     word = column.name in WORDS
     weights = ["bold" if is_best and not word else "normal" for is_best in best]
     _write_cells(ax, [cell(row, column) for row in board.rows], weights,
@@ -124,14 +123,6 @@ def _write_cells(ax, texts, weights, x, side, **look):
     halves = [side * CELL_SIZE * np.ptp(path.vertices[:, 0]) / 2 for path in outlines]
     places = [(x, at + 0.5) for at in range(len(texts))]
     draw_outlines(ax, outlines, places, size=CELL_SIZE, shifts=[(half, 0) for half in halves], **look)
-
-
-def _is_best(numbers, known, column):
-    if not column.best or not known.any() or np.ptp(numbers[known]) == 0:
-        return np.zeros(len(numbers), bool)
-    extreme = numbers[known].max() if column.best == "high" else numbers[known].min()
-    best = np.isclose(numbers, extreme, rtol=0, atol=1e-9) & known
-    return best & (best.sum() <= known.sum() / 2)  # what most of them reach is no distinction
 
 
 def _draw_bars(ax, numbers, best, left):

@@ -244,9 +244,10 @@ def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
     if points:
         ax.legend(loc="lower right")
     ax.grid(which="major")
-    rows = [[f"ridge of {chip.name}", chip.ridge, chip.peak_flops] for chip in chips]
-    rows += [[name, *pair] for name, (x, y) in points.items() for pair in zip(x, y, strict=True)]
-    set_table(ax, ["series", "FLOP per byte", "FLOP/s"], rows)
+    rows = [[f"ridge of {chip.name}", chip.ridge, speed(chip.peak_flops)] for chip in chips]
+    rows += [[name, at, speed(reached)]
+             for name, pair in points.items() for at, reached in zip(*pair, strict=True)]
+    set_table(ax, ["series", "FLOP per byte", "speed"], rows)
     return set_description(ax, _describe_roofline(chips, points, title))
 
 

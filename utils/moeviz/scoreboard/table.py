@@ -6,8 +6,15 @@ from html import escape
 from typing import NamedTuple
 
 from moeviz.arrays import check_choice
+from moeviz.tables import STYLE
 
 MARK = "▶ "
+ARROWS = {"low": " ↓", "high": " ↑", "": ""}  # which side is better
+CORE = ("max_violation", "captured", "drop_rate", "leak")  # what one reads first
+WORD = ' class="word"'
+SHADE = "color-mix(in srgb, #0072B2 35%, transparent)"  # of the bars, under numbers in the page's own ink
+BAR = (' style="background: linear-gradient(to right, ' + SHADE + ' {0:.0f}%, transparent {0:.0f}%); '
+       'background-origin: content-box; background-repeat: no-repeat; min-width: 7em"')
 
 
 class Column(NamedTuple):
@@ -109,16 +116,53 @@ def as_text(rows, own, remarks, caption):
 
 
 def as_html(rows, own, remarks, caption):
-    """Return the board as an HTML table with a caption, a learner's own routers bold and marked."""
-    head = "".join(f'<th scope="col">{escape(column.heading)}</th>' for column in COLUMNS)
-    body = "".join(_html_row(row, row.name in own) for row in rows)
+    """Return the board as HTML: four columns with bars, and all of them on demand.
+
+    The best reading of a column, if few reach it, is bold; a learner's own routers are bold and marked.
+    """
+    core = _html_table(rows, own, [find_column(name) for name in ("name", *CORE)], caption, bars=True)
+    every = _html_table(rows, own, COLUMNS, f"{caption}: all readings", bars=False)
     notes = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    return (f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead>"
-            f"<tbody>{body}</tbody></table>{notes}")
+    return f"{core}<details><summary>All {len(COLUMNS) - 1} readings</summary>{every}</details>{notes}"
 
 
-def _html_row(row, own):
+def _html_table(rows, own, columns, caption, *, bars):
+    head = "".join(f'<th scope="col"{"" if at else WORD}>{escape(column.heading + ARROWS[column.best])}</th>'
+                   for at, column in enumerate(columns))
+    looks = [_looks(rows, column, bars) for column in columns[1:]]
+    body = "".join(_html_row(row, row.name in own, columns[1:], look)
+                   for row, look in zip(rows, zip(*looks, strict=True), strict=True))
+    name = escape(caption)
+    return (f'{STYLE}<div class="moeviz-table" tabindex="0" role="group" aria-label="Table: {name}"><table>'
+            f"<caption>{name}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>")
+
+
+def _html_row(row, own, columns, looks):
     name = escape(row.name)
     first = f"<strong>{MARK}{name}</strong>" if own else name
-    rest = "".join(f"<td>{escape(cell(row, column))}</td>" for column in COLUMNS[1:])
-    return f'<tr><th scope="row" style="text-align: left">{first}</th>{rest}</tr>'
+    rest = "".join(f"<td{bar}>{'<strong>' * best}{escape(cell(row, column))}{'</strong>' * best}</td>"
+                   for column, (bar, best) in zip(columns, looks, strict=True))
+    return f'<tr><th scope="row"{WORD}>{first}</th>{rest}</tr>'
+
+
+def _looks(rows, column, bars):
+    """Return (attribute that draws its bar, whether it is among the few best) for each row of a column."""
+    values = [getattr(row, column.name) for row in rows]
+    known = [float(value) for value in values if not unknown(value)]
+    top = max(known, default=0.0) * bars
+    drawn = ["" if unknown(value) or top <= 0 else BAR.format(100 * value / top) for value in values]
+    return list(zip(drawn, best_of(values, column), strict=True))
+
+
+def best_of(values, column):
+    """Return for each value of a column whether it is the best, unless more than half of the known are.
+
+    >>> best_of([0.1, 0.3, None], find_column("leak")), best_of([0.0, 0.0, 0.2], find_column("leak"))
+    ([True, False, False], [False, False, False])
+    """
+    known = [float(value) for value in values if not unknown(value)]
+    if not column.best or len(set(known)) < 2:
+        return [False] * len(values)
+    extreme = max(known) if column.best == "high" else min(known)
+    best = [not unknown(value) and math.isclose(value, extreme, rel_tol=0, abs_tol=1e-9) for value in values]
+    return best if 2 * sum(best) <= len(known) else [False] * len(values)
