@@ -43,7 +43,7 @@ def line_up(calibration, token_ids=None, *, k=2):
     Raises ValueError for a bad matrix, ids that are no vector of whole numbers, or k not in 1..E.
 
     >>> routers = line_up(np.eye(4), [7, 7, 9])
-    >>> len(routers), routers["top-k"](np.eye(4)).top_k
+    >>> len(routers), routers["top-k"](np.eye(4)).k
     (20, 2)
     """
     calibration = check_matrix(calibration, "calibration", "(N, E)").astype(float)
