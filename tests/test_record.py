@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from moeviz import metrics
 from moeviz.record import EMPTY, Routing, check_routing
 
 
@@ -95,7 +96,7 @@ def test_check_routing_passes_a_routing_only():
 BAD = {
     "logits of another shape": ({"logits": np.zeros((3, 2))}, "logits must have the shape of probs"),
     "logits not finite": ({"logits": np.full((3, 3), math.inf)}, "logits must be finite"),
-    "probs missing": ({"probs": None}, "probs must hold real numbers"),
+    "probs missing": ({"probs": None}, "num_experts must be said where probs are None"),
     "probs empty": ({"probs": np.zeros((0, 3))}, "probs must not be empty"),
     "probs one-dimensional": ({"probs": np.ones(3)}, "probs must have shape"),
     "probs not a number": ({"probs": np.full((3, 3), math.nan)}, "probs must be finite"),
@@ -127,3 +128,46 @@ def test_bad_fields_are_named_and_left_alone(changes, message):
         Routing(**given)
     for name, value in before.items():
         np.testing.assert_equal(given[name], value)
+
+
+# --- what servers return: experts alone ---
+
+def bare(**changes):
+    """Return the fields of a routing of which only the experts are known."""
+    return {"logits": None, "probs": None, "expert_index": [[0, 2], [1, EMPTY]], "combine_weight": None,
+            "kept": [[True, True], [True, False]], "label": "a server's", "num_experts": 4} | changes
+
+
+def test_a_routing_of_experts_alone_counts_and_says_what_it_lacks():
+    routed = Routing(**bare())
+    assert (routed.num_tokens, routed.num_experts, routed.k, routed.shape) == (2, 4, 2, (2, 4))
+    assert routed.dispatch().astype(int).tolist() == [[1, 0, 1, 0], [0, 1, 0, 0]]
+    assert "token 0: e0, e2" in repr(routed)
+    assert metrics.load(routed).round(3).tolist() == [0.333, 0.333, 0.333, 0.0]
+    assert routed.pairs().weight is None
+    for meter, what in ((metrics.router_entropy, "probs"), (metrics.captured_score, "probs"),
+                        (metrics.importance, "weights"), (Routing.combine, "weights")):
+        with pytest.raises(ValueError, match=f"must have {what}.*only the chosen experts are known"):
+            meter(routed)
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"num_experts": None}, "num_experts must be said where probs are None"),
+    ({"num_experts": 2}, "expert_index must lie in"),
+    ({"probs": [[0.5, 0.5, 0, 0]] * 2, "num_experts": 3}, "num_experts must be the 4 columns of probs"),
+    ({"logits": [[1.0, 2.0]] * 2}, "logits must have the shape of probs"),
+    ({"label": 3}, "label must be text"),
+])
+def test_a_routing_of_experts_alone_is_checked(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Routing(**bare(**changes))
+
+
+def test_another_label_shares_the_arrays_and_checks_nothing(monkeypatch):
+    routed = Routing(**bare())
+    monkeypatch.setattr(Routing, "__post_init__", None)  # calling it would fail
+    named = routed.relabel("mine")
+    assert named.expert_index is routed.expert_index
+    assert (named.label, routed.label, named.num_experts) == ("mine", "a server's", 4)
+    with pytest.raises(ValueError, match="label must be text"):
+        routed.relabel(3)

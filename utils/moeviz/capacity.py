@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from moeviz.arrays import check_choice, check_count, check_number, check_rng
-from moeviz.record import EMPTY, check_routing
+from moeviz.record import EMPTY, check_probs, check_routing
 
 ORDERS = ("choice", "token", "score", "random")
 
@@ -36,7 +36,7 @@ def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None):
     order: who is seated first. "choice": all first choices in token order, then all second choices
     (GShard, Switch). "token": token by token, all choices of one before the next. "score": as
     "choice", but the tokens whose first choice has the largest prob come first (batch prioritised
-    routed of V-MoE; ties: lowest token). "random": as "choice", but tokens in an order from `rng`.
+    routing of V-MoE; ties: lowest token). "random": as "choice", but tokens in an order from `rng`.
     groups: the tokens are split into this many equal stretches, each with its own C seats.
     The weights that stay are NOT renormalised: what a dropped choice carried is missing from the
     token's output. Choices dropped before, and EMPTY slots, take no seat.
@@ -96,7 +96,7 @@ def _first_choice_prob(routed):
     """Return (T,): the prob of each token's first expert, whichever slot holds it."""
     slot = (routed.expert_index != EMPTY).argmax(axis=1)
     token = np.arange(routed.num_tokens)
-    return routed.probs[token, routed.expert_index[token, slot]]
+    return check_probs(routed)[token, routed.expert_index[token, slot]]
 
 
 def _rank(values):

@@ -15,7 +15,7 @@ import numpy as np
 
 from moeviz.arrays import check_choice, check_count, check_matrix, check_rng
 from moeviz.checks import check_kind
-from moeviz.record import check_routing
+from moeviz.record import check_routing, check_weights
 
 ACTIVATIONS = ("relu", "gelu", "silu")
 BLOCK = 512  # tokens that are worked on at a time, so that their rows stay near the processor
@@ -567,6 +567,7 @@ def check_layer(tokens, bank, routed):
         raise ValueError(f"routed has {routed.num_experts} experts, but bank has {bank.num_experts}")
     if routed.num_tokens != len(tokens):
         raise ValueError(f"routed has {routed.num_tokens} tokens, but tokens has {len(tokens)} rows")
+    check_weights(routed)
     return tokens, bank_as(bank, tokens.dtype)
 
 

@@ -24,7 +24,7 @@ from moeviz.arrays import (
     softplus,
     top_k_index,
 )
-from moeviz.record import EMPTY, check_logits, check_routing
+from moeviz.record import EMPTY, check_logits, check_routing, check_weights
 from moeviz.routing.backward import weights_backward
 
 CONVENTIONS = ("share", "per_k")
@@ -142,7 +142,7 @@ def importance_loss(routed, *, renormalize=True, scoring="softmax", scale=1.0):
     _check_weights(routed, renormalize, scoring, scale)
     index = routed.expert_index
     slots = np.ravel(index) + 1  # EMPTY falls into bin 0, which is cut off
-    importance = np.bincount(slots, np.ravel(routed.combine_weight), routed.num_experts + 1)[1:]
+    importance = np.bincount(slots, np.ravel(check_weights(routed)), routed.num_experts + 1)[1:]
     value, dimportance = _cv_squared(importance)
     dweight = dimportance[index].astype(routed.combine_weight.dtype)  # EMPTY slots are ignored below
     return value, weights_backward(routed, dweight, scoring=scoring, renormalize=renormalize, scale=scale)

@@ -1,11 +1,12 @@
 """Routing: the one record that routers make and that capacity, experts, metrics and plots take."""
 
+import copy
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_matrix, check_same_shape
+from moeviz.arrays import as_array, check_count, check_matrix, check_same_shape
 from moeviz.checks import check_kind
 
 EMPTY = -1
@@ -16,7 +17,7 @@ class Pairs(NamedTuple):
 
     token: np.ndarray
     expert: np.ndarray
-    weight: np.ndarray
+    weight: np.ndarray | None
     slot: np.ndarray
 
 
@@ -25,11 +26,13 @@ class Routing:
     """Who goes where: the result of a router for T tokens, E experts and up to k choices per token.
 
     logits: (T, E) what the gate produced, or None where there was no gate (hash, random).
-    probs: (T, E) the scores that selection saw, as shares; rows sum to 1.
+    probs: (T, E) the scores that selection saw, as shares; rows sum to 1. None where only the chosen
+    experts are known, as in what a server returns.
     expert_index: (T, k) the chosen experts, best first; EMPTY (-1) pads unused slots.
-    combine_weight: (T, k) the weight of that expert in the output; 0 where EMPTY.
+    combine_weight: (T, k) the weight of that expert in the output; 0 where EMPTY. None where unknown.
     kept: (T, k) bool, False where capacity dropped the choice or the slot is EMPTY.
     label: a name for plot titles.
+    num_experts: E; read off probs, and to be said where there are none.
 
     Arrays are copied, checked and made read-only. EMPTY used as an index would silently pick the
     last expert, so read assignments through `pairs()`, `dispatch()` or `combine()`.
@@ -40,35 +43,40 @@ class Routing:
     """
 
     logits: np.ndarray | None
-    probs: np.ndarray
+    probs: np.ndarray | None
     expert_index: np.ndarray
-    combine_weight: np.ndarray
+    combine_weight: np.ndarray | None
     kept: np.ndarray
     label: str = "routing"
+    num_experts: int | None = None
 
     def __post_init__(self):
-        probs = check_matrix(self.probs, "probs")
-        _check_shares(probs)
-        index = _check_index(self.expert_index, *probs.shape)
-        weight = check_same_shape(self.combine_weight, "combine_weight", index, "expert_index")
+        probs, experts = _check_shares(self.probs, self.num_experts)
+        index = _check_index(self.expert_index, None if probs is None else len(probs), experts)
+        weight = _check_weight(self.combine_weight, index)
         kept = _check_kept(self.kept, index)
-        if (weight < 0).any() or (weight[index == EMPTY] != 0).any():
-            raise ValueError("combine_weight must be non-negative, and 0 where expert_index is EMPTY (-1)")
-        if not isinstance(self.label, str):
-            raise ValueError(f"label must be text, got {self.label!r}")
-        logits = None if self.logits is None else check_same_shape(self.logits, "logits", probs, "probs")
+        logits = None if self.logits is None else _check_logits(self.logits, (len(index), experts))
         checked = {"logits": logits, "probs": probs, "expert_index": index,
                    "combine_weight": weight, "kept": kept}
         for name, array in checked.items():
             object.__setattr__(self, name, _frozen_copy(array))
+        object.__setattr__(self, "num_experts", experts)
+        object.__setattr__(self, "label", _check_label(self.label))
+
+    def relabel(self, label):
+        """Return the same routing under another label; it shares the arrays, and nothing is checked again."""
+        named = copy.copy(self)
+        object.__setattr__(named, "label", _check_label(label))
+        return named
 
     @property
     def num_tokens(self):
-        return self.probs.shape[0]
+        return self.expert_index.shape[0]
 
     @property
-    def num_experts(self):
-        return self.probs.shape[1]
+    def shape(self):
+        """(T, E)"""
+        return self.num_tokens, self.num_experts
 
     @property
     def k(self):
@@ -79,8 +87,8 @@ class Routing:
         """Return the kept assignments as token, expert, weight, slot, sorted by expert, then token."""
         choice, _ = self.kept_by_expert()
         token = choice // self.k
-        return Pairs(token, self.expert_index.ravel()[choice], self.combine_weight.ravel()[choice],
-                     choice - token * self.k)
+        weight = None if self.combine_weight is None else self.combine_weight.ravel()[choice]
+        return Pairs(token, self.expert_index.ravel()[choice], weight, choice - token * self.k)
 
     def kept_by_expert(self):
         """Return the kept choices (n,) as token * k + slot, sorted by expert, then token; and E loads."""
@@ -99,14 +107,14 @@ class Routing:
 
     def dispatch(self):
         """Return (T, E) bool: which expert gets which token, dropped choices left out."""
-        chosen = np.zeros(self.probs.shape, dtype=bool)
+        chosen = np.zeros(self.shape, dtype=bool)
         pairs = self.pairs()
         chosen[pairs.token, pairs.expert] = True
         return chosen
 
     def combine(self):
         """Return (T, E): the weight of each expert in each token's output, dropped choices left out."""
-        weights = np.zeros(self.probs.shape, dtype=self.combine_weight.dtype)
+        weights = np.zeros(self.shape, dtype=check_weights(self).dtype)
         pairs = self.pairs()
         weights[pairs.token, pairs.expert] = pairs.weight
         return weights
@@ -120,17 +128,50 @@ class Routing:
         return "\n".join([head, *rows, *rest])
 
     def _describe_row(self, token):
-        choices = zip(self.expert_index[token], self.combine_weight[token], self.kept[token], strict=True)
-        words = [f"e{e} {w:.3f}{'' if kept else ' dropped'}" for e, w, kept in choices if e != EMPTY]
+        unknown = self.combine_weight is None
+        weights = [""] * self.k if unknown else [f" {w:.3f}" for w in self.combine_weight[token]]
+        choices = zip(self.expert_index[token], weights, self.kept[token], strict=True)
+        words = [f"e{e}{w}{'' if kept else ' dropped'}" for e, w, kept in choices if e != EMPTY]
         return ", ".join(words) or "no expert"
 
 
-def _check_shares(probs):
+def _check_shares(probs, num_experts):
+    """Return probs and E; one of them may be None, and where both are given they agree."""
+    if probs is None:
+        if num_experts is None:
+            raise ValueError("num_experts must be said where probs are None")
+        return None, check_count(num_experts, "num_experts")
+    probs = check_matrix(probs, "probs")
+    if num_experts is not None and num_experts != probs.shape[1]:
+        raise ValueError(f"num_experts must be the {probs.shape[1]} columns of probs, got {num_experts!r}")
     if probs.min() < 0:
         raise ValueError(f"probs must be non-negative, got {probs.min():.4g}")
     totals = probs.sum(axis=1)
     if np.abs(totals - 1).max() > 1e-4:
         raise ValueError(f"probs must sum to 1 in each row, got {totals.min():.4g} to {totals.max():.4g}")
+    return probs, probs.shape[1]
+
+
+def _check_weight(value, index):
+    if value is None:
+        return None
+    weight = check_same_shape(value, "combine_weight", index, "expert_index")
+    if (weight < 0).any() or (weight[index == EMPTY] != 0).any():
+        raise ValueError("combine_weight must be non-negative, and 0 where expert_index is EMPTY (-1)")
+    return weight
+
+
+def _check_logits(value, shape):
+    logits = check_matrix(value, "logits")
+    if logits.shape != shape:
+        raise ValueError(f"logits must have the shape of probs {shape}, got shape {logits.shape}")
+    return logits
+
+
+def _check_label(label):
+    if not isinstance(label, str):
+        raise ValueError(f"label must be text, got {label!r}")
+    return label
 
 
 def check_routing(value, name="routed"):
@@ -145,10 +186,27 @@ def check_logits(routed):
     return routed.logits
 
 
+def check_probs(routed):
+    """Return the probs (T, E) of a Routing, or raise a ValueError where only the experts are known."""
+    if check_routing(routed).probs is None:
+        raise ValueError(f"routed must have probs for this, got None in {routed.label!r}: "
+                         "only the chosen experts are known")
+    return routed.probs
+
+
+def check_weights(routed):
+    """Return the weights (T, k) of a Routing, or raise a ValueError where only the experts are known."""
+    if check_routing(routed).combine_weight is None:
+        raise ValueError(f"routed must have weights for this, got None in {routed.label!r}: "
+                         "only the chosen experts are known")
+    return routed.combine_weight
+
+
 def _check_index(value, num_tokens, num_experts):
     index = as_array(value, "expert_index")
-    if index.ndim != 2 or len(index) != num_tokens or index.shape[1] < 1:
-        raise ValueError(f"expert_index must have shape ({num_tokens}, k), got shape {index.shape}")
+    if index.ndim != 2 or index.size == 0 or num_tokens not in (None, len(index)):
+        tokens = "T" if num_tokens is None else num_tokens
+        raise ValueError(f"expert_index must have shape ({tokens}, k), got shape {index.shape}")
     if index.dtype.kind not in "iu":
         raise ValueError(f"expert_index must hold whole numbers, got dtype {index.dtype}")
     if index.min() < EMPTY or index.max() >= num_experts:

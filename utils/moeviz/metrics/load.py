@@ -6,7 +6,7 @@ import numpy as np
 
 from moeviz.arrays import as_array, check_choice, check_count, check_mask, check_number, check_rng
 from moeviz.metrics.meaning import expert_columns, label_codes
-from moeviz.record import EMPTY, Routing, check_routing
+from moeviz.record import EMPTY, Routing, check_probs, check_routing, check_weights
 
 
 def counts(routed, *, mask=None):
@@ -49,7 +49,7 @@ def importance(routed, *, mask=None):
     [0.5, 0.5]
     """
     index = _rows(check_routing(routed).expert_index, mask)
-    weight = _rows(routed.combine_weight, mask)
+    weight = _rows(check_weights(routed), mask)
     return np.bincount(np.ravel(index) + 1, np.ravel(weight), routed.num_experts + 1)[1:]
 
 
@@ -182,7 +182,7 @@ def router_entropy(routed, *, mask=None):
     0.5
     """
     rows = check_mask(mask, check_routing(routed).num_tokens)
-    probs = routed.probs if mask is None else routed.probs[rows]
+    probs = check_probs(routed) if mask is None else check_probs(routed)[rows]
     of_token = np.einsum("te,te->t", probs, np.log(np.maximum(probs, np.finfo(probs.dtype).tiny)))
     entropy = -of_token.mean(dtype=float)
     return float(entropy / math.log(routed.num_experts)) if routed.num_experts > 1 else 1.0
@@ -247,7 +247,7 @@ def captured_score(routed):
     0.5
     """
     index = np.maximum(check_routing(routed).expert_index, 0)
-    captured = np.take_along_axis(routed.probs, index, axis=1)[routed.kept]
+    captured = np.take_along_axis(check_probs(routed), index, axis=1)[routed.kept]
     return float(captured.sum(dtype=float) / routed.num_tokens)
 
 
@@ -355,7 +355,7 @@ def saturation(routed, final):
     >>> saturation(top_k([[2.0, 1.0, 0.0]], k=2), top_k([[2.0, 0.0, 1.0]], k=2))
     0.5
     """
-    shape, other = check_routing(routed).probs.shape, check_routing(final, "final").probs.shape
+    shape, other = check_routing(routed).shape, check_routing(final, "final").shape
     if shape != other:
         raise ValueError(f"final must have the tokens and experts of routed {shape}, got {other}")
     wanted = final.expert_index != EMPTY

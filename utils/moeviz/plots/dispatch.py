@@ -11,7 +11,7 @@ from moeviz.arrays import check_count
 from moeviz.capacity import seat_positions
 from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable, set_weights
 from moeviz.plots.load import count_assignments
-from moeviz.record import EMPTY, check_routing
+from moeviz.record import EMPTY, check_routing, check_weights
 from moeviz.style import (
     FAINT,
     INK,
@@ -47,7 +47,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
     """
     labels = readable(check_labels(labels, check_routing(routed).num_tokens))
     token, slot = np.nonzero(routed.expert_index != EMPTY)
-    choices = (token, routed.expert_index[token, slot], routed.combine_weight[token, slot],
+    choices = (token, routed.expert_index[token, slot], check_weights(routed)[token, slot],
                routed.kept[token, slot])
     numbered = max(routed.num_tokens, routed.num_experts) <= MAX_NUMBERED
     draw = _draw_numbered if numbered else _draw_wide
@@ -60,7 +60,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
 
 
 def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
-    rows, columns = routed.probs.shape
+    rows, columns = routed.shape
     ax = axes_or_new(ax, (1.2 * columns + 1.4, 0.72 * rows + 1.4))
     _draw_ground(ax, np.arange(columns), np.arange(rows), 0.46, 0.45)
     length = 0.84 * weight / max(1.0, weight.max(initial=0.0))
@@ -75,7 +75,7 @@ def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
 
 
 def _draw_wide(ax, routed, labels, token, expert, weight, kept):
-    columns, rows = routed.probs.shape
+    columns, rows = routed.shape
     ax = axes_or_new(ax, (np.clip(0.19 * columns + 1, 7, 13), np.clip(0.5 * rows + 1.4, 3, 8)))
     _draw_ground(ax, [(columns - 1) / 2], np.arange(rows), columns / 2, 0.46)
     length = 0.88 * weight / max(1.0, weight.max(initial=0.0))
@@ -155,7 +155,7 @@ def _sorted_choices(routed):
     token, slot = np.nonzero(routed.expert_index != EMPTY)
     expert, kept = routed.expert_index[token, slot], routed.kept[token, slot]
     order = np.lexsort((token, ~kept, expert))
-    return token[order], expert[order], routed.combine_weight[token, slot][order], kept[order]
+    return token[order], expert[order], check_weights(routed)[token, slot][order], kept[order]
 
 
 def _stack_experts(loads, height):
@@ -167,15 +167,15 @@ def _stack_experts(loads, height):
 
 def _weight_unit(routed, slot_height):
     """Return the ribbon width of weight 1: as wide as token rows and expert slots allow."""
-    row, single = routed.combine_weight.sum(axis=1).max(), routed.combine_weight.max()
+    row, single = check_weights(routed).sum(axis=1).max(), routed.combine_weight.max()
     return min(0.8 / max(row, 1e-12), 0.9 * slot_height / max(single, 1e-12), 0.8)
 
 
 def _stack_ribbons(routed, unit):
     """Return where on its token's row each ribbon starts, (T, E); a token's ribbons lie in expert order."""
-    chosen = np.zeros(routed.probs.shape)
+    chosen = np.zeros(routed.shape)
     token, slot = np.nonzero(routed.expert_index != EMPTY)
-    chosen[token, routed.expert_index[token, slot]] = routed.combine_weight[token, slot] * unit
+    chosen[token, routed.expert_index[token, slot]] = check_weights(routed)[token, slot] * unit
     middle = np.cumsum(chosen, axis=1) - chosen / 2 - chosen.sum(axis=1, keepdims=True) / 2
     return middle + np.arange(routed.num_tokens)[:, None] + 0.5
 

@@ -41,10 +41,12 @@ def check_labels(labels, num_tokens, name="labels"):
 
 def set_weights(ax, routed, labels):
     """Attach the matrix of tokens and experts: the weight of each choice, marked where it was dropped."""
-    texts = np.full(routed.probs.shape, "", dtype=object)
+    texts = np.full(routed.shape, "", dtype=object)
     for token, slot in np.argwhere(routed.expert_index != EMPTY):
         fate = "" if routed.kept[token, slot] else " dropped"
-        texts[token, routed.expert_index[token, slot]] = f"{routed.combine_weight[token, slot]:.3g}{fate}"
+        known = routed.combine_weight is not None
+        weight = f"{routed.combine_weight[token, slot]:.3g}" if known else "chosen"
+        texts[token, routed.expert_index[token, slot]] = weight + fate
     set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routed.num_experts)),
                title=f"{routed.label}: weight of each choice")
 

@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +36,7 @@ def route(router, logits, *, rng=None, name="router"):
     answer = _call(router, given, rng)
     if not np.array_equal(given, logits):
         raise RouterError("changed the logits it was given; work on logits.copy()")
-    return replace(_as_routing(answer, logits), label=str(name))
+    return _as_routing(answer, logits).relabel(str(name))
 
 
 def check_routers(routers):
@@ -89,7 +88,7 @@ def _as_routing(answer, logits):
 
 
 def _of_same_size(routed, logits):
-    if routed.probs.shape != logits.shape:
+    if routed.shape != logits.shape:
         raise RouterError(f"returned a Routing of {routed.num_tokens} tokens and {routed.num_experts} experts"
                           f" for logits of {len(logits)} tokens and {logits.shape[1]} experts")
     return routed
@@ -177,8 +176,8 @@ def captured(routed, logits):
     0.5
     """
     probs = softmax(check_matrix(logits, "logits").astype(float))
-    if check_routing(routed).probs.shape != probs.shape:
-        raise ValueError(f"logits must have shape {routed.probs.shape}, got {probs.shape}")
+    if check_routing(routed).shape != probs.shape:
+        raise ValueError(f"logits must have shape {routed.shape}, got {probs.shape}")
     return float(probs[routed.dispatch()].sum() / len(probs))
 
 

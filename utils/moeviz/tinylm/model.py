@@ -4,7 +4,7 @@ T bytes of a sentence, D model width, E experts, k choices, L MoE layers.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -136,7 +136,7 @@ class TinyLM:
         return _sliding(np.concatenate([padding, encode(sentence)]), self.config.context)
 
     def _named(self, layer, number):
-        chosen = replace(layer.routed, label=f"layer {number}")
+        chosen = layer.routed.relabel(f"layer {number}")
         return LayerTrace(layer.tokens, self.gate(number), chosen.logits, chosen, layer.output)
 
     def __repr__(self):
