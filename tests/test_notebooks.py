@@ -1,5 +1,7 @@
 """Every notebook runs as shipped and with its solutions, quietly and in time; the harness sees what fails."""
 
+import re
+
 import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -9,17 +11,19 @@ from tools import notebooks, runs
 SECONDS = 30
 FILM_SECONDS = 15  # for drawing the frames of a notebook's filmstrips
 SOLUTION = "<details><summary>Solution</summary>\n\n```python\n{}\n```\n\n</details>"
+WARNS = "import warnings\nwarnings.warn('beware')\n"
 RIGHT = ("def my_softmax(logits):\n    powers = np.exp(logits - logits.max(axis=1, keepdims=True))\n"
          "    return powers / powers.sum(axis=1, keepdims=True)")
 
 
-def exercise_notebook(solution):
-    """Return a notebook with one exercise, whose solution may be a wrong one."""
-    return new_notebook(metadata=notebooks.METADATA, cells=[
-        new_code_cell("import numpy as np\nfrom moeviz.exercises import check"),
-        new_code_cell("def my_softmax(logits):\n    ...", metadata={"tags": ["exercise"]}),
-        new_code_cell("check.softmax(my_softmax)"),
-        new_markdown_cell(SOLUTION.format(solution))])
+def exercise_notebook(**solutions):
+    """Return a notebook that asks for softmax in functions of these names; their solutions may be wrong."""
+    cells = [new_code_cell("import numpy as np\nfrom moeviz.exercises import check")]
+    for name, solution in solutions.items():
+        cells += [new_code_cell(f"def {name}(logits):\n    ...", metadata={"tags": ["exercise"]}),
+                  new_code_cell(f"check.softmax({name})"),
+                  new_markdown_cell(SOLUTION.format(solution.replace("my_softmax", name)))]
+    return new_notebook(metadata=notebooks.METADATA, cells=cells)
 
 
 def verdicts(done):
@@ -28,37 +32,19 @@ def verdicts(done):
             for cell in notebooks.code_cells(done) if f"check.{task.name}(" in cell.source}
 
 
-def solved(notebook):
-    """Return the solved notebook after a run, its stubs still known by their tags."""
-    done = runs.timed_run(notebooks.fill_solutions(notebook))
-    for task in notebooks.tasks(notebook):
-        done.cells[task.cell].source = task.stub
-    return done
-
-
-each_notebook = pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
-
-
 @pytest.mark.notebook
-class TestAsShipped:
-    """A class is what a test worker takes as a whole: this one and the next run side by side."""
-
-    @each_notebook
-    def test_runs(self, path):
-        done = runs.executed(path)  # with filmstrips in the place of explorers; below run the explorers
-        assert done.metadata.seconds <= SECONDS + FILM_SECONDS
-        assert notebooks.complaints(done) == []
-        assert all("not attempted" in text for text in verdicts(done).values())
+@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
+def test_a_notebook_runs_as_shipped_and_with_its_solutions(path):
+    done = runs.executed(path)  # filmstrips in the place of explorers: test_browser_explorers runs those
+    assert done.metadata.seconds <= SECONDS + FILM_SECONDS
+    assert notebooks.complaints(done) == []
+    assert all("not attempted" in text for text in verdicts(done).values())
+    assert {name: text for name, text in done.metadata.solved.items() if not solves(text)} == {}
 
 
-@pytest.mark.notebook
-class TestWithSolutions:
-    @each_notebook
-    def test_runs(self, path):
-        done = solved(notebooks.load(path))
-        assert done.metadata.seconds <= SECONDS
-        assert notebooks.complaints(done) == []
-        assert {name: text for name, text in verdicts(done).items() if ": right" not in text} == {}
+def solves(text):
+    """Tell whether a solution's cells said that it is right and nothing else than checks say."""
+    return ": right" in text and not re.search(r"Traceback|Warning", text)
 
 
 @pytest.mark.notebook
@@ -71,10 +57,19 @@ def test_the_clock_counts_work():
 
 @pytest.mark.notebook
 def test_a_right_solution_is_right_and_a_wrong_one_is_not():
-    assert ": right" in verdicts(solved(exercise_notebook(RIGHT)))["softmax"]
-    wrong = RIGHT.replace("powers.sum(axis=1, keepdims=True)", "powers.sum()")
-    assert ": right" not in verdicts(solved(exercise_notebook(wrong)))["softmax"]
-    assert "not attempted" in verdicts(notebooks.execute(exercise_notebook(RIGHT)))["softmax"]
+    shipped = exercise_notebook(my_softmax=RIGHT, my_wrong=RIGHT.replace("axis=1, ", ""),
+                                my_broken=RIGHT.replace("np.exp", "np.expp"), my_noisy=WARNS + RIGHT)
+    done = runs.timed_run(shipped)
+    assert "not attempted" in verdicts(done)["softmax"] and len(done.cells) == len(shipped.cells)
+    assert [name for name, text in done.metadata.solved.items() if solves(text)] == ["my_softmax"]
+    assert list(done.metadata.solved) == ["my_softmax", "my_wrong", "my_broken", "my_noisy"]
+
+
+def test_every_cell_that_uses_a_solution_runs_with_it_too():
+    shipped = exercise_notebook(my_softmax=RIGHT)
+    shipped.cells += map(new_code_cell, ["print(my_softmax(1))", "my_softmaxes = 2"])
+    cells = runs.solved_cells(shipped, "my_softmax", notebooks.tasks(shipped)[0])
+    assert [cell.source for cell in cells] == [RIGHT, "check.softmax(my_softmax)", "print(my_softmax(1))"]
 
 
 @pytest.mark.notebook
@@ -88,7 +83,7 @@ def test_execute_raises_an_error_and_reports_a_warning():
 
 
 def test_fill_solutions_changes_the_stub_alone():
-    shipped = exercise_notebook(RIGHT)
+    shipped = exercise_notebook(my_softmax=RIGHT)
     filled = notebooks.fill_solutions(shipped)
     expected = [cell.source for cell in shipped.cells]
     expected[1] = RIGHT

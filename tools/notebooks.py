@@ -138,7 +138,7 @@ def tasks(notebook):
     """Return the exercises of a notebook in order."""
     starts = [place for place, cell in enumerate(notebook.cells)
               if cell.cell_type == "code" and EXERCISE in tags(cell)]
-    return [_task(notebook, start, end) for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return [_task(notebook, start, end) for start, end in zip(starts, [*starts, None][1:], strict=True)]
 
 
 def _task(notebook, start, end):

@@ -1,13 +1,17 @@
-"""One run of each notebook for all who need it: the test as shipped and the pages of the site.
+"""One run of each notebook for all who need it: the tests, as shipped and solved, and the pages of the site.
 
-Runs are kept in build/runs under a hash of everything that they depend on. Whoever comes second waits.
+A run goes through the notebook as shipped and then, in the same kernel, through its solutions and all cells
+that use them. Runs are kept in build/runs under a hash of everything that they depend on. Whoever comes
+second waits.
 """
 
 import contextlib
 import functools
 import hashlib
 import importlib.metadata
+import itertools
 import os
+import re
 import sys
 import time
 
@@ -23,9 +27,11 @@ CLOCK = "import time\nprint(time.process_time())"
 
 
 def executed(path, runs=RUNS):
-    """Return the notebook after a run as shipped, in the edition for pages; `metadata.seconds` is its time.
+    """Return the notebook after a run as shipped, in the edition for pages.
 
-    Seconds are the kernel's processor time: other programs do not slow it down. The first error raises.
+    `metadata.seconds` is the kernel's processor time up to there: other programs do not slow it down.
+    `metadata.solved` holds what came after: {function: what its solution and the cells that use it wrote}.
+    The first error of the notebook as shipped raises; errors of solutions are part of what they wrote.
     """
     notebook = notebooks.load(path)
     file = runs / f"{path.stem}-{fingerprint(notebook)}.ipynb"
@@ -39,11 +45,32 @@ def executed(path, runs=RUNS):
 
 
 def timed_run(notebook, **variables):
-    """Return an executed copy with `metadata.seconds`, taken by a clock in a last cell that is gone again."""
-    timed = nbformat.from_dict({**notebook, "cells": [*notebook.cells, new_code_cell(CLOCK)]})
-    done = notebooks.execute(timed, **variables)
-    done.metadata["seconds"] = float(notebooks.printed(done.cells.pop()))
+    """Return an executed copy with `metadata.seconds` and `.solved`; the cells that gave these are gone."""
+    functions = {notebooks.stub_function(task.stub).name: task for task in notebooks.tasks(notebook)}
+    solutions = {name: solved_cells(notebook, name, task) for name, task in functions.items()}
+    added = [new_code_cell(CLOCK), *(cell for cells in solutions.values() for cell in cells)]
+    longer = nbformat.from_dict({**notebook, "cells": [*notebook.cells, *added]})
+    done = notebooks.execute(longer, **variables)
+    clock, *rest = done.cells[len(notebook.cells):]
+    del done.cells[len(notebook.cells):]
+    done.metadata["seconds"], rest = float(notebooks.printed(clock)), iter(rest)
+    done.metadata["solved"] = {name: "".join(map(written, itertools.islice(rest, len(cells))))
+                               for name, cells in solutions.items()}
     return done
+
+
+def written(cell):
+    """Return all that a cell wrote: prints, warnings, what it displayed as text, and its error."""
+    return "".join(output.get("text", "") + output.get("data", {}).get("text/plain", "")
+                   + "\n".join(output.get("traceback", ())) for output in cell.outputs)
+
+
+def solved_cells(notebook, function, task):
+    """Return cells to run after the notebook: the solution of an exercise and every cell that uses it."""
+    users = [cell.source for cell in notebooks.code_cells(notebook)
+             if re.search(rf"\b{function}\b", cell.source) and cell.source != task.stub]
+    return [new_code_cell(source, metadata={"tags": ["raises-exception"]})
+            for source in (task.solution, *users)]
 
 
 def fingerprint(notebook):
