@@ -89,12 +89,21 @@ def test_errors_and_warnings_are_seen(page, lab):
 
 
 @pytest.mark.skipif(not START.is_file(), reason="notebook 00 is not there")
-def test_a_typed_sentence_is_routed(page, lab):
+def test_a_live_sentence_is_routed_and_keeps_its_keys(page, lab):
     open_and_run(page, lab, START.name)
-    area = browser.output_of(page, "explore_sentence")
-    _, typed = use(page, area, lambda: type_sentence(area, "Ein Satz von mir: 42 Experten!"))
-    _, layer = use(page, area, lambda: area.locator("select").first.select_option(index=1))
-    assert typed != layer
+    area = browser.output_of(page, "live.sentence")
+    field, cells = area.get_by_label("Your sentence"), page.locator(".jp-Cell").count()
+    field.fill("Ein Satz: ")
+    field.press_sequentially("42 aabb")
+    assert area.locator(".tile:visible").count() == len("Ein Satz: 42 aabb")
+    bar = area.get_by_label("Bias of expert 3 of layer 1", exact=True)
+    for key in ("ArrowRight", "a", "b", "d", "d", "ArrowRight"):
+        bar.press(key)
+    bar.press("ArrowRight")
+    assert bar.get_attribute("aria-valuenow") == "0.03"
+    assert page.locator(".jp-Cell").count() == cells
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    area.locator(".moeviz-live[data-theme='dark']").wait_for()
     assert browser.errors(page) == []
 
 
