@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from moeviz import metrics, text
-from moeviz.text import scripts, sources
 
 RNG = np.random.default_rng(0)
 
@@ -101,13 +100,13 @@ def test_languages_are_texts_of_their_own():
 
 
 def test_repeated_names_stay_the_same_names_in_other_orders():
-    lines = scripts.repeat_names("a, b, c", 60).split("\n")
+    lines = text.repeat_names("a, b, c", 60).split("\n")
     assert all(sorted(line.split(", ")) == ["a", "b", "c"] for line in lines)
     assert len(set(lines)) == 6
-    assert scripts.repeat_names("abc", 2) == "abc"
+    assert text.repeat_names("abc", 2) == "abc"
 
 
 def test_a_babel_that_lacks_a_language_gives_the_fallback():
     pytest.importorskip("babel")
-    found, note = sources.names(languages=("de", "xx"))
+    found, note = text.names(languages=("de", "xx"))
     assert "FALLBACK" in note and "de" in found

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import text
-from moeviz.text import sources, split
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +88,8 @@ def test_a_missing_module_falls_back_for_its_domain_only(monkeypatch, module, do
 
 
 def test_missing_library_sources_fall_back_without_naming_a_path(monkeypatch, tmp_path):
-    monkeypatch.setattr(sources.sysconfig, "get_path", lambda name: str(tmp_path))
-    found, note = sources.code(1000)
+    monkeypatch.setattr(text.sysconfig, "get_path", lambda name: str(tmp_path))
+    found, note = text.code(1000)
     assert "class Table" in found[0][1][1] and "FALLBACK" in note and str(tmp_path) not in note
 
 
@@ -128,27 +127,27 @@ def test_no_paragraph_and_no_line_stands_on_both_sides(request, whole, domain, b
 
 def test_a_help_topic_or_file_is_held_out_as_a_whole():
     groups = [[(f"topic {i}", f"<{i} begins here.\n\nHere ends {i}, after more words.") for i in range(30)]]
-    training, held_out = split.split(groups)
+    training, held_out = text.split(groups)
     for i in range(30):
         assert (f"<{i} begins" in training) + (f"<{i} begins" in held_out) == 1
         assert (f"<{i} begins" in training) == (f"ends {i}," in training)
-    longer = split.split([*groups, [(f"more {i}", "more " * i) for i in range(40)]])
+    longer = text.split([*groups, [(f"more {i}", "more " * i) for i in range(40)]])
     assert longer[0].startswith(training) and longer[1].startswith(held_out)
 
 
 def test_what_training_holds_word_by_word_is_taken_out_of_the_held_out_text():
     shared = "This paragraph stands in several of the topics, word by word."
     groups = [[(f"topic {i}", f"{shared}\n\nOnly topic {i} has this one.\n\nnote") for i in range(20)]]
-    training, held_out = split.split(groups)
+    training, held_out = text.split(groups)
     assert shared in training and shared not in held_out
     assert "has this one" in held_out and "note" in held_out
 
 
 def test_a_name_is_held_out_in_every_language_and_never_twice():
     keys = [f"country {a}{b}" for a in "ABCDEFGHIJ" for b in "ABCDEFGHIJ"]
-    one, two = ([split.split_names([(key, key + tail) for key in keys]) for tail in ("e", "a")])
+    one, two = ([text.split_names([(key, key + tail) for key in keys]) for tail in ("e", "a")])
     assert [name[:-1] for name in one[1]] == [name[:-1] for name in two[1]] and 4 < len(one[1]) < 16
-    twice = split.split_names([(key, "the same") for key in keys])
+    twice = text.split_names([(key, "the same") for key in keys])
     assert twice[1] == [] and len(twice[0]) == len(one[0])
 
 
