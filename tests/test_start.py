@@ -4,12 +4,16 @@ import argparse
 import ast
 import errno
 import importlib.util
+import itertools
 import json
 import os
 import pathlib
+import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -38,11 +42,28 @@ def start(tmp_path, monkeypatch):
 def quiet(start, monkeypatch):
     """Return the list of commands that start.py would have run; all succeed."""
     ran = []
-    monkeypatch.setattr(start, "run_quietly", lambda command, watch=print: ran.append(command))
+    monkeypatch.setattr(start, "run_quietly",
+                        lambda command, watch=print: ran.append(command) or pretend(start, command))
     monkeypatch.setattr(start, "run", lambda command, **variables: ran.append((command, variables)) or 0)
     monkeypatch.setattr(start, "works", lambda python, *modules: True)
     monkeypatch.setattr(start, "check_port", lambda port: None)
     return ran
+
+
+def pretend(start, command):
+    """Leave behind what pip leaves, one package of one file."""
+    if "pip" in command:
+        add_package(start, "moeviz")
+
+
+def add_package(start, name, version="1.0"):
+    """Put a package of one file into .venv, with the note of its files."""
+    folder = start.VENV / "lib" / "python3" / "site-packages"
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.py").touch()
+    (info / "RECORD").write_text(f"{name}.py,,\n__pycache__/{name}.pyc,,\n{info.name}/RECORD,,\n")
+    return folder / f"{name}.py"
 
 
 def ends_with(start, *arguments):
@@ -114,6 +135,7 @@ def failing(output, code=1):
     ("Temporary failure in name resolution", "cannot reach the package index"),
     ("ReadTimeoutError: Read timed out.", "cannot reach the package index"),
     ("ProxyError('Cannot connect to proxy.')", "cannot reach the package index"),
+    ("ERROR: Cannot set --home and --prefix together", "settings lead out of .venv"),
 ])
 def test_a_failed_command_is_explained(start, output, expected):
     with pytest.raises(SystemExit) as end:
@@ -276,7 +298,7 @@ def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet)
     start.main(["test"])
     (start.ROOT / "requirements.txt").write_text("numpy>=2")
     start.main([])
-    assert set(json.loads(start.STAMP.read_text())) == set(start.CHECKS)
+    assert set(json.loads(start.STAMP.read_text())) == {*start.CHECKS, "packages"}
 
 
 @pytest.mark.parametrize("linter", ["ruff", "oxlint"])
@@ -342,7 +364,7 @@ def test_a_damaged_stamp_counts_as_unfinished(start, quiet, text):
     quiet.clear()
     start.main([])
     assert [command[2] for command in quiet[:2]] == ["venv", "pip"]
-    assert set(json.loads(start.STAMP.read_text())) == {"requirements.txt"}
+    assert set(json.loads(start.STAMP.read_text())) == {"requirements.txt", "packages"}
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(start, quiet, monkeypatch):
@@ -364,7 +386,8 @@ def test_a_foreign_environment_is_used_where_it_works_and_never_deleted(start, q
     assert (start.VENV / "mine").exists()
 
 
-def test_works_tries_a_python(start):
+def test_works_tries_a_python(start, monkeypatch):
+    monkeypatch.setattr(start, "VENV", pathlib.Path(sys.prefix))
     assert start.works(sys.executable, "json")
     assert not start.works(sys.executable, "no_such_module")
     assert not start.works(start.ROOT / "no" / "python")
@@ -392,6 +415,324 @@ def test_steps_say_their_seconds(start, capsys):
     with start.step("Making tea"):
         pass
     assert capsys.readouterr().out == "Making tea ...\n  done in 0.0 s\n"
+
+
+class Machine:
+    """Stands in for venv and pip: what they leave in .venv, and how often pip went elsewhere."""
+
+    def __init__(self, start):
+        self.start, self.outside = start, 0
+
+    def run(self, command, watch=print):
+        if "pip" in command:
+            watch("Collecting moeviz\n")
+            self.outside += not self.works()
+            watch("Installing collected packages: moeviz\n")
+            add_package(self.start, "moeviz").with_name("half").touch()
+            add_package(self.start, "moeviz").with_name("half").unlink()
+        else:
+            (self.start.VENV / "python").touch()  # works already, and would install into the user's own
+            (self.start.VENV / "pyvenv.cfg").touch()
+
+    def works(self, *modules):
+        return (self.start.VENV / "pyvenv.cfg").exists()
+
+    def is_whole(self):
+        half = list(self.start.VENV.rglob("half"))
+        return self.works() and not half and "moeviz" in self.start.whole_packages()
+
+
+@pytest.fixture
+def machine(start, monkeypatch):
+    """Let start.py work on a machine that the test can look into."""
+    machine = Machine(start)
+    monkeypatch.setattr(start, "run_quietly", machine.run)
+    monkeypatch.setattr(start, "works", machine.works)
+    return machine
+
+
+def interrupted_at(moment, start):
+    """Prepare, with Ctrl-C before one line of start.py or of the machine; tell whether it came to that."""
+    left, files = [moment], (start.__file__, __file__)
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename not in files:
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        start.prepare(start.COURSE)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def places(start):
+    """Yield 1, 2, ..., each with a .venv of its own for start.py."""
+    for moment in itertools.count(1):
+        start.VENV = start.ROOT / str(moment) / ".venv"
+        start.STAMP = start.VENV / start.STAMP.name
+        start.VENV.parent.mkdir()
+        yield moment
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file it had just opened
+def test_an_interruption_at_any_line_is_repaired_by_the_next_start(start, machine):
+    for moment in places(start):
+        if not interrupted_at(moment, start):
+            break
+        interrupted_at(1 + moment * 7 % 61, start)  # and while that is repaired
+        start.prepare(start.COURSE)
+        assert machine.is_whole(), moment
+        assert machine.outside == 0, moment
+        assert sorted(os.listdir(start.VENV.parent)) == [".venv", ".venv.lock"], moment
+    assert moment > 60
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupted_repair_is_repaired(start, machine):
+    for moment in places(start):
+        start.prepare(start.COURSE)
+        add_package(start, "moeviz").unlink()
+        interrupted = interrupted_at(moment, start)
+        start.prepare(start.COURSE)
+        assert machine.is_whole() and machine.outside == 0, moment
+        if not interrupted:
+            break
+    assert moment > 40
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows copies Python into environments")
+def test_a_python_that_would_install_elsewhere_is_refused(start):
+    python = start.venv_python(start.VENV)
+    python.parent.mkdir(parents=True)
+    python.symlink_to(os.path.realpath(sys.executable))
+    assert subprocess.run([python, "-c", "import pip"], check=False).returncode == 0
+    assert not start.works(python, "pip")
+    assert "holds no environment" in ends_with(start, "--port", "0")
+    start.write_stamp({"requirements.txt": "as it was"})
+    assert not start.works(python, "pip")
+
+
+BUSY = """
+import importlib.util, pathlib, sys, time
+spec = importlib.util.spec_from_file_location("start", sys.argv[1])
+start = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(start)
+start.VENV = pathlib.Path(sys.argv[2]) / ".venv"
+with start.alone():
+    print("in", flush=True)
+    if sys.argv[3] == "child":
+        start.ROOT = start.VENV.parent
+        start.run_quietly([sys.executable, "-c", "import time; time.sleep(1)"])
+    time.sleep(float(sys.argv[3]))
+    print("out", flush=True)
+"""
+
+
+def busy(folder, seconds):
+    """Return a process that prepares in a folder for some seconds, once it has begun."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY, str(FILE), str(folder), str(seconds)], text=True,
+                               stdout=subprocess.PIPE)
+    assert process.stdout.readline() == "in\n"
+    return process
+
+
+def test_two_starts_do_not_prepare_at_once(start, capsys):
+    with busy(start.ROOT, 0.5) as other:
+        with start.alone():
+            assert other.stdout.readline() == "out\n"
+            assert other.wait() == 0
+        with start.alone():
+            pass
+    assert capsys.readouterr().out.count("Waiting for another start") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of Windows end with the process")
+def test_what_a_killed_start_left_running_keeps_the_lock(start):
+    with busy(start.ROOT, "child") as other:
+        time.sleep(0.3)
+        other.kill()
+        other.wait()
+        before = time.monotonic()
+        with start.alone():
+            assert 0.2 < time.monotonic() - before < 5
+
+
+def test_locks_of_both_systems(start, monkeypatch):
+    calls = []
+
+    def locking(number, mode, size):
+        calls.append((number, mode, size))
+        if len(calls) == 1:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    with open(start.ROOT / "lock", "a") as file:
+        assert not start.lock(file, "nt")
+        assert start.lock(file, "nt")  # a file system without locks stops nobody
+        assert calls[0] == (file.fileno(), 2, 1)
+
+
+def test_a_folder_that_cannot_be_written_needs_no_lock(start, monkeypatch):
+    monkeypatch.setattr(start, "VENV", start.ROOT / "gone" / ".venv")
+    with start.alone():
+        pass
+
+
+def test_what_leads_python_or_pip_elsewhere_reaches_no_child(start, monkeypatch):
+    monkeypatch.setattr(start, "VENV", pathlib.Path(sys.prefix))
+    for name in start.FOREIGN:
+        monkeypatch.setenv(name, "elsewhere")
+    monkeypatch.setenv("PIP_PROXY", "kept")
+    code = "import os, sys; sys.exit(os.environ['PIP_PROXY'] == 'kept' and any(n in os.environ for n in %r))"
+    command = [sys.executable, "-c", code % (start.FOREIGN,)]
+    assert start.run(command) == 0
+    start.run_quietly(command)
+    assert start.works(sys.executable)
+
+
+def test_pip_is_told_where_to_install(start, quiet):
+    start.main([])
+    assert {"--no-user", f"--prefix={start.VENV}"} <= set(quiet[1])
+
+
+def test_an_installation_that_went_elsewhere_is_said(start, quiet, monkeypatch):
+    monkeypatch.setattr(start, "run_quietly", lambda command, watch=print: None)
+    assert "lead out of .venv" in ends_with(start)
+
+
+@pytest.mark.parametrize("lose", [lambda file: file.unlink(),
+                                  lambda file: shutil.rmtree(file.with_name("moeviz-1.0.dist-info")),
+                                  lambda file: (file.with_name("moeviz-1.0.dist-info") / "RECORD").unlink()])
+def test_a_lost_package_is_installed_again(start, quiet, lose, capsys):
+    start.main(["test"])
+    lose(add_package(start, "moeviz"))
+    quiet.clear()
+    start.main([])
+    assert quiet[0][1:4] == ["-m", "pip", "install"]
+    assert quiet[0][-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
+    quiet.clear()
+    start.main([])
+    assert len(quiet) == 1
+
+
+def test_what_people_changed_in_the_environment_is_theirs(start, quiet):
+    start.main([])
+    file = add_package(start, "moeviz")
+    file.with_name("moeviz-1.0.dist-info").rename(file.with_name("moeviz-2.0.dist-info"))
+    (file.with_name("moeviz-2.0.dist-info") / "RECORD").write_text("moeviz.py,,\n")
+    add_package(start, "pandas")
+    quiet.clear()
+    start.main([])
+    assert len(quiet) == 1
+
+
+def test_known_versions_are_installed_where_they_were_tested(start, quiet, monkeypatch):
+    (start.ROOT / "constraints.txt").write_text("numpy==2.0")
+    start.main([])
+    assert quiet[1][quiet[1].index("-c") + 1] == "constraints.txt"
+    quiet.clear()
+    (start.ROOT / "constraints.txt").write_text("numpy==2.1")
+    start.main([])
+    assert quiet[0][1:4] == ["-m", "pip", "install"]
+    quiet.clear()
+    monkeypatch.setattr(start, "NEWEST", (3, 10))
+    (start.ROOT / "constraints.txt").write_text("numpy==2.2")
+    start.main([])
+    assert "-c" not in quiet[0]
+
+
+def test_the_quick_check_leaves_out_what_takes_long(start, quiet):
+    assert start.main(["test", "--quick", "-x"]) == 0
+    command = quiet[-1][0]
+    assert command[command.index("-m", 2) + 1] == start.QUICK
+    assert command[-1] == "-x" and "--quick" not in command
+
+
+@pytest.mark.parametrize("fault", [0, 1])
+def test_scripts_are_linted_where_oxlint_is_installed(start, quiet, monkeypatch, fault):
+    monkeypatch.setattr(start.shutil, "which", {"oxlint": "/bin/oxlint"}.get)
+    monkeypatch.setattr(start, "run", lambda command, **variables: quiet.append(command) or (
+        fault if "oxlint" in command[0] else 0))
+    assert start.main(["test"]) == fault
+    assert ["/bin/oxlint", "--quiet"] in quiet
+
+
+def test_jupyterlab_asks_for_no_news(start, quiet):
+    start.main([])
+    overrides = start.VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    assert json.loads(overrides.read_text()) == start.QUIET_LAB
+    overrides.write_text("{}")
+    (start.ROOT / "requirements.txt").write_text("changed")
+    start.main([])
+    assert overrides.read_text() == "{}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end politely")
+@pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", None)])
+def test_an_end_that_somebody_asks_for_reaches_the_child(start, number):
+    child = ("import signal, sys, time; signal.signal(15, lambda *a: sys.exit(7)); print('up', flush=True); "
+             "time.sleep(9)")
+    code = (f"import sys, signal; sys.path.insert(0, {str(FILE.parent)!r}); import start\n"
+            f"signal.signal({int(number)}, start.end_on_request)\n"
+            f"sys.exit(start.run([sys.executable, '-c', {child!r}]))")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(number)
+        assert process.wait(5) == 7
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end politely")
+def test_a_child_that_prepares_ends_with_its_parent(start):
+    code = (f"import sys, signal; sys.path.insert(0, {str(FILE.parent)!r}); import start\n"
+            "signal.signal(15, start.end_on_request)\n"
+            "child = 'import os, time; print(os.getpid(), flush=True); time.sleep(9)'\n"
+            "start.run_quietly([sys.executable, '-c', child], lambda line: print(line, flush=True))")
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+                          stderr=subprocess.DEVNULL) as process:
+        child = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(5) != 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+
+
+def test_a_signal_is_an_exit_code(start):
+    code = start.run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    assert code == (9 if os.name == "nt" else 137)
+
+
+@pytest.mark.slow
+def test_a_real_first_start_in_an_odd_place_with_odd_settings(tmp_path):
+    folder = tmp_path / "a$c ü"
+    (folder / "utils" / "moeviz").mkdir(parents=True)
+    for name in ("start.py", "pyproject.toml", "README.md", "utils/moeviz/__init__.py"):
+        shutil.copy(FILE.parent / name, folder / name)
+    (folder / "requirements.txt").write_text("packaging\n-e .\n")
+    (tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
+    prepare = f"import sys; sys.path.insert(0, {str(folder)!r}); import start; start.prepare(start.COURSE)"
+    look = "import importlib.util, packaging.version; assert importlib.util.find_spec('moeviz')"
+    settings = {**os.environ, "PIP_USER": "1", "PIP_TARGET": str(tmp_path / "T"), "PYTHONPATH": str(tmp_path),
+                "c": "expanded", "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
+    for lost in (None, "packaging/version.py"):
+        for site in folder.glob(".venv/[Ll]ib/**/site-packages"):
+            if lost:
+                (site / lost).unlink()
+        subprocess.run([sys.executable, "-c", prepare], env=settings, cwd=tmp_path, check=True)
+        python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        subprocess.run([python, "-c", look], cwd=tmp_path, check=True)
+    assert not (tmp_path / "T").exists()
 
 
 def test_the_command_line_explains_itself():
