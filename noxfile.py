@@ -1,5 +1,7 @@
 """The checks over every supported Python, with the oldest and the newest NumPy and matplotlib.
 
+`python start.py test` takes the versions of constraints.txt; these sessions take none of them.
+
     nox                             every combination whose Python is on this machine
     nox -s "tests-3.12(newest)"     one of them
     nox -- -m notebook              with options for pytest in place of everything that needs no browser
@@ -7,11 +9,12 @@
 
 import nox
 
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 # the oldest releases that a Python of this version can install, and a parser of their time
 OLDEST = {"3.11": ("numpy==1.26.*", "matplotlib==3.8.*", "pyparsing<3.2"),
           "3.12": ("numpy==1.26.*", "matplotlib==3.8.*", "pyparsing<3.2"),
-          "3.13": ("numpy==2.1.*", "matplotlib==3.9.*", "pyparsing<3.2")}
+          "3.13": ("numpy==2.1.*", "matplotlib==3.9.*", "pyparsing<3.2"),
+          "3.14": ("numpy==2.3.*", "matplotlib==3.10.*", "pyparsing<3.2")}
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 nox.options.error_on_missing_interpreters = False

@@ -138,10 +138,11 @@ def run_checks(options):
 
 
 def lint(python):
-    """Check the style of Python and, where oxlint is installed, of JavaScript."""
+    """Check the style of Python and, where oxlint is installed, of the pages' scripts."""
     with step("Checking the style with ruff"):
         style = run([python, "-m", "ruff", "check", "."])
-    oxlint = shutil.which("oxlint")
+    places = [os.path.dirname(python), os.environ.get("PATH", "")]
+    oxlint = shutil.which("oxlint", path=os.pathsep.join(places))
     if oxlint:
         with step("Checking the scripts of pages with oxlint"):
             style = run([oxlint, "--quiet"]) or style

@@ -66,10 +66,13 @@ def test_links_lead_into_the_site(tmp_path):
 def test_no_file_outside_the_project_is_copied(tmp_path, monkeypatch):
     monkeypatch.setattr("tools.site.pages.ROOT", tmp_path / "project")
     (tmp_path / "project").mkdir()
-    for place in ("secret.txt", "project/open.txt"):
+    for place in ("secret.txt", "project/open.txt", "project/.git/config"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text("x")
+    (tmp_path / "project" / "out.txt").symlink_to(tmp_path / "secret.txt")
     link = linker(set(), tmp_path / "site")
-    assert link("../../secret.txt") is None and link("../open.txt") == "files/open.txt"
+    assert link("../../secret.txt") is link("../.git/config") is link("../out.txt") is None
+    assert link("../open.txt") == "files/open.txt"
     assert [path.name for path in tmp_path.joinpath("site").rglob("*.txt")] == ["open.txt"]
 
 

@@ -47,6 +47,7 @@ def quiet(start, monkeypatch):
     monkeypatch.setattr(start, "run", lambda command, **variables: ran.append((command, variables)) or 0)
     monkeypatch.setattr(start, "works", lambda python, *modules: True)
     monkeypatch.setattr(start, "check_port", lambda port: None)
+    monkeypatch.setattr(start.shutil, "which", lambda name, path: None)
     return ran
 
 
@@ -662,10 +663,10 @@ def test_the_quick_check_leaves_out_what_takes_long(start, quiet):
 
 @pytest.mark.parametrize("fault", [0, 1])
 def test_scripts_are_linted_where_oxlint_is_installed(start, quiet, monkeypatch, fault):
-    monkeypatch.setattr(start.shutil, "which", {"oxlint": "/bin/oxlint"}.get)
+    monkeypatch.setattr(start.shutil, "which", lambda name, path: f"/bin/{name}")
     monkeypatch.setattr(start, "run", lambda command, **variables: quiet.append(command) or (
         fault if "oxlint" in command[0] else 0))
-    assert start.main(["test"]) == fault
+    assert start.main(["test", "--quick"]) == fault
     assert ["/bin/oxlint", "--quiet"] in quiet
 
 

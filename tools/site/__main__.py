@@ -6,6 +6,7 @@ import pathlib
 import sys
 import time
 
+from tools.folders import check_target
 from tools.site.build import ROOT, build, size
 from tools.site.elsewhere import GITHUB, check_repository
 
@@ -24,12 +25,13 @@ def read_options(arguments, environment):
     here = environment.get("GITHUB_REPOSITORY", "") if on_github else ""
     parser = argparse.ArgumentParser(prog="python -m tools.site", description="Write the notebooks as pages.")
     parser.add_argument("--into", type=pathlib.Path, default=ROOT / "site", metavar="FOLDER",
-                        help="the folder to write, which is emptied first (default site)")
+                        help="the folder to write: new, empty or an older site (default site)")
     parser.add_argument("--repository", default=here, metavar="OWNER/NAME",
                         help="let pages link to Binder and to their source on GitHub")
     options = parser.parse_args(arguments)
     try:
         check_repository(options.repository)
+        check_target(options.into)
     except ValueError as error:
         parser.error(str(error))
     return options

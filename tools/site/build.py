@@ -5,7 +5,7 @@ import shutil
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
-from tools import notebooks, runs
+from tools import folders, notebooks, runs
 from tools.site.elsewhere import check_repository, elsewhere
 from tools.site.outputs import Figures
 from tools.site.pages import HERE, ROOT, linker, make_map, make_page, opening
@@ -14,23 +14,29 @@ WORKERS = 2
 
 
 def build(site, paths=None, repository=""):
-    """Write the site into a folder, which is emptied first; return its pages.
+    """Write the site beside a folder, then put it in the folder's place; return its pages.
 
     paths: of notebooks; all of the course by default. repository: "OWNER/NAME" on GitHub, if pages are to
-    link there and to Binder. Raises what the first failing notebook raises.
+    link there and to Binder. Raises what the first failing notebook raises, and ValueError for a folder that
+    holds anything but an older site.
     """
     check_repository(repository)
+    folders.check_target(site)
     paths = list(paths or notebooks.paths())
     done = run_all(paths)
-    shutil.rmtree(site, ignore_errors=True)
-    figures = Figures(site)
     openings = [opening(path, notebook) for path, notebook in zip(paths, done, strict=True)]
-    link = linker({path.stem for path in paths}, site)
-    pages = [make_page(notebook, openings, place, link, figures, elsewhere(repository, paths[place].stem))
+    with folders.replaced(site) as folder:
+        return write_pages(folder, done, openings, repository)
+
+
+def write_pages(site, done, openings, repository):
+    """Write a page for each executed notebook, the map and what they need; return the pages."""
+    figures, link = Figures(site), linker({each.stem for each in openings}, site)
+    pages = [make_page(notebook, openings, place, link, figures, elsewhere(repository, openings[place].stem))
              for place, notebook in enumerate(done)]
     for page in pages:
         write(site / f"{page.opening.stem}.html", page.html)
-    write(site / "index.html", make_map(pages, elsewhere(repository, paths[0].stem)))
+    write(site / "index.html", make_map(pages, elsewhere(repository, openings[0].stem)))
     # a script, because a page opened as a file may not fetch anything
     write(site / "headings.js", f"const HEADINGS = {json.dumps(index(pages), ensure_ascii=False)};\n")
     write(site / ".nojekyll", "")

@@ -64,7 +64,8 @@ def linker(stems, site, folder="notebooks"):
 def _copied(path, site):
     """Copy a file of the project into the site and return its address there."""
     source = ROOT / path
-    if path.startswith("..") or not source.is_file():
+    hidden = any(part.startswith(".") for part in path.split("/"))  # .. and .git, .env, ...
+    if hidden or not source.is_file() or not source.resolve().is_relative_to(ROOT.resolve()):
         return None
     target = site / "files" / path
     target.parent.mkdir(parents=True, exist_ok=True)
