@@ -119,7 +119,7 @@ def lab_command(python, options):
 
 
 def run_checks(options):
-    """Make the environment, then lint and test; a failure of either counts.
+    """Make the environment, then run ruff, oxlint and pytest; a failure of any of them counts.
 
     With --quick no notebook runs and no browser opens. With --extras nothing is skipped for want of a
     package: the tests take MOEVIZ_EXTRAS as that promise.
@@ -128,25 +128,15 @@ def run_checks(options):
     options = [option for option in options if option not in ("--quick", "--extras")]
     variables = dict(dict.fromkeys(THREADS, "1"), **({"MOEVIZ_EXTRAS": "1"} if extras else {}))
     python = str(prepare(CHECKS + EXTRAS if extras else CHECKS))
-    style = lint(python)
+    with step("Checking the style with ruff and oxlint"):
+        oxlint = str(pathlib.Path(python).with_name("oxlint"))
+        style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils", "tools"])
     print("Running the tests on two workers ...", flush=True)
     pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
     tests = run([*pytest, "--timeout", "300", *(["-m", QUICK] if quick else []), *options], **variables)
     if style:
-        print("The style has faults: see above the tests.", file=sys.stderr)
+        print("ruff or oxlint found something: see above the tests.", file=sys.stderr)
     return tests or style
-
-
-def lint(python):
-    """Check the style of Python and, where oxlint is installed, of the pages' scripts."""
-    with step("Checking the style with ruff"):
-        style = run([python, "-m", "ruff", "check", "."])
-    places = [os.path.dirname(python), os.environ.get("PATH", "")]
-    oxlint = shutil.which("oxlint", path=os.pathsep.join(places))
-    if oxlint:
-        with step("Checking the scripts of pages with oxlint"):
-            style = run([oxlint, "--quiet"]) or style
-    return style
 
 
 def run(command, **variables):

@@ -47,7 +47,6 @@ def quiet(start, monkeypatch):
     monkeypatch.setattr(start, "run", lambda command, **variables: ran.append((command, variables)) or 0)
     monkeypatch.setattr(start, "works", lambda python, *modules: True)
     monkeypatch.setattr(start, "check_port", lambda port: None)
-    monkeypatch.setattr(start.shutil, "which", lambda name, path: None)
     return ran
 
 
@@ -263,7 +262,7 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     pip, (ruff, _), (oxlint, _), (pytest_command, variables) = quiet
     assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
     assert ruff[1:] == ["-m", "ruff", "check", "."]
-    assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils"]
+    assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils", "tools"]
     assert pytest_command[1:3] == ["-m", "pytest"] and pytest_command[-2:] == ["-k", "record"]
     assert pytest_command[pytest_command.index("-n") + 1] == "2"
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
@@ -659,15 +658,6 @@ def test_the_quick_check_leaves_out_what_takes_long(start, quiet):
     command = quiet[-1][0]
     assert command[command.index("-m", 2) + 1] == start.QUICK
     assert command[-1] == "-x" and "--quick" not in command
-
-
-@pytest.mark.parametrize("fault", [0, 1])
-def test_scripts_are_linted_where_oxlint_is_installed(start, quiet, monkeypatch, fault):
-    monkeypatch.setattr(start.shutil, "which", lambda name, path: f"/bin/{name}")
-    monkeypatch.setattr(start, "run", lambda command, **variables: quiet.append(command) or (
-        fault if "oxlint" in command[0] else 0))
-    assert start.main(["test", "--quick"]) == fault
-    assert ["/bin/oxlint", "--quiet"] in quiet
 
 
 def test_jupyterlab_asks_for_no_news(start, quiet):
