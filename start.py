@@ -130,7 +130,7 @@ def run_checks(options):
     python = str(prepare(CHECKS + EXTRAS if extras else CHECKS))
     with step("Checking the style with ruff and oxlint"):
         oxlint = str(pathlib.Path(python).with_name("oxlint"))
-        style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils", "tools"])
+        style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils"])
     print("Running the tests on two workers ...", flush=True)
     pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
     tests = run([*pytest, "--timeout", "300", *(["-m", QUICK] if quick else []), *options], **variables)

@@ -262,7 +262,7 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     pip, (ruff, _), (oxlint, _), (pytest_command, variables) = quiet
     assert pip[-4:] == ["-r", "requirements.txt", "-r", "requirements-dev.txt"]
     assert ruff[1:] == ["-m", "ruff", "check", "."]
-    assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils", "tools"]
+    assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils"]
     assert pytest_command[1:3] == ["-m", "pytest"] and pytest_command[-2:] == ["-k", "record"]
     assert pytest_command[pytest_command.index("-n") + 1] == "2"
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
@@ -675,10 +675,11 @@ def test_jupyterlab_asks_for_no_news(start, quiet):
 def test_an_end_that_somebody_asks_for_reaches_the_child(start, number):
     child = ("import signal, sys, time; signal.signal(15, lambda *a: sys.exit(7)); print('up', flush=True); "
              "time.sleep(9)")
-    code = (f"import sys, signal; sys.path.insert(0, {str(FILE.parent)!r}); import start\n"
+    code = ("import sys, signal, start\n"
             f"signal.signal({int(number)}, start.end_on_request)\n"
             f"sys.exit(start.run([sys.executable, '-c', {child!r}]))")
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
+                          cwd=FILE.parent) as process:
         assert process.stdout.readline() == "up\n"
         process.send_signal(number)
         assert process.wait(5) == 7
@@ -686,12 +687,12 @@ def test_an_end_that_somebody_asks_for_reaches_the_child(start, number):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end politely")
 def test_a_child_that_prepares_ends_with_its_parent(start):
-    code = (f"import sys, signal; sys.path.insert(0, {str(FILE.parent)!r}); import start\n"
+    code = ("import sys, signal, start\n"
             "signal.signal(15, start.end_on_request)\n"
             "child = 'import os, time; print(os.getpid(), flush=True); time.sleep(9)'\n"
             "start.run_quietly([sys.executable, '-c', child], lambda line: print(line, flush=True))")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.DEVNULL) as process:
+                          cwd=FILE.parent, stderr=subprocess.DEVNULL) as process:
         child = int(process.stdout.readline())
         process.terminate()
         assert process.wait(5) != 0
@@ -712,7 +713,7 @@ def test_a_real_first_start_in_an_odd_place_with_odd_settings(tmp_path):
         shutil.copy(FILE.parent / name, folder / name)
     (folder / "requirements.txt").write_text("packaging\n-e .\n")
     (tmp_path / "pip.conf").write_text("[install]\nuser = true\n")
-    prepare = f"import sys; sys.path.insert(0, {str(folder)!r}); import start; start.prepare(start.COURSE)"
+    prepare = "import start; start.prepare(start.COURSE)"
     look = "import importlib.util, packaging.version; assert importlib.util.find_spec('moeviz')"
     settings = {**os.environ, "PIP_USER": "1", "PIP_TARGET": str(tmp_path / "T"), "PYTHONPATH": str(tmp_path),
                 "c": "expanded", "PIP_CONFIG_FILE": str(tmp_path / "pip.conf")}
@@ -720,7 +721,7 @@ def test_a_real_first_start_in_an_odd_place_with_odd_settings(tmp_path):
         for site in folder.glob(".venv/[Ll]ib/**/site-packages"):
             if lost:
                 (site / lost).unlink()
-        subprocess.run([sys.executable, "-c", prepare], env=settings, cwd=tmp_path, check=True)
+        subprocess.run([sys.executable, "-c", prepare], env=settings, cwd=folder, check=True)
         python = folder / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
         subprocess.run([python, "-c", look], cwd=tmp_path, check=True)
     assert not (tmp_path / "T").exists()
