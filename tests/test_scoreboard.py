@@ -425,3 +425,16 @@ def test_scoring_is_repeatable_and_leaves_the_logits_alone():
     again = score({**routers(), "mine": choices}, LOGITS, own="mine", needs_loss={"mine": False})
     assert again.rows == BOARD.rows
     assert np.array_equal(before, LOGITS)
+
+
+def test_moved_early_keeps_the_choices_of_changed_tokens_alone():
+    later = LOGITS.copy()
+    later[18:] = LOGITS[18:, ::-1]
+    before, after = (routing.expert_choice(z, 6) for z in (LOGITS, later))
+    moved = scoreboard.changed_tokens(before, after)[:18]
+    lit = scoreboard.moved_early(before, after, 18)
+    assert 0 < moved.sum() < 18
+    assert np.array_equal(lit.dispatch(), before.dispatch()[:18] & moved[:, None])
+    assert f"{moved.sum()} of 18" in lit.label
+    with pytest.raises(ValueError, match="cut"):
+        scoreboard.moved_early(before, after, 25)

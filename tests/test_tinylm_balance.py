@@ -82,3 +82,19 @@ def test_the_default_is_global(corpus):
 def test_an_unknown_balance_is_refused(corpus):
     with pytest.raises(ValueError, match="balance must be one of 'global', 'micro'"):
         tinylm.train(corpus, config=SMALL, steps=1, progress=False, balance="local")
+
+
+def test_sequences_are_eight_windows_of_one_domain(corpus):
+    _, history = tinylm.train(corpus, config=SMALL, seed=5, steps=1, progress=False, balance="sequence")
+    rng = np.random.default_rng(5)
+    weights = tinylm.init(rng, SMALL).weights
+    windows, _, domain = draw_batch(rng, corpus, training_starts(corpus, SMALL), SMALL)
+    layers = network.forward(weights, SMALL, windows).layers
+    seen, part = {}, []
+    for d in domain.tolist():
+        part.append((d, seen.setdefault(d, 0) // 8))
+        seen[d] += 1
+    assert len(set(part)) > len(set(domain.tolist()))
+    numbers = np.array([sorted(set(part)).index(each) for each in part])
+    slow = SMALL.aux_weight * sum(slow_micro(layer.routed, numbers) for layer in layers)
+    assert history.balance[0] == pytest.approx(slow, rel=1e-5)

@@ -14,6 +14,7 @@ from moeviz.training import (
     Router,
     Task,
     balance,
+    by_seed,
     clustered_task,
     cosine_gate,
     evaluate,
@@ -21,6 +22,7 @@ from moeviz.training import (
     routers,
     train,
     train_seeds,
+    trials,
 )
 from moeviz.training.layer import forward
 
@@ -360,3 +362,15 @@ def test_a_history_is_frozen_checked_and_a_copy():
         History([1.0, 2.0], [0.0, 0.0], np.zeros(2), np.zeros((2, 4)), [1.0, 1.0])
     with pytest.raises(ValueError, match="balance must hold real numbers, got dtype <U3"):
         History([1.0, 2.0], ["low", "low"], past.load, np.zeros((2, 4)), [1.0, 1.0])
+
+
+def test_trials_are_the_runs_of_several_seeds_and_their_evaluations():
+    make_task = partial(clustered_task, samples=600, held_out=200)
+    both = trials(make_task, seeds=(3, 5), router=routers.top_k(1), steps=4)
+    alone = evaluate(train_seeds(make_task, seeds=(5,), router=routers.top_k(1),
+                                                   steps=4, progress=False)[0])
+    assert both.judged[1].fvu == alone.fvu and both.each("fvu")[1] == round(alone.fvu, 2)
+    assert both.mean("dead") == np.mean([one.dead for one in both.judged])
+    assert by_seed({"x": both}, "dead")["dead"] == [both.each("dead")]
+    with pytest.raises(ValueError, match="fields must be some of .*got 'loss'"):
+        by_seed({"x": both}, "loss")

@@ -8,7 +8,8 @@ from moeviz.exercises.nb04_dispatch import gather, scatter, waste
 from moeviz.exercises.nb05_load import entropies, layers, violation
 from moeviz.exercises.nb06_capacity import seated, seats, sure_first
 from moeviz.exercises.nb07_collapse import dead, switch_gradient, switch_loss
-from moeviz.exercises.nb08_balancing import overheard, scopes, thermostat
+from moeviz.exercises.nb08_thermostat import scopes, swings, thermostat
+from moeviz.exercises.nb09_construction import columns, overheard, sweep
 from moeviz.exercises.nb10_board import leaked, next_best, reading
 from moeviz.exercises.nb11_counting import moe_layer, token_flops, whole_model
 from moeviz.exercises.nb12_models import from_config, readings, tolerance
@@ -23,12 +24,12 @@ from moeviz.exercises.nb21_capstone import Budget, budget
 from moeviz.exercises.nb21_hunt import balanced, served, weighed
 
 __all__ = [
-    "Budget", "above_null", "balanced", "biased", "break_even", "budget", "cache", "combine", "count",
-    "crossover", "dead", "device_load", "entropies", "factor", "favourites", "from_config", "gather",
+    "Budget", "above_null", "balanced", "biased", "break_even", "budget", "cache", "columns", "combine",
+    "count", "crossover", "dead", "device_load", "entropies", "factor", "favourites", "from_config", "gather",
     "intensity", "layers", "leaked", "load", "lru_hits", "margin", "moe_layer", "name_bug", "next_best",
-    "overheard", "reach", "reading", "readings", "repeated", "saving", "scatter", "scopes", "seated",
-    "seats", "served", "softmax", "sparse", "split", "step_time", "straggle", "sure_first", "survivors",
-    "switch_gradient", "switch_loss", "thermostat", "threshold", "together", "token_flops", "tolerance",
-    "top_2", "trace_weights", "training_flops", "violation", "waste", "weighed", "whole_model",
+    "overheard", "reach", "reading", "readings", "repeated", "saving", "scatter", "scopes", "seated", "seats",
+    "served", "softmax", "sparse", "split", "step_time", "straggle", "sure_first", "survivors", "sweep",
+    "swings", "switch_gradient", "switch_loss", "thermostat", "threshold", "together", "token_flops",
+    "tolerance", "top_2", "trace_weights", "training_flops", "violation", "waste", "weighed", "whole_model",
     "wire_bytes", "within_script",
 ]

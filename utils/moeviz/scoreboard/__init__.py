@@ -9,6 +9,7 @@ from moeviz.scoreboard.measure import (
     changed_tokens,
     leak,
     measure,
+    moved_early,
     route,
     takes_rng,
 )
@@ -16,6 +17,6 @@ from moeviz.scoreboard.table import COLUMNS, Column, find_column
 
 __all__ = [
     "COLUMNS", "NEEDS_LOSS", "Board", "Column", "RouterError", "Row", "best_captured", "captured",
-    "changed_tokens", "find_column", "leak", "line_up", "measure", "route", "score", "takes_rng",
-    "with_seats",
+    "changed_tokens", "find_column", "leak", "line_up", "measure", "moved_early", "route", "score",
+    "takes_rng", "with_seats",
 ]

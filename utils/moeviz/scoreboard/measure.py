@@ -229,6 +229,25 @@ def changed_tokens(one, other):
     return (moved | (np.abs(one.combine() - other.combine()) > ROUNDING)).any(axis=1)
 
 
+def moved_early(before, after, cut):
+    """Return the Routing of the first `cut` tokens of `before` in which only those that changed have experts.
+
+    before, after: Routings of the same tokens; changed as in `changed_tokens`. For a picture of who looked
+    ahead. Raises ValueError for a cut outside of 1..T.
+
+    >>> from moeviz.routing import expert_choice
+    >>> z = np.array([[2.0, 0.0], [1.0, 0.0], [3.0, 0.0]])
+    >>> moved_early(expert_choice(z[:2], 1), expert_choice(z[[0, 2]], 1), 1).expert_index.tolist()
+    [[0]]
+    """
+    cut = check_count(cut, "cut", high=before.num_tokens)
+    moved = changed_tokens(before, after)[:cut, None]
+    index = np.where(moved, before.expert_index[:cut], EMPTY)
+    weight = np.where(moved, before.combine_weight[:cut], 0.0)
+    label = f"{before.label}: {moved.sum()} of {cut} earlier tokens changed"
+    return Routing(None, before.probs[:cut], index, weight, before.kept[:cut] & moved, label)
+
+
 def _changed_later(logits, cut):
     """Yield copies of logits (T, E) that differ from row `cut` on."""
     rushed, backwards = logits.copy(), logits.copy()

@@ -15,7 +15,8 @@ from moeviz.tinylm.model import TinyLM, init
 from moeviz.tinylm.network import loss_and_gradients
 
 STEPS = 2000
-BALANCE = ("global", "micro")
+BALANCE = ("global", "micro", "sequence")
+SEQUENCE = 8  # windows of one domain that count as a sequence
 
 
 class History(NamedTuple):
@@ -34,12 +35,13 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     config: a Config, the default one if None. steps: S, of config.batch windows each. progress: show a
     tqdm bar. balance: where the balancing loss counts the load, "global" over the whole batch, or "micro"
     within micro-batches of one domain each, as on devices that see one kind of text and do not
-    exchange their counts. route(logits, rng) -> Routing: the router while training, top-k if None; the model
-    that is returned uses top-k. backward(routed, dweight) -> dlogits: the way back through it. snapshots:
+    exchange their counts, or "sequence" within every eight windows of one domain.
+    route(logits, rng) -> Routing: the router while training, top-k if None; the model that is returned uses
+    top-k. backward(routed, dweight) -> dlogits: the way back through it. snapshots:
     steps after which `History.snapshots` keeps the model, 0 for the untrained one.
     The same seed, corpus and machine give the same model.
     Raises ValueError for what is no Corpus, Config or function, if steps or seed is no whole number, a domain
-    has no training window, balance is neither of the two, or a snapshot lies outside 0..S.
+    has no training window, balance is none of the three, or a snapshot lies outside 0..S.
     Source: Qiu et al. 2025, arXiv 2501.11873.
     """
     check_choice(balance, "balance", BALANCE)
@@ -59,8 +61,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
         _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
         loss, penalty, gradients, done = loss_and_gradients(
-            weights, config, windows, targets, route=choose, part=domain if balance == "micro" else None,
-            backward=backward)
+            weights, config, windows, targets, route=choose, part=_parts(domain, balance), backward=backward)
         _descend(weights, moments, gradients, step, steps, config)
         seen.append((loss, penalty, [_load(layer.routed) for layer in done.layers]))
     _keep(kept, steps, weights, config)
@@ -91,6 +92,17 @@ def draw_batch(rng, corpus, pools, config):
     starts = np.array([pools[d][i] for d, i in zip(domain, at, strict=True)])
     rows = corpus.text[starts[:, None] + np.arange(config.context + 1)]
     return rows[:, :-1], rows[:, -1], domain
+
+
+def _parts(domain, balance):
+    """Return (N,) the part within which each window's load is counted, or None for the whole batch."""
+    if balance == "global":
+        return None
+    part = domain * len(domain)
+    if balance == "sequence":
+        for each in np.unique(domain):
+            part[domain == each] += np.arange((domain == each).sum()) // SEQUENCE
+    return part
 
 
 def _keep(kept, step, weights, config):

@@ -1,12 +1,8 @@
-"""Exercises of notebook 08: the bias as a thermostat, a test for leaks, local against global counts."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Exercises of notebook 08: a step of the bias rule, swings that an average hides, local, global counts."""
 
 import numpy as np
 
 from moeviz.exercises.engine import Exercise
-from moeviz.routing import expert_choice, quantile_balanced, top_k
 
 BIAS = np.array([0.1, 0.0, -0.2])
 
@@ -53,79 +49,47 @@ thermostat = Exercise("thermostat", slow_thermostat, (
     "the load was compared with 1; compare it with its mean": thermostat_one,
     "an expert with exactly the mean load must keep its bias": thermostat_without_rest})
 
-@dataclass(frozen=True, repr=False)
-class Served:
-    """A router as the learner sees it: logits (T, E) -> (T, E) bool, who is served by whom."""
 
-    name: str
-    route: Callable
-
-    def __call__(self, logits):
-        return self.route(logits).dispatch()
-
-    def __repr__(self):
-        return f"the router {self.name!r}"
+SWINGING = np.array([[2.0, 0.0], [0.0, 2.0]])
+STEPS = np.array([[5, 1, 3, 3], [2, 6, 1, 3], [4, 4, 0, 4]])
 
 
-SCORES = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-LONG = np.random.default_rng(3).normal(loc=[2, 1, 0, 0, 0, 0], size=(24, 6))
-TOKENS_CHOOSE = Served("top-2", lambda logits: top_k(logits, 2))
-EXPERTS_CHOOSE = Served("expert choice", lambda logits: expert_choice(logits, len(logits) * 2 // 6 or 1))
-ONE_EACH = Served("balanced top-1", lambda logits: quantile_balanced(logits, 1))  # the number never changes
+def slow_swings(loads):
+    def violation(load):
+        return max(load) / (sum(load) / len(load)) - 1
+    rows = loads.tolist()
+    average = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return sum(map(violation, rows)) / len(rows), violation(average)
 
 
-def slow_overheard(route, logits, cut):
-    turned = [row if t < cut else row[::-1] for t, row in enumerate(logits.tolist())]
-    before, after = route(logits).tolist(), route(np.array(turned)).tolist()
-    return sum(before[t] != after[t] for t in range(cut))
+def swings_swapped(loads):
+    return slow_swings(loads)[::-1]
 
 
-def _both(route, logits, cut, first=None):
-    turned = logits.copy()
-    turned[cut if first is None else first:] = logits[cut if first is None else first:, ::-1]
-    return route(logits), route(turned)
+def swings_without_one(loads):
+    single, average = slow_swings(loads)
+    return single + 1, average + 1
 
 
-def overheard_by_count(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut].sum(axis=1) != after[:cut].sum(axis=1)).sum())
+def swings_of_the_worst(loads):
+    return (loads.max(axis=1) / loads.mean(axis=1) - 1).max(), slow_swings(loads)[1]
 
 
-def overheard_by_load(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut].sum(axis=0) != after[:cut].sum(axis=0)).sum())
+def swings_down_the_columns(loads):
+    return (loads.max(axis=0) / loads.mean(axis=0) - 1).mean(), slow_swings(loads)[1]
 
 
-def overheard_everywhere(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before != after).any(axis=1).sum())
+def swings_averaged_twice(loads):
+    average = slow_swings(loads)[1]
+    return average, average
 
 
-def overheard_later(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[cut:] != after[cut:]).any(axis=1).sum())
-
-
-def overheard_choices(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut] != after[:cut]).sum())
-
-
-def overheard_all_turned(route, logits, cut):
-    before, after = _both(route, logits, cut, first=0)
-    return int((before[:cut] != after[:cut]).any(axis=1).sum())
-
-
-overheard = Exercise("overheard", slow_overheard, (
-    (EXPERTS_CHOOSE, SCORES, 3), (TOKENS_CHOOSE, LONG, 18), (EXPERTS_CHOOSE, LONG, 18),
-    (ONE_EACH, LONG, 18)), {
-    "a token may keep its number of experts and still get other ones: compare who, not how many":
-        overheard_by_count,
-    "loads say nothing about one token: two tokens can trade experts": overheard_by_load,
-    "turned tokens may change; only those before `cut` must not": overheard_everywhere,
-    "these are the turned tokens; the leak shows in the earlier ones": overheard_later,
-    "that counts changed choices; count each token once": overheard_choices,
-    "the earlier tokens were turned too; only what comes from `cut` on may be": overheard_all_turned})
+swings = Exercise("swings", slow_swings, ((SWINGING,), (STEPS,), (STEPS[:1],)), {
+    "the two values are swapped: single steps first, the average second": swings_swapped,
+    "MaxVio is the largest load over the mean, minus 1": swings_without_one,
+    "take the mean over the steps, not the worst step": swings_of_the_worst,
+    "a step is a row: its largest load stands in that row": swings_down_the_columns,
+    "that averages the loads before it looks at a single step": swings_averaged_twice})
 
 SPLIT = np.array([[[9.0, 1.0], [8.0, 2.0]], [[1.0, 9.0], [2.0, 8.0]]]) / 10  # (M, T, E): each its own
 MIXED = np.random.default_rng(5).dirichlet(np.ones(4), size=(3, 8))
