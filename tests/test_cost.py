@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import cost
-from moeviz.cost import ModelSpec
-from moeviz.cost.attention import mean_positions
+from moeviz.cost import ModelSpec, mean_positions
 from moeviz.models import catalogue, model
 
 MIXTRAL = {"layers": 32, "d_model": 4096, "vocab": 32000,
@@ -442,7 +441,7 @@ BAD_FIELDS = [
     ({"attention": ONE | {"window": 0}}, "window must be a whole number of at least 1, got 0"),
     ({"attention": ONE | {"qk_norm": "all"}}, "qk_norm must be one of None, 'head', 'full', got 'all'"),
     ({"attention": ONE | {"stack": "encoder"}}, "the decoder has 32 layers, the groups have 0"),
-    ({"attention": {"kind": "latent", "heads": 4}}, "missing field 'kv_rank'; allowed: heads"),
+    ({"attention": {"kind": "latent", "heads": 4}}, "missing field 'kv_rank'; allowed: bias"),
     ({"attention": {"kind": "other", "parameters": 0}}, "parameters must be a whole number of at least 1"),
     ({"moe": MOE | {"top_k": 9}}, "moe: top_k must be a whole number between 1 and 8, got 9"),
     ({"moe": MOE | {"expert": 9}}, "moe: unknown field 'expert'; allowed: bias, every, experts, first_dense"),
@@ -452,7 +451,8 @@ BAD_FIELDS = [
     ({"moe": MOE | {"every": 2, "layers": 16}}, "moe: every needs the model's layers, and none of its own"),
     ({"moe": MOE | {"first_dense": 3}}, "the model has 32 layers, these groups have 29"),
     ({"moe": MOE | {"gated": "yes"}}, "moe: gated must be True or False, got 'yes'"),
-    ({"moe": [MOE]}, "moe must be a dictionary"),
+    ({"moe": [MOE]}, r"moe\[0\]: missing field 'layers'"),
+    ({"moe": 3}, "moe must be a dictionary"),
     ({"dense": {"hidden": 4}}, "dense: no layer is left for it"),
 ]
 

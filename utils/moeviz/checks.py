@@ -71,3 +71,18 @@ def check_kind(value, name, kind):
         article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
         raise ValueError(f"{name} must be {article} {kind.__name__}, got {type(value).__name__}")
     return value
+
+
+def store(record, check, *names, **limits):
+    """Check fields of a frozen record, and store what `check` returns: a plain int for an int32, say.
+
+    Meant for `__post_init__`. Raises the ValueError of `check(value, name, **limits)`.
+
+    >>> from types import SimpleNamespace
+    >>> record = SimpleNamespace(layers=True)
+    >>> store(record, check_flag, "layers")
+    >>> record.layers
+    True
+    """
+    for name in names:
+        object.__setattr__(record, name, check(getattr(record, name), name, **limits))

@@ -3,15 +3,29 @@
     spec = ModelSpec.from_dict({...})      # the fields are listed in moeviz.cost.schema
     count_parameters(spec)                 # total, active in three conventions, by part
 
-`python -m moeviz.cost` prints the published models, derived against published.
+`python -m moeviz.models` prints the published models, derived against published.
 """
 
-from moeviz.cost.attention import Attention
-from moeviz.cost.ffn import DenseFFN, MoEFFN
-from moeviz.cost.flops import flops_over, flops_per_token
-from moeviz.cost.memory import kv_cache_bytes, serving_bytes, training_bytes
-from moeviz.cost.mixers import LatentAttention, StateLayer
-from moeviz.cost.parameters import ParameterCount, count_parameters
+from moeviz.cost.count import (
+    ParameterCount,
+    Tally,
+    count_parameters,
+    flops_over,
+    flops_per_token,
+    kv_cache_bytes,
+    serving_bytes,
+    training_bytes,
+)
+from moeviz.cost.layers import (
+    Attention,
+    CompressedAttention,
+    DenseFFN,
+    LatentAttention,
+    MoEFFN,
+    StateLayer,
+    change_experts,
+    mean_positions,
+)
 from moeviz.cost.roofline import (
     Hardware,
     break_even_batch,
@@ -22,11 +36,10 @@ from moeviz.cost.roofline import (
     time_against_dense,
 )
 from moeviz.cost.spec import ModelSpec
-from moeviz.cost.tally import Tally
 
 __all__ = [
-    "Attention", "DenseFFN", "Hardware", "LatentAttention", "MoEFFN", "ModelSpec", "ParameterCount",
-    "StateLayer", "Tally", "break_even_batch", "count_parameters", "experts_touched", "flops_over",
-    "flops_per_token", "hardware", "hardware_list", "kv_cache_bytes", "roofline_seconds",
-    "serving_bytes", "time_against_dense", "training_bytes",
+    "Attention", "CompressedAttention", "DenseFFN", "Hardware", "LatentAttention", "MoEFFN", "ModelSpec",
+    "ParameterCount", "StateLayer", "Tally", "break_even_batch", "change_experts", "count_parameters",
+    "experts_touched", "flops_over", "flops_per_token", "hardware", "hardware_list", "kv_cache_bytes",
+    "mean_positions", "roofline_seconds", "serving_bytes", "time_against_dense", "training_bytes",
 ]

@@ -10,7 +10,7 @@ Top level
     attention           one group or a list of groups, see below
     dense               the dense feed-forward layers: hidden, gated (True), bias (False), layers
     moe                 the MoE layers, see below
-    norms_per_sublayer  default 1; norm_vectors: default 1; extra: default 0 (see `ModelSpec`)
+    norms_per_sublayer  default 1; norm_vectors: default 1; norms, extra: left out, 0 (see `ModelSpec`)
 
 Each attention group has a `kind` and, unless it is the only one, its number of `layers`:
     "multi-head"        heads, head_dim
@@ -18,26 +18,29 @@ Each attention group has a `kind` and, unless it is the only one, its number of 
     "multi-query"       heads, head_dim
     "sliding-window"    heads, head_dim, window, and kv_heads if it is not multi-head
     "latent"            heads, kv_rank, nope_dim, rope_dim, v_dim, and q_rank if queries are compressed
+    "compressed"        parameters of one layer, heads, head_dim, window, ratio (see `CompressedAttention`)
     "other"             parameters of one layer and its constant state: state-space, linear attention
 The first four also take the options of `Attention` (window, qk_norm, qkv_bias, ...). One group of an
 encoder-decoder stands for all three of its stacks; in a list each group names its `stack`.
 
 moe: experts, top_k, hidden, and the options of `MoEFFN` (shared_experts, router_bias, ...). Where the
 MoE layers are: `first_dense` (the first so many are dense, default 0), then every `every`-th (default 1);
-or their number as `layers`. The remaining layers are `dense`.
+or their number as `layers`. The remaining layers are `dense`. Both `moe` and `dense` may be lists of groups,
+each with its `layers`.
 """
 
 from dataclasses import MISSING, fields
 
 from moeviz.arrays import check_choice, check_count
-from moeviz.cost.attention import Attention
-from moeviz.cost.ffn import DenseFFN, MoEFFN
-from moeviz.cost.mixers import LatentAttention, StateLayer
+from moeviz.cost.layers import Attention, CompressedAttention, DenseFFN, LatentAttention, MoEFFN, StateLayer
 
 KINDS = ("decoder", "encoder-decoder")
-PLAIN = ("name", "kind", "d_model", "vocab", "tied", "norms_per_sublayer", "norm_vectors", "extra")
+PLAIN = ("name", "kind", "d_model", "vocab", "tied", "norms_per_sublayer", "norm_vectors", "norms",
+         "extra")
 LAYERS = ("layers", "encoder_layers", "decoder_layers")
-ATTENTION_KINDS = ("multi-head", "grouped-query", "multi-query", "sliding-window", "latent", "other")
+ATTENTION_KINDS = ("multi-head", "grouped-query", "multi-query", "sliding-window", "latent", "compressed",
+                   "other")
+SPECIAL = {"latent": LatentAttention, "compressed": CompressedAttention, "other": StateLayer}
 
 
 def read_fields(source):
@@ -127,8 +130,8 @@ def _attention_group(group, where):
     if "kind" not in group:
         raise ValueError(f"{where}: missing field 'kind'; allowed: {', '.join(ATTENTION_KINDS)}")
     kind = check_choice(group.pop("kind"), f"{where}: kind", ATTENTION_KINDS)
-    if kind in ("latent", "other"):
-        return build(LatentAttention if kind == "latent" else StateLayer, group, where, also=("kind",))
+    if kind in SPECIAL:
+        return build(SPECIAL[kind], group, where, also=("kind",))
     if kind in ("multi-head", "multi-query"):
         if "kv_heads" in group:
             raise ValueError(f"{where}: {kind} has no field 'kv_heads'; use grouped-query")
@@ -140,13 +143,23 @@ def _attention_group(group, where):
 def _read_ffn(source, layers):
     if "moe" not in source and "dense" not in source:
         raise ValueError("model: missing field 'dense' or 'moe'")
-    moe = _read_moe(source["moe"], layers) if "moe" in source else []
+    moe = _read_groups(source, "moe", MoEFFN) or (_read_moe(source["moe"], layers) if "moe" in source else [])
     left = None if layers is None else layers - sum(group.layers for group in moe)
-    dense = _read_dense(source["dense"], left) if "dense" in source else []
+    dense = _read_groups(source, "dense", DenseFFN)
+    if "dense" in source and not dense:
+        dense = _read_dense(source["dense"], left)
     found = sum(group.layers for group in (*dense, *moe))
     if layers is not None and found != layers:
         raise ValueError(f"dense and moe: the model has {layers} layers, these groups have {found}")
     return (*dense, *moe)
+
+
+def _read_groups(source, name, record):
+    """Return the groups of a list, each with its own layers; none where it is no list."""
+    groups = source.get(name)
+    if not isinstance(groups, (list, tuple)):
+        return []
+    return [build(record, check_mapping(group, name), f"{name}[{i}]") for i, group in enumerate(groups)]
 
 
 def _read_dense(group, left):

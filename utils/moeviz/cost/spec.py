@@ -3,12 +3,20 @@
 from dataclasses import dataclass, replace
 
 from moeviz.arrays import check_choice, check_count
-from moeviz.checks import check_flag, check_kind, check_text
-from moeviz.cost.attention import Attention
-from moeviz.cost.ffn import DenseFFN, MoEFFN, change_experts
-from moeviz.cost.hf import fields_from_config
-from moeviz.cost.mixers import LatentAttention, StateLayer
+from moeviz.checks import check_flag, check_kind, check_optional, check_text, store
+from moeviz.cost.huggingface import fields_from_config
+from moeviz.cost.layers import (
+    Attention,
+    CompressedAttention,
+    DenseFFN,
+    LatentAttention,
+    MoEFFN,
+    StateLayer,
+    change_experts,
+)
 from moeviz.cost.schema import KINDS, read_fields
+
+MIXERS = (Attention, LatentAttention, CompressedAttention, StateLayer)
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,11 +24,12 @@ class ModelSpec:
     """Describe a model by groups of equal layers; which layer stands where does not change a count.
 
     name: for titles. d_model: d. vocab: rows of the token table; 0 leaves both tables out.
-    attention: tuple of `Attention`, `LatentAttention` and `StateLayer` groups.
+    attention: tuple of `Attention`, `LatentAttention`, `CompressedAttention` and `StateLayer` groups.
     ffn: tuple of `DenseFFN` and `MoEFFN` groups.
     kind: "decoder" or "encoder-decoder". tied: one table serves as embedding and as head.
     norms_per_sublayer: 1 (before the block), 2 (before and after) or 0 (not counted); one more norm
-    ends every stack. norm_vectors: 1 (scale) or 2 (scale and shift).
+    ends every stack. norms: how many there are, where that rule is wrong (blocks that share a norm).
+    norm_vectors: 1 (scale) or 2 (scale and shift).
     extra: parameters that stand outside of all this, such as position tables.
     Write it with `from_dict` or `from_hf_config`. Raises ValueError naming the field that is wrong.
 
@@ -40,17 +49,18 @@ class ModelSpec:
     norms_per_sublayer: int = 1
     norm_vectors: int = 1
     extra: int = 0
+    norms: int | None = None
 
     def __post_init__(self):
-        check_text(self.name, "name")
-        check_count(self.d_model, "d_model")
-        check_count(self.vocab, "vocab", low=0)
+        store(self, check_text, "name")
+        store(self, check_count, "d_model")
+        store(self, check_count, "vocab", "extra", low=0)
         check_choice(self.kind, "kind", KINDS)
-        check_flag(self.tied, "tied")
-        check_count(self.norms_per_sublayer, "norms_per_sublayer", low=0, high=2)
-        check_count(self.norm_vectors, "norm_vectors", high=2)
-        check_count(self.extra, "extra", low=0)
-        _check_groups(self.attention, "attention", (Attention, LatentAttention, StateLayer))
+        store(self, check_flag, "tied")
+        store(self, check_count, "norms_per_sublayer", low=0, high=2)
+        store(self, check_count, "norm_vectors", high=2)
+        store(self, check_optional, "norms", low=0)
+        _check_groups(self.attention, "attention", MIXERS)
         _check_groups(self.ffn, "ffn", (DenseFFN, MoEFFN))
         _check_stacks({group.stack for group in self.attention}, self.kind)
 
@@ -70,12 +80,13 @@ class ModelSpec:
     def from_hf_config(cls, config, name=None):
         """Return the ModelSpec that a Hugging Face config.json, read as a dictionary, describes.
 
-        Vision towers and prediction heads for further tokens (MTP) are left out.
-        An unknown model_type raises a ValueError that lists the known ones.
+        Fields that the file leaves out have the defaults of its family in transformers. Vision towers and
+        prediction heads for further tokens (MTP) are left out. Warns (UserWarning) of fields that nobody
+        here read and that look as if they carried parameters; an unknown family raises a ValueError that
+        names the nearest one.
 
-        >>> ModelSpec.from_hf_config({"model_type": "gpt2"})  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        ValueError: model_type must be one of 'dbrx', 'deepseek_v2', ..., got 'gpt2'
+        >>> ModelSpec.from_hf_config({"model_type": "mixtral"})
+        ModelSpec 'mixtral': d = 4096, 32 mixer layers, 32 FFN layers (32 MoE: 2 of 8 experts)
         """
         fields = fields_from_config(config)
         return cls.from_dict(fields if name is None else fields | {"name": name})

@@ -9,7 +9,6 @@ from moeviz.arrays import (
     check_rng,
     check_same_shape,
     check_vector,
-    sigmoid,
     softmax,
     softplus,
     top_k_index,
@@ -63,6 +62,36 @@ def unit_rows(vectors):
     [[0.6, 0.8], [0.0, 0.0]]
     """
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+
+def choose(scores, logits, k):
+    """Return the columns of the k largest scores (T, E), best first: (T, k); equal scores by their logits.
+
+    Scores of large logits saturate: two sigmoids round to the same 1 although their logits differ.
+
+    >>> choose(np.array([[1.0, 1.0]]), np.array([[40.0, 50.0]]), 1).tolist()
+    [[1]]
+    """
+    if scores is logits:
+        return top_k_index(scores, k)
+    return np.lexsort((-logits, -scores), axis=-1)[:, :k]
+
+
+def open_groups(scores, num_groups, top_groups, best, closed=-np.inf):
+    """Return scores (T, E), replaced by `closed` outside the top_groups groups of neighbours.
+
+    A group counts by the sum of its `best` largest scores.
+
+    >>> open_groups(np.array([[3.0, 0.0, 2.0, 2.0]]), 2, 1, best=2).tolist()
+    [[-inf, -inf, 2.0, 2.0]]
+    """
+    if top_groups == num_groups:
+        return scores
+    grouped = scores.reshape(len(scores), num_groups, -1)
+    totals = np.sort(grouped, axis=2)[:, :, -best:].sum(axis=2)
+    is_open = np.zeros(totals.shape, dtype=bool)
+    np.put_along_axis(is_open, top_k_index(totals, top_groups), True, axis=1)
+    return np.where(is_open[:, :, None], grouped, closed).reshape(scores.shape)
 
 
 def soft(logits):
@@ -167,10 +196,7 @@ def sigmoid_top_k(logits, k=2, *, bias=None, num_groups=1, top_groups=1, renorma
     k = _check_groups(logits, k, num_groups, top_groups)
     scale = check_number(scale, "scale", low=1e-12)
     log_score = -softplus(-logits)  # shares of scores are taken in logs: they may all underflow to 0
-    choice = sigmoid(logits)
-    if bias is not None:
-        choice = choice + check_vector(bias, "bias", length=logits.shape[1])
-    index = top_k_index(_open_groups(choice, num_groups, top_groups, best=2), k)
+    index = choose(_choice(logits, bias, num_groups, top_groups), logits, k)
     weight = np.take_along_axis(log_score, index, axis=1)
     weight = softmax(weight) if renormalize else np.exp(weight)
     return build(logits, softmax(log_score), index, weight * scale, f"sigmoid top-{k}")
@@ -194,7 +220,7 @@ def softmax_group_limited(logits, k=2, *, num_groups, top_groups, scale=1.0):
     scale = check_number(scale, "scale", low=1e-12)
     probs = softmax(logits)
     # Logits rank as probabilities do, but do not underflow to ties.
-    index = top_k_index(_open_groups(logits, num_groups, top_groups, best=1), k)
+    index = top_k_index(open_groups(logits, num_groups, top_groups, best=1), k)
     weight = np.take_along_axis(probs, index, axis=1) * scale
     return build(logits, probs, index, weight, f"group-limited top-{k}")
 
@@ -223,6 +249,16 @@ def cosine_top_k(tokens, expert_embeddings, k=2, *, temperature, renormalize=Tru
     return softmax_top_k(logits, k, renormalize, f"cosine top-{k}")
 
 
+def _choice(logits, bias, num_groups, top_groups):
+    """Return (T, E): what the choice is made by, in float64; the logits where nothing changes it."""
+    if bias is None and num_groups == top_groups:
+        return logits  # sigmoids of large logits are all 1
+    scores = np.exp(-softplus(-logits.astype(float)))
+    if bias is not None:
+        scores = scores + check_vector(bias, "bias", length=logits.shape[1])
+    return open_groups(scores, num_groups, top_groups, best=2)
+
+
 def _check_groups(logits, k, num_groups, top_groups):
     num_experts = logits.shape[1]
     k = check_count(k, "k", high=num_experts)
@@ -234,14 +270,3 @@ def _check_groups(logits, k, num_groups, top_groups):
     if k > room:
         raise ValueError(f"k must be at most the {room} experts of the open groups, got {k}")
     return k
-
-
-def _open_groups(scores, num_groups, top_groups, best):
-    """Return scores (T, E) with -inf outside the top_groups groups by the sum of their `best` largest."""
-    if top_groups == num_groups:
-        return scores
-    grouped = scores.reshape(len(scores), num_groups, -1)
-    totals = np.sort(grouped, axis=2)[:, :, -best:].sum(axis=2)
-    is_open = np.zeros(totals.shape, dtype=bool)
-    np.put_along_axis(is_open, top_k_index(totals, top_groups), True, axis=1)
-    return np.where(is_open[:, :, None], grouped, -np.inf).reshape(scores.shape)

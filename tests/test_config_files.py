@@ -1,0 +1,154 @@
+"""Reading config.json: real files of many families, defaults, spellings, nesting, and what is not read."""
+
+import json
+import pathlib
+import warnings
+
+import pytest
+
+from moeviz.cost import ModelSpec, count_parameters, kv_cache_bytes
+from moeviz.routing.families import families, find_family, read_config
+
+FILES = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "configs"
+EXPECTED = json.loads((FILES / "expected.json").read_text(encoding="utf-8")) if FILES.exists() else {}
+NAMES = sorted(EXPECTED) or [pytest.param("", marks=pytest.mark.skip(reason="the folder of files is absent"))]
+
+
+def count(config, **changes):
+    return count_parameters(ModelSpec.from_hf_config(config | changes))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_real_file_gives_the_known_count(name):
+    config = json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
+    found, known = count(config), EXPECTED[name]  # a warning would be an error here
+    if known["total"] is not None:
+        assert found.total == pytest.approx(known["total"], rel=1e-4)
+    if known["active"] is not None:
+        assert found.active == pytest.approx(known["active"], rel=1e-4)
+
+
+# Public counts, every digit of them, of files that leave everything to the defaults of their family.
+FROM_DEFAULTS = {
+    "mixtral": 46_702_792_704, "deepseek_v3": 671_026_419_200, "deepseek_v32": 671_877_944_064,
+    "gpt_oss": 116_829_156_672, "minimax_m2": 228_689_764_864, "qwen3_next": 79_674_391_296,
+    "qwen3_5_moe": 34_660_610_688, "glm4_moe_lite": 29_943_393_920, "glm_moe_dsa": 743_911_218_432,
+    "ernie4_5_moe": 21_825_437_888, "jamba": 51_570_323_328, "llama4_text": 107_769_861_120,
+    "mimo_v2_flash": 308_778_780_864, "deepseek_v4": 284_325_879_255,
+}
+
+
+@pytest.mark.parametrize(("kind", "total"), FROM_DEFAULTS.items())
+def test_defaults_of_a_family_are_those_of_its_release(kind, total):
+    assert count({"model_type": kind}).total == total
+
+
+@pytest.mark.parametrize("name", sorted(families()))
+def test_every_family_is_found_by_each_of_its_names(name):
+    family = families()[name]
+    assert family["source"] and family["types"]
+    for kind in family["types"]:
+        assert find_family({"model_type": kind}) == name
+    for each in family["architectures"]:
+        assert find_family({"architectures": [each]}) == name
+        assert find_family({"model_type": "renamed", "architectures": [each]}) == name
+
+
+QWEN = {"model_type": "qwen3_moe", "num_experts": 128, "num_hidden_layers": 48, "num_key_value_heads": 4,
+        "head_dim": 128}
+
+
+def test_spellings_of_a_field_count_as_one():
+    plain = count(QWEN)
+    for name in ("num_local_experts", "n_routed_experts", "moe_num_experts"):
+        renamed = {key: value for key, value in QWEN.items() if key != "num_experts"} | {name: 128}
+        assert count(renamed).by_part == plain.by_part
+    assert count({"model_type": "mixtral", "num_experts": 4}).total < count({"model_type": "mixtral"}).total
+    both = read_config({"model_type": "qwen3_moe", "num_experts": 3, "num_local_experts": 5})
+    assert both.whole("num_experts") == 5  # the family's own spelling
+
+
+@pytest.mark.parametrize("wrapper", ["text_config", "llm_config", "language_config"])
+def test_a_nested_text_model_is_read(wrapper):
+    nested = {"model_type": "some_vl", "tie_word_embeddings": True, wrapper: QWEN, "vision_config": {"n": 3}}
+    assert count(nested).total == count(QWEN, tie_word_embeddings=True).total
+    without = {key: value for key, value in QWEN.items() if key != "model_type"}
+    assert count({"model_type": "qwen3_moe", wrapper: without}).total == count(QWEN).total
+
+
+def test_what_is_null_is_not_a_default():
+    no_query_latent = count({"model_type": "deepseek_v3", "q_lora_rank": None})
+    assert no_query_latent.by_part["attention"] != count({"model_type": "deepseek_v3"}).by_part["attention"]
+    with pytest.raises(ValueError, match="lacks the field 'n_routed_experts'"):
+        count({"model_type": "deepseek_v3", "n_routed_experts": None})
+
+
+MAVERICK = {"model_type": "llama4_text", "num_local_experts": 128}
+
+
+def test_a_list_of_moe_layers_comes_before_the_step():
+    listed = count(MAVERICK, moe_layers=list(range(1, 48, 2)))
+    assert listed.total == count(MAVERICK, interleave_moe_layer_step=2).total
+    both = count(MAVERICK, moe_layers=list(range(1, 48, 2)), interleave_moe_layer_step=1)
+    assert both.total == listed.total
+    assert count(MAVERICK, moe_layers=[]).by_part["experts"] == 0
+    sparse = {"model_type": "glm4_moe", "mlp_layer_types": ["dense"] * 40 + ["sparse"] * 6}
+    assert ModelSpec.from_hf_config(sparse).moe[0].layers == 6
+    by_list = {"model_type": "mimo_v2_flash", "moe_layer_freq": [0] * 10 + [1] * 38}
+    assert ModelSpec.from_hf_config(by_list).moe[0].layers == 38
+
+
+def test_many_dense_layers_named_are_read_at_once():
+    many = list(range(100_000)) * 3
+    assert ModelSpec.from_hf_config(QWEN | {"mlp_only_layers": many}).moe == ()
+
+
+def test_unread_fields_are_named():
+    with pytest.warns(UserWarning, match="type 'qwen3_moe': num_shared_experts, q_lora_rank not read here"):
+        count(QWEN, num_shared_experts=2, q_lora_rank=512)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        count(QWEN, num_shared_experts=0, q_lora_rank=None, router_aux_loss_coef=0.1, bos_token_id=1,
+              image_token_index=5, expert_dropout=0.0, shared_list=[0, 0], unheard_of=12)
+
+
+def test_shapes_counted_by_hand():
+    """Tiny models, each matrix written out: width 8, vocabulary 10, untied unless said."""
+    tiny = {"hidden_size": 8, "vocab_size": 10, "num_hidden_layers": 1, "num_attention_heads": 2,
+            "num_key_value_heads": 1, "head_dim": 4, "tie_word_embeddings": False, "num_experts": 4,
+            "num_experts_per_tok": 2, "moe_intermediate_size": 3, "intermediate_size": 5}
+    tables, norms, router = 2 * 10 * 8, 3 * 8, 8 * 4
+    attention = 8 * 8 + 2 * 8 * 4 + 8 * 8
+    qwen = count({"model_type": "qwen3_moe"} | tiny)
+    assert qwen.total == tables + norms + router + attention + 2 * 4 + 4 * 3 * 8 * 3
+    assert qwen.total - qwen.active == 2 * 3 * 8 * 3
+    wide = {name: size for name, size in tiny.items() if name != "moe_intermediate_size"}
+    grok = count({"architectures": ["Grok1ModelForCausalLM"]} | wide, tie_word_embeddings=True)
+    assert grok.total == 80 + 5 * 8 + router + attention + 4 * 3 * 8 * 5
+    arctic = count({"model_type": "arctic", "parallel_attn_mlp_res": True, "moe_layer_frequency": 1} | wide)
+    assert arctic.total == tables + 4 * 8 + router + attention + 4 * 3 * 8 * 5 + 3 * 8 * 8
+    latent = count({"model_type": "nemotron_h", "hybrid_override_pattern": "*E", "moe_latent_size": 2,
+                    "moe_shared_expert_intermediate_size": 6, "n_shared_experts": 1} | tiny)
+    experts, shared = 4 * 2 * 2 * 3, 2 * 8 * 6 + 2 * 8 * 2
+    assert latent.total == tables + norms + router + 4 + attention + experts + shared
+
+
+def test_an_indexer_is_counted_and_kept():
+    plain, indexed = ({"model_type": kind} for kind in ("deepseek_v3", "deepseek_v32"))
+    index = 61 * (1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128)
+    assert count(indexed).total - count(plain).total == index
+    caches = [kv_cache_bytes(ModelSpec.from_hf_config(config), 1) for config in (plain, indexed)]
+    assert caches == [2 * 61 * 576, 2 * 61 * (576 + 128)]
+    shared_choice = count({"model_type": "glm_moe_dsa", "indexer_types": ["full"] * 21 + ["shared"] * 57})
+    one = 2048 * 32 * 128 + 6144 * (128 + 32) + 2 * 128
+    assert count({"model_type": "glm_moe_dsa"}).total - shared_choice.total == 57 * one
+
+
+def test_defaults_agree_with_the_installed_transformers():
+    auto = pytest.importorskip("transformers.models.auto.configuration_auto")
+    for name in ("mixtral", "qwen3_moe", "olmoe", "deepseek_v3", "gpt_oss", "afmoe", "lfm2_moe", "jamba"):
+        made = auto.CONFIG_MAPPING[name]()
+        config = read_config({"model_type": name})
+        for field in ("num_experts", "num_experts_per_tok", "hidden_size", "num_hidden_layers", "vocab_size",
+                      "num_attention_heads", "intermediate_size", "tie_word_embeddings"):
+            assert config.get(field) == getattr(made, config.own(field), config.get(field)), (name, field)

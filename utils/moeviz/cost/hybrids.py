@@ -1,0 +1,373 @@
+"""From the fields of a config.json to groups of layers: hybrids with state layers, and other own shapes.
+
+As in `moeviz.cost.layouts`: one function per layout of the table of families.
+Sources: the modeling files of transformers; Mamba: arXiv 2312.00752; Mamba-2: arXiv 2405.21060; gated delta
+rule: arXiv 2412.06464; Kimi's delta attention: arXiv 2510.26692.
+"""
+
+from moeviz.cost.layouts import (
+    attention_fields,
+    bias_fields,
+    blocks,
+    every,
+    experts,
+    granite_shared,
+    kinds_of_layers,
+    latent_fields,
+    model_fields,
+    qwen_blocks,
+    shared,
+    shared_and_gate,
+    sparse_layers,
+    two_kinds,
+)
+
+
+def _qwen_hybrid(config):
+    step = config.whole("full_attention_interval", 4)
+    linear = kinds_of_layers(config, every(step, "linear_attention",
+                                           "full_attention")).count("linear_attention")
+    gate = config.flag("attn_output_gate", True)
+    full = attention_fields(config, qk_norm="head", output_gate=gate, **bias_fields(config))
+    if gate and full["qkv_bias"]:
+        full["extra"] = full["heads"] * full["head_dim"]  # the gate is part of the query's projection
+    return qwen_blocks(config, two_kinds(_gated_delta(config), full, linear, config.layers()),
+                        **shared_and_gate(config))
+
+
+def _gated_delta(config):
+    """Return the fields of a layer of gated delta rule: queries, keys, values, gate, decay, convolution."""
+    d_model, kernel = config.whole("hidden_size"), config.whole("linear_conv_kernel_dim")
+    heads, head = config.whole("linear_num_value_heads"), config.whole("linear_value_head_dim")
+    keys = config.whole("linear_num_key_heads") * config.whole("linear_key_head_dim")
+    values = heads * head
+    mixed = 2 * keys + values
+    parameters = (d_model * (mixed + values + 2 * heads) + mixed * kernel + 2 * heads + head + values
+                  * d_model)
+    return {"kind": "other", "parameters": parameters,
+            "state": values * config.whole("linear_key_head_dim") + mixed * (kernel - 1)}
+
+
+def _lara_mini(config):
+    order = ("linear_attention", "sliding_attention", "linear_attention", "full_attention",
+             "sliding_attention")
+    kinds = kinds_of_layers(config, lambda layers: [order[i % len(order)] for i in range(layers)])
+    full = attention_fields(config, qk_norm="head", **bias_fields(config))
+    local = full | {"kind": "sliding-window", "window": config.whole("sliding_window")}
+    groups = [group | {"layers": kinds.count(kind)} for group, kind in (
+        (_gated_delta(config), "linear_attention"), (local, "sliding_attention"), (full, "full_attention"))]
+    moe = experts(config, config.layers(), shared_experts=1,
+                  shared_hidden=config.whole("shared_intermediate_size"))
+    return model_fields(config, [group for group in groups if group["layers"]], **blocks(config, moe))
+
+
+def _granitemoehybrid(config):
+    layers = config.layers()
+    mamba = sum(kind in ("mamba", "linear_attention") for kind in
+                kinds_of_layers(config, lambda n: ["linear_attention"] * n))
+    heads, d_model = config.whole("mamba_n_heads"), config.whole("hidden_size")
+    width = config.whole("mamba_expand") * d_model
+    layer = _mamba2(config, d_model, heads, width // heads, config.whole("mamba_n_groups"),
+                    config.whole("mamba_d_state"), config.whole("mamba_d_conv"),
+                    config.flag("mamba_conv_bias", True), config.flag("mamba_proj_bias"))
+    full = attention_fields(config, **bias_fields(config))
+    groups = two_kinds(layer, full, mamba, layers)
+    ffn = granite_shared(config)
+    if config.whole("num_experts", 0, low=0) == 0:
+        return model_fields(config, groups, dense={"hidden": ffn["shared_hidden"]})
+    return model_fields(config, groups, moe=experts(config, layers, "intermediate_size", **ffn))
+
+
+def _mamba2(config, d_model, heads, head, groups, state, kernel, conv_bias, bias):
+    """Return the fields of a Mamba-2 layer: one projection in, a convolution, a norm, one projection out."""
+    width = heads * head
+    mixed = width + 2 * groups * state
+    matrices = d_model * (width + mixed + heads) + width * d_model
+    biases = conv_bias * mixed + bias * (width + mixed + heads + d_model)
+    return {"kind": "other", "parameters": matrices + mixed * kernel + biases + 3 * heads + width,
+            "state": width * state + mixed * (kernel - 1)}
+
+
+def _jamba(config):
+    layers = config.layers()
+    step, offset = config.whole("attn_layer_period"), config.whole("attn_layer_offset", low=0)
+    attending = sum(i % step == offset for i in range(layers))
+    every_so, at = config.whole("expert_layer_period"), config.whole("expert_layer_offset", low=0)
+    d_model, inner = config.whole("hidden_size"), config.whole("mamba_expand") * config.whole("hidden_size")
+    state, kernel = config.whole("mamba_d_state"), config.whole("mamba_d_conv")
+    rank = config.get("mamba_dt_rank", "auto")
+    rank = -(-d_model // 16) if rank == "auto" else config.whole("mamba_dt_rank")
+    parameters = (d_model * 2 * inner + inner * kernel + config.flag("mamba_conv_bias", True) * inner
+                  + inner * (rank + 2 * state) + rank * inner + inner + inner * state + inner
+                  + inner * d_model + config.flag("mamba_proj_bias") * (2 * inner
+                                                                        + d_model) + rank + 2 * state)
+    mamba = {"kind": "other", "parameters": parameters, "state": inner * state + inner * (kernel - 1)}
+    full = attention_fields(config, window=config.get("sliding_window"))
+    moe = experts(config, sum(i % every_so == at for i in range(layers)), "intermediate_size")
+    if moe["experts"] == 1:
+        moe["layers"] = 0
+    return model_fields(config, two_kinds(full, mamba, attending, layers), **blocks(config, moe))
+
+
+def _jetmoe(config):
+    """Attention is a mixture too: k of E experts hold the queries and the outputs, keys are shared."""
+    layers, d_model = config.layers(), config.whole("hidden_size")
+    width = config.whole("num_key_value_heads") * config.whole("head_dim")
+    k = config.whole("num_experts_per_tok")
+    keys = {"kind": "grouped-query", "layers": layers, "heads": config.whole("num_key_value_heads") * k,
+            "kv_heads": config.whole("num_key_value_heads"), "head_dim": config.whole("head_dim"),
+            "own_queries": False}
+    moe = experts(config, layers, "intermediate_size")
+    mixed = moe | {"hidden": width, "gated": False}
+    return {"name": config.kind, "d_model": d_model, "vocab": config.whole("vocab_size"),
+            "tied": config.flag("tie_word_embeddings"), "attention": [keys], "moe": [mixed, moe],
+            "norms": 2 * layers + 1, "extra": 2 * layers * d_model}
+
+
+def _kimi_linear(config):
+    inner = config.get("linear_attn_config") or {}
+    layers = config.layers()
+    kinds = config.several("layer_types")
+    if kinds:
+        linear = list(kinds).count("linear_attention")
+    elif "kda_layers" in inner:
+        linear = len(inner["kda_layers"])
+    else:
+        linear = sum(not (i and i % 4 == 0) for i in range(layers))
+    delta = _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
+                   inner.get("head_dim", config.get("linear_head_dim")),
+                   inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
+    listed = config.get("mlp_layer_types")
+    moe = experts(config, sparse_layers(config) if listed or config.get("first_k_dense_replace") is not None
+                  else layers - 1, router_bias=True, **shared(config))
+    return model_fields(config, two_kinds(delta, latent_fields(config), linear, layers),
+                        **blocks(config, moe))
+
+
+def _delta(config, heads, head, kernel, full_gate=False, full_decay=False):
+    """Return the fields of Kimi's delta attention; the output gate and the decay are of low rank or full."""
+    d_model, width = config.whole("hidden_size"), heads * head
+    low_rank = d_model * head + head * width
+    gate = d_model * width if full_gate else low_rank
+    decay = d_model * width if full_decay else low_rank
+    parameters = (4 * d_model * width + 3 * width * kernel + gate + decay + width + heads + d_model * heads
+                  + head)
+    return {"kind": "other", "parameters": parameters, "state": width * head + 3 * width * (kernel - 1)}
+
+
+def _bailing_hybrid(config):
+    layers, step = config.layers(), config.whole("layer_group_size")
+    kinds = kinds_of_layers(config, every(step, "linear_attention", "full_attention"))
+    delta = _delta(config, config.whole("num_attention_heads"), config.whole("head_dim"),
+                   config.whole("short_conv_kernel_size"), full_gate=True, full_decay=True)
+    gate = config.whole("hidden_size") * config.whole("num_attention_heads")
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    groups = two_kinds(delta, latent_fields(config, extra=gate), kinds.count("linear_attention"), layers)
+    return model_fields(config, groups, **blocks(config, moe))
+
+
+def _kimi_k3(config):
+    layers, full = config.layers(), config.whole("full_attention_layers")
+    gate = config.whole("hidden_size") * config.whole("num_attention_heads") * config.whole("v_head_dim")
+    delta = _delta(config, config.whole("linear_num_heads"), config.whole("linear_head_dim"),
+                   config.whole("linear_conv_kernel_dim"), full_gate=True)
+    latent = config.whole("moe_latent_size")
+    moe = experts(config, sparse_layers(config), router_bias=True, latent=latent, router_extra=latent,
+                  **shared(config))
+    return model_fields(config, two_kinds(latent_fields(config, extra=gate), delta, full, layers),
+                        **blocks(config, moe))
+
+
+NEMOTRON = {"M": "mamba", "*": "attention", "E": "moe", "-": "mlp", "mamba": "mamba",
+            "attention": "attention",
+            "linear_attention": "mamba", "full_attention": "attention", "moe": "moe", "mlp": "mlp"}
+
+
+def _nemotron_h(config):
+    """Every layer is one thing: a mixer, experts or a feed-forward block, with one norm before it."""
+    pattern = config.get("hybrid_override_pattern") or config.several(
+        "layer_types", ["linear_attention", "moe", "full_attention", "mlp"])
+    config.get("num_hidden_layers")
+    kinds = [NEMOTRON.get(each) for each in pattern]
+    if None in kinds:
+        raise ValueError(f"config.json of type {config.kind!r}: a layer is neither of {', '.join(NEMOTRON)}")
+    mamba = _mamba2(config, config.whole("hidden_size"), config.whole("mamba_num_heads"),
+                    config.whole("mamba_head_dim"), config.whole("n_groups"), config.whole("ssm_state_size"),
+                    config.whole("conv_kernel"), config.flag("use_conv_bias", True),
+                    config.flag("mamba_proj_bias"))
+    groups = [group | {"layers": kinds.count(kind)} for group, kind in (
+        (mamba, "mamba"), (attention_fields(config), "attention"))]
+    bias = config.flag("mlp_bias")
+    wide = config.get("shared_intermediate_size")
+    latent = {"latent": config.whole("moe_latent_size")} if config.get("moe_latent_size") else {}
+    beside = {"shared_experts": 1, "shared_hidden": wide} if wide and config.get("num_shared_experts",
+                                                                                 1) else {}
+    moe = experts(config, kinds.count("moe"), gated=False, bias=bias, router_bias=True, **latent, **beside)
+    dense = {"layers": kinds.count("mlp"), "hidden": config.whole("intermediate_size"), "gated": False,
+             "bias": bias}
+    parts = {name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}
+    return {"name": str(config.get("_name_or_path") or config.kind), "d_model": config.whole("hidden_size"),
+            "vocab": config.whole("vocab_size"), "tied": config.flag("tie_word_embeddings"),
+            "attention": [group for group in groups if group["layers"]], **parts}
+
+
+def _gemma4(config):
+    """A dense block stands beside the experts of every layer; far-seeing layers have wider heads."""
+    layers, d_model = config.layers(), config.whole("hidden_size")
+    config.refuse("num_kv_shared_layers", 0)
+    config.refuse("use_double_wide_mlp", False)
+    local = attention_fields(config, qk_norm="head", **bias_fields(config))
+    same = config.flag("attention_k_eq_v")
+    full = local | {"head_dim": config.whole("global_head_dim")}
+    if same:
+        full["kv_heads"] = config.whole("num_global_key_value_heads", local["kv_heads"])
+        full["key_as_value"] = True
+    local |= {"kind": "sliding-window", "window": config.whole("sliding_window")}
+    kinds = kinds_of_layers(config, every(6, "sliding_attention", "full_attention"))
+    near = kinds[:-1].count("sliding_attention")  # the last layer sees everything, whatever the list says
+    parts = {"dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}]}
+    norms, number = 4 * layers + 1, config.whole("num_experts", 0, low=0)
+    if config.flag("enable_moe_block") and number:
+        parts["moe"] = [experts(config, layers, router_extra=d_model + number)]
+        norms += 3 * layers
+    small = config.whole("hidden_size_per_layer_input", 0, low=0)
+    tables = (config.whole("vocab_size_per_layer_input", config.get("vocab_size")) + d_model) * layers * small
+    extra = tables + layers * (2 * d_model * small + d_model) + small if small else 0
+    fields = model_fields(config, two_kinds(local, full, near, layers), **parts)
+    return {name: value for name, value in fields.items() if name != "layers"} | {"norms": norms,
+                                                                                  "extra": extra}
+
+
+def _lfm2_moe(config):
+    layers, d_model, kernel = config.layers(), config.whole("hidden_size"), config.whole("conv_L_cache")
+    kinds = kinds_of_layers(config, lambda n: ["conv"] * n)
+    bias = config.flag("conv_bias")
+    conv = {"kind": "other", "parameters": 4 * d_model * d_model + d_model * kernel + bias * 5 * d_model,
+            "state": d_model * (kernel - 1)}
+    full = attention_fields(config, qk_norm="head")
+    moe = experts(config, sparse_layers(config), router_bias=config.flag("use_expert_bias", True))
+    config.flag("tie_embedding")
+    groups = two_kinds(full, conv, kinds.count("full_attention"), layers)
+    return model_fields(config, groups, **blocks(config, moe)) | {
+        "tied": config.flag("tie_embedding", config.flag("tie_word_embeddings"))}
+
+
+def _longcat_flash(config):
+    """Two attentions and two dense blocks per layer, and one mixture beside them; some experts do nothing."""
+    layers, d_model = config.layers(), config.whole("hidden_size")
+    zero = config.whole("zero_expert_num", 0, low=0)
+    moe = experts(config, layers, router_bias=True, router_extra=zero * (d_model + 1))
+    return {"name": config.kind, "d_model": d_model, "vocab": config.whole("vocab_size"),
+            "tied": config.flag("tie_word_embeddings"), "norms": 4 * layers + 1,
+            "attention": [latent_fields(config) | {"layers": 2 * layers}], "moe": [moe],
+            "dense": [{"layers": 2 * layers, "hidden": config.whole("intermediate_size")}]}
+
+
+def _deepseek_v4(config):
+    layers, d_model, streams = config.layers(), config.whole("hidden_size"), config.whole("hc_mult")
+    kinds = config.get("mlp_layer_types")
+    hashed = (list(kinds)[:layers].count("hash_moe") if kinds
+              else min(layers, config.whole("num_hash_layers", 3, low=0)))
+    moe = experts(config, layers - hashed, router_bias=True, **shared(config))
+    parts = [group for group in (moe, moe | {"layers": hashed, "router_bias": False}) if group["layers"]]
+    maps = 2 * streams + streams * streams
+    mixing = layers * 2 * (maps * streams * d_model + maps + 3) + streams * streams * d_model + streams + 1
+    ratios = _ratios(config, layers)
+    groups = [_compressed(config, ratio) | {"layers": ratios.count(ratio)} for ratio in dict.fromkeys(ratios)]
+    fields = model_fields(config, groups, moe=parts)
+    return {name: value for name, value in fields.items() if name != "layers"} | {
+        "norms": 2 * layers + 1, "extra": mixing}
+
+
+def _ratios(config, layers):
+    """Return how many tokens stand behind one compressed entry, layer by layer; 0 where nothing is."""
+    given, kinds = config.several("compress_ratios"), config.several("layer_types")
+    rates = {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}
+    rates |= config.get("compress_rates") or {}
+    if given and not kinds:
+        return list(given)[:layers]
+    kinds = kinds or ["heavily_compressed_attention"] * 2 + [
+        ("heavily_compressed_attention", "compressed_sparse_attention")[i % 2] for i in range(layers)]
+    return [rates.get(kind, 0) for kind in kinds[:layers]]
+
+
+def _compressed(config, ratio):
+    """Return the fields of one layer of DeepSeek V4's attention; short ratios have an indexer."""
+    d_model, head = config.whole("hidden_size"), config.whole("head_dim")
+    heads = config.whole("num_attention_heads")
+    rank, out, groups = config.whole("q_lora_rank"), config.whole("o_lora_rank"), config.whole("o_groups")
+    parameters = (heads + d_model * rank + rank + rank * heads * head + d_model * head + head
+                  + heads * head * out + groups * out * d_model)
+    fields = {"kind": "compressed", "heads": heads, "head_dim": head,
+              "window": config.whole("sliding_window"),
+              "ratio": ratio}
+    if not ratio:
+        return fields | {"parameters": parameters}
+    indexed = ratio < 128
+    wide = 2 * head if indexed else head
+    parameters += ratio * wide + 2 * d_model * wide + head
+    if not indexed:
+        return fields | {"parameters": parameters}
+    index, index_heads = config.whole("index_head_dim"), config.whole("index_n_heads")
+    parameters += (ratio * 2 * index + 2 * d_model * 2 * index + index + rank * index_heads * index
+                   + d_model * index_heads)
+    return fields | {"parameters": parameters, "index_dim": index, "index_heads": index_heads,
+                     "index_top_k": config.whole("index_topk")}
+
+
+def _switch_transformers(config):
+    encoder, decoder = config.layers(), config.whole("num_decoder_layers", config.layers())
+    d_model, width = config.whole("hidden_size"), config.whole("d_ff")
+    heads = config.whole("num_attention_heads")
+    group = {"kind": "multi-head", "heads": heads, "head_dim": config.whole("head_dim")}
+    sparse = sum(layers // step if number else 0 for layers, number, step in (
+        (encoder, config.whole("num_sparse_encoder_layers", low=0), _step(config, "encoder", encoder)),
+        (decoder, config.whole("num_sparse_decoder_layers", low=0), _step(config, "decoder", decoder))))
+    moe = {"layers": sparse, "experts": config.whole("num_experts"), "top_k": 1, "hidden": width,
+           "gated": False}
+    dense = {"layers": encoder + decoder - sparse, "hidden": width, "gated": False}
+    config.get("num_experts_per_tok")
+    if config.flag("router_bias"):
+        moe["router_bias"] = True
+    return {"name": config.kind, "kind": "encoder-decoder", "encoder_layers": encoder,
+            "decoder_layers": decoder,
+            "d_model": d_model, "vocab": config.whole("vocab_size"),
+            "tied": config.flag("tie_word_embeddings"), "attention": group,
+            "extra": 2 * heads * config.whole("relative_attention_num_buckets"),
+            **{name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}}
+
+
+def _step(config, side, layers):
+    """Return how often a layer of one side of Switch is sparse: every so-manieth."""
+    number = config.whole(f"num_sparse_{side}_layers", low=0)
+    config.get(f"{side}_sparse_step")
+    return max(layers // number, 1) if number else layers
+
+
+def _nllb_moe(config):
+    sides = {side: config.whole(f"{side}_layers") for side in ("encoder", "decoder")}
+    d_model, heads = config.whole("hidden_size"), config.whole("encoder_attention_heads")
+    widths = {side: config.whole(f"{side}_ffn_dim") for side in sides}
+    sparse = {side: layers // config.whole(f"{side}_sparse_step", low=1) for side, layers in sides.items()}
+    config.get("decoder_attention_heads"), config.get("num_hidden_layers")
+    group = {"kind": "multi-head", "heads": heads, "head_dim": d_model // heads, "qkv_bias": True,
+             "out_bias": True}
+    moe = [{"layers": sparse[side], "experts": config.whole("num_experts"), "top_k": 2,
+            "hidden": widths[side],
+            "gated": False, "bias": True, "router_bias": config.flag("router_bias")} for side in sides]
+    dense = [{"layers": layers - sparse[side], "hidden": widths[side], "gated": False, "bias": True}
+             for side, layers in sides.items()]
+    return {"name": config.kind, "kind": "encoder-decoder", "encoder_layers": sides["encoder"],
+            "decoder_layers": sides["decoder"], "d_model": d_model, "vocab": config.whole("vocab_size"),
+            "tied": config.flag("tie_word_embeddings"), "norm_vectors": 2, "attention": group,
+            "moe": [part for part in moe if part["layers"]], "dense": [part for part in dense
+                                                                       if part["layers"]]}
+
+
+HYBRIDS = {
+    "qwen_hybrid": _qwen_hybrid, "lara_mini": _lara_mini, "granitemoehybrid": _granitemoehybrid,
+    "jamba": _jamba, "jetmoe": _jetmoe, "kimi_linear": _kimi_linear, "bailing_hybrid": _bailing_hybrid,
+    "kimi_k3": _kimi_k3, "nemotron_h": _nemotron_h, "gemma4": _gemma4, "lfm2_moe": _lfm2_moe,
+    "longcat_flash": _longcat_flash, "deepseek_v4": _deepseek_v4,
+    "switch_transformers": _switch_transformers, "nllb_moe": _nllb_moe,
+}
