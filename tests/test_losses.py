@@ -447,7 +447,7 @@ ZEROS = np.zeros((7, 4))
     ("scale", lambda: importance_loss(MADE, scale=0.0)),
     ("logits", lambda: load_loss(MADE, ZEROS[0], ZEROS)),
     ("noise_logits", lambda: load_loss(MADE, ZEROS, ZEROS[:3])),
-    ("noisy_logits", lambda: load_loss(MADE, ZEROS[:3], ZEROS[:3])),
+    ("logits", lambda: load_loss(MADE, ZEROS[:3], ZEROS[:3])),
     ("noise_logits", lambda: selection_probability(ZEROS, ZEROS + np.nan, ZEROS, 2)),
     ("k", lambda: selection_probability(ZEROS, ZEROS, ZEROS, 5)),
     ("k", lambda: selection_probability(ZEROS, ZEROS, ZEROS, 0)),

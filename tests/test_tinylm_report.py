@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from moeviz import text, tinylm
+from moeviz import environment, text, tinylm
 from moeviz.tinylm import __main__ as command
 from moeviz.tinylm.report import held_out_loss, held_out_windows, routing_statistics
 from tinylm_tools import SMALL
@@ -88,7 +88,7 @@ def test_the_command_evaluates_without_training(monkeypatch, capsys):
 
 
 def test_the_program_runs_with_one_thread_and_passes_its_exit_code_on(monkeypatch):
-    for name in command.THREAD_SETTINGS:
+    for name in environment.THREAD_SETTINGS:
         monkeypatch.delenv(name, raising=False)
     done = subprocess.run([sys.executable, "-m", "moeviz.tinylm", "--steps", "0"], capture_output=True,
                           timeout=120, check=False, text=True)

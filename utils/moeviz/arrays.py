@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 _erf = np.frompyfunc(math.erf, 1, 1)
+BLOCK = 2**16
 
 
 def softmax(scores, axis=-1):
@@ -66,7 +67,11 @@ def normal_cdf(values):
     >>> normal_cdf(np.array([-40.0, 0.0, 40.0])).tolist()
     [0.0, 0.5, 1.0]
     """
-    return 0.5 * (1 + _erf(np.asarray(values) / math.sqrt(2)).astype(float))
+    scaled = np.asarray(values, dtype=float) / math.sqrt(2)
+    flat, shares = scaled.ravel(), np.empty(scaled.size)
+    for start in range(0, len(flat), BLOCK):  # erf's results are Python objects: a few at a time
+        shares[start:start + BLOCK] = _erf(flat[start:start + BLOCK])
+    return 0.5 * (1 + shares.reshape(scaled.shape))
 
 
 def top_k_index(scores, k):
@@ -107,7 +112,7 @@ def check_matrix(value, name, shape="(T, E)"):
         raise ValueError(f"{name} must have shape {shape}, got shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
-    if array.dtype.kind != "f" or array.dtype.itemsize < 4:  # half precision is too coarse for shares
+    if array.dtype not in (np.float32, np.float64):  # half precision is too coarse for shares
         array = array.astype(float)
     if not all_finite(array):
         row, column = np.argwhere(~np.isfinite(array))[0]
@@ -227,7 +232,10 @@ def as_array(value, name):
     Traceback (most recent call last):
     ValueError: kept is not an array: ...
     """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise ValueError(f"{name} hides {np.ma.count_masked(value)} masked entries, which would be counted: "
+                         "leave their rows out, or fill them with what they stand for")
     try:
         return np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:  # PyTorch refuses with a RuntimeError
         raise ValueError(f"{name} is not an array: {error}") from None

@@ -4,12 +4,15 @@
 """
 
 import importlib.metadata
+import os
 import pathlib
+import subprocess
 import sys
 from typing import NamedTuple
 
 FLOORS = {"numpy": "1.26", "matplotlib": "3.8", "tqdm": "4.66", "ipywidgets": "8.0", "jupyterlab": "4.0"}
 OLDEST_PYTHON = (3, 11)
+THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 MEND = "run `python start.py` in the project's folder"
 
 
@@ -41,6 +44,23 @@ def report():
     for what, fine, remedy in found:
         print(f"{'ok  ' if fine else 'MEND'}  {what}" + ("" if fine else f": {remedy}"))
     return all(finding.fine for finding in found)
+
+
+def run_with_one_thread(module, main, argv):
+    """Run a command that trains, `python -m module argv`, with one thread a matrix product; return its code.
+
+    The products here are small: on a busy machine, threads that wait for each other make the training
+    ten times slower, and NumPy reads the setting only when it is first imported. So main(argv) runs here
+    where somebody has made the setting, and in a new process where nobody has.
+    """
+    if any(name in os.environ for name in THREAD_SETTINGS):
+        return main(argv)
+    settings = dict.fromkeys(THREAD_SETTINGS, "1")
+    with subprocess.Popen([sys.executable, "-m", module, *argv], env=os.environ | settings) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the child got it too, and says so
+            return process.wait()
 
 
 def _python(version):

@@ -5,12 +5,9 @@
 
 import argparse
 import json
-import os
 import platform
-import subprocess
 import sys
 import time
-from importlib import resources
 from math import prod
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +18,10 @@ from moeviz import tinylm
 from moeviz.arrays import check_choice, check_count, check_number, check_vector
 from moeviz.checks import check_kind
 from moeviz.cost import DenseFFN, ModelSpec, MoEFFN, StateLayer, flops_per_token
+from moeviz.environment import run_with_one_thread
+from moeviz.files import check_target, stored, write_whole
 from moeviz.text import load_corpus
 from moeviz.tinylm import Config, weight_shapes
-from moeviz.tinylm.__main__ import THREAD_SETTINGS
 from moeviz.tinylm.report import held_out_windows
 
 TOP_K = 2
@@ -138,7 +136,7 @@ def held_out_loss(model, corpus):
 
 def stored_path():
     """Return where the package keeps the runs."""
-    return resources.files("moeviz").joinpath("data", "learning.json")
+    return stored("learning.json")
 
 
 def load_curves(path=None):
@@ -176,7 +174,7 @@ def save_runs(path, runs, about):
     rows = ",\n".join(json.dumps(list(run)) for run in runs)
     head = f'"about": {json.dumps(about, indent=1)},\n"fields": {json.dumps(Run._fields)}'
     text = f'{{{head},\n"runs": [\n{rows}\n]}}\n'
-    Path(path).write_text(text, encoding="utf-8")
+    write_whole(Path(path), lambda file: file.write(text.encode()))
 
 
 def _check_run(row):
@@ -378,6 +376,11 @@ def main(argv=None):
     options = parser.parse_args(argv)
     if not (options.out or options.replace):
         parser.error("say where the runs should go: --out FILE, or --replace")
+    try:
+        targets = [check_target(path) for path in
+                   filter(None, [options.out, stored_path() if options.replace else None])]
+    except ValueError as error:
+        parser.error(str(error))
     corpus = load_corpus()
     print(corpus, flush=True)
     try:
@@ -386,7 +389,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("\nstopped; nothing was written", file=sys.stderr)
         return 130
-    for path in filter(None, [options.out, stored_path() if options.replace else None]):
+    for path in targets:
         save_runs(path, runs, describe_runs(corpus))
     return 0
 
@@ -403,13 +406,6 @@ def probe_loss():
     return measure(load_corpus(bytes_per_domain=2000, fallback=True), **PROBE).loss
 
 
-def run_with_one_thread(argv):
-    """Run this command in a process whose matrix products use one thread; return its exit code."""
-    command = [sys.executable, "-m", "moeviz.learning", *argv]
-    settings = dict.fromkeys(THREAD_SETTINGS, "1")
-    return subprocess.run(command, env=os.environ | settings, check=False).returncode
-
-
 def _report(run):
     name = f"{run.experts} experts, {run.width} active"
     print(f"{name:<24}{run.steps:>6} steps  seed {run.seed}  loss {run.loss:.4f}  {run.seconds:6.1f} s",
@@ -418,5 +414,4 @@ def _report(run):
 
 
 if __name__ == "__main__":
-    alone = any(name in os.environ for name in THREAD_SETTINGS)
-    raise SystemExit(main() if alone else run_with_one_thread(sys.argv[1:]))
+    raise SystemExit(run_with_one_thread("moeviz.learning", main, sys.argv[1:]))

@@ -28,6 +28,7 @@ from moeviz.record import EMPTY, check_logits, check_routing, check_weights
 from moeviz.routing.backward import weights_backward
 
 CONVENTIONS = ("share", "per_k")
+BLOCK = 4096  # tokens whose chances to be selected are worked out at a time
 
 
 def switch_loss(routed, *, convention="share", mask=None, scoring="softmax"):
@@ -166,13 +167,18 @@ def load_loss(routed, logits, noise_logits):
     True
     """
     noisy, k = check_logits(routed), routed.k
-    probability = selection_probability(logits, noise_logits, noisy, k)
-    value, dload = _cv_squared(probability.sum(axis=0))
+    logits = check_same_shape(logits, "logits", noisy, "routed.logits")
+    noise_logits = check_same_shape(noise_logits, "noise_logits", noisy, "routed.logits")
+    dlogits, dnoise = np.zeros_like(noisy), np.zeros_like(noisy)
     if k == routed.num_experts:
-        return 0.0, np.zeros_like(noisy), np.zeros_like(noisy)
-    logits, noise_logits = np.asarray(logits, dtype=float), np.asarray(noise_logits, dtype=float)
-    dlogits, dnoise = _selection_backward(dload, logits, noise_logits, noisy, k)
-    return value, dlogits.astype(noisy.dtype), dnoise.astype(noisy.dtype)
+        return 0.0, dlogits, dnoise
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(noisy), BLOCK)]
+    chances = (selection_probability(logits[at], noise_logits[at], noisy[at], k) for at in blocks)
+    value, dload = _cv_squared(sum(chance.sum(axis=0) for chance in chances))
+    for at in blocks:
+        dlogits[at], dnoise[at] = _selection_backward(dload, logits[at].astype(float),
+                                                      noise_logits[at].astype(float), noisy[at], k)
+    return value, dlogits, dnoise
 
 
 def selection_probability(logits, noise_logits, noisy_logits, k):
@@ -262,7 +268,9 @@ def z_loss(logits):
     """
     logits = check_matrix(logits, "logits")
     size = log_sum_exp(logits)
-    return float((size**2).mean()), 2 * size[:, None] * softmax(logits) / len(logits)
+    with np.errstate(over="ignore"):  # beyond 1e154 the loss is infinite; single precision would end at 1e19
+        value = np.square(size, dtype=float).mean()
+    return float(value), 2 * size[:, None] * softmax(logits) / len(logits)
 
 
 def bias_update(bias, load, rate, *, proportional=False):

@@ -11,7 +11,8 @@ MOST_EXPERTS = 2**20
 def mutual_information(expert, labels):
     """Return I(expert; label) in bits: how much of the label one choice of expert gives away.
 
-    0 when experts ignore the label; `label_entropy` when they name it, so their ratio is a share.
+    0 when experts ignore the label; `label_entropy(labels, expert)` when they name it, so the ratio of
+    the two is a share.
     With few tokens it is above 0 by chance: compare with `mutual_information_null`.
     Raises ValueError for labels of another length or kind, or when no expert is chosen.
 
@@ -87,15 +88,21 @@ def shuffled_table(table, *, rng):
     return np.stack(rows)
 
 
-def label_entropy(labels):
-    """Return the entropy of the labels (T,) in bits.
+def label_entropy(labels, expert=None):
+    """Return the entropy in bits of the labels (T,), or of the labels of the choices that experts made.
 
+    expert: a Routing or an index, as for `mutual_information`. Where tokens have unequally many choices
+    (drops, a free number of experts) its labels are those that information is a share of.
     Raises ValueError for labels that are not one row of whole numbers, bools or text.
 
     >>> label_entropy(["a", "a", "b", "b"])
     1.0
+    >>> label_entropy(["a", "a", "b", "b"], [[0], [1], [0], [-1]]) < 1
+    True
     """
-    return _bits(np.bincount(label_codes(labels, "labels")).astype(float))
+    own = expert is None
+    counts = np.bincount(label_codes(labels, "labels")) if own else _table(expert, labels).sum(axis=0)
+    return _bits(counts.astype(float))
 
 
 def purity(expert, labels):

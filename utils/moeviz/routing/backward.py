@@ -101,7 +101,7 @@ def _dlog_score(routed, dweight, renormalize, scale):
 
 
 def _scatter(routed, values):
-    spread = np.zeros(routed.probs.shape, dtype=values.dtype)
+    spread = np.zeros(routed.shape, dtype=values.dtype)
     token, slot = np.nonzero(routed.expert_index != EMPTY)
     spread[token, routed.expert_index[token, slot]] = values[token, slot]
     return spread
@@ -111,4 +111,4 @@ def _relu_probs_backward(routed, dprobs):
     dprobs = check_same_shape(dprobs, "dprobs", routed.logits, "logits")
     total = np.maximum(routed.logits, 0).sum(axis=1, keepdims=True)
     centred = dprobs - (dprobs * routed.probs).sum(axis=1, keepdims=True)
-    return np.divide(centred * (routed.logits > 0), total, out=np.zeros_like(centred), where=total > 0)
+    return np.divide(centred * (routed.logits > 0), total, out=np.zeros_like(centred), where=total > 1e-30)

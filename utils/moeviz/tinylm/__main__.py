@@ -1,23 +1,19 @@
 """`python -m moeviz.tinylm`: train the course model again, or evaluate one, and say how well it does."""
 
 import argparse
-import os
 import platform
-import subprocess
 import sys
 import time
 from dataclasses import replace
-from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
+from moeviz.environment import run_with_one_thread
+from moeviz.files import check_target, stored
 from moeviz.text import load_corpus
 from moeviz.tinylm import load_weights, save, train
 from moeviz.tinylm.report import held_out_loss, report
 from moeviz.tinylm.train import STEPS
-
-THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def main(argv=None):
@@ -25,8 +21,8 @@ def main(argv=None):
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.out and not Path(options.out).parent.is_dir():
-            raise ValueError(f"there is no folder {Path(options.out).parent} to save to")
+        if options.out:
+            check_target(options.out)
         corpus = load_corpus()
         _say(corpus)
         if options.evaluate:
@@ -44,24 +40,9 @@ def main(argv=None):
     return 0
 
 
-def run_with_one_thread(argv):
-    """Run this command in a process whose matrix products use one thread; return its exit code.
-
-    The products here are small: on a busy machine, threads that wait for each other make the training
-    ten times slower, and NumPy reads the setting only when it is first imported.
-    """
-    settings = dict.fromkeys(THREAD_SETTINGS, "1")
-    command = [sys.executable, "-m", "moeviz.tinylm", *argv]
-    with subprocess.Popen(command, env=os.environ | settings) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the child got it too, and says so
-            return process.wait()
-
-
 def stored_path():
     """Return where the package keeps the trained model."""
-    return resources.files("moeviz").joinpath("data", "tiny_moe.npz")
+    return stored("tiny_moe.npz")
 
 
 def _parser():
@@ -108,5 +89,4 @@ def _compare_texts(model, corpus):
 
 
 if __name__ == "__main__":
-    alone = any(name in os.environ for name in THREAD_SETTINGS)
-    raise SystemExit(main() if alone else run_with_one_thread(sys.argv[1:]))
+    raise SystemExit(run_with_one_thread("moeviz.tinylm", main, sys.argv[1:]))

@@ -1,0 +1,83 @@
+"""What comes in from outside and is not what it seems: each of these was a crash, a hang or wrong numbers."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from moeviz import learning, losses, metrics, routing
+from moeviz.routing import weights_backward
+from moeviz.tinylm import __main__ as tinylm_command
+
+
+def test_masked_entries_are_not_counted_in_silence():
+    hidden = np.ma.masked_array([[1.0, 2.0], [3.0, 4.0]], mask=[[False, True], [False, False]])
+    with pytest.raises(ValueError, match="logits hides 1 masked entries"):
+        routing.top_k(hidden, k=1)
+    assert routing.top_k(np.ma.masked_array([[1.0, 2.0]]), k=1).expert_index.tolist() == [[1]]
+
+
+def test_long_doubles_are_taken_as_doubles():
+    assert routing.top_k(np.longdouble([[1.0, 2.0]]), k=1).logits.dtype == np.float64
+
+
+def test_an_array_that_refuses_to_be_read_is_named():
+    class Refusing:
+        def __array__(self, dtype=None, copy=None):
+            raise RuntimeError("call detach() first")
+
+    with pytest.raises(ValueError, match=r"logits is not an array: call detach\(\) first"):
+        routing.top_k(Refusing(), k=1)
+
+
+def test_the_z_loss_of_large_single_precision_logits_is_a_number():
+    value, gradient = losses.z_loss(np.float32([[1e25, 0.0]]))
+    assert value == pytest.approx(1e50)
+    assert np.isfinite(gradient).all()
+
+
+def test_relus_gradient_on_the_smallest_numbers_is_finite():
+    routed = routing.relu_route(np.float32([[1e-45, 1e-45]]))
+    back = weights_backward(routed, np.ones_like(routed.combine_weight), scoring="relu",
+                            dprobs=np.float32([[1.0, -1.0]]))
+    assert np.isfinite(back).all()
+
+
+def test_information_is_never_more_than_all_of_it():
+    labels = np.array([0] * 9 + [1])
+    expert = np.where(labels == 0, 0, 1)[:, None].repeat(4, axis=1)
+    expert[:9, 1:] = -1  # the rare label has four choices a token, the common one has one
+    share = metrics.mutual_information(expert, labels) / metrics.label_entropy(labels, expert)
+    assert share == pytest.approx(1)
+    assert metrics.mutual_information(expert, labels) > 1.2 * metrics.label_entropy(labels)
+
+
+def test_the_load_loss_of_many_tokens_needs_little_memory():
+    rng, shape = np.random.default_rng(0), (20_000, 64)
+    clean, noise = rng.normal(size=shape), rng.normal(size=shape)
+    noisy = routing.noisy_top_k(clean, noise, k=2, rng=rng)
+    tracemalloc.start()
+    losses.load_loss(noisy, clean, noise)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 6 * clean.nbytes
+
+
+@pytest.mark.parametrize("command", [learning.main, tinylm_command.main])
+def test_a_target_that_cannot_be_written_is_said_before_any_training(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(learning, "measure", None)  # calling either would fail
+    monkeypatch.setattr(tinylm_command, "train", None)
+    for target in (tmp_path / "nowhere" / "x.json", tmp_path):
+        with pytest.raises(SystemExit):
+            command(["--out", str(target)])
+        assert "cannot be written" in capsys.readouterr().err
+
+
+def test_runs_are_written_whole(tmp_path, monkeypatch):
+    path = tmp_path / "runs.json"
+    path.write_text("old", encoding="utf-8")
+    monkeypatch.setattr(json, "dumps", lambda *args, **kwargs: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        learning.save_runs(path, learning.load_runs(), {})
+    assert path.read_text(encoding="utf-8") == "old"
