@@ -7,10 +7,9 @@ import pytest
 from moeviz import plots, routing, scoreboard, text, tinylm, widgets
 from moeviz.arrays import softmax, top_k_index
 from moeviz.exercises import check
-from moeviz.exercises import nb21_evidence as evidence
 from moeviz.exercises import nb21_hunt as bug_hunt
-from moeviz.exercises.nb21_bugs import BUGS, judge, practice_batch
-from moeviz.exercises.nb21_capstone import Budget, weigh
+from moeviz.exercises import nb21_suspects as evidence
+from moeviz.exercises.nb21_hunt import BUGS, Budget, judge, practice_batch, weigh
 from moeviz.exercises.nb21_suspects import SUSPECTS, Step, balance, make_batch, right
 from moeviz.plots import Evidence
 from moeviz.style import describe
@@ -34,8 +33,7 @@ def slow_step(batch):
     for logits, bias in zip(batch.logits, batch.bias, strict=True):
         index, shares = bug_hunt.slow_weighed(logits, 0 * logits, bias, 2, False)
         real = np.flatnonzero(batch.mask)
-        served = np.zeros(shares.shape)
-        served[real] = bug_hunt.slow_served(index[real], shares[real], batch.seats, logits.shape[1])
+        served = bug_hunt.slow_served(index, shares, batch.mask, batch.seats, logits.shape[1])
         weights.append(served)
         kept.append(served > 0)
         loads.append(np.bincount(index[real].ravel(), minlength=logits.shape[1]) / (2 * len(real)))
@@ -153,12 +151,21 @@ def test_no_name_a_strange_name_and_a_strange_suspect(capsys):
     check.name_bug("right", "padding counted")
     check.name_bug(["a"], "padding counted")
     check.name_bug("a", "padding counted", batch="mine")
-    first, second, third, fourth, fifth = capsys.readouterr().out.splitlines()
+    check.name_bug(" A ", "The padding counted")
+    check.name_bug("h", "second choice renormalized twice")
+    check.name_bug("b", "P taken after top k")
+    check.name_bug("e", "bias in the weight", make_batch(np.eye(8)[None]))
+    printed = capsys.readouterr().out
+    first, second, third, fourth, fifth = printed.splitlines()[:5]
     assert first == "suspect a: not named yet"
     assert "none of the eight names" in second and all(name in second for name in BUGS)
     assert third == "there is no suspect 'right': they are a, b, c, d, e, f, g, h"
     assert fourth.startswith("there is no suspect ['a']")
     assert fifth == "batch must be what make_batch returns, got str"
+    for letter in "ahb":
+        name = next(name for name, bug in BUGS.items() if bug.suspect == letter)
+        assert f"suspect {letter}: right, {name}: " in printed
+    assert "suspect e: right, bias in the weight: this batch cannot show it; on another one, " in printed
 
 
 def test_two_mistakes_at_once_are_both_named():
@@ -193,9 +200,9 @@ def test_the_shipped_design_holds_the_first_budget_and_the_fold_the_hard_one():
     boards = [scoreboard.score({"top-k": routing.top_k, "fold": next_best, **shipped}, logits(start, 128))
               for start in (2000, 3000, 4000)]
     easy, hard = Budget(0.9, 0.4, 0.08), Budget(0.9, 0.3, 0.01)
-    assert [item.holds for item in weigh(boards, "shipped", easy)] == [True] * 5
-    assert [item.holds for item in weigh(boards, "shipped", hard)] == [True, False, False, True, True]
-    assert [item.holds for item in weigh(boards, "fold", hard)] == [True] * 5
+    assert [item.holds for item in weigh(boards, "shipped", easy)] == [True] * 6
+    assert [item.holds for item in weigh(boards, "shipped", hard)] == [True, False, False, True, True, True]
+    assert [item.holds for item in weigh(boards, "fold", hard)] == [True] * 6
 
 
 CROWD = np.array([[3.0, 2.0, 0.0, 0.0]] * 8)
@@ -217,6 +224,14 @@ def test_the_worst_board_counts_and_a_leak_is_told():
     leaky = weigh(boards, "quantile", strict)[-1]
     assert leaky.value == "yes" and not leaky.holds
     assert weigh(boards, "quantile", strict._replace(causal=False))[-1].holds
+
+
+@pytest.mark.parametrize("weights", [[0.0, 0.0], [60.0, 40.0], [0.001, 0.001]])
+def test_weights_that_are_none_break_the_budget(weights):
+    board = scoreboard.score({"top-k": routing.top_k, "odd": lambda z: (
+        top_k_index(z, 2), np.tile(weights, (len(z), 1)))}, EVEN)
+    missed = [item.name for item in weigh(board, "odd", Budget(0, 9, 1)) if not item.holds]
+    assert missed == ["weights of a token"]
 
 
 def test_a_router_without_a_row_holds_nothing_and_is_told_why(capsys):

@@ -11,8 +11,7 @@ from unittest import mock
 SETUP = """
 import numpy as np
 from moeviz import cost, models, routing, scoreboard, style, text, tinylm, widgets
-from moeviz.exercises.nb21_evidence import VIEWS, find
-from moeviz.exercises.nb21_suspects import SUSPECTS, make_batch
+from moeviz.exercises.nb21_suspects import SUSPECTS, VIEWS, find, make_batch
 
 style.use()
 rng = np.random.default_rng(0)

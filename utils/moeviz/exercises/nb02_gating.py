@@ -1,81 +1,15 @@
-"""Exercises of notebook 02: softmax, a top-2 router, and how close its decision was."""
+"""Exercises of notebook 02: how close a decision was, scores for wanted weights, a broken router."""
 
 import math
 
 import numpy as np
 
-from moeviz.arrays import softmax as library_softmax
+from moeviz.arrays import softmax
+from moeviz.exercises.cases import name_bugs, scores, whole
 from moeviz.exercises.engine import Exercise
 
 SMALL = np.array([[2.0, 1.0, 0.0], [0.0, 0.0, 3.0]])
 TIED = np.array([[1.0, 1.0, -1.0, -1.0], [0.0, 2.0, 2.0, 2.0]])
-LARGE = np.array([[1000.0, 999.0], [-1000.0, 1000.0]])
-RANDOM = np.random.default_rng(2).normal(size=(5, 6))
-
-
-def slow_softmax(logits):
-    rows = []
-    for row in logits:
-        powers = [math.exp(score - max(row)) for score in row]
-        rows.append([power / sum(powers) for power in powers])
-    return np.array(rows)
-
-
-def softmax_over_tokens(logits):
-    return library_softmax(logits, axis=0)
-
-
-def softmax_over_everything(logits):
-    return library_softmax(logits.ravel()).reshape(logits.shape)
-
-
-def softmax_without_shift(logits):
-    with np.errstate(all="ignore"):
-        powers = np.exp(logits)
-        return powers / powers.sum(axis=1, keepdims=True)
-
-
-softmax = Exercise("softmax", slow_softmax, ((SMALL,), (LARGE,), (RANDOM,)), {
-    "you summed over the tokens (axis 0); each token's row must sum to 1": softmax_over_tokens,
-    "you summed over the whole matrix; each token's row must sum to 1": softmax_over_everything,
-    "exp overflows for large scores; subtract the largest score of the row first": softmax_without_shift})
-
-
-def slow_top_2(logits):
-    index, weights = [], []
-    for row in slow_softmax(logits):
-        best = sorted(range(len(row)), key=lambda expert: (-row[expert], expert))[:2]
-        index.append(best)
-        weights.append([row[expert] / sum(row[best]) for expert in best])
-    return np.array(index), np.array(weights)
-
-
-def _top_2_of(order, logits, *, renormalize=True):
-    chosen = np.take_along_axis(library_softmax(logits), order, axis=1)
-    return order, chosen / chosen.sum(axis=1, keepdims=True) if renormalize else chosen
-
-
-def top_2_without_renormalising(logits):
-    return _top_2_of(np.argsort(-logits, axis=1, kind="stable")[:, :2], logits, renormalize=False)
-
-
-def top_2_worst_first(logits):
-    return _top_2_of(np.argsort(logits, axis=1, kind="stable")[:, -2:], logits)
-
-
-def top_2_of_the_lowest(logits):
-    return _top_2_of(np.argsort(logits, axis=1, kind="stable")[:, :2], logits)
-
-
-def top_2_ties_to_the_last(logits):
-    return _top_2_of(np.argsort(logits, axis=1, kind="stable")[:, :-3:-1], logits)
-
-
-top_2 = Exercise("top_2", slow_top_2, ((SMALL,), (TIED,), (RANDOM,)), {
-    "the weights do not sum to 1: divide each row by its sum": top_2_without_renormalising,
-    "the second choice stands first; the best expert belongs in column 0": top_2_worst_first,
-    "you took the two lowest scores: argsort sorts upwards": top_2_of_the_lowest,
-    "a tie went to the higher expert number: sort -logits with kind='stable'": top_2_ties_to_the_last})
 
 
 def slow_margin(logits, k):
@@ -86,20 +20,111 @@ def slow_margin(logits, k):
     return np.array(margins)
 
 
+def draw_margin(rng):
+    num_tokens, num_experts = whole(rng, (1, 6), (2, 7))
+    return scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3), *whole(rng, (1, num_experts - 1))
+
+
+margin = Exercise("margin", 2, slow_margin, ((SMALL, 2), (TIED, 1)), draw_margin)
+
+
+@margin.mistake("you compared the best two scores; the border lies after the k-th")
 def margin_of_the_first_two(logits, k):
     return slow_margin(logits, 1)
 
 
+@margin.mistake("one rank too late: counting from zero, the last chosen expert is k - 1")
 def margin_one_rank_late(logits, k):
     ordered = -np.sort(-logits, axis=1)
     return ordered[:, k] - ordered[:, min(k + 1, logits.shape[1] - 1)]
 
 
+@margin.mistake("that is a difference of softmax shares; the margin is one of scores")
 def margin_in_shares(logits, k):
-    return slow_margin(library_softmax(logits), k)
+    return slow_margin(softmax(logits), k)
 
 
-margin = Exercise("margin", slow_margin, ((SMALL, 2), (TIED, 1), (RANDOM, 2), (RANDOM, 4)), {
-    "you compared the best two scores; the border lies after the k-th": margin_of_the_first_two,
-    "one rank too late: counting from zero, the last chosen expert is k - 1": margin_one_rank_late,
-    "that is a difference of softmax shares; the margin is one of scores": margin_in_shares})
+@margin.mistake("the difference is turned: the chosen score minus the one that was not chosen")
+def margin_negative(logits, k):
+    return -slow_margin(logits, k)
+
+
+def slow_wanted(weights):
+    return np.array([[math.log(weight) - math.log(row[0]) for weight in row] for row in weights.tolist()])
+
+
+def draw_wanted(rng):
+    num_tokens, num_experts = whole(rng, (1, 5), (2, 6))
+    return (softmax(scores(rng, num_tokens, num_experts)),)
+
+
+wanted = Exercise("wanted", 2, slow_wanted, (
+    (np.array([[0.5, 0.25, 0.25]]),), (np.array([[0.1, 0.9], [0.5, 0.5]]),)), draw_wanted)
+
+
+@wanted.mistake("softmax of these gives the weights, but the first score is not 0: subtract it from its row")
+def wanted_without_shift(weights):
+    return np.log(weights)
+
+
+@wanted.mistake("the same score was subtracted from every row; each row has its own first score")
+def wanted_with_one_shift(weights):
+    return np.log(weights) - np.log(weights[0, 0])
+
+
+@wanted.mistake("here the largest score is 0; the task wants the first to be 0")
+def wanted_largest_zero(weights):
+    return np.log(weights) - np.log(weights).max(axis=1, keepdims=True)
+
+
+@wanted.mistake("softmax takes exp, so a score is a logarithm; you took differences of the weights")
+def wanted_as_differences(weights):
+    return weights - weights[:, :1]
+
+
+@wanted.mistake("these are ratios of weights; softmax takes exp, so take their logarithm")
+def wanted_as_ratios(weights):
+    return weights / weights[:, :1]
+
+
+@wanted.mistake("softmax has base e; take the natural logarithm, not the one to base 2")
+def wanted_to_base_2(weights):
+    return np.log2(weights / weights[:, :1])
+
+
+FAULTS = {"exp overflows": "large scores give nan",
+          "the softmax runs over the tokens": "another token in the batch changes a token's weights",
+          "the best expert stands last": "column 0 holds the last choice",
+          "nothing is renormalised": "the weights of a token do not sum to 1"}
+
+
+def slow_repaired(tokens, gate, k, bugs=()):
+    logits = np.array([[sum(a * b for a, b in zip(token, column, strict=True)) for column in gate.T.tolist()]
+                       for token in tokens.tolist()])
+    axis = 0 if "the softmax runs over the tokens" in bugs else 1
+    shift = 0 if "exp overflows" in bugs else logits.max(axis=axis, keepdims=True)
+    powers = np.exp(logits - shift)
+    probs = powers / powers.sum(axis=axis, keepdims=True)
+    index = np.argsort(-probs, axis=1, kind="stable")[:, :k]
+    if "the best expert stands last" in bugs:
+        index = index[:, ::-1]
+    weights = np.take_along_axis(probs, index, axis=1)
+    total = 1 if "nothing is renormalised" in bugs else weights.sum(axis=1, keepdims=True)
+    return index, weights / total
+
+
+def draw_repaired(rng):
+    num_tokens, width, num_experts = whole(rng, (1, 5), (2, 4), (2, 5))
+    tokens = rng.integers(-2, 3, size=(num_tokens, width)).astype(float)
+    gate = rng.integers(-2, 3, size=(width, num_experts)).astype(float)
+    if rng.random() < 0.3:  # a large number in every score of a token: exp overflows
+        tokens[:, -1], gate[-1] = rng.integers(0, 2, num_tokens), 1000
+    return tokens, gate, *whole(rng, (1, num_experts))
+
+
+PAIR, GATE = np.array([[1.0, 0.0], [2.0, 1.0]]), np.array([[2.0, 1.0, 0.0], [-3.0, 0.0, 1.0]])
+LARGE = np.array([[2.0, 2.0, -2.0], [1000.0, 1000.0, 1000.0]])
+
+repaired = Exercise("repaired", 2, slow_repaired, (
+    (PAIR, GATE, 2), (PAIR, GATE, 1), (np.array([[0.0, 1.0], [1.0, 1.0]]), LARGE, 2)), draw_repaired)
+name_bugs(repaired, slow_repaired, FAULTS)

@@ -1,15 +1,15 @@
-"""Exercises of notebook 03: softmax over the survivors, a bias that does not leak, noisy thresholds."""
+"""Exercises of notebook 03: softmax over the survivors, noisy thresholds, a bias that does not leak."""
 
 import math
 
 import numpy as np
 
 from moeviz.arrays import sigmoid, softmax, top_k_index
+from moeviz.exercises.cases import scores, whole
 from moeviz.exercises.engine import Exercise
 
 ROW = np.array([[2.0, 1.0, 0.0, -1.0]])
 TIED = np.array([[0.0, 3.0, 3.0, 3.0], [5.0, 5.0, 5.0, 5.0]])
-RANDOM = np.random.default_rng(4).normal(size=(6, 5))
 
 
 def slow_survivors(logits, k):
@@ -22,82 +22,39 @@ def slow_survivors(logits, k):
     return weights
 
 
+def draw_survivors(rng):
+    num_tokens, num_experts = whole(rng, (1, 6), (2, 6))
+    return scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3), *whole(rng, (1, num_experts))
+
+
+survivors = Exercise("survivors", 3, slow_survivors, ((ROW, 2), (TIED, 2)), draw_survivors)
+
+
 def _mask(logits, k):
     mask = np.zeros(logits.shape, dtype=bool)
     np.put_along_axis(mask, top_k_index(logits, k), True, axis=1)
     return mask
 
 
+@survivors.mistake("a score of 0 still has the power 1: mask with -inf")
 def survivors_masked_with_zero(logits, k):
     return softmax(np.where(_mask(logits, k), logits, 0.0))
 
 
+@survivors.mistake("the weights do not sum to 1: the sum goes over the survivors only")
 def survivors_not_renormalised(logits, k):
     return np.where(_mask(logits, k), softmax(logits), 0.0)
 
 
+@survivors.mistake("softmax was applied twice; the second one flattens the weights")
 def survivors_double_softmax(logits, k):
     return slow_survivors(softmax(logits), k)
 
 
+@survivors.mistake("a tie let in more than k experts: choose by index, not by a cut")
 def survivors_all_ties(logits, k):
     cut = -np.sort(-logits, axis=1)[:, k - 1:k]
     return softmax(np.where(logits >= cut, logits, -np.inf))
-
-
-survivors = Exercise("survivors", slow_survivors, ((ROW, 2), (TIED, 2), (RANDOM, 1), (RANDOM, 3)), {
-    "a score of 0 still has the power 1: mask with -inf": survivors_masked_with_zero,
-    "the weights do not sum to 1: the sum goes over the survivors only": survivors_not_renormalised,
-    "softmax was applied twice; the second one flattens the weights": survivors_double_softmax,
-    "a tie let in more than k experts: choose by index, not by a cut": survivors_all_ties})
-
-
-def slow_biased(logits, bias, k):
-    index, weights = [], []
-    for row in logits.tolist():
-        scores = [1 / (1 + math.exp(-score)) for score in row]
-        seen = [score + b for score, b in zip(scores, bias, strict=True)]
-        best = sorted(range(len(row)), key=lambda expert: (-seen[expert], expert))[:k]
-        index.append(best)
-        weights.append([scores[expert] / sum(scores[e] for e in best) for expert in best])
-    return np.array(index), np.array(weights)
-
-
-def _weigh(index, scores, *, renormalize=True):
-    chosen = np.take_along_axis(scores, index, axis=1)
-    return index, chosen / chosen.sum(axis=1, keepdims=True) if renormalize else chosen
-
-
-def biased_leak(logits, bias, k):
-    seen = sigmoid(logits) + bias
-    return _weigh(top_k_index(seen, k), seen)
-
-
-def biased_logits(logits, bias, k):
-    seen = sigmoid(logits + bias)
-    return _weigh(top_k_index(seen, k), sigmoid(logits))
-
-
-def biased_unused(logits, bias, k):
-    return _weigh(top_k_index(logits, k), sigmoid(logits))
-
-
-def biased_softmax(logits, bias, k):
-    return _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits))
-
-
-def biased_not_renormalised(logits, bias, k):
-    return _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False)
-
-
-biased = Exercise("biased", slow_biased, (
-    (ROW, np.array([0.0, 0.0, 0.0, 0.7]), 2), (ROW, np.array([0.0, 0.3, 0.5, 0.0]), 2),
-    (RANDOM, np.array([0.4, -0.4, 0.0, 0.2, -0.2]), 3)), {
-    "the bias leaked into the weights; they come from the sigmoid alone": biased_leak,
-    "the bias was added to the logits; it belongs to the sigmoid's result": biased_logits,
-    "the bias plays no part in the choice": biased_unused,
-    "softmax makes the experts compete; here each has its own sigmoid": biased_softmax,
-    "the weights do not sum to 1: renormalise the chosen ones": biased_not_renormalised})
 
 
 def slow_threshold(noisy, k):
@@ -105,21 +62,85 @@ def slow_threshold(noisy, k):
                      for i in range(len(noisy))])
 
 
+def draw_threshold(rng):
+    num_experts, = whole(rng, (2, 8))
+    return scores(rng, 1, num_experts, ties=rng.random() < 0.4)[0], *whole(rng, (1, num_experts - 1))
+
+
+threshold = Exercise("threshold", 3, slow_threshold, (
+    (np.array([3.0, 1.0, 2.0]), 1), (np.array([3.0, 1.0, 2.0]), 2)), draw_threshold)
+
+
+@threshold.mistake("an expert does not compete with itself: take it out before you rank")
 def threshold_of_everyone(noisy, k):
     return np.full(len(noisy), -np.sort(-noisy)[k - 1])
 
 
+@threshold.mistake("only experts inside the top k must beat the (k+1)-th score")
 def threshold_one_too_low(noisy, k):
     return np.full(len(noisy), -np.sort(-noisy)[k])
 
 
+@threshold.mistake("the two cases are swapped: inside the top k the next score below counts")
 def threshold_swapped(noisy, k):
     ordered = -np.sort(-noisy)
     return np.where(noisy >= ordered[k - 1], ordered[k - 1], ordered[k])
 
 
-threshold = Exercise("threshold", slow_threshold, (
-    (np.array([3.0, 1.0, 2.0]), 1), (np.array([3.0, 1.0, 2.0]), 2), (RANDOM[0], 2)), {
-    "an expert does not compete with itself: take it out before you rank": threshold_of_everyone,
-    "only experts inside the top k must beat the (k+1)-th score": threshold_one_too_low,
-    "the two cases are swapped: inside the top k the next score below counts": threshold_swapped})
+def slow_biased(logits, bias, k):
+    index, weights = [], []
+    for row in logits.tolist():
+        sigmoids = [1 / (1 + math.exp(-score)) for score in row]
+        seen = [score + b for score, b in zip(sigmoids, bias, strict=True)]
+        best = sorted(range(len(row)), key=lambda expert: (-seen[expert], expert))[:k]
+        index.append(best)
+        weights.append([sigmoids[expert] / sum(sigmoids[e] for e in best) for expert in best])
+    return np.array(index), np.array(weights)
+
+
+def draw_biased(rng):
+    num_tokens, num_experts = whole(rng, (1, 6), (2, 6))
+    return (scores(rng, num_tokens, num_experts), rng.uniform(-0.5, 0.5, num_experts),
+            *whole(rng, (1, num_experts)))
+
+
+biased = Exercise("biased", 3, slow_biased, (
+    (ROW, np.array([0.0, 0.0, 0.0, 0.7]), 2), (ROW, np.array([0.0, 0.3, 0.5, 0.0]), 2)), draw_biased)
+
+
+def _weigh(index, values, *, renormalize=True):
+    chosen = np.take_along_axis(values, index, axis=1)
+    return index, chosen / chosen.sum(axis=1, keepdims=True) if renormalize else chosen
+
+
+@biased.mistake("the bias leaked into the weights; they come from the sigmoid alone")
+def biased_leak(logits, bias, k):
+    seen = sigmoid(logits) + bias
+    return _weigh(top_k_index(seen, k), seen)
+
+
+@biased.mistake("the bias was added to the logits; it belongs to the sigmoid's result")
+def biased_logits(logits, bias, k):
+    return _weigh(top_k_index(sigmoid(logits + bias), k), sigmoid(logits))
+
+
+@biased.mistake("the bias plays no part in the choice")
+def biased_unused(logits, bias, k):
+    return _weigh(top_k_index(logits, k), sigmoid(logits))
+
+
+@biased.mistake("softmax makes the experts compete; here each has its own sigmoid")
+def biased_softmax(logits, bias, k):
+    return _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits))
+
+
+@biased.mistake("the weights do not sum to 1: renormalise the chosen ones")
+def biased_not_renormalised(logits, bias, k):
+    return _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False)
+
+
+@biased.mistake("best first goes by sigmoid plus bias, the order of the choice; you sorted by weight")
+def biased_sorted_by_weight(logits, bias, k):
+    index = top_k_index(sigmoid(logits) + bias, k)
+    order = np.argsort(-np.take_along_axis(logits, index, axis=1), axis=1, kind="stable")
+    return _weigh(np.take_along_axis(index, order, axis=1), sigmoid(logits))

@@ -1,84 +1,9 @@
-"""Exercises of notebook 04: gather tokens by expert, scatter their answers back, what padding wastes."""
+"""Exercises of notebook 04: what padding wastes, scatter the answers back, gather tokens by expert."""
 
 import numpy as np
 
+from moeviz.exercises.cases import choices, whole
 from moeviz.exercises.engine import Exercise
-
-INDEX = np.array([[1, 0], [0, 2], [1, 2]])
-MANY = np.random.default_rng(5).permuted(np.tile(np.arange(6), (12, 1)), axis=1)[:, :2]
-THREE_EACH = np.random.default_rng(6).permuted(np.tile(np.arange(6), (12, 1)), axis=1)[:, :3]
-
-
-def slow_gather(expert_index, num_experts):
-    tokens, counts = [], []
-    for expert in range(num_experts):
-        mine = [token for token, row in enumerate(expert_index.tolist()) if expert in row]
-        tokens += mine
-        counts.append(len(mine))
-    return np.array(tokens), np.array(counts)
-
-
-def gather_places(expert_index, num_experts):
-    flat = expert_index.ravel()
-    return np.argsort(flat, kind="stable"), np.bincount(flat, minlength=num_experts)
-
-
-def gather_column_by_column(expert_index, num_experts):
-    flat = expert_index.T.ravel()
-    order = np.argsort(flat, kind="stable")
-    return order % len(expert_index), np.bincount(flat, minlength=num_experts)
-
-
-def gather_experts(expert_index, num_experts):
-    flat = expert_index.ravel()
-    return np.sort(flat), np.bincount(flat, minlength=num_experts)
-
-
-def gather_without_idle_experts(expert_index, num_experts):
-    tokens, counts = slow_gather(expert_index, num_experts)
-    return tokens, counts[counts > 0]
-
-
-gather = Exercise("gather", slow_gather, ((INDEX, 3), (MANY, 6), (THREE_EACH, 7)), {
-    "these are places in the flat list; there are k of them per token": gather_places,
-    "all first choices came before the second ones: flatten row by row": gather_column_by_column,
-    "these are the sorted experts; the list should hold tokens": gather_experts,
-    "an expert without tokens is missing in the counts: use minlength": gather_without_idle_experts})
-
-
-def slow_scatter(answers, token, weight, num_tokens):
-    output = np.zeros((num_tokens, answers.shape[1]))
-    for answer, t, w in zip(answers, token, weight, strict=True):
-        output[t] += w * answer
-    return output
-
-
-def scatter_overwriting(answers, token, weight, num_tokens):
-    output = np.zeros((num_tokens, answers.shape[1]))
-    output[token] += answers * weight[:, None]
-    return output
-
-
-def scatter_without_weights(answers, token, weight, num_tokens):
-    return slow_scatter(answers, token, np.ones(len(weight)), num_tokens)
-
-
-def scatter_in_sorted_order(answers, token, weight, num_tokens):
-    return slow_scatter(answers, np.arange(len(token)) % num_tokens, weight, num_tokens)
-
-
-def _answers(seed, num_answers, num_tokens):
-    rng = np.random.default_rng(seed)
-    token = rng.integers(0, num_tokens, num_answers)
-    return rng.normal(size=(num_answers, 3)), token, rng.random(num_answers)
-
-
-scatter = Exercise("scatter", slow_scatter, (
-    (np.array([[1.0, 2.0], [4.0, 8.0], [6.0, 4.0]]), np.array([1, 0, 1]), np.array([0.5, 1.0, 0.25]), 3),
-    (*_answers(7, 20, 8), 8)), {
-    "a token that stands twice kept only one answer: use np.add.at": scatter_overwriting,
-    "the weights are missing": scatter_without_weights,
-    "the answers were added in list order; each belongs to its token's row": scatter_in_sorted_order})
 
 
 def slow_waste(counts, seats):
@@ -90,22 +15,117 @@ def slow_waste(counts, seats):
     return dropped / (filled + dropped), empty / (filled + empty)
 
 
+def draw_waste(rng):
+    num_experts, seats = whole(rng, (1, 6), (1, 8))
+    counts = rng.integers(0, 12, num_experts)
+    counts[0] += counts.sum() == 0
+    return counts, seats
+
+
+waste = Exercise("waste", 4, slow_waste, (
+    (np.array([3, 1]), 2), (np.array([5, 2, 0, 1]), 3), (np.array([4, 4, 4]), 4), (np.array([9, 1]), 20)),
+    draw_waste)
+
+
+@waste.mistake("these are counts; the question asks for shares")
 def waste_as_counts(counts, seats):
     return np.maximum(counts - seats, 0).sum(), np.maximum(seats - counts, 0).sum()
 
 
+@waste.mistake("an expert cannot lend its empty seats to another")
 def waste_borrowed(counts, seats):
     all_seats = seats * len(counts)
     return max(1 - all_seats / counts.sum(), 0), max(1 - counts.sum() / all_seats, 0)
 
 
+@waste.mistake("an expert with fewer tokens than seats drops none: no difference may fall below 0")
+def waste_without_a_floor(counts, seats):
+    return (counts - seats).sum() / counts.sum(), (seats - counts).sum() / (seats * len(counts))
+
+
+@waste.mistake("empty seats are a share of all seats, not of the assignments")
 def waste_of_assignments(counts, seats):
     filled = np.minimum(counts, seats).sum()
     return 1 - filled / counts.sum(), np.maximum(seats - counts, 0).sum() / counts.sum()
 
 
-waste = Exercise("waste", slow_waste, (
-    (np.array([3, 1]), 2), (np.array([5, 2, 0, 1]), 3), (np.array([4, 4, 4]), 4), (np.array([9, 1]), 20)), {
-    "these are counts; the question asks for shares": waste_as_counts,
-    "an expert cannot lend its empty seats to another": waste_borrowed,
-    "empty seats are a share of all seats, not of the assignments": waste_of_assignments})
+@waste.mistake("dropped assignments are a share of all assignments, not of the seats")
+def waste_of_seats(counts, seats):
+    return np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1]
+
+
+def slow_scatter(answers, token, weight, num_tokens):
+    output = np.zeros((num_tokens, answers.shape[1]))
+    for answer, t, w in zip(answers, token, weight, strict=True):
+        output[t] += w * answer
+    return output
+
+
+def draw_scatter(rng):
+    num_answers, num_tokens, width = whole(rng, (1, 12), (1, 6), (1, 4))
+    return (rng.normal(size=(num_answers, width)), rng.integers(0, num_tokens, num_answers),
+            rng.random(num_answers), num_tokens)
+
+
+scatter = Exercise("scatter", 4, slow_scatter, (
+    (np.array([[1.0, 2.0], [4.0, 8.0], [6.0, 4.0]]), np.array([1, 0, 1]), np.array([0.5, 1.0, 0.25]), 3),),
+    draw_scatter)
+
+
+@scatter.mistake("a token that stands twice kept only one answer: use np.add.at")
+def scatter_overwriting(answers, token, weight, num_tokens):
+    output = np.zeros((num_tokens, answers.shape[1]))
+    output[token] += answers * weight[:, None]
+    return output
+
+
+@scatter.mistake("the weights are missing")
+def scatter_without_weights(answers, token, weight, num_tokens):
+    return slow_scatter(answers, token, np.ones(len(weight)), num_tokens)
+
+
+@scatter.mistake("the answers were added in list order; each belongs to its token's row")
+def scatter_in_sorted_order(answers, token, weight, num_tokens):
+    return slow_scatter(answers, np.arange(len(token)) % num_tokens, weight, num_tokens)
+
+
+def slow_gather(expert_index, num_experts):
+    tokens, counts = [], []
+    for expert in range(num_experts):
+        mine = [token for token, row in enumerate(expert_index.tolist()) if expert in row]
+        tokens += mine
+        counts.append(len(mine))
+    return np.array(tokens), np.array(counts)
+
+
+def draw_gather(rng):
+    num_tokens, num_experts = whole(rng, (1, 8), (2, 6))
+    k, = whole(rng, (1, min(4, num_experts)))
+    return choices(rng, num_tokens, num_experts, k), num_experts + int(rng.integers(0, 2))
+
+
+gather = Exercise("gather", 4, slow_gather, ((np.array([[1, 0], [0, 2], [1, 2]]), 3),), draw_gather)
+
+
+@gather.mistake("these are places in the flat list; there are k of them per token")
+def gather_places(expert_index, num_experts):
+    flat = expert_index.ravel()
+    return np.argsort(flat, kind="stable"), np.bincount(flat, minlength=num_experts)
+
+
+@gather.mistake("all first choices came before the second ones: flatten row by row")
+def gather_column_by_column(expert_index, num_experts):
+    flat = expert_index.T.ravel()
+    order = np.argsort(flat, kind="stable")
+    return order % len(expert_index), np.bincount(flat, minlength=num_experts)
+
+
+@gather.mistake("these are the sorted experts; the list should hold tokens")
+def gather_experts(expert_index, num_experts):
+    flat = expert_index.ravel()
+    return np.sort(flat), np.bincount(flat, minlength=num_experts)
+
+
+@gather.mistake("an expert without tokens is missing in the counts: use minlength")
+def gather_without_idle_experts(expert_index, num_experts):
+    return slow_gather(expert_index, num_experts)[0], np.bincount(expert_index.ravel())

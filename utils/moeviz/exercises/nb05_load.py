@@ -1,55 +1,60 @@
-"""Exercises of notebook 05: the busiest expert, layers and padding kept apart, two entropies."""
+"""Exercises of notebook 05: how far a load is from even, layers and padding kept apart, two entropies."""
 
 import math
 
 import numpy as np
 
+from moeviz.exercises.cases import choices, whole
 from moeviz.exercises.engine import Exercise
 
-COUNTS = np.array([6, 3, 3])
-EMPTY_EXPERTS = np.array([9, 1, 0, 0, 5])
+
+def slow_moves(counts):
+    fair, left = sum(counts.tolist()) // len(counts), counts.tolist()
+    moved = 0
+    while max(left) > fair:  # the busiest expert hands one token to the idlest
+        left[left.index(max(left))] -= 1
+        left[left.index(min(left))] += 1
+        moved += 1
+    return moved
 
 
-def slow_violation(counts):
+def draw_moves(rng):
+    counts = rng.integers(0, 15, *whole(rng, (2, 7)))
+    counts[-1] += -counts.sum() % len(counts)
+    return (counts,)
+
+
+moves = Exercise("moves", 5, slow_moves, (
+    (np.array([6, 3, 3]),), (np.array([4, 4, 4, 4]),), (np.array([5, 5, 2, 0]),),
+    (np.array([9, 1, 0, 0, 5]),)), draw_moves)
+
+
+@moves.mistake("every move was counted twice, where it leaves and where it arrives")
+def moves_counted_twice(counts):
+    return np.abs(counts - counts.mean()).sum()
+
+
+@moves.mistake("only the busiest expert gave tokens away; others are above the mean as well")
+def moves_of_the_busiest(counts):
+    return counts.max() - counts.mean()
+
+
+@moves.mistake("that is what lies above the idlest expert; even means that all have the mean")
+def moves_down_to_the_least(counts):
+    return (counts - counts.min()).sum()
+
+
+@moves.mistake("that is a share of the tokens; the question asks how many")
+def moves_as_share(counts):
+    return slow_moves(counts) / max(counts.sum(), 1)
+
+
+def _violation(counts):
     total, busiest = 0, 0
-    for count in counts.tolist():
+    for count in counts:
         total += count
         busiest = max(busiest, count)
     return busiest / (total / len(counts)) - 1
-
-
-def violation_against_one(counts):
-    return counts.max() / counts.mean()
-
-
-def violation_against_the_least(counts):
-    return counts.max() / max(counts.min(), 1) - 1
-
-
-def violation_of_busy_experts(counts):
-    return counts.max() / counts[counts > 0].mean() - 1
-
-
-def violation_as_share(counts):
-    return counts.max() / counts.sum() - 1 / len(counts)
-
-
-violation = Exercise("violation", slow_violation, ((COUNTS,), (np.array([4, 4, 4, 4]),), (EMPTY_EXPERTS,)), {
-    "subtract 1, so that an even load reads 0": violation_against_one,
-    "compare with the mean; the least busy expert may have nothing": violation_against_the_least,
-    "the mean is over all experts, also those without a token": violation_of_busy_experts,
-    "this is a difference of shares; divide by the fair share": violation_as_share})
-
-
-def _layers(seed, num_layers, num_tokens, num_experts, k):
-    order = np.tile(np.arange(num_experts), (num_layers, num_tokens, 1))
-    return np.random.default_rng(seed).permuted(order, axis=2)[..., :k]
-
-
-OPPOSITE = np.array([[[0], [0], [1]], [[1], [1], [1]]])
-PADDED = np.array([True, True, False])
-SIX = _layers(3, 3, 12, 5, 2)
-SIX[:, 8:] = [4, 0]  # padding: every place the same two experts
 
 
 def slow_layers(expert_index, num_experts, mask):
@@ -59,37 +64,56 @@ def slow_layers(expert_index, num_experts, mask):
         for row, real in zip(layer.tolist(), mask.tolist(), strict=True):
             for expert in row if real else ():
                 counts[expert] += 1
-        found.append(slow_violation(np.array(counts)))
+        found.append(_violation(counts))
     return np.array(found)
 
 
+def draw_layers(rng):
+    num_layers, num_tokens, num_experts = whole(rng, (1, 3), (1, 10), (2, 6))
+    k, = whole(rng, (1, min(3, num_experts)))
+    mask = rng.random(num_tokens) < 0.7
+    mask[rng.integers(num_tokens)] = True
+    return np.stack([choices(rng, num_tokens, num_experts, k) for _ in range(num_layers)]), num_experts, mask
+
+
+layers = Exercise("layers", 5, slow_layers, (
+    (np.array([[[0], [0], [1]], [[1], [1], [1]]]), 2, np.array([True, True, False])),), draw_layers)
+
+
+@layers.mistake("padding was counted: leave out the tokens where mask is False")
 def layers_with_padding(expert_index, num_experts, mask):
     return slow_layers(expert_index, num_experts, np.ones_like(mask))
 
 
+@layers.mistake("the layers were pooled; give one number per layer")
 def layers_pooled(expert_index, num_experts, mask):
-    counts = np.bincount(expert_index[:, mask].ravel(), minlength=num_experts)
-    return slow_violation(counts)
+    return _violation(np.bincount(expert_index[:, mask].ravel(), minlength=num_experts))
 
 
+@layers.mistake("every layer got the number of all layers together")
 def layers_pooled_and_repeated(expert_index, num_experts, mask):
     return np.full(len(expert_index), layers_pooled(expert_index, num_experts, mask))
 
 
+@layers.mistake("only first choices were counted")
 def layers_first_choices(expert_index, num_experts, mask):
     return slow_layers(expert_index[..., :1], num_experts, mask)
 
 
+@layers.mistake("padding went to expert 0: leave these tokens out instead of writing zeros")
 def layers_zeroed_padding(expert_index, num_experts, mask):
     return slow_layers(expert_index * mask[:, None], num_experts, np.ones_like(mask))
 
 
-layers = Exercise("layers", slow_layers, ((OPPOSITE, 2, PADDED), (SIX, 5, np.arange(12) < 8)), {
-    "padding was counted: leave out the tokens where mask is False": layers_with_padding,
-    "the layers were pooled; give one number per layer": layers_pooled,
-    "every layer got the number of all layers together": layers_pooled_and_repeated,
-    "only first choices were counted": layers_first_choices,
-    "padding went to expert 0: leave these tokens out instead of writing zeros": layers_zeroed_padding})
+@layers.mistake("subtract 1, so that an even load reads 0")
+def layers_against_one(expert_index, num_experts, mask):
+    return slow_layers(expert_index, num_experts, mask) + 1
+
+
+@layers.mistake("the mean is over all experts, also those without a token: use minlength")
+def layers_of_busy_experts(expert_index, num_experts, mask):
+    counts = [np.unique(layer, return_counts=True)[1] for layer in expert_index[:, mask]]
+    return np.array([each.max() / each.mean() - 1 for each in counts])
 
 
 def slow_entropies(probs, expert_index):
@@ -106,32 +130,39 @@ def _entropy(shares):
     return -sum(p * math.log(p) for p in shares if p > 0)
 
 
-def entropies_of_the_mean(probs, expert_index):
-    doubt = _entropy(probs.mean(axis=0).tolist()) / math.log(probs.shape[1])
-    return doubt, slow_entropies(probs, expert_index)[1]
-
-
-def entropies_in_nats(probs, expert_index):
-    return tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))
-
-
-def entropies_swapped(probs, expert_index):
-    return slow_entropies(probs, expert_index)[::-1]
-
-
-def entropies_with_nan(probs, expert_index):
-    with np.errstate(all="ignore"):
-        share = np.bincount(expert_index.ravel(), minlength=probs.shape[1]) / expert_index.size
-        each = [-(p * np.log(p)).sum(axis=-1).mean() / math.log(probs.shape[1]) for p in (probs, share)]
-    return tuple(each)
+def draw_entropies(rng):
+    num_tokens, num_experts = whole(rng, (1, 8), (2, 7))
+    probs = rng.dirichlet(np.ones(num_experts), size=num_tokens)
+    sure = rng.random(num_tokens) < 0.2
+    probs[sure] = np.eye(num_experts)[rng.integers(num_experts, size=sure.sum())]
+    return probs, choices(rng, num_tokens, num_experts, *whole(rng, (1, min(3, num_experts))))
 
 
 SURE = np.eye(4)[[0, 1, 2, 3]]
 DOUBT = np.array([[0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
 
-entropies = Exercise("entropies", slow_entropies, (
-    (SURE, np.array([[0], [1], [2], [3]])), (DOUBT, np.array([[0, 1], [0, 1], [0, 1]]))), {
-    "this is the entropy of the mean row; take the mean of the rows' entropies": entropies_of_the_mean,
-    "divide both by ln E, so that they lie between 0 and 1": entropies_in_nats,
-    "the router's doubt comes first, the load second": entropies_swapped,
-    "0 ln 0 counts as 0; NumPy makes it NaN": entropies_with_nan})
+entropies = Exercise("entropies", 5, slow_entropies, (
+    (SURE, np.array([[0], [1], [2], [3]])), (DOUBT, np.array([[0, 1], [0, 1], [0, 1]]))), draw_entropies)
+
+
+@entropies.mistake("this is the entropy of the mean row; take the mean of the rows' entropies")
+def entropies_of_the_mean(probs, expert_index):
+    doubt = _entropy(probs.mean(axis=0).tolist()) / math.log(probs.shape[1])
+    return doubt, slow_entropies(probs, expert_index)[1]
+
+
+@entropies.mistake("divide both by ln E, so that they lie between 0 and 1")
+def entropies_in_nats(probs, expert_index):
+    return tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))
+
+
+@entropies.mistake("the router's doubt comes first, the load second")
+def entropies_swapped(probs, expert_index):
+    return slow_entropies(probs, expert_index)[::-1]
+
+
+@entropies.mistake("0 ln 0 counts as 0; NumPy makes it NaN")
+def entropies_with_nan(probs, expert_index):
+    share = np.bincount(expert_index.ravel(), minlength=probs.shape[1]) / expert_index.size
+    each = [-(p * np.log(p)).sum(axis=-1).mean() / math.log(probs.shape[1]) for p in (probs, share)]
+    return tuple(each)

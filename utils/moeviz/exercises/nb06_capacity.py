@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from moeviz.exercises.cases import choices, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -14,33 +15,33 @@ def slow_seats(num_tokens, num_experts, k, factor):
     return seats
 
 
+def draw_seats(rng):
+    num_tokens, num_experts = whole(rng, (1, 60), (2, 16))
+    return num_tokens, num_experts, *whole(rng, (1, min(4, num_experts))), int(rng.integers(1, 9)) / 4
+
+
+seats = Exercise("seats", 6, slow_seats, (
+    (8, 4, 1, 1.0), (6, 3, 2, 1.25), (10, 4, 1, 1.5), (3, 8, 1, 0.25)), draw_seats)
+
+
+@seats.mistake("round up: half a seat is no seat")
 def seats_rounded_down(num_tokens, num_experts, k, factor):
     return max(1, int(k * num_tokens * factor / num_experts))
 
 
+@seats.mistake("every token needs k seats")
 def seats_for_first_choices(num_tokens, num_experts, k, factor):
     return max(1, math.ceil(num_tokens * factor / num_experts))
 
 
+@seats.mistake("these are the seats of all experts together")
 def seats_in_all(num_tokens, num_experts, k, factor):
     return math.ceil(k * num_tokens * factor)
 
 
-def seats_possibly_none(num_tokens, num_experts, k, factor):
+@seats.mistake("multiply by the factor first, then round up")
+def seats_rounded_early(num_tokens, num_experts, k, factor):
     return math.ceil(k * num_tokens / num_experts) * factor
-
-
-seats = Exercise("seats", slow_seats, (
-    (8, 4, 1, 1.0), (6, 3, 2, 1.25), (10, 4, 1, 1.5), (3, 8, 1, 0.25), (1000, 16, 2, 1.25)), {
-    "round up: half a seat is no seat": seats_rounded_down,
-    "every token needs k seats": seats_for_first_choices,
-    "these are the seats of all experts together": seats_in_all,
-    "multiply by the factor first, then round up": seats_possibly_none})
-
-
-def _choices(seed, num_tokens, num_experts, k):
-    order = np.tile(np.arange(num_experts), (num_tokens, 1))
-    return np.random.default_rng(seed).permuted(order, axis=1)[:, :k]
 
 
 def _serve(expert_index, seats, arrivals):
@@ -59,34 +60,38 @@ def slow_seated(expert_index, seats):
     return _serve(expert_index, seats, [(t, s) for s in range(k) for t in range(num_tokens)])
 
 
+def draw_seated(rng):
+    num_tokens, num_experts = whole(rng, (1, 10), (2, 5))
+    expert_index = choices(rng, num_tokens, num_experts, *whole(rng, (1, min(3, num_experts))))
+    return expert_index, *whole(rng, (1, 4))
+
+
+FEW = np.array([[0, 1], [0, 2], [1, 0], [0, 1]])
+
+seated = Exercise("seated", 6, slow_seated, ((FEW, 2), (FEW, 1)), draw_seated)
+
+
+@seated.mistake("all first choices sit down before any second choice")
 def seated_token_by_token(expert_index, seats):
     num_tokens, k = expert_index.shape
     return _serve(expert_index, seats, [(t, s) for t in range(num_tokens) for s in range(k)])
 
 
+@seated.mistake("one too many: the places in a queue count from 0")
 def seated_with_one_too_many(expert_index, seats):
     return slow_seated(expert_index, seats + 1)
 
 
+@seated.mistake("second choices found all seats free again; the first choices sit there")
 def seated_column_by_column(expert_index, seats):
     columns = [slow_seated(expert_index[:, [slot]], seats) for slot in range(expert_index.shape[1])]
     return np.concatenate(columns, axis=1)
 
 
+@seated.mistake("a token that loses one choice keeps its other one")
 def seated_all_or_nothing(expert_index, seats):
     kept = slow_seated(expert_index, seats)
     return np.repeat(kept.all(axis=1)[:, None], kept.shape[1], axis=1)
-
-
-FEW = np.array([[0, 1], [0, 2], [1, 0], [0, 1]])
-MANY = _choices(11, 16, 4, 2)
-MANY_3 = _choices(12, 12, 5, 3)
-
-seated = Exercise("seated", slow_seated, ((FEW, 2), (MANY, 5), (MANY_3, 4)), {
-    "all first choices sit down before any second choice": seated_token_by_token,
-    "one too many: the places in a queue count from 0": seated_with_one_too_many,
-    "second choices found all seats free again; the first choices sit there": seated_column_by_column,
-    "a token that loses one choice keeps its other one": seated_all_or_nothing})
 
 
 def slow_sure_first(expert_index, score, seats):
@@ -95,30 +100,39 @@ def slow_sure_first(expert_index, score, seats):
     return _serve(expert_index, seats, arrivals)
 
 
+def draw_sure_first(rng):
+    expert_index, seats = draw_seated(rng)
+    score = rng.random(len(expert_index))
+    return expert_index, np.round(score, 1) if rng.random() < 0.4 else score, seats
+
+
+sure_first = Exercise("sure_first", 6, slow_sure_first, (
+    (FEW, np.array([0.5, 0.9, 0.5, 0.8]), 2), (FEW, np.array([0.1, 0.2, 0.3, 0.4]), 1)), draw_sure_first)
+
+
+@sure_first.mistake("the least sure tokens came first: sort the scores downwards")
 def sure_last(expert_index, score, seats):
     return slow_sure_first(expert_index, -score, seats)
 
 
+@sure_first.mistake("the rows stayed sorted by score; bring them back to the order of the tokens")
 def sure_first_in_sorted_rows(expert_index, score, seats):
-    order = np.argsort(-score, kind="stable")
-    return slow_seated(expert_index[order], seats)
+    return slow_seated(expert_index[np.argsort(-score, kind="stable")], seats)
 
 
+@sure_first.mistake("sorting the rows again does not undo the sort: write kept[order] = ...")
 def sure_first_in_wrong_rows(expert_index, score, seats):
     order = np.argsort(-score, kind="stable")
     return slow_seated(expert_index[order], seats)[order]
 
 
+@sure_first.mistake("the scores were not used")
 def position_first(expert_index, score, seats):
     return slow_seated(expert_index, seats)
 
 
-SCORES = np.array([0.5, 0.9, 0.5, 0.8])
-
-sure_first = Exercise("sure_first", slow_sure_first, (
-    (FEW, SCORES, 2), (MANY, np.random.default_rng(13).random(16), 5),
-    (MANY_3, np.random.default_rng(14).random(12), 4)), {
-    "the least sure tokens came first: sort the scores downwards": sure_last,
-    "the rows stayed sorted by score; bring them back to the order of the tokens": sure_first_in_sorted_rows,
-    "sorting the rows again does not undo the sort: write kept[order] = ...": sure_first_in_wrong_rows,
-    "the scores were not used": position_first})
+@sure_first.mistake("among equal scores the earlier token comes first: sort -score with kind='stable'")
+def sure_first_ties_turned(expert_index, score, seats):
+    kept, order = np.zeros(expert_index.shape, bool), np.argsort(score, kind="stable")[::-1]
+    kept[order] = slow_seated(expert_index[order], seats)
+    return kept

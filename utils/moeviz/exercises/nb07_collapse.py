@@ -5,28 +5,61 @@ import math
 import numpy as np
 
 from moeviz.arrays import softmax
+from moeviz.exercises.cases import scores, whole
 from moeviz.exercises.engine import Exercise
-
-LOADS = (np.array([0.5, 0.49, 0.01, 0.0]), np.array([0.3, 0.3, 0.37, 0.03]), np.full(20, 0.05),
-         np.array([0.976, 0.012, 0.012, 0, 0, 0, 0, 0]))
 
 
 def slow_dead(load):
     dead = 0
     for share in load.tolist():
-        if share < 0.1 * (1 / len(load)):
+        if share < 0.1 / len(load):
             dead += 1
     return dead
 
 
-dead = Exercise("dead", slow_dead, tuple((load,) for load in LOADS), {
-    "only exact zeros counted; the threshold is a tenth of the fair share":
-        lambda load: int((load == 0).sum()),
-    "a tenth of everything is not a tenth of the fair share: divide by E":
-        lambda load: int((load < 0.1).sum()),
-    "that counts every expert below the fair share": lambda load: int((load < 1 / len(load)).sum()),
-    "these are the numbers of the dead experts; count them":
-        lambda load: np.flatnonzero(load < 0.1 / len(load))})
+def draw_dead(rng):
+    num_experts, = whole(rng, (2, 20))
+    return (rng.dirichlet(np.full(num_experts, rng.choice([0.1, 0.3, 1.0]))),)
+
+
+dead = Exercise("dead", 7, slow_dead, tuple((np.array(load),) for load in (
+    [0.05, 0.95], [0.5, 0.49, 0.01, 0.0], [0.3, 0.3, 0.37, 0.03], [0.05] * 20,
+    [0.976, 0.012, 0.012, 0, 0, 0, 0, 0])), draw_dead)
+
+
+@dead.mistake("only exact zeros counted; the threshold is a tenth of the fair share")
+def dead_at_zero(load):
+    return int((load == 0).sum())
+
+
+@dead.mistake("a tenth of everything is not a tenth of the fair share: divide by E")
+def dead_below_a_tenth(load):
+    return int((load < 0.1).sum())
+
+
+@dead.mistake("that counts every expert below the fair share")
+def dead_below_fair(load):
+    return int((load < 1 / len(load)).sum())
+
+
+@dead.mistake("a tenth of the fair share, 1 / E, is the threshold, not a tenth of the busiest expert's")
+def dead_below_a_tenth_of_the_largest(load):
+    return int((load < load.max() / 10).sum())
+
+
+@dead.mistake("exactly a tenth of the fair share is not below it")
+def dead_at_the_threshold(load):
+    return int((load <= 0.1 / len(load)).sum())
+
+
+@dead.mistake("these are the numbers of the dead experts; count them")
+def dead_by_number(load):
+    return np.flatnonzero(load < 0.1 / len(load))
+
+
+@dead.mistake("that is the share of the experts that are dead; count them")
+def dead_as_share(load):
+    return slow_dead(load) / len(load)
 
 
 def slow_switch_loss(logits):
@@ -40,46 +73,49 @@ def slow_switch_loss(logits):
     return num_experts * sum(c / num_tokens * p / num_tokens for c, p in zip(count, total, strict=True))
 
 
+def draw_switch_loss(rng):
+    return (scores(rng, *whole(rng, (1, 10), (2, 6))),)
+
+
+SMALL = np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]])
+
+switch_loss = Exercise("switch_loss", 7, slow_switch_loss, ((SMALL,), (SMALL * 0,)), draw_switch_loss)
+
+
 def _parts(logits):
     probs = softmax(logits)
     return np.bincount(probs.argmax(axis=1), minlength=probs.shape[1]) / len(probs), probs
 
 
+@switch_loss.mistake("P was taken after top-k; it is the mean over all tokens")
 def loss_after_top_k(logits):
     f, probs = _parts(logits)
     kept = np.where(probs == probs.max(axis=1, keepdims=True), probs, 0)
     return probs.shape[1] * (f * kept.mean(axis=0)).sum()
 
 
+@switch_loss.mistake("the factor E is missing; balance should give 1")
 def loss_without_e(logits):
     f, probs = _parts(logits)
     return (f * probs.mean(axis=0)).sum()
 
 
+@switch_loss.mistake("f is a share, not a count")
 def loss_with_counts(logits):
     f, probs = _parts(logits)
     return probs.shape[1] * (f * len(probs) * probs.mean(axis=0)).sum()
 
 
+@switch_loss.mistake("the softmax ran over the tokens (axis 0); it runs over the experts")
 def loss_with_swapped_axis(logits):
     f, _ = _parts(logits)
     return logits.shape[1] * (f * softmax(logits, axis=0).mean(axis=0)).sum()
 
 
+@switch_loss.mistake("P times P: f must be counted from the choices")
 def loss_of_p_squared(logits):
     _, probs = _parts(logits)
     return probs.shape[1] * (probs.mean(axis=0) ** 2).sum()
-
-
-SMALL = np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]])
-RANDOM = np.random.default_rng(8).normal(size=(12, 5))
-
-switch_loss = Exercise("switch_loss", slow_switch_loss, ((SMALL,), (SMALL * 0,), (RANDOM,)), {
-    "P was taken after top-k; it is the mean over all tokens": loss_after_top_k,
-    "the factor E is missing; balance should give 1": loss_without_e,
-    "f is a share, not a count": loss_with_counts,
-    "the softmax ran over the tokens (axis 0); it runs over the experts": loss_with_swapped_axis,
-    "P times P: f must be counted from the choices": loss_of_p_squared})
 
 
 def slow_switch_gradient(probs, f):
@@ -93,25 +129,36 @@ def slow_switch_gradient(probs, f):
     return gradient
 
 
+def draw_switch_gradient(rng):
+    num_tokens, num_experts = whole(rng, (1, 5), (2, 5))
+    return softmax(scores(rng, num_tokens, num_experts)), rng.dirichlet(np.ones(num_experts))
+
+
+switch_gradient = Exercise("switch_gradient", 7, slow_switch_gradient, (
+    (np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([1.0, 0.0])),
+    (softmax(SMALL), np.array([2 / 3, 1 / 3]))), draw_switch_gradient)
+
+
+@switch_gradient.mistake("that is the gradient on the probabilities; carry it through softmax")
 def gradient_on_probs(probs, f):
     return np.tile(len(f) * f / len(probs), (len(probs), 1))
 
 
+@switch_gradient.mistake("softmax shares: what one expert gains the others lose")
 def gradient_without_competition(probs, f):
     return probs * len(f) * f / len(probs)
 
 
+@switch_gradient.mistake("P is a mean over tokens: divide by T")
 def gradient_summed(probs, f):
     return slow_switch_gradient(probs, f) * len(probs)
 
 
+@switch_gradient.mistake("the sign is turned: a step along it would make the load less even")
 def gradient_upwards(probs, f):
     return -slow_switch_gradient(probs, f)
 
 
-switch_gradient = Exercise("switch_gradient", slow_switch_gradient, (
-    (softmax(SMALL), np.array([2 / 3, 1 / 3])), (softmax(RANDOM), _parts(RANDOM)[0])), {
-    "that is the gradient on the probabilities; carry it through softmax": gradient_on_probs,
-    "softmax shares: what one expert gains the others lose": gradient_without_competition,
-    "P is a mean over tokens: divide by T": gradient_summed,
-    "the sign is turned: a step along it would make the load less even": gradient_upwards})
+@switch_gradient.mistake("the factor E of the loss is missing")
+def gradient_without_e(probs, f):
+    return slow_switch_gradient(probs, f) / len(f)

@@ -1,7 +1,8 @@
-"""Exercises of notebook 08: a step of the bias rule, swings that an average hides, local, global counts."""
+"""Exercises of notebook 08: one step of the bias rule, swings that an average hides, even over what."""
 
 import numpy as np
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
 
 BIAS = np.array([0.1, 0.0, -0.2])
@@ -20,38 +21,46 @@ def slow_thermostat(bias, load, rate):
     return np.array(moved)
 
 
+def draw_thermostat(rng):
+    num_experts, = whole(rng, (2, 8))
+    load = rng.integers(0, 12, num_experts)
+    load[-1] += -load.sum() % num_experts  # the mean is a whole number, and some experts have it
+    return rng.uniform(-0.5, 0.5, num_experts), load, float(rng.choice([0.5, 0.1, 0.01]))
+
+
+thermostat = Exercise("thermostat", 8, slow_thermostat, (
+    (BIAS, np.array([9, 3, 3]), 0.5), (BIAS, np.array([5, 5, 5]), 0.5),
+    (np.zeros(4), np.array([4, 8, 0, 4]), 0.1)), draw_thermostat)
+
+
+@thermostat.mistake("the sign is turned: a busy expert must lose bias")
 def thermostat_turned(bias, load, rate):
     return bias + rate * np.sign(load - load.mean())
 
 
+@thermostat.mistake("only the sign of the difference counts, not its size")
 def thermostat_proportional(bias, load, rate):
     return bias + rate * (load.mean() - load)
 
 
+@thermostat.mistake("the bias starts anew: add the step to the old bias")
 def thermostat_from_nothing(bias, load, rate):
     return rate * np.sign(load.mean() - load)
 
 
+@thermostat.mistake("the load was compared with 1; compare it with its mean")
 def thermostat_one(bias, load, rate):
     return bias + rate * np.sign(1 - load)
 
 
+@thermostat.mistake("compare with the mean load, not with the middle between the busiest and the idlest")
+def thermostat_midrange(bias, load, rate):
+    return bias + rate * np.sign((load.max() + load.min()) / 2 - load)
+
+
+@thermostat.mistake("an expert with exactly the mean load must keep its bias")
 def thermostat_without_rest(bias, load, rate):
     return bias + rate * np.where(load < load.mean(), 1, -1)
-
-
-thermostat = Exercise("thermostat", slow_thermostat, (
-    (BIAS, np.array([9, 3, 3]), 0.5), (BIAS, np.array([5, 5, 5]), 0.5),
-    (BIAS, np.array([0.2, 0.1, 0.7]), 0.01), (np.zeros(4), np.array([4, 8, 0, 4]), 0.1)), {
-    "the sign is turned: a busy expert must lose bias": thermostat_turned,
-    "only the sign of the difference counts, not its size": thermostat_proportional,
-    "the bias starts anew: add the step to the old bias": thermostat_from_nothing,
-    "the load was compared with 1; compare it with its mean": thermostat_one,
-    "an expert with exactly the mean load must keep its bias": thermostat_without_rest})
-
-
-SWINGING = np.array([[2.0, 0.0], [0.0, 2.0]])
-STEPS = np.array([[5, 1, 3, 3], [2, 6, 1, 3], [4, 4, 0, 4]])
 
 
 def slow_swings(loads):
@@ -62,42 +71,46 @@ def slow_swings(loads):
     return sum(map(violation, rows)) / len(rows), violation(average)
 
 
+def draw_swings(rng):
+    loads = rng.integers(0, 10, whole(rng, (1, 5), (2, 5)))
+    loads[np.arange(len(loads)), rng.integers(0, loads.shape[1], len(loads))] += 1
+    return (loads,)
+
+
+SWINGING = np.array([[2.0, 0.0], [0.0, 2.0]])
+STEPS = np.array([[5, 1, 3, 3], [2, 6, 1, 3], [4, 4, 0, 4]])
+
+swings = Exercise("swings", 8, slow_swings, ((SWINGING,), (STEPS,), (STEPS[:1],)), draw_swings)
+
+
+@swings.mistake("the two values are swapped: single steps first, the average second")
 def swings_swapped(loads):
     return slow_swings(loads)[::-1]
 
 
+@swings.mistake("MaxVio is the largest load over the mean, minus 1")
 def swings_without_one(loads):
     single, average = slow_swings(loads)
     return single + 1, average + 1
 
 
+@swings.mistake("take the mean over the steps, not the worst step")
 def swings_of_the_worst(loads):
     return (loads.max(axis=1) / loads.mean(axis=1) - 1).max(), slow_swings(loads)[1]
 
 
+@swings.mistake("a step is a row: its largest load stands in that row")
 def swings_down_the_columns(loads):
     return (loads.max(axis=0) / loads.mean(axis=0) - 1).mean(), slow_swings(loads)[1]
 
 
+@swings.mistake("that averages the loads before it looks at a single step")
 def swings_averaged_twice(loads):
     average = slow_swings(loads)[1]
     return average, average
 
 
-swings = Exercise("swings", slow_swings, ((SWINGING,), (STEPS,), (STEPS[:1],)), {
-    "the two values are swapped: single steps first, the average second": swings_swapped,
-    "MaxVio is the largest load over the mean, minus 1": swings_without_one,
-    "take the mean over the steps, not the worst step": swings_of_the_worst,
-    "a step is a row: its largest load stands in that row": swings_down_the_columns,
-    "that averages the loads before it looks at a single step": swings_averaged_twice})
-
 SPLIT = np.array([[[9.0, 1.0], [8.0, 2.0]], [[1.0, 9.0], [2.0, 8.0]]]) / 10  # (M, T, E): each its own
-MIXED = np.random.default_rng(5).dirichlet(np.ones(4), size=(3, 8))
-
-
-def _shares(probs):
-    """Return f (..., E): the share of tokens whose largest probability is at each expert."""
-    return (probs.argmax(axis=-1)[..., None] == np.arange(probs.shape[-1])).mean(axis=-2)
 
 
 def slow_scopes(probs):
@@ -118,40 +131,43 @@ def slow_scopes(probs):
     return local, pooled
 
 
+def draw_scopes(rng):
+    parts, tokens, experts = whole(rng, (1, 4), (1, 6), (2, 5))
+    return (rng.dirichlet(np.full(experts, 0.7), size=(parts, tokens)),)
+
+
+scopes = Exercise("scopes", 8, slow_scopes, ((SPLIT,), (SPLIT[:1],)), draw_scopes)
+
+
+@scopes.mistake("the second value is the mean of local products: count f over all micro-batches first")
 def scopes_only_local(probs):
-    local = probs.shape[-1] * (_shares(probs) * probs.mean(axis=1)).sum(axis=-1).mean()
+    local = slow_scopes(probs)[0]
     return local, local
 
 
+@scopes.mistake("the first value pools too early: multiply f and P within each micro-batch, then average")
 def scopes_only_global(probs):
     pooled = slow_scopes(probs)[1]
     return pooled, pooled
 
 
+@scopes.mistake("the two values are swapped: micro-batch first, global second")
 def scopes_swapped(probs):
     return slow_scopes(probs)[::-1]
 
 
+@scopes.mistake("average over the micro-batches; do not add")
 def scopes_summed(probs):
     return tuple(len(probs) * value for value in slow_scopes(probs))
 
 
+@scopes.mistake("the factor E is missing; balance should give 1")
 def scopes_without_e(probs):
     return tuple(value / probs.shape[-1] for value in slow_scopes(probs))
 
 
+@scopes.mistake("P times P: f must be counted from the choices")
 def scopes_of_p(probs):
     mean = probs.mean(axis=1)
     return (probs.shape[-1] * (mean * mean).sum(axis=-1).mean(),
             probs.shape[-1] * (mean.mean(axis=0) ** 2).sum())
-
-
-scopes = Exercise("scopes", slow_scopes, ((SPLIT,), (MIXED,), (MIXED[:1],)), {
-    "the second value is the mean of local products: count f over all micro-batches first":
-        scopes_only_local,
-    "the first value pools too early: multiply f and P within each micro-batch, then average":
-        scopes_only_global,
-    "the two values are swapped: micro-batch first, global second": scopes_swapped,
-    "average over the micro-batches; do not add": scopes_summed,
-    "the factor E is missing; balance should give 1": scopes_without_e,
-    "P times P: f must be counted from the choices": scopes_of_p})

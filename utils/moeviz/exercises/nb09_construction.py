@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from moeviz.arrays import one_hot, softmax, top_k_index
+from moeviz.exercises.cases import scores as draw_scores
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
-from moeviz.routing import expert_choice, quantile_balanced, top_k
 
 BOARD = np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]])
 EQUAL = np.array([[0.4, 0.6], [0.4, 0.6], [0.4, 0.6], [0.4, 0.6]])
-WIDE = np.random.default_rng(4).dirichlet(np.ones(4), size=8)
 
 
 def slow_columns(probs, capacity):
@@ -21,48 +22,68 @@ def slow_columns(probs, capacity):
     return taken
 
 
+def draw_columns(rng):
+    num_tokens, num_experts = whole(rng, (1, 8), (2, 5))
+    probs = rng.dirichlet(np.ones(num_experts), size=num_tokens)
+    if rng.random() < 0.4:  # equal probabilities
+        probs = probs[rng.integers(0, max(1, num_tokens // 2), num_tokens)]
+    return probs, *whole(rng, (1, num_tokens))
+
+
+columns = Exercise("columns", 9, slow_columns, ((BOARD, 1), (EQUAL, 2)), draw_columns)
+
+
+@columns.mistake("that goes along the rows: each token takes experts; go down the columns")
 def columns_by_rows(probs, capacity):
     return slow_columns(probs.T, min(capacity, probs.shape[1])).T
 
 
+@columns.mistake("these are the smallest probabilities; take the largest")
 def columns_smallest(probs, capacity):
     return slow_columns(-probs, capacity)
 
 
+@columns.mistake("that is token choice: every token got its best expert")
 def columns_of_best(probs, capacity):
     return probs == probs.max(axis=1, keepdims=True)
 
 
+@columns.mistake("of equal probabilities the earlier token is taken")
 def columns_late(probs, capacity):
     return slow_columns(probs[::-1], capacity)[::-1]
 
 
-columns = Exercise("columns", slow_columns, ((BOARD, 1), (EQUAL, 2), (WIDE, 2), (WIDE, 3)), {
-    "that goes along the rows: each token takes experts; go down the columns": columns_by_rows,
-    "these are the smallest probabilities; take the largest": columns_smallest,
-    "that is token choice: every token got its best expert": columns_of_best,
-    "of equal probabilities the earlier token is taken": columns_late})
-
-
 @dataclass(frozen=True, repr=False)
-class Served:
+class Router:
     """A router as the learner sees it: logits (T, E) -> (T, E) bool, who is served by whom."""
 
     name: str
-    route: Callable
+    served: Callable
 
     def __call__(self, logits):
-        return self.route(logits).dispatch()
+        return self.served(logits)
 
     def __repr__(self):
         return f"the router {self.name!r}"
 
 
+def _expert_choice(logits):
+    return slow_columns(softmax(logits), len(logits) // logits.shape[1] or 1)
+
+
+def _top_2(logits):
+    return one_hot(top_k_index(logits, 2), logits.shape[1]).any(axis=1)
+
+
+def _dealt_out(logits):
+    """Rank the tokens by their score for expert 0 and deal them out: one expert each, and it looks ahead."""
+    rank = np.argsort(np.argsort(-logits[:, 0], kind="stable"))
+    return one_hot(rank % logits.shape[1], logits.shape[1])
+
+
+EXPERTS_CHOOSE, TOKENS_CHOOSE = Router("expert choice", _expert_choice), Router("top-2", _top_2)
+ONE_EACH = Router("ranked and dealt out", _dealt_out)
 SCORES = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
-LONG = np.random.default_rng(3).normal(loc=[2, 1, 0, 0, 0, 0], size=(24, 6))
-TOKENS_CHOOSE = Served("top-2", lambda logits: top_k(logits, 2))
-EXPERTS_CHOOSE = Served("expert choice", lambda logits: expert_choice(logits, len(logits) * 2 // 6 or 1))
-ONE_EACH = Served("balanced top-1", lambda logits: quantile_balanced(logits, 1))  # the number never changes
 
 
 def slow_overheard(route, logits, cut):
@@ -71,52 +92,68 @@ def slow_overheard(route, logits, cut):
     return sum(before[t] != after[t] for t in range(cut))
 
 
+def draw_overheard(rng):
+    num_tokens, num_experts = whole(rng, (4, 12), (3, 6))
+    route = (EXPERTS_CHOOSE, ONE_EACH, TOKENS_CHOOSE)[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
+    logits = draw_scores(rng, num_tokens, num_experts) + np.linspace(2, 0, num_experts)
+    return route, logits, *whole(rng, (1, num_tokens - 1))
+
+
+overheard = Exercise("overheard", 9, slow_overheard, ((EXPERTS_CHOOSE, SCORES, 3),), draw_overheard)
+
+
 def _both(route, logits, cut, first=None):
     turned = logits.copy()
     turned[cut if first is None else first:] = logits[cut if first is None else first:, ::-1]
     return route(logits), route(turned)
 
 
+@overheard.mistake("a token may keep its number of experts and get other ones: compare who, not how many")
 def overheard_by_count(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[:cut].sum(axis=1) != after[:cut].sum(axis=1)).sum())
 
 
+@overheard.mistake("loads say nothing about one token: two tokens can trade experts")
 def overheard_by_load(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[:cut].sum(axis=0) != after[:cut].sum(axis=0)).sum())
 
 
+@overheard.mistake("these are the experts whose earlier tokens changed; count the tokens: any(axis=1)")
+def overheard_by_expert(route, logits, cut):
+    before, after = _both(route, logits, cut)
+    return int((before[:cut] != after[:cut]).any(axis=0).sum())
+
+
+@overheard.mistake("turned tokens may change; only those before `cut` must not")
 def overheard_everywhere(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before != after).any(axis=1).sum())
 
 
+@overheard.mistake("these are the turned tokens; the leak shows in the earlier ones")
 def overheard_later(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[cut:] != after[cut:]).any(axis=1).sum())
 
 
+@overheard.mistake("that counts changed choices; count each token once")
 def overheard_choices(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[:cut] != after[:cut]).sum())
 
 
+@overheard.mistake("the earlier tokens were turned too; only what comes from `cut` on may be")
 def overheard_all_turned(route, logits, cut):
     before, after = _both(route, logits, cut, first=0)
     return int((before[:cut] != after[:cut]).any(axis=1).sum())
 
 
-overheard = Exercise("overheard", slow_overheard, (
-    (EXPERTS_CHOOSE, SCORES, 3), (TOKENS_CHOOSE, LONG, 18), (EXPERTS_CHOOSE, LONG, 18),
-    (ONE_EACH, LONG, 18)), {
-    "a token may keep its number of experts and still get other ones: compare who, not how many":
-        overheard_by_count,
-    "loads say nothing about one token: two tokens can trade experts": overheard_by_load,
-    "turned tokens may change; only those before `cut` must not": overheard_everywhere,
-    "these are the turned tokens; the leak shows in the earlier ones": overheard_later,
-    "that counts changed choices; count each token once": overheard_choices,
-    "the earlier tokens were turned too; only what comes from `cut` on may be": overheard_all_turned})
+@overheard.mistake("the later tokens were cut off, not turned: their number must stay")
+def overheard_by_cutting(route, logits, cut):
+    return int((route(logits)[:cut] != route(logits[:cut])).any(axis=1).sum())
+
 
 FOUR = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
 
@@ -130,38 +167,41 @@ def slow_sweep(scores, beta, k):
     return np.array([np.quantile(left[:, expert], 1 - k / num_experts) for expert in range(num_experts)])
 
 
+def draw_sweep(rng):
+    num_tokens, num_experts = whole(rng, (1, 8), (2, 5))
+    return (rng.dirichlet(np.ones(num_experts), size=num_tokens), rng.uniform(-0.2, 0.2, num_experts),
+            *whole(rng, (1, num_experts - 1)))
+
+
+sweep = Exercise("sweep", 9, slow_sweep, (
+    (FOUR, np.zeros(2), 1), (FOUR, np.array([0.25, -0.25]), 1)), draw_sweep)
+
+
 def _sweep(scores, beta, k, alpha):
     return np.quantile(scores - alpha[:, None], 1 - k / scores.shape[1], axis=0)
 
 
+@sweep.mistake("the token's threshold lies halfway between its k-th and (k+1)-th value, not on the k-th")
 def sweep_at_the_kth(scores, beta, k):
     return _sweep(scores, beta, k, -np.sort(beta - scores, axis=1)[:, k - 1])
 
 
+@sweep.mistake("the tokens' thresholds come from score minus beta, not from the score alone")
 def sweep_without_beta(scores, beta, k):
     return _sweep(scores, beta, k, -np.sort(-scores, axis=1)[:, k - 1:k + 1].mean(axis=1))
 
 
+@sweep.mistake("subtract the tokens' thresholds from the scores, not from the scores minus beta")
 def sweep_from_the_rest(scores, beta, k):
     return slow_sweep(scores - beta, np.zeros_like(beta), k)
 
 
+@sweep.mistake("a share k/E has to lie above the threshold, so it is the 1 - k/E quantile")
 def sweep_other_quantile(scores, beta, k):
     alpha = -np.sort(beta - scores, axis=1)[:, k - 1:k + 1].mean(axis=1)
     return np.quantile(scores - alpha[:, None], k / scores.shape[1], axis=0)
 
 
+@sweep.mistake("that is the bias; beta has the other sign")
 def sweep_turned(scores, beta, k):
     return -slow_sweep(scores, beta, k)
-
-
-SWEPT = np.array([0.1, 0.0, -0.05, 0.02])
-sweep = Exercise("sweep", slow_sweep, (
-    (FOUR, np.zeros(2), 1), (FOUR, np.array([0.25, -0.25]), 1), (WIDE, SWEPT, 1), (WIDE, SWEPT, 2)), {
-    "the token's threshold lies halfway between its k-th and (k+1)-th value, not on the k-th":
-        sweep_at_the_kth,
-    "the tokens' thresholds come from score minus beta, not from the score alone": sweep_without_beta,
-    "subtract the tokens' thresholds from the scores, not from the scores minus beta":
-        sweep_from_the_rest,
-    "a share k/E has to lie above the threshold, so it is the 1 - k/E quantile": sweep_other_quantile,
-    "that is the bias; beta has the other sign": sweep_turned})

@@ -3,14 +3,12 @@
 import numpy as np
 
 from moeviz.arrays import softmax
+from moeviz.exercises.cases import choices, scores, whole
 from moeviz.exercises.engine import Exercise
 
 PROBS = np.array([[0.5, 0.25, 0.25], [0.75, 0.25, 0.0], [0.25, 0.25, 0.5]])
 INDEX = np.array([[0, 1], [0, 1], [2, -1]])
 KEPT = np.array([[True, True], [False, True], [True, False]])
-RANDOM = softmax(2 * np.random.default_rng(9).normal(size=(10, 5)))
-ORDER = np.argsort(-RANDOM, axis=1)[:, :3]
-SEATED = np.random.default_rng(10).random((10, 3)) < 0.6
 
 
 def slow_reading(probs, expert_index, kept):
@@ -23,51 +21,56 @@ def slow_reading(probs, expert_index, kept):
     return score / len(probs), experts / len(probs)
 
 
-def reading_with_drops(probs, expert_index, kept):
+def draw_reading(rng):
+    num_tokens, num_experts = whole(rng, (1, 8), (2, 6))
+    index = choices(rng, num_tokens, num_experts, *whole(rng, (1, min(3, num_experts))))
+    index[rng.random(index.shape) < 0.2] = -1
+    return (softmax(scores(rng, num_tokens, num_experts)), index,
+            (index >= 0) & (rng.random(index.shape) < 0.7))
+
+
+reading = Exercise("reading", 10, slow_reading, ((PROBS, INDEX, KEPT),), draw_reading)
+
+
+def _score_of_choices(probs, expert_index):
     return slow_reading(probs, expert_index, expert_index >= 0)
 
 
+@reading.mistake("dropped choices were counted; they bring the token nothing")
+def reading_with_drops(probs, expert_index, kept):
+    return _score_of_choices(probs, expert_index)
+
+
+@reading.mistake("every slot was counted; -1 would name the last expert")
 def reading_with_empty_slots(probs, expert_index, kept):
     return slow_reading(probs, expert_index, np.ones_like(kept))
 
 
+@reading.mistake("the score was divided by what its own choices hold; that hides what was given up")
 def reading_of_own_sum(probs, expert_index, kept):
     score, experts = slow_reading(probs, expert_index, kept)
-    return score / slow_reading(probs, expert_index, expert_index >= 0)[0], experts
+    return score / _score_of_choices(probs, expert_index)[0], experts
 
 
+@reading.mistake("the score was divided by choices; the question is what a token gets")
 def reading_per_choice(probs, expert_index, kept):
     score, experts = slow_reading(probs, expert_index, kept)
     return score / experts, experts
 
 
+@reading.mistake("a token that got nothing counts as well: divide by all tokens")
+def reading_per_served_token(probs, expert_index, kept):
+    share = kept.any(axis=1).mean()
+    return tuple(value / share for value in slow_reading(probs, expert_index, kept))
+
+
+@reading.mistake("drops were counted as experts per token")
 def reading_with_right_score_and_drops(probs, expert_index, kept):
     return slow_reading(probs, expert_index, kept)[0], (expert_index >= 0).sum() / len(probs)
 
 
-reading = Exercise("reading", slow_reading, ((PROBS, INDEX, KEPT), (RANDOM, ORDER, SEATED)), {
-    "dropped choices were counted; they bring the token nothing": reading_with_drops,
-    "every slot was counted; -1 would name the last expert": reading_with_empty_slots,
-    "the score was divided by what its own choices hold; that hides what was given up": reading_of_own_sum,
-    "the score was divided by choices; the question is what a token gets": reading_per_choice,
-    "drops were counted as experts per token": reading_with_right_score_and_drops})
-
-
-def _weights(seed, num_tokens, num_experts):
-    rng = np.random.default_rng(seed)
-    logits = rng.normal(size=(num_tokens, num_experts))
-    chosen = logits >= -np.sort(-logits, axis=1)[:, 1:2]
-    return np.where(chosen, rng.integers(1, 9, size=logits.shape) / 8, 0)
-
-
 BEFORE = np.array([[1.0, 0.0], [0.75, 0.25], [0.0, 1.0], [1.0, 0.0]])
 AFTER = np.array([[1.0, 0.0], [0.5, 0.5], [1.0, 0.0], [0.0, 1.0]])
-LONG = _weights(11, 12, 4)
-LONG_AFTER = LONG.copy()
-LONG_AFTER[[1, 4, 9, 10]] = LONG_AFTER[[1, 4, 9, 10], ::-1]
-LONG_AFTER[6] *= 0.5
-UNMOVED = LONG.copy()
-UNMOVED[8:] = UNMOVED[8:, ::-1]
 
 
 def slow_leaked(before, after, cut):
@@ -78,33 +81,55 @@ def slow_leaked(before, after, cut):
     return moved / cut
 
 
+def draw_leaked(rng):
+    num_tokens, num_experts = whole(rng, (2, 9), (2, 5))
+    logits = scores(rng, num_tokens, num_experts)
+    chosen = logits >= -np.sort(-logits, axis=1)[:, 1:2]
+    before = np.where(chosen, rng.integers(1, 9, size=logits.shape) / 8, 0)
+    after, cut = before.copy(), int(rng.integers(1, num_tokens))
+    after[cut:] = before[cut:, ::-1]
+    for token in np.flatnonzero(rng.random(cut) < rng.choice([0.0, 0.5])):
+        after[token] = before[token, ::-1] if rng.random() < 0.4 else before[token] * rng.choice([0.5, 1.5])
+    return before, after, cut
+
+
+leaked = Exercise("leaked", 10, slow_leaked, (
+    (BEFORE, AFTER, 3), (BEFORE, AFTER, 1), (AFTER, BEFORE, 2)), draw_leaked)
+
+
+@leaked.mistake("you looked at the tokens that were changed; of course they moved")
 def leaked_later(before, after, cut):
     return slow_leaked(before[cut:], after[cut:], len(before) - cut)
 
 
+@leaked.mistake("all tokens were counted, also those that were changed")
 def leaked_everywhere(before, after, cut):
     return slow_leaked(before, after, len(before))
 
 
+@leaked.mistake("divide by the earlier tokens alone")
 def leaked_of_all(before, after, cut):
     return slow_leaked(before, after, cut) * cut / len(before)
 
 
+@leaked.mistake("weights can leak too: compare them, not only who was chosen")
 def leaked_experts_only(before, after, cut):
     return slow_leaked((before > 0) * 1.0, (after > 0) * 1.0, cut)
 
 
+@leaked.mistake("only first choices were compared")
 def leaked_first_choice(before, after, cut):
     return float((before[:cut].argmax(axis=1) != after[:cut].argmax(axis=1)).mean())
 
 
-leaked = Exercise("leaked", slow_leaked, (
-    (BEFORE, AFTER, 3), (LONG, LONG_AFTER, 8), (LONG, UNMOVED, 8)), {
-    "you looked at the tokens that were changed; of course they moved": leaked_later,
-    "all tokens were counted, also those that were changed": leaked_everywhere,
-    "divide by the earlier tokens alone": leaked_of_all,
-    "weights can leak too: compare them, not only who was chosen": leaked_experts_only,
-    "only first choices were compared": leaked_first_choice})
+@leaked.mistake("a weight may also have grown: compare the size of the change, not its sign")
+def leaked_downwards(before, after, cut):
+    return float(((before - after)[:cut] > 1e-9).any(axis=1).mean())
+
+
+@leaked.mistake("that is the share of moved weights; a token with several of them counts once")
+def leaked_weights(before, after, cut):
+    return float((np.abs(before - after)[:cut] > 1e-9).mean())
 
 
 def slow_next_best(logits, seats):
@@ -117,10 +142,24 @@ def slow_next_best(logits, seats):
     return np.array(chosen)
 
 
+def draw_next_best(rng):
+    num_tokens, num_experts = whole(rng, (1, 10), (2, 5))
+    logits = scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3) + 2 * (np.arange(num_experts) == 0)
+    return logits - rng.choice([0, 0, 50]), -(-num_tokens // num_experts) + int(rng.integers(0, 2))
+
+
+CROWD = np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [4.0, 0.0, 3.0]])
+
+next_best = Exercise("next_best", 10, slow_next_best, (
+    (CROWD, 1), (CROWD - 9, 1), (CROWD, 2)), draw_next_best)
+
+
+@next_best.mistake("nobody counted the seats: this is top-1")
 def next_best_without_seats(logits, seats):
     return logits.argmax(axis=1)
 
 
+@next_best.mistake("a token without its favourite goes to the next best expert instead of being dropped")
 def next_best_dropping(logits, seats):
     first, taken = logits.argmax(axis=1), np.zeros(logits.shape[1], int)
     chosen = []
@@ -130,6 +169,7 @@ def next_best_dropping(logits, seats):
     return np.array(chosen)
 
 
+@next_best.mistake("tokens were served by score: an earlier token then waits for later ones")
 def next_best_by_score(logits, seats):
     order = np.argsort(-logits.max(axis=1), kind="stable")
     chosen = np.empty(len(logits), int)
@@ -137,20 +177,20 @@ def next_best_by_score(logits, seats):
     return chosen
 
 
+@next_best.mistake("one seat too many was given")
 def next_best_one_seat_more(logits, seats):
     return slow_next_best(logits, seats + 1)
 
 
+@next_best.mistake("the load is even, but the scores were never read")
 def next_best_in_rotation(logits, seats):
     return np.arange(len(logits)) % logits.shape[1]
 
 
-CROWD = np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [4.0, 0.0, 3.0]])
-MANY = np.random.default_rng(12).normal(size=(12, 4)) + np.array([2.0, 0.5, 0.0, 0.0])
-
-next_best = Exercise("next_best", slow_next_best, ((CROWD, 1), (MANY, 3), (MANY, 5)), {
-    "nobody counted the seats: this is top-1": next_best_without_seats,
-    "a token without its favourite goes to the next best expert instead of being dropped": next_best_dropping,
-    "tokens were served by score: an earlier token then waits for later ones": next_best_by_score,
-    "one seat too many was given": next_best_one_seat_more,
-    "the load is even, but the scores were never read": next_best_in_rotation})
+@next_best.mistake("a full expert was given the score 0, which beats negative ones: use -inf")
+def next_best_masked_with_zero(logits, seats):
+    free, chosen = np.full(logits.shape[1], seats), []
+    for row in logits:
+        chosen.append(int(np.where(free > 0, row, 0).argmax()))
+        free[chosen[-1]] -= 1
+    return np.array(chosen)

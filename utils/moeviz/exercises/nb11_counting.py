@@ -1,42 +1,60 @@
-"""Exercises of notebook 11: the parameters of an MoE layer and of a model, and the FLOPs of one token."""
+"""Exercises of notebook 11: how many experts fit, the parameters of a model, and the FLOPs of one token."""
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
 
 
-def slow_moe_layer(d_model, hidden, num_experts, k):
-    expert = 0
-    for rows, columns in ((d_model, hidden), (d_model, hidden), (hidden, d_model)):  # gate, up, down
-        expert += rows * columns
-    router = d_model * num_experts
-    return num_experts * expert + router, k * expert + router
+def slow_fitting(d_model, hidden, bytes_per_weight, budget):
+    experts, used = 0, 0
+    while True:
+        for rows, columns in ((d_model, hidden), (d_model, hidden), (hidden, d_model)):  # gate, up, down
+            used += rows * columns * bytes_per_weight
+        used += d_model * bytes_per_weight  # its column of the router
+        if used > budget:
+            return experts
+        experts += 1
 
 
-def moe_layer_of_two_matrices(d_model, hidden, num_experts, k):
-    expert, router = 2 * d_model * hidden, d_model * num_experts
-    return num_experts * expert + router, k * expert + router
+def draw_fitting(rng):
+    d_model, hidden = whole(rng, (1, 12), (1, 12))
+    bytes_per_weight = int(rng.choice([1, 2, 4]))
+    one = bytes_per_weight * (3 * d_model * hidden + d_model)
+    spare = int(rng.integers(0, one)) if rng.random() < 0.7 else int(rng.choice([0, one - 1]))
+    return d_model, hidden, bytes_per_weight, one * int(rng.integers(0, 40)) + spare
 
 
-def moe_layer_without_router(d_model, hidden, num_experts, k):
-    expert = 3 * d_model * hidden
-    return num_experts * expert, k * expert
+fitting = Exercise("fitting", 11, slow_fitting, (
+    (2, 5, 1, 100), (2, 5, 2, 128), (2, 5, 2, 63), (64, 256, 2, 10**6)), draw_fitting)
 
 
-def moe_layer_with_a_part_of_the_router(d_model, hidden, num_experts, k):
-    expert = 3 * d_model * hidden
-    return num_experts * (expert + d_model), k * (expert + d_model)
+@fitting.mistake("a gated expert has three matrices; you counted two")
+def fitting_of_two_matrices(d_model, hidden, bytes_per_weight, budget):
+    return budget // (bytes_per_weight * (2 * d_model * hidden + d_model))
 
 
-def moe_layer_all_active(d_model, hidden, num_experts, k):
-    total = slow_moe_layer(d_model, hidden, num_experts, k)[0]
-    return total, total
+@fitting.mistake("the router is missing: each expert adds a column of d_model weights to it")
+def fitting_without_router(d_model, hidden, bytes_per_weight, budget):
+    return budget // (bytes_per_weight * 3 * d_model * hidden)
 
 
-moe_layer = Exercise("moe_layer", slow_moe_layer, ((2, 5, 4, 1), (8, 16, 6, 3), (4096, 14336, 8, 2)), {
-    "a gated expert has three matrices; you counted two": moe_layer_of_two_matrices,
-    "the router is missing: a d x E matrix": moe_layer_without_router,
-    "a token reads the whole router, not only the columns of the chosen experts":
-        moe_layer_with_a_part_of_the_router,
-    "only k experts are active": moe_layer_all_active})
+@fitting.mistake("the budget is in bytes, and a weight has bytes_per_weight of them")
+def fitting_of_weights(d_model, hidden, bytes_per_weight, budget):
+    return budget // (3 * d_model * hidden + d_model)
+
+
+@fitting.mistake("round down: a part of an expert is none")
+def fitting_as_fraction(d_model, hidden, bytes_per_weight, budget):
+    return budget / (bytes_per_weight * (3 * d_model * hidden + d_model))
+
+
+@fitting.mistake("rounded up: that many experts need more than the budget")
+def fitting_rounded_up(d_model, hidden, bytes_per_weight, budget):
+    return -(-budget // (bytes_per_weight * (3 * d_model * hidden + d_model)))
+
+
+@fitting.mistake("experts that need exactly the budget do fit")
+def fitting_strictly(d_model, hidden, bytes_per_weight, budget):
+    return max(budget - 1, 0) // (bytes_per_weight * (3 * d_model * hidden + d_model))
 
 
 def slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied):
@@ -48,37 +66,56 @@ def slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, 
     return total + d_model, active + d_model  # the last norm
 
 
+def draw_whole_model(rng):
+    layers, d_model, vocab, attention, expert, num_experts = whole(
+        rng, (1, 5), (1, 12), (1, 60), (1, 200), (1, 200), (1, 12))
+    k, = whole(rng, (1, num_experts))
+    return layers, d_model, vocab, attention, expert, num_experts, k, rng.random() < 0.5
+
+
+whole_model = Exercise("whole_model", 11, slow_whole_model, (
+    (1, 2, 5, 16, 30, 4, 1, False), (3, 4, 10, 64, 96, 8, 2, True),
+    (32, 4096, 32000, 41_943_040, 176_160_768, 8, 2, False)), draw_whole_model)
+
+
+@whole_model.mistake("8 x 7: attention, norms and token tables exist once, not once for each expert")
 def model_copied_whole(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     one = slow_whole_model(layers, d_model, vocab, attention, expert, 1, 1, tied)[0] - layers * d_model
     return num_experts * one, k * one
 
 
+@whole_model.mistake("the embedding is counted twice: a tied table serves as head too")
 def model_with_two_tables(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, False)
 
 
+@whole_model.mistake("an untied model has two tables, embedding and head")
 def model_with_one_table(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, True)
 
 
+@whole_model.mistake("the routers are missing: a d x E matrix in every layer")
 def model_without_routers(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
     return tuple(count - layers * d_model * num_experts for count in counts)
 
 
+@whole_model.mistake("a token reads the whole router, not only the columns of the chosen experts")
+def model_with_a_part_of_the_router(layers, d_model, vocab, attention, expert, num_experts, k, tied):
+    total, active = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
+    return total, active - layers * d_model * (num_experts - k)
+
+
+@whole_model.mistake("the norms are missing: two in every layer and one at the end, d numbers each")
 def model_without_norms(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
     return tuple(count - (2 * layers + 1) * d_model for count in counts)
 
 
-whole_model = Exercise("whole_model", slow_whole_model, (
-    (1, 2, 5, 16, 30, 4, 1, False), (3, 4, 10, 64, 96, 8, 2, True),
-    (32, 4096, 32000, 41_943_040, 176_160_768, 8, 2, False)), {
-    "8 x 7: attention, norms and token tables exist once, not once for each expert": model_copied_whole,
-    "the embedding is counted twice: a tied table serves as head too": model_with_two_tables,
-    "an untied model has two tables, embedding and head": model_with_one_table,
-    "the routers are missing: a d x E matrix in every layer": model_without_routers,
-    "the norms are missing: two in every layer and one at the end, d numbers each": model_without_norms})
+@whole_model.mistake("the last norm is missing: d numbers, once")
+def model_without_last_norm(layers, d_model, vocab, attention, expert, num_experts, k, tied):
+    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
+    return tuple(count - d_model for count in counts)
 
 
 def slow_token_flops(layers, heads, head_dim, attention, expert, k, table, context):
@@ -90,31 +127,35 @@ def slow_token_flops(layers, heads, head_dim, attention, expert, k, table, conte
     return 2 * multiply_adds
 
 
+def draw_token_flops(rng):
+    return whole(rng, (1, 5), (1, 6), (1, 9), (1, 200), (1, 200), (1, 6), (1, 300), (1, 80))
+
+
+token_flops = Exercise("token_flops", 11, slow_token_flops, (
+    (1, 2, 3, 20, 30, 2, 7, 1), (4, 2, 8, 256, 96, 3, 160, 50),
+    (32, 32, 128, 41_943_040, 176_160_768, 2, 131_072_000, 4096)), draw_token_flops)
+
+
+@token_flops.mistake("these are multiply-adds; each is 2 FLOPs")
 def flops_as_multiply_adds(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim, attention, expert, k, table, context) // 2
 
 
+@token_flops.mistake("the scores are missing: every head compares the token with the whole context")
 def flops_without_scores(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, 0, head_dim, attention, expert, k, table, context)
 
 
+@token_flops.mistake("only half of the scores' work: after q k comes the weighted sum of the values")
 def flops_without_values(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim / 2, attention, expert, k, table, context)
 
 
+@token_flops.mistake("the embedding costs no FLOPs: it is a look-up of one row")
 def flops_with_embedding(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim, attention, expert, k, 2 * table, context)
 
 
+@token_flops.mistake("the head is missing: a product with the whole token table")
 def flops_without_head(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim, attention, expert, k, 0, context)
-
-
-token_flops = Exercise("token_flops", slow_token_flops, (
-    (1, 2, 3, 20, 30, 2, 7, 1), (4, 2, 8, 256, 96, 3, 160, 50),
-    (32, 32, 128, 41_943_040, 176_160_768, 2, 131_072_000, 4096)), {
-    "these are multiply-adds; each is 2 FLOPs": flops_as_multiply_adds,
-    "the scores are missing: every head compares the token with the whole context": flops_without_scores,
-    "only half of the scores' work: after q k comes the weighted sum of the values": flops_without_values,
-    "the embedding costs no FLOPs: it is a look-up of one row": flops_with_embedding,
-    "the head is missing: a product with the whole token table": flops_without_head})

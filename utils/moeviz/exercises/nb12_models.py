@@ -1,5 +1,6 @@
 """Exercises of notebook 12: what printed digits allow, three readings of active, a config.json."""
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -12,24 +13,39 @@ def slow_tolerance(figure):
     return unit / 2 / float(digits)
 
 
+def draw_tolerance(rng):
+    decimals, tenth = whole(rng, (0, 3), (0, 3))
+    number = round(float(rng.uniform(1, 700)), decimals - 1 if tenth == 0 and decimals else decimals)
+    return (f"{number:.{decimals}f}{rng.choice(['M', 'B', 'T'])}",)
+
+
+tolerance = Exercise("tolerance", 12, slow_tolerance, (
+    ("7B",), ("46.7B",), ("7.0B",), ("6.92B",), ("137.6M",), ("1.571T",), ("20B",)), draw_tolerance)
+
+
+@tolerance.mistake("rounding moves a figure by at most half a unit of its last digit")
 def tolerance_of_a_whole_unit(figure):
     return 2 * slow_tolerance(figure)
 
 
+@tolerance.mistake("that is an amount; divide by the figure to get a share")
 def tolerance_as_an_amount(figure):
     return slow_tolerance(figure) * float(figure[:-1])
 
 
+@tolerance.mistake("the last printed digit counts, decimals too")
 def tolerance_of_half_a_billion(figure):
     return 0.5 / float(figure[:-1])
 
 
-FIGURES = (("7B",), ("46.7B",), ("6.92B",), ("137.6M",), ("1.571T",))
+@tolerance.mistake("a printed zero is a digit as well: 7.0B says more than 7B")
+def tolerance_without_zeros(figure):
+    return slow_tolerance(f"{float(figure[:-1]):g}{figure[-1]}")
 
-tolerance = Exercise("tolerance", slow_tolerance, FIGURES, {
-    "rounding moves a figure by at most half a unit of its last digit": tolerance_of_a_whole_unit,
-    "that is an amount; divide by the figure to get a share": tolerance_as_an_amount,
-    "the last printed digit counts, decimals too": tolerance_of_half_a_billion}, tolerance=1e-9)
+
+@tolerance.mistake("the question asks for a share, not for percent")
+def tolerance_in_percent(figure):
+    return 100 * slow_tolerance(figure)
 
 
 def slow_readings(active, table, tied):
@@ -37,23 +53,29 @@ def slow_readings(active, table, tied):
     return active, without_embedding, without_embedding - table
 
 
+def draw_readings(rng):
+    table, = whole(rng, (1, 500))
+    return table * 2 + int(rng.integers(1, 5000)), table, rng.random() < 0.5
+
+
+readings = Exercise("readings", 12, slow_readings, (
+    (10, 2, False), (10, 2, True), (12_879_925_248, 131_072_000, False)), draw_readings)
+
+
+@readings.mistake("a tied table is the head as well, so it stays active in B")
 def readings_of_a_tied_table_as_embedding(active, table, tied):
     return active, active - table, active - (1 if tied else 2) * table
 
 
+@readings.mistake("a tied table exists once, so C subtracts it once")
 def readings_with_two_tables(active, table, tied):
     return active, slow_readings(active, table, tied)[1], active - 2 * table
 
 
+@readings.mistake("an untied model has two tables, and C leaves out both")
 def readings_with_one_table(active, table, tied):
     return active, slow_readings(active, table, tied)[1], active - table
 
-
-readings = Exercise("readings", slow_readings, (
-    (10, 2, False), (10, 2, True), (12_879_925_248, 131_072_000, False)), {
-    "a tied table is the head as well, so it stays active in B": readings_of_a_tied_table_as_embedding,
-    "a tied table exists once, so C subtracts it once": readings_with_two_tables,
-    "an untied model has two tables, and C leaves out both": readings_with_one_table})
 
 TINY = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
         "vocab_size": 10, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 6,
@@ -75,26 +97,47 @@ def slow_from_config(config):
                  for count in (config["num_experts"], config["num_experts_per_tok"]))
 
 
+def draw_from_config(rng):
+    layers, kv_heads, groups, head_dim, vocab, experts, width, dense = whole(
+        rng, (1, 4), (1, 3), (1, 3), (1, 6), (2, 40), (1, 8), (1, 12), (1, 30))
+    return ({"hidden_size": int(rng.integers(1, 8)) * kv_heads * groups, "num_hidden_layers": layers,
+             "num_attention_heads": kv_heads * groups, "num_key_value_heads": kv_heads, "vocab_size": vocab,
+             "num_experts": experts, "num_experts_per_tok": int(rng.integers(1, experts + 1)),
+             "moe_intermediate_size": width, "intermediate_size": dense, "head_dim": head_dim,
+             "tie_word_embeddings": bool(rng.random() < 0.5)},)
+
+
+from_config = Exercise("from_config", 12, slow_from_config, ((TINY,), (WIDE_HEADS,), (TIED,), (MIXTRAL,)),
+                       draw_from_config)
+
+
+@from_config.mistake("the config says how wide a head is; it need not be hidden_size / heads")
 def config_with_square_heads(config):
     return slow_from_config(config | {"head_dim": config["hidden_size"] // config["num_attention_heads"]})
 
 
+@from_config.mistake("keys and values have fewer heads than queries: num_key_value_heads")
 def config_without_groups(config):
     return slow_from_config(config | {"num_key_value_heads": config["num_attention_heads"]})
 
 
+@from_config.mistake("an expert is moe_intermediate_size wide; intermediate_size is for dense blocks")
 def config_with_the_dense_width(config):
     return slow_from_config(config | {"moe_intermediate_size": config["intermediate_size"]})
 
 
+@from_config.mistake("the embedding is counted twice: tie_word_embeddings makes the two tables one")
 def config_untied(config):
     return slow_from_config(config | {"tie_word_embeddings": False})
 
 
-from_config = Exercise("from_config", slow_from_config, ((TINY,), (WIDE_HEADS,), (TIED,), (MIXTRAL,)), {
-    "the config says how wide a head is; it need not be hidden_size / heads": config_with_square_heads,
-    "keys and values have fewer heads than queries: num_key_value_heads": config_without_groups,
-    "an expert is moe_intermediate_size wide; intermediate_size is for dense blocks":
-        config_with_the_dense_width,
-    "the embedding is counted twice: tie_word_embeddings makes the two tables one": config_untied},
-    tolerance=1e-9)
+@from_config.mistake("the routers are missing: hidden_size x num_experts in every layer")
+def config_without_routers(config):
+    routers = config["num_hidden_layers"] * config["hidden_size"] * config["num_experts"]
+    return tuple(count - routers for count in slow_from_config(config))
+
+
+@from_config.mistake("the norms are missing: two in every layer and one at the end, hidden_size numbers each")
+def config_without_norms(config):
+    norms = (2 * config["num_hidden_layers"] + 1) * config["hidden_size"]
+    return tuple(count - norms for count in slow_from_config(config))

@@ -1,7 +1,8 @@
-"""Exercises of notebook 13: FLOPs per byte, the time of a step, and the batch that pays for its bytes."""
+"""Exercises of notebook 13: FLOPs per byte, the time of a step, and the cheapest chip that is fast enough."""
 
 import numpy as np
 
+from moeviz.exercises.cases import choices, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -13,27 +14,38 @@ def slow_intensity(batch, num_experts, k, bytes_per_weight):
     return 2 * tokens_of_an_expert / bytes_per_weight  # a multiplication and an addition for each weight
 
 
+def draw_intensity(rng):
+    batch, num_experts = whole(rng, (1, 300), (1, 32))
+    return batch, num_experts, *whole(rng, (1, min(8, num_experts))), int(rng.choice([1, 2, 4]))
+
+
+intensity = Exercise("intensity", 13, slow_intensity, (
+    (8, 4, 1, 4), (3, 4, 1, 2), (64, 8, 2, 2), (4096, 256, 8, 1)), draw_intensity)
+
+
+@intensity.mistake("that is a dense layer: an expert sees only its share of the tokens")
 def intensity_of_a_dense_layer(batch, num_experts, k, bytes_per_weight):
     return 2 * batch / bytes_per_weight
 
 
+@intensity.mistake("every token makes k choices; you counted one")
 def intensity_without_k(batch, num_experts, k, bytes_per_weight):
     return 2 * batch / num_experts / bytes_per_weight
 
 
+@intensity.mistake("these are multiply-adds; each is 2 FLOPs")
 def intensity_in_multiply_adds(batch, num_experts, k, bytes_per_weight):
     return batch * k / num_experts / bytes_per_weight
 
 
+@intensity.mistake("that is FLOPs per weight; a weight has bytes_per_weight bytes")
 def intensity_per_weight(batch, num_experts, k, bytes_per_weight):
     return 2 * batch * k / num_experts
 
 
-intensity = Exercise("intensity", slow_intensity, ((8, 4, 1, 4), (64, 8, 2, 2), (4096, 256, 8, 1)), {
-    "that is a dense layer: an expert sees only its share of the tokens": intensity_of_a_dense_layer,
-    "every token makes k choices; you counted one": intensity_without_k,
-    "these are multiply-adds; each is 2 FLOPs": intensity_in_multiply_adds,
-    "that is FLOPs per weight; a weight has bytes_per_weight bytes": intensity_per_weight})
+@intensity.mistake("a fair share of the tokens need not be a whole number: do not round")
+def intensity_rounded(batch, num_experts, k, bytes_per_weight):
+    return 2 * (batch * k // num_experts) / bytes_per_weight
 
 
 def slow_step_time(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
@@ -46,6 +58,21 @@ def slow_step_time(expert_index, weights_per_expert, bytes_per_weight, peak, ban
     return max(flops / peak, moved / bandwidth)
 
 
+def draw_step_time(rng):
+    num_tokens, num_experts = whole(rng, (1, 12), (2, 8))
+    index = choices(rng, num_tokens, num_experts, *whole(rng, (1, min(3, num_experts))))
+    weights, width = int(rng.integers(1, 20)) * 100, int(rng.choice([1, 2, 4]))
+    balanced = 2 * index.size / (width * len(np.unique(index)))  # FLOPs over bytes
+    bandwidth = float(rng.uniform(10, 500))
+    return index, weights, width, bandwidth * balanced * float(rng.uniform(0.4, 2)), bandwidth
+
+
+step_time = Exercise("step_time", 13, slow_step_time, (
+    (np.array([[0, 3]]), 100, 2, 1000.0, 10.0),
+    (np.array([[1, 2], [1, 5], [2, 5], [1, 2]]), 100, 4, 50.0, 100.0),
+    (np.array([[0], [2], [2], [2], [7]]), 1000, 2, 2000.0, 500.0)), draw_step_time)
+
+
 def step_time_of(experts_read, join=max):
     """Return the exercise's answer with another count of the experts that are read, or another join."""
     def step_time(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
@@ -55,45 +82,79 @@ def step_time_of(experts_read, join=max):
     return step_time
 
 
-def distinct(expert_index):
+def _distinct(expert_index):
     return len(np.unique(expert_index))
 
 
-step_time = Exercise("step_time", slow_step_time, (
-    (np.array([[0, 3]]), 100, 2, 1000.0, 10.0),
-    (np.array([[1, 2], [1, 5], [2, 5], [1, 2]]), 100, 4, 50.0, 100.0),
-    (np.array([[0], [2], [2], [2], [7]]), 1000, 2, 2000.0, 500.0)), {
-    "an expert is read once, however many tokens chose it": step_time_of(lambda index: index.size),
-    "only the experts that somebody chose are read": step_time_of(lambda index: index.max() + 1),
-    "arithmetic and reading overlap: the longer one counts, not the sum": step_time_of(
-        distinct, join=lambda *both: sum(both)),
-    "the step waits for the longer of the two, not for the shorter": step_time_of(distinct, join=min)})
+step_time.mistake("an expert is read once, however many tokens chose it")(step_time_of(np.size))
+step_time.mistake("only the experts that somebody chose are read")(
+    step_time_of(lambda index: index.max() + 1))
+step_time.mistake("arithmetic and reading overlap: the longer one counts, not the sum")(
+    step_time_of(_distinct, join=lambda *both: sum(both)))
+step_time.mistake("the step waits for the longer of the two, not for the shorter")(
+    step_time_of(_distinct, join=min))
 
 
-def slow_break_even(num_experts, k, bytes_per_weight, peak, bandwidth):
-    tokens_of_an_expert = bytes_per_weight / 2 * peak / bandwidth  # 2 m FLOPs for each weight it reads
-    return tokens_of_an_expert * num_experts / k
+@step_time.mistake("these are multiply-adds; each is 2 FLOPs")
+def step_time_in_multiply_adds(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
+    return slow_step_time(expert_index, weights_per_expert, bytes_per_weight, 2 * peak, bandwidth)
 
 
-def break_even_of_a_dense_layer(num_experts, k, bytes_per_weight, peak, bandwidth):
-    return bytes_per_weight / 2 * peak / bandwidth
+def slow_chip(flops, moved, peak, bandwidth, price, limit):
+    best = -1
+    for chip in range(len(price)):
+        in_time = flops / peak[chip] <= limit and moved / bandwidth[chip] <= limit
+        if in_time and (best < 0 or price[chip] < price[best]):
+            best = chip
+    return best
 
 
-def break_even_upside_down(num_experts, k, bytes_per_weight, peak, bandwidth):
-    return bytes_per_weight / 2 * peak / bandwidth * k / num_experts
+def draw_chip(rng):
+    flops, moved = rng.uniform(10, 500, 2)
+    number, = whole(rng, (1, 6))
+    peak, bandwidth = rng.uniform(10, 100, (2, number))
+    return (float(flops), float(moved), peak, bandwidth, rng.integers(1, 9, number).astype(float),
+            float(rng.choice([flops, moved]) / rng.uniform(10, 100)))
 
 
-def break_even_for_one_choice(num_experts, k, bytes_per_weight, peak, bandwidth):
-    return bytes_per_weight / 2 * peak / bandwidth * num_experts
+PEAK, BANDWIDTH, PRICE = np.array([10.0, 40.0, 40.0]), np.array([20.0, 5.0, 20.0]), np.array([1.0, 2.0, 4.0])
+
+chip = Exercise("chip", 13, slow_chip, (
+    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 3.0), (100.0, 40.0, PEAK, BANDWIDTH, PRICE, 3.0),
+    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 10.0), (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 1.0)), draw_chip)
 
 
-def break_even_in_multiply_adds(num_experts, k, bytes_per_weight, peak, bandwidth):
-    return 2 * slow_break_even(num_experts, k, bytes_per_weight, peak, bandwidth)
+def _cheapest(fits, price):
+    return int(np.where(fits, price, np.inf).argmin()) if fits.any() else -1
 
 
-break_even = Exercise("break_even", slow_break_even, (
-    (4, 1, 4, 100.0, 10.0), (8, 2, 2, 989.4e12, 3.35e12), (256, 8, 1, 989.4e12, 3.35e12)), {
-    "that is where a dense layer breaks even: the experts share the tokens": break_even_of_a_dense_layer,
-    "E / k is upside down: more experts need a larger batch": break_even_upside_down,
-    "every token makes k choices; you counted one": break_even_for_one_choice,
-    "each weight takes 2 FLOPs per token, a multiplication and an addition": break_even_in_multiply_adds})
+@chip.mistake("the bytes were left out: a step also waits until its weights are read")
+def chip_by_flops(flops, moved, peak, bandwidth, price, limit):
+    return _cheapest(flops / peak <= limit, price)
+
+
+@chip.mistake("the FLOPs were left out: a step also waits for its arithmetic")
+def chip_by_bytes(flops, moved, peak, bandwidth, price, limit):
+    return _cheapest(moved / bandwidth <= limit, price)
+
+
+@chip.mistake("arithmetic and reading overlap: the longer one counts, not the sum")
+def chip_by_sum(flops, moved, peak, bandwidth, price, limit):
+    return _cheapest(flops / peak + moved / bandwidth <= limit, price)
+
+
+@chip.mistake("that is the fastest chip; a cheaper one is fast enough")
+def chip_fastest(flops, moved, peak, bandwidth, price, limit):
+    time = np.maximum(flops / peak, moved / bandwidth)
+    return int(time.argmin()) if time.min() <= limit else -1
+
+
+@chip.mistake("that is the first chip in the list that is fast enough; look for the cheapest")
+def chip_first(flops, moved, peak, bandwidth, price, limit):
+    fits = np.maximum(flops / peak, moved / bandwidth) <= limit
+    return int(fits.argmax()) if fits.any() else -1
+
+
+@chip.mistake("where no chip is fast enough the answer is -1")
+def chip_always(flops, moved, peak, bandwidth, price, limit):
+    return int(np.where(np.maximum(flops / peak, moved / bandwidth) <= limit, price, np.inf).argmin())

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -16,33 +17,39 @@ def slow_training_flops(outside, router, expert, num_experts, k, tokens):
     return (forward + backward) * tokens
 
 
+def draw_training_flops(rng):
+    outside, router, expert, num_experts = whole(rng, (1, 500), (1, 60), (1, 200), (1, 16))
+    return outside, router, expert, num_experts, *whole(rng, (1, num_experts), (1, 1000))
+
+
+training_flops = Exercise("training_flops", 14, slow_training_flops, (
+    (10, 4, 3, 4, 1, 1), (100, 16, 20, 16, 2, 50), (24_576, 4096, 4096, 64, 2, 512_000)), draw_training_flops)
+
+
+@training_flops.mistake("total in place of active: only k experts work on a token")
 def flops_of_all_experts(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, num_experts, tokens)
 
 
+@training_flops.mistake("those are multiply-adds; each is 2 FLOPs")
 def flops_as_multiply_adds(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, k, tokens) / 2
 
 
+@training_flops.mistake("the backward pass is missing")
 def flops_of_the_forward_pass(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, k, tokens) / 3
 
 
+@training_flops.mistake("backward costs twice the forward pass, not once")
 def flops_with_equal_halves(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, k, tokens) * 2 / 3
 
 
+@training_flops.mistake("the router scores all experts for every token, and that costs too")
 def flops_without_router(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, 0, expert, num_experts, k, tokens)
 
-
-training_flops = Exercise("training_flops", slow_training_flops, (
-    (10, 4, 3, 4, 1, 1), (100, 16, 20, 16, 2, 50), (24_576, 4096, 4096, 64, 2, 512_000)), {
-    "total in place of active: only k experts work on a token": flops_of_all_experts,
-    "those are multiply-adds; each is 2 FLOPs": flops_as_multiply_adds,
-    "the backward pass is missing": flops_of_the_forward_pass,
-    "backward costs twice the forward pass, not once": flops_with_equal_halves,
-    "the router scores all experts for every token, and that costs too": flops_without_router})
 
 FLOPS = np.array([1.0, 10.0, 100.0, 1000.0])
 LOSS = np.array([3.0, 2.0, 1.5, 1.4])
@@ -57,29 +64,47 @@ def slow_reach(flops, loss, target):
     return math.nan
 
 
+def draw_reach(rng):
+    number, = whole(rng, (2, 6))
+    flops, loss = np.cumprod(rng.uniform(1.2, 8, number)), 4 - np.cumsum(rng.uniform(0.1, 0.6, number))
+    targets = [rng.uniform(loss[-1], loss[0])] * 3 + [loss[0], loss[-1], loss[0] + 0.1, loss[-1] - 0.1]
+    return flops, loss, float(rng.choice(targets))
+
+
+reach = Exercise("reach", 14, slow_reach, (
+    (FLOPS, LOSS, 2.0), (FLOPS, LOSS, 2.5), (FLOPS, LOSS, 1.45), (FLOPS, LOSS, 3.0), (FLOPS, LOSS, 1.4),
+    (FLOPS, LOSS, 1.0), (FLOPS, LOSS, 3.5)), draw_reach)
+
+
+def _interpolate(flops, loss, target, outside=None):
+    return float(np.interp(-target, -loss, flops, left=outside, right=outside))
+
+
+@reach.mistake("the line runs over the logarithm of the FLOPs")
 def reach_on_a_plain_line(flops, loss, target):
-    return float(np.interp(-target, -loss, flops, left=np.nan, right=np.nan))
+    return _interpolate(flops, loss, target, math.nan)
 
 
+@reach.mistake("that is the next run that was measured; the loss was reached between two runs")
 def reach_of_the_next_run(flops, loss, target):
     below = np.flatnonzero(loss <= target)
     return float(flops[below[0]]) if len(below) and loss[0] >= target else math.nan
 
 
+@reach.mistake("a loss that no run reached has no answer; return nan")
 def reach_of_the_last_run(flops, loss, target):
-    return float(np.exp(np.interp(-target, -loss, np.log(flops))))
+    return math.exp(_interpolate(np.log(flops), loss, target))
 
 
+@reach.mistake("that is the logarithm of the FLOPs: undo it with exp")
+def reach_as_logarithm(flops, loss, target):
+    return _interpolate(np.log(flops), loss, target, math.nan)
+
+
+@reach.mistake("np.interp wants rising places, and losses fall: turn their sign")
 def reach_upside_down(flops, loss, target):
-    return float(np.exp(np.interp(target, loss, np.log(flops), left=np.nan, right=np.nan)))
+    return float(np.exp(np.interp(target, loss, np.log(flops))))
 
-
-reach = Exercise("reach", slow_reach, (
-    (FLOPS, LOSS, 2.0), (FLOPS, LOSS, 2.5), (FLOPS, LOSS, 1.45), (FLOPS, LOSS, 1.0), (FLOPS, LOSS, 3.5)), {
-    "the line runs over the logarithm of the FLOPs": reach_on_a_plain_line,
-    "that is the next run that was measured; the loss was reached between two runs": reach_of_the_next_run,
-    "a loss that no run reached has no answer; return nan": reach_of_the_last_run,
-    "np.interp wants rising places, and losses fall: turn their sign": reach_upside_down})
 
 SPARSE = np.array([[2.5, 1.9, 1.5], [2.6, 2.0, 1.6], [2.4, 2.1, 1.7]])
 DENSE = np.array([[2.6, 2.2, 1.7, 1.5], [2.7, 2.1, 1.9, 1.4], [2.5, 2.3, 1.8, 1.6]])
@@ -92,33 +117,50 @@ def slow_factor(flops_sparse, loss_sparse, flops_dense, loss_dense):
     return slow_reach(flops_dense, means, target) / float(flops_sparse[-1])
 
 
+def draw_factor(rng):
+    seeds, measured = whole(rng, (1, 4), (2, 4))
+    runs = measured + int(rng.integers(1, 3))
+    flops, dense_flops = (np.cumprod(rng.uniform(1.3, 4, number)) for number in (measured, runs))
+    dense = 4 - np.cumsum(rng.uniform(0.4, 0.7, (1, runs)), axis=1) + 0.15 * rng.random((seeds, runs))
+    sparse = 4 - np.cumsum(rng.uniform(0.4, 0.7, (1, measured)), axis=1)
+    sparse = sparse + 0.15 * rng.random((seeds, measured))
+    ends = dense.mean(axis=0)
+    sparse[:, -1] += rng.uniform(ends[-1], ends[0]) - sparse[:, -1].mean()  # the dense network gets there
+    return flops, sparse, dense_flops, dense
+
+
+factor = Exercise("factor", 14, slow_factor, (
+    (COSTS[0], SPARSE, COSTS[1], DENSE), (3 * COSTS[0], SPARSE - 0.02, COSTS[1], DENSE)), draw_factor)
+
+
+@factor.mistake("best of the seeds on both sides: chance, not the network; take means")
 def factor_of_best_seeds(flops_sparse, loss_sparse, flops_dense, loss_dense):
     return slow_reach(flops_dense, loss_dense.min(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]
 
 
+@factor.mistake("the target is the luckiest seed's loss; the dense side is a mean")
 def factor_of_one_lucky_seed(flops_sparse, loss_sparse, flops_dense, loss_dense):
     return slow_reach(flops_dense, loss_dense.mean(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]
 
 
+@factor.mistake("that is the median of the seeds; take their mean on both sides")
+def factor_of_medians(flops_sparse, loss_sparse, flops_dense, loss_dense):
+    target = np.median(loss_sparse[:, -1])
+    return slow_reach(flops_dense, np.median(loss_dense, axis=0), target) / flops_sparse[-1]
+
+
+@factor.mistake("those are losses after equally many steps; ask for the cost of an equal loss")
 def factor_of_losses(flops_sparse, loss_sparse, flops_dense, loss_dense):
     steps = len(flops_sparse) - 1
     return loss_dense[:, steps].mean() / loss_sparse[:, -1].mean()
 
 
+@factor.mistake("upside down: how many times as much the dense network needs")
 def factor_upside_down(flops_sparse, loss_sparse, flops_dense, loss_dense):
     return 1 / slow_factor(flops_sparse, loss_sparse, flops_dense, loss_dense)
 
 
+@factor.mistake("those are steps; a step does not cost the same on both sides")
 def factor_in_steps(flops_sparse, loss_sparse, flops_dense, loss_dense):
     target, steps = loss_sparse[:, -1].mean(), 2.0 ** np.arange(len(flops_dense))
     return slow_reach(steps, loss_dense.mean(axis=0), target) / 2.0 ** (len(flops_sparse) - 1)
-
-
-factor = Exercise("factor", slow_factor, (
-    (COSTS[0], SPARSE, COSTS[1], DENSE), (3 * COSTS[0], SPARSE - 0.02, COSTS[1], DENSE),
-    (COSTS[0], SPARSE[:2], COSTS[1], DENSE[:2])), {
-    "best of the seeds on both sides: chance, not the network; take means": factor_of_best_seeds,
-    "the target is the luckiest seed's loss; the dense side is a mean": factor_of_one_lucky_seed,
-    "those are losses after equally many steps; ask for the cost of an equal loss": factor_of_losses,
-    "upside down: how many times as much the dense network needs": factor_upside_down,
-    "those are steps; a step does not cost the same on both sides": factor_in_steps})

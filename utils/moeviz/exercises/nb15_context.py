@@ -1,7 +1,8 @@
-"""Exercises of notebook 15: the cache in GB, where attention overtakes the experts, what MoE saves."""
+"""Exercises of notebook 15: the cache in GB, what MoE saves, where attention overtakes the experts."""
 
 import numpy as np
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -13,66 +14,38 @@ def slow_cache(layers, heads, kv_heads, head_dim, context):
     return 2 * numbers / 1e9  # two bytes each
 
 
+def draw_cache(rng):
+    layers, kv_heads, groups, head_dim = whole(rng, (1, 40), (1, 8), (1, 8), (2, 128))
+    return layers, kv_heads * groups, kv_heads, head_dim, int(rng.integers(1, 1000)) * 1000
+
+
+cache = Exercise("cache", 15, slow_cache, (
+    (1, 4, 2, 5, 100_000), (3, 8, 8, 16, 50_000), (32, 32, 8, 128, 1_000_000)), draw_cache)
+
+
+@cache.mistake("that is GiB: a GB is 10**9 bytes, a GiB 2**30")
 def cache_in_gib(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, kv_heads, head_dim, context) * 1e9 / 2**30
 
 
+@cache.mistake("only key and value heads are kept; there are fewer of them than query heads")
 def cache_of_query_heads(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, heads, head_dim, context)
 
 
+@cache.mistake("half of it is missing: keys and values, at two bytes each")
 def cache_half(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, kv_heads, head_dim, context) / 2
 
 
+@cache.mistake("every layer keeps its own keys and values")
 def cache_of_one_layer(layers, heads, kv_heads, head_dim, context):
     return slow_cache(1, heads, kv_heads, head_dim, context)
 
 
-cache = Exercise("cache", slow_cache, (
-    (1, 4, 2, 5, 100_000), (3, 8, 8, 16, 50_000), (32, 32, 8, 128, 1_000_000)), {
-    "that is GiB: a GB is 10**9 bytes, a GiB 2**30": cache_in_gib,
-    "only key and value heads are kept; there are fewer of them than query heads": cache_of_query_heads,
-    "half of it is missing: keys and values, at two bytes each": cache_half,
-    "every layer keeps its own keys and values": cache_of_one_layer}, tolerance=1e-9)
-
-
-def slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k):
-    experts = 2 * k * 3 * d_model * hidden
-    projections = 2 * (2 * d_model * heads * head_dim + 2 * d_model * kv_heads * head_dim)
-    per_position = 2 * heads * head_dim + 2 * heads * head_dim  # against the key, then the value
-    return (experts - projections) / per_position
-
-
-def crossover_without_projections(d_model, heads, kv_heads, head_dim, hidden, k):
-    return 2 * k * 3 * d_model * hidden / (4 * heads * head_dim)
-
-
-def crossover_in_two_units(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) / 2
-
-
-def crossover_without_values(d_model, heads, kv_heads, head_dim, hidden, k):
-    return 2 * slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k)
-
-
-def crossover_of_kv_heads(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads
-
-
-def crossover_of_two_matrices(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)
-
-
-crossover = Exercise("crossover", slow_crossover, (
-    (4, 2, 1, 2, 10, 1), (64, 4, 2, 16, 128, 3), (4096, 32, 8, 128, 14336, 2)), {
-    "attention also has its projections, which cost FLOPs at every context": crossover_without_projections,
-    "FLOPs against multiply-adds: count both sides in one unit": crossover_in_two_units,
-    "after the scores comes the weighted sum of the values, the same work again": crossover_without_values,
-    "sharing keys saves memory, not scores: every query head computes its own": crossover_of_kv_heads,
-    "a gated expert has three matrices; you counted two": crossover_of_two_matrices})
-
-CONTEXT = np.array([1, 1000, 1_000_000])
+@cache.mistake("these are bytes; a GB has 10**9 of them")
+def cache_in_bytes(layers, heads, kv_heads, head_dim, context):
+    return slow_cache(layers, heads, kv_heads, head_dim, context) * 1e9
 
 
 def slow_saving(attention, per_position, expert, num_experts, k, context):
@@ -83,26 +56,89 @@ def slow_saving(attention, per_position, expert, num_experts, k, context):
     return np.array(factors)
 
 
+def draw_saving(rng):
+    num_experts, = whole(rng, (2, 64))
+    context = rng.integers(1, 1000, *whole(rng, (1, 4))) * int(rng.choice([1, 1000]))
+    spans = (0.5, 80), (0.001, 0.1), (1, 100)
+    attention, per_position, expert = (float(rng.uniform(*span)) for span in spans)
+    return attention, per_position, expert, num_experts, *whole(rng, (1, num_experts)), context
+
+
+CONTEXT = np.array([1, 1000, 1_000_000])
+
+saving = Exercise("saving", 15, slow_saving, (
+    (4.0, 1.0, 6.0, 4, 1, np.array([1, 10])), (80.0, 0.016, 350.0, 8, 2, CONTEXT),
+    (0.5, 0.01, 2.0, 64, 8, CONTEXT)), draw_saving)
+
+
+@saving.mistake("E / k is what the experts alone save; attention saves nothing")
 def saving_of_the_experts(attention, per_position, expert, num_experts, k, context):
     return np.full(len(context), num_experts / k)
 
 
+@saving.mistake("the scores are missing: they grow with the context")
 def saving_without_context(attention, per_position, expert, num_experts, k, context):
     return slow_saving(attention, 0, expert, num_experts, k, context)
 
 
+@saving.mistake("the projections are missing: they cost the same at every context")
+def saving_without_projections(attention, per_position, expert, num_experts, k, context):
+    return slow_saving(0, per_position, expert, num_experts, k, context)
+
+
+@saving.mistake("upside down: how many times the dense model costs as much")
 def saving_the_wrong_way(attention, per_position, expert, num_experts, k, context):
     return 1 / slow_saving(attention, per_position, expert, num_experts, k, context)
 
 
+@saving.mistake("that is the share saved; the question asks for the factor")
 def saving_as_share(attention, per_position, expert, num_experts, k, context):
     return 1 - 1 / slow_saving(attention, per_position, expert, num_experts, k, context)
 
 
-saving = Exercise("saving", slow_saving, (
-    (4.0, 1.0, 6.0, 4, 1, np.array([1, 10])), (80.0, 0.016, 350.0, 8, 2, CONTEXT),
-    (0.5, 0.01, 2.0, 64, 8, CONTEXT)), {
-    "E / k is what the experts alone save; attention saves nothing": saving_of_the_experts,
-    "the scores are missing: they grow with the context": saving_without_context,
-    "upside down: how many times the dense model costs as much": saving_the_wrong_way,
-    "that is the share saved; the question asks for the factor": saving_as_share})
+def slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k):
+    experts = 2 * k * 3 * d_model * hidden
+    projections = 2 * (2 * d_model * heads * head_dim + 2 * d_model * kv_heads * head_dim)
+    per_position = 2 * heads * head_dim + 2 * heads * head_dim  # against the key, then the value
+    return (experts - projections) / per_position
+
+
+def draw_crossover(rng):
+    d_model, kv_heads, groups, head_dim, k = whole(rng, (1, 64), (1, 4), (1, 4), (1, 16), (1, 6))
+    enough = kv_heads * (groups + 1) * head_dim  # so that the experts cost more than the projections
+    return d_model, kv_heads * groups, kv_heads, head_dim, enough + int(rng.integers(1, 200)), k
+
+
+crossover = Exercise("crossover", 15, slow_crossover, (
+    (4, 2, 1, 2, 10, 1), (64, 4, 2, 16, 128, 3), (2048, 32, 4, 128, 768, 8), (4096, 32, 8, 128, 14336, 2)),
+    draw_crossover)
+
+
+@crossover.mistake("attention also has its projections, which cost FLOPs at every context")
+def crossover_without_projections(d_model, heads, kv_heads, head_dim, hidden, k):
+    return 2 * k * 3 * d_model * hidden / (4 * heads * head_dim)
+
+
+@crossover.mistake("FLOPs against multiply-adds: count both sides in one unit")
+def crossover_in_two_units(d_model, heads, kv_heads, head_dim, hidden, k):
+    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) / 2
+
+
+@crossover.mistake("after the scores comes the weighted sum of the values, the same work again")
+def crossover_without_values(d_model, heads, kv_heads, head_dim, hidden, k):
+    return 2 * slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k)
+
+
+@crossover.mistake("sharing keys saves memory, not scores: every query head computes its own")
+def crossover_of_kv_heads(d_model, heads, kv_heads, head_dim, hidden, k):
+    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads
+
+
+@crossover.mistake("a gated expert has three matrices; you counted two")
+def crossover_of_two_matrices(d_model, heads, kv_heads, head_dim, hidden, k):
+    return slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)
+
+
+@crossover.mistake("heads x head_dim need not be d_model: scores are as wide as all heads together")
+def crossover_of_square_heads(d_model, heads, kv_heads, head_dim, hidden, k):
+    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads * head_dim / d_model

@@ -4,10 +4,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from moeviz.exercises.cases import choices, whole
 from moeviz.exercises.engine import Exercise
-
-CHOICES = np.array([0, 0, 1, 2, 2, 0])
-LONG = np.repeat(np.random.default_rng(3).integers(0, 5, 24), np.random.default_rng(4).integers(1, 4, 24))
 
 
 def slow_repeated(experts, num_experts):
@@ -19,32 +17,33 @@ def slow_repeated(experts, num_experts):
     return same / pairs, chance
 
 
+def draw_repeated(rng):
+    number, num_experts = whole(rng, (2, 20), (2, 8))
+    return np.repeat(rng.integers(0, num_experts, number), rng.integers(1, 4, number)), num_experts
+
+
+repeated = Exercise("repeated", 17, slow_repeated, (
+    (np.array([0, 0, 1]), 2), (np.array([0, 0, 1, 2, 2, 0]), 4)), draw_repeated)
+
+
+@repeated.mistake("1 / E is the null of an even load; here some experts get more")
 def repeated_against_a_fair_router(experts, num_experts):
     return slow_repeated(experts, num_experts)[0], 1 / num_experts
 
 
+@repeated.mistake("T tokens have T - 1 pairs of neighbours")
 def repeated_per_token(experts, num_experts):
     return (experts[:-1] == experts[1:]).sum() / len(experts), slow_repeated(experts, num_experts)[1]
 
 
+@repeated.mistake("the last token and the first are no neighbours")
 def repeated_round_the_end(experts, num_experts):
     return (experts == np.roll(experts, 1)).mean(), slow_repeated(experts, num_experts)[1]
 
 
-repeated = Exercise("repeated", slow_repeated, ((np.array([0, 0, 1]), 2), (CHOICES, 4), (LONG, 8)), {
-    "1 / E is the null of an even load; here some experts get more": repeated_against_a_fair_router,
-    "T tokens have T - 1 pairs of neighbours": repeated_per_token,
-    "the last token and the first are no neighbours": repeated_round_the_end})
-
-
-def slow_information(experts, labels):
-    total = 0.0
-    for expert in set(experts.tolist()):
-        for label in set(labels.tolist()):
-            both = np.mean((experts == expert) & (labels == label))
-            if both > 0:
-                total += both * np.log2(both / np.mean(experts == expert) / np.mean(labels == label))
-    return total
+@repeated.mistake("two tokens have to agree: the chance of expert i is its share squared")
+def repeated_against_the_largest_share(experts, num_experts):
+    return slow_repeated(experts, num_experts)[0], np.bincount(experts).max() / len(experts)
 
 
 def slow_together(expert_index, num_experts):
@@ -57,21 +56,35 @@ def slow_together(expert_index, num_experts):
     return matrix
 
 
+def draw_together(rng):
+    num_tokens, num_experts = whole(rng, (1, 12), (2, 6))
+    index = choices(rng, num_tokens, num_experts, *whole(rng, (1, min(3, num_experts))))
+    return index, num_experts + int(rng.integers(0, 2))  # the last one may be chosen by nobody
+
+
+together = Exercise("together", 17, slow_together, (
+    (np.array([[0, 1], [0, 2], [0, 1]]), 3), (np.array([[0, 1, 2], [3, 0, 1]]), 4)), draw_together)
+
+
+@together.mistake("an expert is always chosen with itself; that says nothing: leave the diagonal 0")
 def together_with_itself(expert_index, num_experts):
     chosen = (expert_index[:, :, None] == np.arange(num_experts)).any(axis=1)
     return slow_together(expert_index, num_experts) + np.diag(chosen.any(axis=0).astype(float))
 
 
+@together.mistake("divide a row by the tokens that chose its expert, not by all tokens")
 def together_of_all_tokens(expert_index, num_experts):
     chosen = (expert_index[:, :, None] == np.arange(num_experts)).any(axis=1).astype(float)
     both = chosen.T @ chosen / len(expert_index)
     return both - np.diag(np.diag(both))
 
 
+@together.mistake("turned over: row i is given that i was chosen")
 def together_the_other_way(expert_index, num_experts):
     return slow_together(expert_index, num_experts).T
 
 
+@together.mistake("with three choices there are three pairs; you counted neighbours in rank alone")
 def together_in_rank_only(expert_index, num_experts):
     matrix = np.zeros((num_experts, num_experts))
     for row in expert_index.tolist():
@@ -82,55 +95,62 @@ def together_in_rank_only(expert_index, num_experts):
     return matrix / np.maximum(times, 1)[:, None]
 
 
-TRIPLES = np.random.default_rng(9).permuted(np.tile(np.arange(6), (25, 1)), axis=1)[:, :3]
-SKEWED = np.where(TRIPLES == 5, 6, TRIPLES)  # expert 5 is never chosen
-
-together = Exercise("together", slow_together, (
-    (np.array([[0, 1], [0, 2], [0, 1]]), 3), (np.array([[0, 1, 2], [3, 0, 1]]), 4), (SKEWED, 7)), {
-    "an expert is always chosen with itself; that says nothing: leave the diagonal 0": together_with_itself,
-    "divide a row by the tokens that chose its expert, not by all tokens": together_of_all_tokens,
-    "turned over: row i is given that i was chosen": together_the_other_way,
-    "with three choices there are three pairs; you counted neighbours in rank alone": together_in_rank_only},
-    tolerance=1e-9)
+def _information(experts, labels):
+    total = 0.0
+    for expert in set(experts.tolist()):
+        for label in set(labels.tolist()):
+            both = np.mean((experts == expert) & (labels == label))
+            if both > 0:
+                total += both * np.log2(both / np.mean(experts == expert) / np.mean(labels == label))
+    return total
 
 
 def slow_within(experts, languages, scripts):
     total = 0.0
     for script in set(scripts.tolist()):
         inside = scripts == script
-        total += inside.mean() * slow_information(experts[inside], languages[inside])
+        total += inside.mean() * _information(experts[inside], languages[inside])
     return total
 
 
-def within_without_condition(experts, languages, scripts):
-    return slow_information(experts, languages)
+def draw_within(rng):
+    num_tokens, num_languages, num_scripts, num_experts = whole(rng, (2, 30), (1, 6), (1, 4), (2, 5))
+    languages = rng.integers(0, num_languages, num_tokens)
+    scripts = rng.integers(0, num_scripts, num_languages)[languages]
+    experts = np.where(rng.random(num_tokens) < 0.5, languages, rng.integers(0, num_experts, num_tokens))
+    return experts % num_experts, languages, scripts
 
 
-def within_of_scripts(experts, languages, scripts):
-    return slow_information(experts, scripts)
-
-
-def within_unweighted(experts, languages, scripts):
-    return within_summed(experts, languages, scripts) / len(np.unique(scripts))
-
-
-def within_summed(experts, languages, scripts):
-    inside = [scripts == script for script in np.unique(scripts)]
-    return sum(slow_information(experts[rows], languages[rows]) for rows in inside)
-
-
-def _speakers(seed, num_tokens):
-    rng = np.random.default_rng(seed)
-    languages = rng.choice(5, num_tokens, p=[0.3, 0.2, 0.1, 0.3, 0.1])
-    scripts = np.array([0, 0, 0, 1, 1])[languages]
-    experts = np.where(rng.random(num_tokens) < 0.4, languages % 4, scripts + rng.integers(0, 2, num_tokens))
-    return experts, languages, scripts
-
-
-within_script = Exercise("within_script", slow_within, (
+within_script = Exercise("within_script", 17, slow_within, (
     (np.array([0, 1, 2, 2, 2, 2]), np.array([0, 1, 2, 3, 2, 2]), np.array([0, 0, 1, 1, 1, 1])),
-    _speakers(1, 30), _speakers(2, 60)), {
-    "the condition is missing: most of this is the script": within_without_condition,
-    "this is what experts tell about the script, not about the language in it": within_of_scripts,
-    "a script with more bytes weighs more in the mean": within_unweighted,
-    "the scripts were summed; weigh each by its share of the bytes": within_summed}, tolerance=1e-9)
+    (np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 2, 3, 4, 4]), np.array([0, 0, 1, 1, 2, 2]))), draw_within)
+
+
+@within_script.mistake("the condition is missing: most of this is the script")
+def within_without_condition(experts, languages, scripts):
+    return _information(experts, languages)
+
+
+@within_script.mistake("this is what experts tell about the script, not about the language in it")
+def within_of_scripts(experts, languages, scripts):
+    return _information(experts, scripts)
+
+
+def _each(experts, languages, scripts):
+    inside = [scripts == script for script in np.unique(scripts)]
+    return [_information(experts[rows], languages[rows]) for rows in inside]
+
+
+@within_script.mistake("a script with more bytes weighs more in the mean")
+def within_unweighted(experts, languages, scripts):
+    return np.mean(_each(experts, languages, scripts))
+
+
+@within_script.mistake("the scripts were summed; weigh each by its share of the bytes")
+def within_summed(experts, languages, scripts):
+    return sum(_each(experts, languages, scripts))
+
+
+@within_script.mistake("this is in nats; bits need the logarithm to base 2")
+def within_in_nats(experts, languages, scripts):
+    return slow_within(experts, languages, scripts) * np.log(2)

@@ -1,10 +1,9 @@
-"""Exercises of notebook 19: who waits for whom, the bytes on the wire, and the load of copied experts."""
+"""Exercises of notebook 19: who waits for whom, the load of copied experts, the bytes on the wire."""
 
 import numpy as np
 
+from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
-
-# --- straggle: load (N,) -> slowest over mean, share of all device time spent waiting ---
 
 
 def slow_straggle(load):
@@ -15,61 +14,35 @@ def slow_straggle(load):
     return slowest / (total / len(load)), waiting / (slowest * len(load))
 
 
+def draw_straggle(rng):
+    load = rng.integers(0, 30, *whole(rng, (1, 8)))
+    load[rng.integers(len(load))] += 1
+    return (load,)
+
+
+straggle = Exercise("straggle", 19, slow_straggle, (
+    (np.array([2, 4, 3]),), (np.array([5, 5, 5, 5]),), (np.array([8, 4, 8]),)), draw_straggle)
+
+
+@straggle.mistake("a step ends with the slowest device, not with the mean one: take the maximum")
 def straggle_by_mean(load):
     return 1.0, 0.0  # mean over mean
 
 
+@straggle.mistake("compare the slowest with the mean, not with the fastest")
 def straggle_by_spread(load):
-    return load.max() / load.min(), 1 - load.min() / load.max()
+    return load.max() / max(load.min(), 1), 1 - load.min() / load.max()
 
 
+@straggle.mistake("waiting is a share of all device time, which is N times the slowest")
 def straggle_idle_of_work(load):
     ratio = load.max() / load.mean()
     return ratio, ratio - 1
 
 
-straggle = Exercise("straggle", slow_straggle, (
-    (np.array([2, 4, 3]),), (np.array([5, 5, 5, 5]),), (np.array([40, 1, 3, 8, 8]),)), {
-    "a step ends with the slowest device, not with the mean one: take the maximum": straggle_by_mean,
-    "compare the slowest with the mean, not with the fastest": straggle_by_spread,
-    "waiting is a share of all device time, which is N times the slowest": straggle_idle_of_work})
-
-# --- wire_bytes: device (T, k), home (T,), width D, bytes per number -> bytes that leave home, both ways ---
-
-
-def slow_wire_bytes(device, home, width, number_bytes):
-    rows = 0
-    for served, lives in zip(device.tolist(), home.tolist(), strict=True):
-        rows += len(set(served) - {lives})
-    return 2 * rows * width * number_bytes
-
-
-def bytes_with_local(device, home, width, number_bytes):
-    return 2 * sum(len(set(served)) for served in device.tolist()) * width * number_bytes
-
-
-def bytes_one_way(device, home, width, number_bytes):
-    return slow_wire_bytes(device, home, width, number_bytes) // 2
-
-
-def bytes_per_choice(device, home, width, number_bytes):
-    return 2 * int((device != home[:, None]).sum()) * width * number_bytes
-
-
-def bytes_of_numbers(device, home, width, number_bytes):
-    return slow_wire_bytes(device, home, width, 1)
-
-
-MANY = np.random.default_rng(17)
-wire_bytes = Exercise("wire_bytes", slow_wire_bytes, (
-    (np.array([[0, 1], [1, 1], [0, 0]]), np.array([0, 0, 0]), 10, 2),
-    (MANY.integers(0, 4, (20, 3)), MANY.integers(0, 4, 20), 96, 4)), {
-    "a token whose expert is at home does not travel: leave it out": bytes_with_local,
-    "the answers come back and weigh as much: count the combine too": bytes_one_way,
-    "two choices on one device need the token there once": bytes_per_choice,
-    "these are numbers, and a number has several bytes": bytes_of_numbers})
-
-# --- device_load: load (E,), hosts (N, E) bool -> load (N,) when the copies of an expert share its tokens ---
+@straggle.mistake("1 over the ratio is the share of time spent working; the rest is waiting")
+def straggle_working(load):
+    return load.max() / load.mean(), load.mean() / load.max()
 
 
 def slow_device_load(load, hosts):
@@ -81,23 +54,81 @@ def slow_device_load(load, hosts):
     return result
 
 
+def draw_device_load(rng):
+    devices, num_experts = whole(rng, (1, 5), (1, 7))
+    hosts = rng.random((devices, num_experts)) < 0.4
+    hosts[rng.integers(0, devices, num_experts), np.arange(num_experts)] = True
+    return rng.integers(0, 20, num_experts), hosts
+
+
+device_load = Exercise("device_load", 19, slow_device_load, (
+    (np.array([6, 2, 4]), np.array([[True, True, False], [True, False, True]])),
+    (np.array([9, 3]), np.array([[True, False], [True, True], [True, False]]))), draw_device_load)
+
+
+@device_load.mistake("a copy is no further expert with tokens of its own: the copies share them")
 def load_with_extra_experts(load, hosts):
     return (hosts @ load).astype(float)
 
 
+@device_load.mistake("the second copy has nothing to do here, but copies take turns")
 def load_of_first_copies(load, hosts):
-    first = np.argmax(hosts, axis=0)
-    return np.bincount(first, load, len(hosts))
+    return np.bincount(np.argmax(hosts, axis=0), load, len(hosts))
 
 
+@device_load.mistake("divide by the number of copies of the expert, not of devices")
 def load_over_all_devices(load, hosts):
     return hosts @ load / len(hosts)
 
 
-device_load = Exercise("device_load", slow_device_load, (
-    (np.array([6, 2, 4]), np.array([[True, True, False], [True, False, True]])),
-    (np.array([9, 1, 5, 3, 8]), np.array([[1, 0, 1, 0, 0], [0, 1, 1, 0, 1], [1, 0, 0, 1, 1]], bool)),
-    (np.array([3, 4]), np.array([[True, False], [False, True]]))), {
-    "a copy is no further expert with tokens of its own: the copies share them": load_with_extra_experts,
-    "the second copy has nothing to do here, but copies take turns": load_of_first_copies,
-    "divide by the number of copies of the expert, not of devices": load_over_all_devices})
+@device_load.mistake("an expert may have more than two copies, or only one: divide by their number")
+def load_halved(load, hosts):
+    return hosts @ np.where(hosts.sum(axis=0) > 1, load / 2, load)
+
+
+@device_load.mistake("you divided by the experts on the device; divide by the copies of each expert")
+def load_over_experts(load, hosts):
+    return hosts @ load / np.maximum(hosts.sum(axis=1), 1)
+
+
+def slow_wire_bytes(device, home, width, number_bytes):
+    rows = 0
+    for served, lives in zip(device.tolist(), home.tolist(), strict=True):
+        rows += len(set(served) - {lives})
+    return 2 * rows * width * number_bytes
+
+
+def draw_wire_bytes(rng):
+    num_tokens, devices, k = whole(rng, (1, 12), (1, 5), (1, 4))
+    return (rng.integers(0, devices, (num_tokens, k)), rng.integers(0, devices, num_tokens),
+            *whole(rng, (1, 100)), int(rng.choice([1, 2, 4])))
+
+
+wire_bytes = Exercise("wire_bytes", 19, slow_wire_bytes, (
+    (np.array([[0, 1], [1, 1], [0, 0]]), np.array([0, 0, 0]), 10, 2),
+    (np.array([[0, 1], [0, 1]]), np.array([1, 2]), 10, 2)), draw_wire_bytes)
+
+
+@wire_bytes.mistake("a token whose expert is at home does not travel: leave it out")
+def bytes_with_local(device, home, width, number_bytes):
+    return 2 * sum(len(set(served)) for served in device.tolist()) * width * number_bytes
+
+
+@wire_bytes.mistake("every token has a home of its own; you took device 0 for all of them")
+def bytes_from_device_0(device, home, width, number_bytes):
+    return slow_wire_bytes(device, 0 * home, width, number_bytes)
+
+
+@wire_bytes.mistake("the answers come back and weigh as much: count the combine too")
+def bytes_one_way(device, home, width, number_bytes):
+    return slow_wire_bytes(device, home, width, number_bytes) // 2
+
+
+@wire_bytes.mistake("two choices on one device need the token there once")
+def bytes_per_choice(device, home, width, number_bytes):
+    return 2 * int((device != home[:, None]).sum()) * width * number_bytes
+
+
+@wire_bytes.mistake("these are numbers, and a number has several bytes")
+def bytes_of_numbers(device, home, width, number_bytes):
+    return slow_wire_bytes(device, home, width, 1)
