@@ -4,7 +4,8 @@ JavaScript computes what NumPy computes: the modules in `moe/` say again what `t
 `capacity` say, and the tests hold both to each other.
 """
 
+from moeviz.live.journey import journey
 from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
 
-__all__ = ["Live", "sentence"]
+__all__ = ["Live", "journey", "sentence"]

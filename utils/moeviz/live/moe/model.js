@@ -65,7 +65,7 @@ export function forward(model, windows, options) {
   const layers = [];
   options.layers.forEach((choice, at) => {
     const routed = seat(routeTopK(doors.map(door => door.logits), choice), options);
-    layers.push(routed);
+    layers.push({ ...routed, tokens: doors.map(door => door.tokens) });
     const streams = doors.map((door, token) => addExperts(model, at + 1, door, routed, token));
     doors = at + 1 < model.layers ? streams.map(stream => enter(model, at + 2, stream)) : streams;
   });
@@ -119,11 +119,19 @@ export function runTrained(model, windows) {
       firstDoor(model, window).trained = {
         layers: done.layers.map(layer => ({
           expertIndex: layer.expertIndex[token], combineWeight: layer.combineWeight[token], kept: layer.kept[token],
-          probs: layer.probs[token], logits: layer.logits[token] })),
+          probs: layer.probs[token], logits: layer.logits[token], tokens: layer.tokens[token] })),
         prediction: done.predictions[token] };
     });
   }
   return windows.map(window => firstDoor(model, window).trained);
+}
+
+/** Return untouched runs of single windows as one run of all of them. */
+export function stackTrained(model, windows) {
+  const rows = runTrained(model, windows), names = ["expertIndex", "combineWeight", "kept", "probs", "logits", "tokens"];
+  const layers = Array.from({ length: model.layers }, (_, at) => ({ numExperts: model.num_experts,
+    ...Object.fromEntries(names.map(name => [name, rows.map(row => row.layers[at][name])])) }));
+  return { layers, predictions: rows.map(row => row.prediction) };
 }
 
 /** Return the loss (T,) of each byte in nats: the first after padding alone, each other after the byte before it. */

@@ -1,6 +1,6 @@
 // The sentence: type, point, drag; the trained model answers at once.
 import { sum } from "../moe/arrays.js";
-import { asTrained, forward, losses, predictFirst, readModel, runTrained, windowsOf } from "../moe/model.js";
+import { asTrained, forward, losses, predictFirst, readModel, stackTrained, windowsOf } from "../moe/model.js";
 import { biasFor, countChoices, thresholds } from "../moe/routers.js";
 import { byteLabels, clip, encode } from "../moe/text.js";
 import { chancesPanel } from "./chances.js";
@@ -150,26 +150,17 @@ function codeLine() {
 /** Run the model on the text: as trained, and with the options where they differ. */
 function compute(view) {
   const { model, text, options } = view, bytes = encode(text), windows = windowsOf(model, bytes);
-  const trained = runTrained(model, windows), plain = isPlain(view);
-  const stacked = stackRows(model, trained);
-  const done = plain || !bytes.length ? stacked : forward(model, windows, options);
+  const trained = stackTrained(model, windows), plain = isPlain(view);
+  const done = plain || !bytes.length ? trained : forward(model, windows, options);
   model.first ||= predictFirst(model, asTrained(model));
   const first = plain ? model.first : predictFirst(model, options);
-  Object.assign(view, { bytes, labels: byteLabels(text), windows, done, trained: stacked, plain,
-    loss: losses(first, done.predictions, bytes), trainedLoss: losses(model.first, stacked.predictions, bytes) });
+  Object.assign(view, { bytes, labels: byteLabels(text), windows, done, trained, plain,
+    loss: losses(first, done.predictions, bytes), trainedLoss: losses(model.first, trained.predictions, bytes) });
 }
 
 function isPlain({ model, options }) {
   return options.capacity === null && options.layers.every(({ k, temperature, bias, off }) =>
     k === model.top_k && temperature === 1 && bias.every(value => value === 0) && !off.includes(true));
-}
-
-/** Return runs of single windows as one run of all of them. */
-function stackRows(model, rows) {
-  const names = ["expertIndex", "combineWeight", "kept", "probs", "logits"];
-  const layers = Array.from({ length: model.layers }, (_, at) => ({ numExperts: model.num_experts,
-    ...Object.fromEntries(names.map(name => [name, rows.map(row => row.layers[at][name])])) }));
-  return { layers, predictions: rows.map(row => row.prediction) };
 }
 
 function paint(view) {
