@@ -12,17 +12,16 @@ SECONDS = 30
 FILM_SECONDS = 15  # for drawing the frames of a notebook's filmstrips
 SOLUTION = "<details><summary>Solution</summary>\n\n```python\n{}\n```\n\n</details>"
 WARNS = "import warnings\nwarnings.warn('beware')\n"
-RIGHT = ("def my_softmax(logits):\n    powers = np.exp(logits - logits.max(axis=1, keepdims=True))\n"
-         "    return powers / powers.sum(axis=1, keepdims=True)")
+RIGHT = "def my_wanted(weights):\n    scores = np.log(weights)\n    return scores - scores[:, :1]"
 
 
 def exercise_notebook(**solutions):
-    """Return a notebook that asks for softmax in functions of these names; their solutions may be wrong."""
+    """Return a notebook that asks for `wanted` in functions of these names; their solutions may be wrong."""
     cells = [new_code_cell("import numpy as np\nfrom moeviz.exercises import check")]
     for name, solution in solutions.items():
-        cells += [new_code_cell(f"def {name}(logits):\n    ...", metadata={"tags": ["exercise"]}),
-                  new_code_cell(f"check.softmax({name})"),
-                  new_markdown_cell(SOLUTION.format(solution.replace("my_softmax", name)))]
+        cells += [new_code_cell(f"def {name}(weights):\n    ...", metadata={"tags": ["exercise"]}),
+                  new_code_cell(f"check.wanted({name})"),
+                  new_markdown_cell(SOLUTION.format(solution.replace("my_wanted", name)))]
     return new_notebook(metadata=notebooks.METADATA, cells=cells)
 
 
@@ -57,19 +56,19 @@ def test_the_clock_counts_work():
 
 @pytest.mark.notebook
 def test_a_right_solution_is_right_and_a_wrong_one_is_not():
-    shipped = exercise_notebook(my_softmax=RIGHT, my_wrong=RIGHT.replace("axis=1, ", ""),
-                                my_broken=RIGHT.replace("np.exp", "np.expp"), my_noisy=WARNS + RIGHT)
+    shipped = exercise_notebook(my_wanted=RIGHT, my_wrong=RIGHT.replace("[:, :1]", "[0, 0]"),
+                                my_broken=RIGHT.replace("np.log", "np.logg"), my_noisy=WARNS + RIGHT)
     done = runs.timed_run(shipped)
-    assert "not attempted" in verdicts(done)["softmax"] and len(done.cells) == len(shipped.cells)
-    assert [name for name, text in done.metadata.solved.items() if solves(text)] == ["my_softmax"]
-    assert list(done.metadata.solved) == ["my_softmax", "my_wrong", "my_broken", "my_noisy"]
+    assert "not attempted" in verdicts(done)["wanted"] and len(done.cells) == len(shipped.cells)
+    assert [name for name, text in done.metadata.solved.items() if solves(text)] == ["my_wanted"]
+    assert list(done.metadata.solved) == ["my_wanted", "my_wrong", "my_broken", "my_noisy"]
 
 
 def test_every_cell_that_uses_a_solution_runs_with_it_too():
-    shipped = exercise_notebook(my_softmax=RIGHT)
-    shipped.cells += map(new_code_cell, ["print(my_softmax(1))", "my_softmaxes = 2"])
-    cells = runs.solved_cells(shipped, "my_softmax", notebooks.tasks(shipped)[0])
-    assert [cell.source for cell in cells] == [RIGHT, "check.softmax(my_softmax)", "print(my_softmax(1))"]
+    shipped = exercise_notebook(my_wanted=RIGHT)
+    shipped.cells += map(new_code_cell, ["print(my_wanted(1))", "my_wantedes = 2"])
+    cells = runs.solved_cells(shipped, "my_wanted", notebooks.tasks(shipped)[0])
+    assert [cell.source for cell in cells] == [RIGHT, "check.wanted(my_wanted)", "print(my_wanted(1))"]
 
 
 @pytest.mark.notebook
@@ -83,7 +82,7 @@ def test_execute_raises_an_error_and_reports_a_warning():
 
 
 def test_fill_solutions_changes_the_stub_alone():
-    shipped = exercise_notebook(my_softmax=RIGHT)
+    shipped = exercise_notebook(my_wanted=RIGHT)
     filled = notebooks.fill_solutions(shipped)
     expected = [cell.source for cell in shipped.cells]
     expected[1] = RIGHT
