@@ -13,8 +13,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
-ORDER = ("environment", "arrays", "checks", "files", "tables", "record",
-         "routing", "capacity", "experts", "losses", "metrics", "optimiser", "scoreboard",
+ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record",
+         "routing", "capacity", "experts", "losses", "metrics", "scoreboard",
          "text", "tinylm", "training", "transformer", "cost", "models", "learning", "cluster", "traces",
          "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
