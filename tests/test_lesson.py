@@ -23,7 +23,8 @@ def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
 
 @pytest.mark.parametrize(("guess", "value"), [
     ("Two", 2), ("2", 2), ("expert 2", 2), (" e2 ", 2), ("1/8", 0.125), ("50%", 0.5), ("50 %", 50),
-    ("a half", 0.5), ("1,000", 1000), ("32k", 32_000), ("8 experts", 8), ("4x", 4), ("The Soft one", "soft one"),
+    ("a half", 0.5), ("1,000", 1000), ("32k", 32_000), ("8 experts", 8), ("4x", 4),
+    ("The Soft one", "soft one"),
     ("yes", True), (True, "yes"), ("No.", np.False_), ("grows", "grow"), (0.01, "0.01"), ("bigger", "larger"),
     (0, 1e-17), (0.3, 0.1 + 0.2), (np.float32(2), 2), ([1.0, 2.0], np.array([1, 2]))])
 def test_a_guess_counts_by_what_it_means(guess, value):
