@@ -358,3 +358,22 @@ def test_a_narrow_text_with_drops_still_has_its_key(per_row):
     ax = plots.plot_text(dropped, list("abcdef"), per_row=per_row)
     swatches = [c for c in ax.collections if len(c.get_paths()) == 8]
     assert len(swatches) == 1 and all(np.ptp(path.vertices[:, 0]) > 0 for path in swatches[0].get_paths())
+
+
+# --- names that look like formulas ---
+
+TRICKY = r"$\bad{$ costs 5_"
+
+
+@pytest.mark.parametrize("plot", EVERY.values(), ids=EVERY)
+def test_a_dollar_sign_in_a_name_is_a_dollar_sign(plot, six):
+    named = six.relabel(TRICKY)
+    ax = plot(named)
+    ax.figure.draw_without_rendering()  # a formula that does not parse raises here
+    assert outline("$a$").vertices.shape != outline("a").vertices.shape
+
+
+def test_names_of_curves_and_tokens_may_hold_dollar_signs():
+    curves = {TRICKY: [1.0, 2.0], "b": [2.0, 1.0]}
+    plots.plot_curves([1, 2], curves, x_label="$x$", y_label="y").figure.draw_without_rendering()
+    plots.plot_text(make_routing([[0], [1]]), ["$a$", TRICKY]).figure.draw_without_rendering()

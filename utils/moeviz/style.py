@@ -182,9 +182,25 @@ def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns
 
 
 def set_description(ax, sentence):
-    """Attach a sentence to an axes, for `describe` to find; return the axes."""
+    """Attach a sentence to an axes, for `describe` to find; return the axes.
+
+    Every plot ends here, so here its texts are kept from being read as formulas: names of tokens, routers and
+    models come from people, and a dollar sign in one is a dollar sign.
+    """
     ax.moeviz_description = sentence
+    for text in _plain_texts(ax):
+        text.set_parse_math(False)
     return ax
+
+
+def _plain_texts(ax):
+    """Return the texts of an axes but for tick labels that a formatter writes, which may be powers."""
+    texts = [ax.title, ax._left_title, ax._right_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
+    legend = ax.get_legend()
+    texts += [*legend.get_texts(), legend.get_title()] if legend else []
+    return texts + [label for axis in (ax.xaxis, ax.yaxis)
+                    if isinstance(axis.get_major_formatter(), mpl.ticker.FixedFormatter)
+                    for label in axis.get_ticklabels()]
 
 
 def describe(drawn):

@@ -68,7 +68,8 @@ def outline(text, family=MONO, weight="normal"):
     """Return the outline of `text` in units of the type size, centred sideways and on a capital's height."""
     if not text.strip():
         return Path(np.zeros((1, 2)))
-    path = TextPath((0, 0), text, size=100, prop=FontProperties(family=family, weight=weight))
+    plain = text.replace("$", r"\$")  # a dollar sign begins no formula here
+    path = TextPath((0, 0), plain, size=100, prop=FontProperties(family=family, weight=weight))
     x, y = path.vertices.T / 100
     return Path(np.stack([x - (x.min() + x.max()) / 2, y - CAP_HEIGHT / 2], axis=1), path.codes)
 
