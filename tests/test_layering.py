@@ -13,10 +13,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
-ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record",
-         "routing", "capacity", "experts", "losses", "metrics", "scoreboard",
-         "text", "tinylm", "training", "transformer", "cost", "models", "learning", "cluster", "traces",
-         "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal")
+ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record", "routing", "capacity",
+         "steering", "experts", "losses", "metrics", "scoreboard", "text", "tinylm", "training",
+         "transformer", "interventions", "short_runs", "cost", "models", "learning", "cluster",
+         "traces", "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal")
 DRAWING = frozenset({"numpy", "matplotlib"})
 DRAWERS = ("style", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),

@@ -13,6 +13,7 @@ import numpy as np
 from moeviz.arrays import as_array, check_count, check_rng, softmax
 from moeviz.checks import check_kind
 from moeviz.record import Routing
+from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
 from moeviz.tinylm.config import Config, weight_shapes
@@ -52,20 +53,26 @@ class TinyLM:
         object.__setattr__(self, "weights", MappingProxyType(checked))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
 
-    def route(self, sentence):
+    def route(self, sentence, **steering):
         """Return one Routing per MoE layer for every byte of `sentence` (text, bytes or uint8 array).
 
         Position t sees the `config.context` bytes up to and including byte t; before the first byte
-        it sees newlines. Raises ValueError if the sentence is empty or not text.
-        """
-        return tuple(layer.routed for layer in self.trace(sentence))
+        it sees newlines. steering: k, temperature, bias, off, capacity, order, where, as in
+        `moeviz.steering.make_route`; without any of it the model runs as it was trained.
+        Raises ValueError if the sentence is empty or not text, and for wrong steering.
 
-    def trace(self, sentence):
+        >>> from moeviz import tinylm
+        >>> tinylm.load().route("moe", k=1, off={1: [3]})[0].k
+        1
+        """
+        return tuple(layer.routed for layer in self.trace(sentence, **steering))
+
+    def trace(self, sentence, **steering):
         """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing.
 
-        Raises ValueError as `route` does.
+        Steering and ValueErrors as in `route`.
         """
-        layers = self._run(self._windows(sentence)).layers
+        layers = self._run(self._windows(sentence), **steering).layers
         return tuple(self._named(layer, number) for number, layer in enumerate(layers, start=1))
 
     def hidden(self, sentence, *, layer=1):
@@ -83,22 +90,33 @@ class TinyLM:
         """Return the ExpertBank of `layer`, counted from 1; ValueError for another layer."""
         return network.bank(self.weights, check_count(layer, "layer", high=self.config.layers))
 
-    def predict(self, sentence):
+    def predict(self, sentence, **steering):
         """Return (T, 256): after each byte, the probability of each possible next byte.
 
-        Raises ValueError as `route` does.
+        Steering and ValueErrors as in `route`.
         """
-        return softmax(self._run(self._windows(sentence)).logits)
+        return softmax(self._run(self._windows(sentence), **steering).logits)
 
-    def loss(self, sentence):
+    def loss(self, sentence, **steering):
         """Return the mean loss in nats per byte, each byte predicted from those before it.
 
         The first bytes are predicted from newlines, so a short sentence has a high loss.
-        Raises ValueError as `route` does.
+        Steering and ValueErrors as in `route`.
+        """
+        return float(self.losses(sentence, **steering).mean())
+
+    def losses(self, sentence, **steering):
+        """Return the loss (T,) of each byte in nats; what stands before the first one takes no seat.
+
+        Steering and ValueErrors as in `route`.
         """
         text = encode(sentence)
-        padded = np.concatenate([np.full(self.config.context, PAD, dtype=np.uint8), text[:-1]])
-        return float(self.window_losses(_sliding(padded, self.config.context), text).mean())
+        seats = {"capacity", "order", "where"}
+        alone = {name: value for name, value in steering.items() if name not in seats}
+        first = self._run(np.full((1, self.config.context), PAD, dtype=np.uint8), **alone).logits
+        rest = self._run(self._windows(text), **steering).logits[:-1]
+        chances = softmax(np.concatenate([first, rest]))[np.arange(len(text)), text]
+        return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
 
     def window_losses(self, windows, targets):
         """Return the loss (N,) in nats of each target byte (N,) after its window (N, context), both uint8.
@@ -121,8 +139,10 @@ class TinyLM:
         layers = self._run(self._check_windows(windows)).layers
         return tuple(self._named(layer, number).routed for number, layer in enumerate(layers, start=1))
 
-    def _run(self, windows):
-        return network.forward(self.weights, self.config, windows)
+    def _run(self, windows, **steering):
+        config = self.config
+        return network.forward(self.weights, config, windows,
+                               route=make_route(config.layers, config.num_experts, config.top_k, **steering))
 
     def _check_windows(self, value):
         windows, width = as_array(value, "windows"), self.config.context

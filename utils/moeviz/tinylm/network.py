@@ -9,7 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import experts, losses, routing
-from moeviz.tinylm.parts import EPSILON, add_rows, bank, cross_entropy, rms_norm, rms_norm_backward
+from moeviz.tinylm.parts import (
+    EPSILON,
+    add_rows,
+    bank,
+    cross_entropy,
+    rms_norm,
+    rms_norm_backward,
+    run_experts,
+)
 
 __all__ = ["EPSILON", "Layer", "Pass", "bank", "cross_entropy", "forward", "loss_and_gradients"]
 
@@ -21,7 +29,7 @@ class Layer(NamedTuple):
     tokens: np.ndarray   # (N, D) normalised: what gate and experts see
     routed: object      # Routing of the N tokens
     output: np.ndarray   # (N, D) what the layer adds to the stream
-    cache: object        # of experts.forward_cached
+    cache: object        # of experts.forward_cached, in training alone
 
 
 class Pass(NamedTuple):
@@ -34,16 +42,17 @@ class Pass(NamedTuple):
     stream: np.ndarray   # (N, D) the stream that is read out
 
 
-def forward(weights, config, windows, *, route=None):
+def forward(weights, config, windows, *, route=None, training=False):
     """Run windows (N, context) of bytes through the model and return a Pass.
 
-    route(logits, layer) -> Routing replaces the router (top-k); tests freeze the choice with it.
+    route(logits, layer) -> Routing replaces the router (top-k). training: keep what the gradient of the
+    experts needs; without it the layers go the fast way and keep nothing.
     """
     route = route or (lambda logits, layer: routing.top_k(logits, config.top_k))
     mixed = np.maximum(_embed(weights, windows) @ weights["w_mix"] + weights["b_mix"], 0)
     layers, stream = [], mixed
     for number in range(1, config.layers + 1):
-        layers.append(_moe(weights, number, stream, route))
+        layers.append(_moe(weights, number, stream, route, training))
         stream = stream + layers[-1].output
     logits = stream @ weights["w_read"] + weights["b_read"]
     return Pass(logits, windows, mixed, tuple(layers), stream)
@@ -60,7 +69,7 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     the mean over micro-batches, by their sizes, is this loss.)
     backward(routed, dweight) -> dlogits: from the weights of `route` to its logits; the default is top-k's.
     """
-    done = forward(weights, config, windows, route=route)
+    done = forward(weights, config, windows, route=route, training=True)
     loss, dlogits = cross_entropy(done.logits, targets)
     balance, pushes = _balance(done.layers, config.aux_weight, part)
     return loss, balance, _backward(weights, done, dlogits, pushes, backward), done
@@ -70,10 +79,10 @@ def _embed(weights, windows):
     return weights["embedding"][windows].reshape(len(windows), -1)
 
 
-def _moe(weights, number, stream, route):
+def _moe(weights, number, stream, route, training):
     tokens = rms_norm(stream, weights[f"norm_{number}"])
     chosen = route(tokens @ weights[f"gate_{number}"], number)
-    output, cache = experts.forward_cached(tokens, bank(weights, number), chosen)
+    output, cache = run_experts(tokens, bank(weights, number), chosen, training)
     return Layer(stream, tokens, chosen, output, cache)
 
 

@@ -16,6 +16,19 @@ def bank(weights, layer):
     return experts.ExpertBank(weights[f"w_in_{layer}"], weights[f"w_out_{layer}"])
 
 
+def run_experts(tokens, layer_bank, routed, training):
+    """Return the output (N, D) of a layer, and in training what its gradient needs.
+
+    >>> from moeviz import routing
+    >>> layer_bank = experts.random_bank(2, 2, 3, rng=np.random.default_rng(0))
+    >>> run_experts(np.eye(2), layer_bank, routing.top_k(np.eye(2)), training=False)[1] is None
+    True
+    """
+    if training:
+        return experts.forward_cached(tokens, layer_bank, routed)
+    return experts.forward_grouped(tokens, layer_bank, routed), None
+
+
 def rms_norm(stream, scale):
     """Return each row of stream (..., D) at root mean square 1, times scale (D,).
 

@@ -36,9 +36,7 @@ def save(model, path):
     The file is complete or not there at all. Raises ValueError for what is no TinyLM.
     """
     check_kind(model, "model", TinyLM)
-    about = {"format": FORMAT, "config": vars(model.config), "provenance": dict(model.provenance)}
-    arrays = {"about": np.array(json.dumps(about, sort_keys=True)), **model.weights}
-    write_whole(Path(path), lambda file: npz.write(file, arrays))
+    write_whole(Path(path), lambda file: npz.write(file, pack(model, FORMAT, model.weights)))
 
 
 def load_weights(path):
@@ -51,16 +49,34 @@ def load_weights(path):
     return npz.load(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
 
 
-def _model(archive, members):
+def unpack(archive, members, known, config_of, shapes_of):
+    """Return (weights, config, provenance) of an opened file of the format `known`, or raise ValueError.
+
+    config_of makes a Config of what the file says, shapes_of(config) the names and shapes of its arrays.
+    """
     if any(info.compress_type for info in members.values()):
         raise ValueError("its arrays are compressed")
-    about = npz.read_about(archive, members.pop("about", None), FORMAT)
+    about = npz.read_about(archive, members.pop("about", None), known)
     if not isinstance(about.get("provenance"), dict) or "config" not in about:
         raise ValueError("`about` must hold config and provenance")
-    config = Config.from_dict(about["config"])
-    wanted = set(weight_shapes(config))
+    config = config_of(about["config"])
+    wanted = set(shapes_of(config))
     if set(members) != wanted:
         missing, extra = sorted(wanted - set(members)), sorted(set(members) - wanted)
         raise ValueError(f"arrays missing: {missing}, not expected: {extra}")
     weights = {name: npz.read_array(archive, info) for name, info in members.items()}
-    return TinyLM(weights, config, about["provenance"])
+    return weights, config, about["provenance"]
+
+
+def pack(model, known, arrays):
+    """Return {name: array} of a file of this format: the arrays, and what is known of the model.
+
+    >>> sorted(pack(load(), FORMAT, {"a": np.zeros(2)}))
+    ['a', 'about']
+    """
+    about = {"format": known, "config": vars(model.config), "provenance": dict(model.provenance)}
+    return {"about": np.array(json.dumps(about, sort_keys=True)), **arrays}
+
+
+def _model(archive, members):
+    return TinyLM(*unpack(archive, members, FORMAT, Config.from_dict, weight_shapes))

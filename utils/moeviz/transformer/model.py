@@ -1,15 +1,49 @@
-"""Transformer: the trained model as one frozen record, with what notebooks ask of it."""
+"""Transformer: the trained model as one frozen record, with what notebooks ask of it.
+
+T bytes of a text, D model width, A heads, E experts, k choices, L blocks.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import check_rng
+from moeviz.arrays import check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind
-from moeviz.tinylm.parts import check_weights
+from moeviz.record import EMPTY, Routing
+from moeviz.steering import make_route
+from moeviz.text import encode
+from moeviz.tinylm.parts import bank, check_weights
+from moeviz.transformer import network
 from moeviz.transformer.config import Config, weight_shapes
+
+PAD = 10  # newline: what stands before the first byte
+
+
+class BlockTrace(NamedTuple):
+    """One block at work on T bytes, every value by its name; `before + attention + output` is `after`."""
+
+    before: np.ndarray     # (T, D) the residual stream before the block
+    query: np.ndarray      # (A, T, D / A) turned by their positions
+    key: np.ndarray        # (A, T, D / A)
+    value: np.ndarray      # (A, T, D / A)
+    looks: np.ndarray      # (A, T, T) attention weights: how much position t takes from position s
+    attention: np.ndarray  # (T, D) what attention adds to the stream
+    tokens: np.ndarray     # (T, D) normalised vectors that enter the gate and the experts
+    logits: np.ndarray     # (T, E)
+    routed: Routing
+    output: np.ndarray     # (T, D) weighted sum of the chosen experts, added to the stream
+    after: np.ndarray      # (T, D) the residual stream after the block
+
+
+class Written(NamedTuple):
+    """What `Transformer.write` wrote after a prompt."""
+
+    text: bytes           # the N bytes, without the prompt
+    routed: tuple         # one Routing per block, of the N written bytes
+    chances: np.ndarray   # (N,) how probable each of them was
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -18,6 +52,8 @@ class Transformer:
 
     weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
     provenance: plain facts about the training (seed, steps, hash of the text, held-out losses).
+    A position sees itself and the config.context - 1 bytes before it, and before the first byte one
+    newline, which has no row in any result. A text may be as long as you like.
     Raises ValueError naming the array that is missing, of the wrong shape or dtype, or not finite.
     """
 
@@ -31,6 +67,145 @@ class Transformer:
         checked = check_weights(self.weights, weight_shapes(self.config))
         object.__setattr__(self, "weights", MappingProxyType(checked))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def route(self, sentence, **steering):
+        """Return one Routing per block for every byte of a text (text, bytes or uint8 array).
+
+        steering: k, temperature, bias, off, capacity, order, where, as in `moeviz.steering.make_route`;
+        without any of it the model runs as it was trained. A capacity counts the seats of each stretch of
+        config.context bytes.
+        Raises ValueError if the text is empty or not text, and for wrong steering.
+
+        >>> model = init(np.random.default_rng(0), Config(width=8, heads=2, hidden=4))
+        >>> [routed.num_tokens for routed in model.route("moe", k=1, off={1: [0]})]
+        [3, 3, 3]
+        """
+        return join(self._routed(encode(sentence), steering)[1])
+
+    def predict(self, sentence, **steering):
+        """Return (T, 256): after each byte, the probability of each possible next byte."""
+        return softmax(self._routed(encode(sentence), steering)[0][1:])
+
+    def losses(self, sentence, **steering):
+        """Return the loss (T,) of each byte in nats, predicted from those before it."""
+        text = encode(sentence)
+        return _surprise(self._routed(text, steering)[0][:-1], text)
+
+    def loss(self, sentence, **steering):
+        """Return the mean loss in nats per byte. Steering and ValueErrors as in `route`."""
+        return float(self.losses(sentence, **steering).mean())
+
+    def trace(self, sentence, **steering):
+        """Return one BlockTrace per block. Steering and ValueErrors as in `route`.
+
+        Raises ValueError for a text of config.context bytes or more, too, whose attention would be too large.
+        """
+        text = encode(sentence)
+        if len(text) >= self.config.context:
+            raise ValueError(f"sentence must have at most {self.config.context - 1} bytes to be traced, "
+                             f"got {len(text)}")
+        padded = np.concatenate([[np.uint8(PAD)], text])[None]
+        done = network.forward(self.weights, self.config, padded, self._seated(steering, padded=True))
+        return tuple(_block(layer, number) for number, layer in enumerate(done.layers, start=1))
+
+    def write(self, prompt, length, *, rng, temperature=0.7, **steering):
+        """Write `length` bytes after a prompt and return them as Written, one byte at a time.
+
+        temperature: of the next byte's chances; 0 always takes the most probable. Keys and values of the
+        bytes before are kept, so that each byte costs one row. steering: k, bias, off.
+        Raises ValueError for an empty prompt, a length below 1, a wrong rng or temperature.
+
+        >>> model = init(np.random.default_rng(0), Config(width=8, heads=2, hidden=4))
+        >>> len(model.write("The ", 5, rng=np.random.default_rng(0)).text)
+        5
+        """
+        length, rng = check_count(length, "length"), check_rng(rng)
+        temperature = check_number(temperature, "temperature", low=0.0)
+        route = self._make_route(**steering)
+        past = None
+        for part in self._parts(encode(prompt, "prompt")):
+            past = network.forward(self.weights, self.config, part[None], route, past=past)
+        written, chances, seen = [], [], []
+        for _ in range(length):
+            byte, chance = _draw_byte(past.logits[0, -1], temperature, rng)
+            written.append(byte)
+            chances.append(chance)
+            part = np.array([[byte]], dtype=np.uint8)
+            past = network.forward(self.weights, self.config, part, route, past=past)
+            seen.append(tuple(layer.routed for layer in past.layers))
+        return Written(bytes(written), join(seen), np.array(chances))
+
+    def row_losses(self, rows, *, route=None, look_at=None):
+        """Return the losses (B, T) of bytes 1..T of rows (B, T + 1), each row a text cut out of another one.
+
+        No newline stands before a row. route(logits (B T, E), layer) -> Routing; the trained one if None.
+        look_at: {layer: (key, value)} of another run of these rows, see `network.forward`.
+        """
+        return _surprise(self.run_rows(rows, route=route, look_at=look_at).logits, rows[:, 1:])
+
+    def run_rows(self, rows, *, route=None, look_at=None):
+        """Return the `network.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
+        route = self._make_route() if route is None else route
+        return network.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
+
+    def gate(self, layer):
+        """Return the gate (D, E) of a block, counted from 1; ValueError for another block."""
+        return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
+
+    def bank(self, layer):
+        """Return the ExpertBank of a block, counted from 1; ValueError for another block."""
+        return bank(self.weights, check_count(layer, "layer", high=self.config.layers))
+
+    def _make_route(self, **steering):
+        config = self.config
+        return make_route(config.layers, config.num_experts, config.k, **steering)
+
+    def _seated(self, steering, *, padded):
+        """Return the route of a text; a newline in front is routed for itself, for it takes no seat."""
+        route = self._make_route(**steering)
+        if not padded:
+            return route
+        some = {"bias", "off"} if steering.get("where") is not None else set()
+        left = {"capacity", "order", "where"} | some
+        alone = {name: value for name, value in steering.items() if name not in left}
+        first = self._make_route(**alone)
+        return lambda logits, layer: _stacked([first(logits[:1], layer), route(logits[1:], layer)])
+
+    def _parts(self, text):
+        """Return the text in parts of up to config.context bytes, the first one with a newline in front."""
+        size = self.config.context
+        parts = [text[start:start + size] for start in range(0, len(text), size)]
+        return [np.concatenate([[np.uint8(PAD)], parts[0]]), *parts[1:]]
+
+    def _routed(self, text, steering):
+        """Return (logits (T + 1, 256) from the newline on, [the Routing of each block] of each part)."""
+        where, at = steering.pop("where", None), 0
+        logits, routed, past = [], [], None
+        for number, part in enumerate(self._parts(text)):
+            length = len(part) - (number == 0)
+            own = {} if where is None else {"where": np.asarray(where)[at:at + length]}
+            route = self._seated({**steering, **own}, padded=number == 0)
+            past = network.forward(self.weights, self.config, part[None], route, past=past)
+            logits.append(past.logits[0])
+            routed.append(tuple(_rows(layer.routed, number == 0) for layer in past.layers))
+            at += length
+        return np.concatenate(logits), routed
+
+    def __repr__(self):
+        c, count = self.config, sum(array.size for array in self.weights.values())
+        return (f"Transformer: {count} weights, {c.layers} blocks of {c.heads} heads, "
+                f"E = {c.num_experts}, k = {c.k}, D = {c.width}")
+
+
+def join(parts):
+    """Return one Routing per block of [the Routings of each block] for one part of a text after the other.
+
+    >>> from moeviz.routing import top_k
+    >>> join([(top_k([[1.0, 0.0]], k=1),), (top_k([[0.0, 1.0]], k=1),)])[0].expert_index.tolist()
+    [[0], [1]]
+    """
+    return tuple(replace(_stacked(layer), label=f"block {number}")
+                 for number, layer in enumerate(zip(*parts, strict=True), start=1))
 
 
 def init(rng, config, *, dtype=np.float32):
@@ -55,3 +230,51 @@ def _draw(rng, name, shape, layers):
     scale = {"embedding": 0.5, "gate": 0.02, "w_in": into * 2**0.5, "w_merge": into * adds,
              "w_out": into * adds}.get(kind, into)
     return rng.normal(size=shape) * scale
+
+
+def _stacked(parts):
+    """Return one Routing of the tokens of several; where they have unequally many choices, some are EMPTY."""
+    most = max(each.k for each in parts)
+
+    def stack(name, fill=None):
+        arrays = [getattr(each, name) for each in parts]
+        if fill is not None:
+            arrays = [np.pad(each, ((0, 0), (0, most - each.shape[1])), constant_values=fill)
+                      for each in arrays]
+        return np.concatenate(arrays)
+
+    return Routing(stack("logits"), stack("probs"), stack("expert_index", EMPTY), stack("combine_weight", 0),
+                   stack("kept", False), parts[-1].label)
+
+
+def _rows(routed, padded):
+    """Return the Routing without its first token where that is the newline in front."""
+    if not padded:
+        return routed
+    return Routing(routed.logits[1:], routed.probs[1:], routed.expert_index[1:], routed.combine_weight[1:],
+                   routed.kept[1:], routed.label)
+
+
+def _block(layer, number):
+    """Return the BlockTrace of a Layer, without the newline in front."""
+    heard, width = layer.attention, layer.before.shape[-1]
+    before, between, output = layer.before[0, 1:], layer.between[0, 1:], layer.output[0, 1:]
+    routed = replace(_rows(layer.routed, True), label=f"block {number}")
+    return BlockTrace(before, heard.query[0, :, 1:], heard.key[0, :, 1:], heard.value[0, :, 1:],
+                      heard.weights[0, :, 1:, 1:], heard.output[0, 1:], layer.tokens.reshape(-1, width)[1:],
+                      routed.logits, routed, output, between + output)
+
+
+def _surprise(logits, targets):
+    chances = np.take_along_axis(softmax(logits), targets[..., None].astype(int), axis=-1)[..., 0]
+    return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
+
+
+def _draw_byte(logits, temperature, rng):
+    """Return a next byte and its chance."""
+    if temperature == 0:
+        byte = int(np.argmax(logits))
+        return byte, float(softmax(logits)[byte])
+    chances = softmax(logits.astype(float) / temperature)
+    byte = int(rng.choice(len(chances), p=chances))
+    return byte, float(chances[byte])

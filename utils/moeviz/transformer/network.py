@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz import experts
-from moeviz.tinylm.parts import bank, rms_norm
+from moeviz.tinylm.parts import bank, rms_norm, run_experts
 from moeviz.transformer.attention import attend, causal_mask, merge_heads, rotate, split_heads
 
 
@@ -47,23 +46,25 @@ class Pass(NamedTuple):
     positions: np.ndarray  # (T,) counted from the first byte that was ever seen
 
 
-def forward(weights, config, text, route, *, past=None, training=False):
+def forward(weights, config, text, route, *, past=None, look_at=None, training=False):
     """Run text (B, T) of bytes through the model and return a Pass.
 
     route(logits, layer) -> Routing, with logits (B T, E) and the layer from 1 on. past: the Pass of the
-    bytes before, whose keys and values are seen too, up to `config.context` bytes back. training: keep what
-    the gradient of the experts needs.
+    bytes before, whose keys and values are seen too, up to `config.context` bytes back. look_at: {layer:
+    (key, value)} of another run, which attention looks at in the place of its own: the way to block what
+    one position does to the others. training: keep what the gradient of the experts needs.
     """
     start = 0 if past is None else past.positions[-1] + 1
     positions = np.arange(start, start + text.shape[1])
     stream, layers = weights["embedding"][text], []
     for number in range(1, config.layers + 1):
         before = None if past is None else past.layers[number - 1].attention
-        heard = _attention(weights, config, number, stream, positions, before)
+        other = None if look_at is None else look_at.get(number)
+        heard = _attention(weights, config, number, stream, positions, before, other)
         between = stream + heard.output
         tokens = rms_norm(between, weights[f"norm_experts_{number}"]).reshape(-1, config.width)
         routed = route(tokens @ weights[f"gate_{number}"], number)
-        output, cache = _experts(tokens, bank(weights, number), routed, training)
+        output, cache = run_experts(tokens, bank(weights, number), routed, training)
         output = output.reshape(between.shape)
         layers.append(Layer(stream, heard, between, tokens, routed, output, cache))
         stream = between + output
@@ -71,11 +72,13 @@ def forward(weights, config, text, route, *, past=None, training=False):
     return Pass(logits, tuple(layers), stream, positions)
 
 
-def _attention(weights, config, number, stream, positions, before):
+def _attention(weights, config, number, stream, positions, before, other):
     tokens = rms_norm(stream, weights[f"norm_attention_{number}"])
     query, key, value = (split_heads(tokens @ weights[f"w_{part}_{number}"], config.heads)
                          for part in ("query", "key", "value"))
     query, key = rotate(query, positions), rotate(key, positions)
+    if other is not None:
+        key, value = other
     if before is not None:  # a position needs no more than the context - 1 before it
         key = np.concatenate([before.key[:, :, 1 - config.context:], key], axis=2)
         value = np.concatenate([before.value[:, :, 1 - config.context:], value], axis=2)
@@ -84,9 +87,3 @@ def _attention(weights, config, number, stream, positions, before):
     merged = merge_heads(found)
     output = merged @ weights[f"w_merge_{number}"]
     return Attention(tokens, query, key, value, looks, merged, output)
-
-
-def _experts(tokens, layer_bank, routed, training):
-    if training:
-        return experts.forward_cached(tokens, layer_bank, routed)
-    return experts.forward_grouped(tokens, layer_bank, routed), None

@@ -13,7 +13,8 @@ from moeviz.transformer.config import Config
 from moeviz.transformer.gradients import loss_and_gradients
 from moeviz.transformer.model import Transformer, init
 
-STEPS = 10_000
+STEPS = 6000
+BYTES = 3_000_000  # of each domain, where there are so many
 MIX = {"prose": 0.36, "code": 0.36, "digits": 0.10, "names": 0.18}  # how often each is drawn
 
 
@@ -57,7 +58,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, router=Non
     kept = {0: freeze(state, config, corpus, seed)} if 0 in wanted else {}
     states, seen = descend(corpus, state, config=config, seed=seed, steps=steps, router=router), []
     try:
-        for state in _bar(states, steps, progress):
+        for state in progress_bar(states, steps) if progress else states:
             seen.append((state.loss, state.balance, state.load))
             if state.number in wanted:
                 kept[state.number] = freeze(state, config, corpus, seed)
@@ -134,8 +135,7 @@ def adam_w(weights, moments, gradients, rate, step, config):
                                             rate, step, beta2=0.98)
 
 
-def _bar(states, steps, progress):
-    if not progress:
-        return states
+def progress_bar(states, steps):
+    """Return the Steps again, under a tqdm bar."""
     from tqdm import tqdm
     return tqdm(states, total=steps, desc="training", unit="step", mininterval=0.5)

@@ -1,0 +1,274 @@
+"""Interventions: what an expert is needed for, asked by running a trained model otherwise.
+
+Who uses an expert is a correlation; whose loss rises without it is an effect. Both are asked of the same
+held-out rows. R rows of T judged positions, L layers, E experts, C classes of bytes. Losses are in nats per
+byte, a damage is the loss of the changed run less that of the untouched one, and an error is the standard
+error over rows, since neighbouring bytes are not independent.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from moeviz import metrics
+from moeviz.arrays import check_count, check_number, check_rng
+from moeviz.steering import make_route
+from moeviz.text import BYTE_CLASS_NAMES, byte_classes
+from moeviz.transformer.report import SKIPPED
+
+CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
+
+
+class Means(NamedTuple):
+    """A mean per expert and class with its standard error over rows; nan where a class has no byte."""
+
+    mean: np.ndarray   # (E, C)
+    error: np.ndarray  # (E, C)
+
+
+class Study(NamedTuple):
+    """What becomes of held-out rows when each expert of one layer is switched off."""
+
+    layer: int
+    untouched: np.ndarray  # (R, T) the losses of the run as trained
+    damage: np.ndarray     # (E, R, T) what each byte loses without each expert
+    used: np.ndarray       # (E, R, T) bool, whether the position that predicts the byte chose the expert
+    classes: np.ndarray    # (R, T) the class of the byte at that position, an index into BYTE_CLASS_NAMES
+
+
+def study(model, rows, *, layer):
+    """Switch off each expert of a layer in turn and return the Study; its tokens go to the next best.
+
+    model: a Transformer. rows: (R, T + 1) bytes, each judged after the first 32. A byte belongs to the
+    position before it, which chose the experts that predict it. Raises ValueError for another layer.
+
+    >>> from moeviz import text, transformer
+    >>> corpus = text.load_corpus(bytes_per_domain=6000, fallback=True)
+    >>> rows = transformer.held_out_rows(corpus, length=64).text[:2]
+    >>> config = transformer.Config(width=8, heads=2, hidden=4, layers=1)
+    >>> study(transformer.init(np.random.default_rng(0), config), rows, layer=1).damage.shape
+    (8, 2, 32)
+    """
+    experts = range(model.config.num_experts)
+    layer = check_count(layer, "layer", high=model.config.layers)
+    untouched = judged(model.row_losses(rows))
+    routed = model.run_rows(rows).layers[layer - 1].routed
+    used = routed.dispatch().T.reshape(len(experts), len(rows), -1)[:, :, SKIPPED:]
+    damage = np.stack([judged(model.row_losses(rows, route=without(model, {layer: [expert]}))) - untouched
+                       for expert in experts])
+    return Study(layer, untouched, damage, used, classes_of(rows))
+
+
+def judged(losses):
+    """Return losses (R, T) without the first 32 positions, which have little before them."""
+    return losses[:, SKIPPED:]
+
+
+def classes_of(rows):
+    """Return the byte class (R, T - 32) at each judged position of rows (R, T + 1)."""
+    return byte_classes(np.ascontiguousarray(rows[:, SKIPPED:-1]).ravel()).reshape(len(rows), -1)
+
+
+# --- other ways to run ---------------------------------------------------------------------------
+
+
+def without(model, off, *, where=None):
+    """Return the route in which {layer: experts} are off, on positions `where` (R, T) or all of them."""
+    config = model.config
+    where = None if where is None else np.asarray(where).ravel()
+    return make_route(config.layers, config.num_experts, config.k, off=off, where=where)
+
+
+def trained(model, **steering):
+    """Return the route of the model as trained, or steered by k, temperature, bias or off."""
+    return make_route(model.config.layers, model.config.num_experts, model.config.k, **steering)
+
+
+def silent(model, layer, expert):
+    """Return the route in which one expert is chosen as ever and then says nothing."""
+    plain = trained(model)
+
+    def route(logits, at):
+        routed = plain(logits, at)
+        return replace(routed, kept=routed.kept & (routed.expert_index != expert)) if at == layer else routed
+    return route
+
+
+def noisy(model, size, *, rng):
+    """Return the route whose logits carry Gaussian noise of that standard deviation, in every layer."""
+    plain, size, rng = trained(model), check_number(size, "size", low=0.0), check_rng(rng)
+
+    def route(logits, at):
+        return plain(logits + (size * rng.standard_normal(logits.shape)).astype(logits.dtype), at)
+    return route
+
+
+def shuffled(model, layer, *, rng):
+    """Return the route in which the tokens of one layer exchange their choices at random: loads are kept."""
+    plain, rng = trained(model), check_rng(rng)
+
+    def route(logits, at):
+        routed = plain(logits, at)
+        return _taken(routed, rng.permutation(len(logits))) if at == layer else routed
+    return route
+
+
+def frozen(model, done, layers):
+    """Return the route that repeats, in some layers, the choices of another run of the same rows.
+
+    done: the Pass of that run. What an expert's absence does through later routers is then left out.
+    """
+    plain = trained(model)
+    return lambda logits, at: done.layers[at - 1].routed if at in layers else plain(logits, at)
+
+
+def random_pairs_off(model, layer, share, *, rng):
+    """Return the null of switching off: each choice of a layer is forbidden with the same probability.
+
+    As many pairs of token and expert are off as an expert of that share has, but no expert is meant.
+    """
+    plain, rng = trained(model), check_rng(rng)
+
+    def route(logits, at):
+        routed = plain(logits, at)
+        if at != layer:
+            return routed
+        closed = routed.chosen() & (rng.random(logits.shape) < share)
+        return plain(np.where(closed, logits.min() - 100, logits).astype(logits.dtype), at)
+    return route
+
+
+def placed(model, layer, expert, by):
+    """Return the model with the weights of expert `by` in the place of another expert of its layer."""
+    high = model.config.num_experts - 1
+    expert, by = check_count(expert, "expert", low=0, high=high), check_count(by, "by", low=0, high=high)
+    weights = dict(model.weights)
+    for name in (f"w_in_{layer}", f"w_out_{layer}"):
+        weights[name] = weights[name].copy()
+        weights[name][expert] = weights[name][by]
+    return replace(model, weights=weights)
+
+
+# --- tables with errors and nulls ----------------------------------------------------------------
+
+
+def mean_error(values, mask=None):
+    """Return (mean, standard error over rows) of values (R, T), of those where mask is True.
+
+    The mean is over bytes; rows that hold more of them count more.
+
+    >>> mean_error(np.array([[1.0, 3.0], [1.0, 3.0]]))
+    (2.0, 0.0)
+    """
+    mask = np.ones(values.shape, bool) if mask is None else mask
+    count = mask.sum()
+    if not count:
+        return float("nan"), float("nan")
+    mean = float(values[mask].sum() / count)
+    off = (np.where(mask, values - mean, 0)).sum(axis=1)
+    rows = len(values)
+    return mean, float(np.sqrt((off**2).sum() * rows / max(rows - 1, 1)) / count)
+
+
+def by_class(values, classes):
+    """Return the Means of values (E, R, T) for each ASCII class of byte (R, T)."""
+    pairs = [[mean_error(np.asarray(each, float), classes == c) for c in range(len(CLASSES))]
+             for each in values]
+    return Means(*(np.array([[pair[at] for pair in row] for row in pairs]) for at in (0, 1)))
+
+
+def class_information(damage, classes):
+    """Return in bits how much the class of a byte tells which expert's absence harms it.
+
+    The mutual information of the table of summed damage (E, C); damage below 0 counts as none. 0 where
+    every expert harms the same classes in the same proportions.
+
+    >>> round(class_information(np.eye(2)[:, None], np.array([[0, 1]])), 6)
+    1.0
+    """
+    table = [[np.where(classes == c, each, 0).sum() for c in range(len(CLASSES))] for each in damage]
+    return metrics.information_of_table(np.maximum(table, 0) + 1e-12)
+
+
+def class_information_null(damage, classes, *, rng, repeats=20):
+    """Return `class_information` (repeats,) after the classes of each row were shuffled within it."""
+    rng = check_rng(rng)
+    repeats = range(check_count(repeats, "repeats"))
+    return np.array([class_information(damage, rng.permuted(classes, axis=1)) for _ in repeats])
+
+
+# --- the path of an effect -----------------------------------------------------------------------
+
+
+def path_through_attention(model, rows, *, layer, expert, at):
+    """Return {way: (damage, error)} at some positions when an expert is off: directly, or through others?
+
+    at: (R, T) bool, the positions whose bytes are judged. "off": everywhere. "off there": at those
+    positions alone, which can harm them without attention. "off elsewhere": at all others, which can reach
+    them through attention alone. "attention blocked": off everywhere, but all later layers look at the keys
+    and values of the untouched run, so that nothing comes through attention. "looking at 2": only the
+    attention of layer 2 does so, and likewise for each later layer.
+    """
+    off, at = {layer: [expert]}, np.asarray(at, dtype=bool)
+    done = model.run_rows(rows)
+    seen = {number: (each.attention.key, each.attention.value)
+            for number, each in enumerate(done.layers, start=1)}
+    later = range(layer + 1, model.config.layers + 1)
+    ways = {"off": (None, None), "off there": (at, None), "off elsewhere": (~at, None),
+            "attention blocked": (None, {number: seen[number] for number in later})}
+    ways |= {f"looking at {number}": (None, {number: seen[number]}) for number in later}
+    untouched, found = judged(model.row_losses(rows)), {}
+    for name, (where, look_at) in ways.items():
+        route = without(model, off, where=where)
+        found[name] = mean_error(judged(model.row_losses(rows, route=route, look_at=look_at)) - untouched,
+                                 judged(at))
+    return found
+
+
+# --- byte or context -----------------------------------------------------------------------------
+
+
+class Told(NamedTuple):
+    """What tells the first choice of one layer, as shares of its entropy; a null is subtracted from each."""
+
+    entropy: float   # of the first choice, in bits
+    byte: float      # the byte itself
+    previous: float  # the byte before it, where the byte is known
+    place: float     # how far into its word it stands, where the byte is known
+
+
+def what_tells(model, rows, *, rng):
+    """Return one Told per layer: does the byte decide who is first choice, or what stands before it?
+
+    Information that many labels carry by chance is measured on shuffled labels, and subtracted.
+    """
+    rng = check_rng(rng)
+    text = rows[:, SKIPPED:-1]
+    byte, previous, place = text.ravel(), rows[:, SKIPPED - 1:-2].ravel(), _place_in_word(rows)
+    found = []
+    for layer in model.run_rows(rows).layers:
+        first = layer.routed.expert_index[:, 0].reshape(len(rows), -1)[:, SKIPPED:].ravel()
+        entropy = metrics.label_entropy(first)
+        alone = metrics.mutual_information(first, byte)
+        alone -= metrics.mutual_information_null(first, byte, rng=rng, repeats=3)
+        more = [metrics.conditional_information(first, labels, byte)
+                - metrics.conditional_information_null(first, labels, byte, rng=rng, repeats=3)
+                for labels in (previous, place)]
+        found.append(Told(entropy, *(max(0.0, each) / entropy for each in (alone, *more))))
+    return found
+
+
+def _place_in_word(rows):
+    """Return how many letters or digits stand before each judged byte without a break, up to 8, flat."""
+    inside = np.isin(byte_classes(np.ascontiguousarray(rows).ravel()), (2, 3, 4)).reshape(rows.shape)
+    place = np.zeros(rows.shape, dtype=int)
+    for at in range(1, rows.shape[1]):
+        place[:, at] = np.where(inside[:, at - 1], np.minimum(place[:, at - 1] + 1, 8), 0)
+    return place[:, SKIPPED:-1].ravel()
+
+
+def _taken(routed, order):
+    """Return the Routing in which token t has the choices of token order[t]."""
+    index, weight, kept = routed.expert_index, routed.combine_weight, routed.kept
+    return replace(routed, expert_index=index[order], combine_weight=weight[order], kept=kept[order])

@@ -1,0 +1,261 @@
+"""What a Transformer with experts does: its block, who looks at what, who is needed for what."""
+
+import numpy as np
+from matplotlib.patches import Rectangle
+
+from moeviz.arrays import check_count, check_matrix
+from moeviz.plots.draw import check_labels
+from moeviz.record import check_routing
+from moeviz.style import (
+    INK,
+    LINE,
+    MUTED,
+    axes_or_new,
+    expert_colors,
+    ink_on,
+    set_description,
+    set_matrix,
+    set_table,
+    tint,
+)
+
+STONE = "#B8BCC4"  # weights that are no expert
+GAP = 0.8          # columns between two matrices
+MOST_LETTERS = 72  # that fit under one axis at 12 points
+
+
+def plot_transformer_block(sizes, *, active, title="", ax=None):
+    """Draw the parts of one block as boxes, their areas their numbers of weights, in the order of the data.
+
+    sizes: {part: weights}, such as {"attention": 36864, "gate": 768, "expert": 18432}; "expert" is one of
+    them. active: (number of experts that a byte uses, number of experts). Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_transformer_block({"attention": 400, "gate": 20, "expert": 100}, active=(2, 4))
+    >>> ax.get_title()
+    'A byte passes through 620 of the 820 weights of its block'
+    """
+    used, experts = (check_count(value, "active") for value in active)
+    rest = {part: size for part, size in sizes.items() if part != "expert"}
+    total, passed = (sum(rest.values()) + count * sizes["expert"] for count in (experts, used))
+    ax = axes_or_new(ax, (9.6, 3.6))
+    unit = 2.0 / np.sqrt(max(sizes.values()))
+    left = 0.0
+    for part, size in rest.items():
+        side = unit * np.sqrt(size)
+        ax.add_patch(Rectangle((left, -side / 2), side, side, facecolor=STONE, edgecolor=INK, linewidth=0.8))
+        ax.text(left + side / 2, -1.25, f"{part}\n{size:,}", ha="center", va="top", color=INK)
+        left = _arrow(ax, left + side)
+    left = _experts(ax, left, unit * np.sqrt(sizes["expert"]), used, experts, sizes["expert"])
+    ax.set(xlim=(-0.2, left + 0.2), ylim=(-2.5, 1.6), aspect="equal")
+    ax.set_axis_off()
+    ax.set_title(title or f"A byte passes through {passed:,} of the {total:,} weights of its block")
+    rows = [[part, size, 1] for part, size in rest.items()] + [["each expert", sizes["expert"], used]]
+    set_table(ax, ["part", "weights", "used per byte"], rows)
+    return set_description(ax, f"Diagram: the data flow through {', '.join(rest)} and {used} of {experts} "
+                               f"experts; areas are weights, {passed:,} of {total:,} for one byte.")
+
+
+def plot_attended_text(layers, looks, labels, *, at, title="", ax=None):
+    """Draw a text once per block, coloured by first choice, with what one byte looks at above each row.
+
+    layers: L Routings of T bytes. looks: (L, T), the attention of byte `at`, the mean over heads. labels: T
+    texts. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.routing import top_k
+    >>> routed = top_k(np.eye(3), k=1)
+    >>> ax = plot_attended_text([routed], [[0.2, 0.8, 0.0]], ["a", "b", "c"], at=1)
+    >>> len(ax.texts)
+    4
+    """
+    looks = check_matrix(looks, "looks", "(L, T)")
+    labels = check_labels(labels, looks.shape[1])
+    at = check_count(at, "at", low=0, high=len(labels) - 1)
+    if len(layers) != len(looks):
+        raise ValueError(f"layers must be {len(looks)} Routings like the rows of looks, got {len(layers)}")
+    ax = axes_or_new(ax, (9.8, 1.2 * len(looks) + 0.8))
+    for row, (routed, look) in enumerate(zip(layers, looks / max(looks.max(), 1e-12), strict=True)):
+        _attended_row(ax, 2.0 * row, check_routing(routed), look, labels, at)
+    farthest = [int(look.argmax()) for look in looks]
+    ax.set(xlim=(-3.2, len(labels)), ylim=(2.0 * len(looks), -0.1))
+    ax.set_axis_off()
+    ax.set_title(title or "Byte {} {!r} looks most at {}".format(
+        at, labels[at], ", ".join(f"{labels[far]!r} ({100 * look[far]:.0f}%)"
+                                  for far, look in zip(farthest, looks, strict=True))))
+    set_matrix(ax, [[f"e{routed.expert_index[t, 0]}, {100 * look[t]:.0f}%" for routed, look in
+                     zip(layers, looks, strict=True)] for t in range(len(labels))],
+               rows=("byte", labels), columns=("block", range(1, len(looks) + 1)))
+    return set_description(ax, f"Text in {len(looks)} rows, one per block, coloured by first expert; bars "
+                               f"show what byte {at} looks at: most at {', '.join(map(str, farthest))}.")
+
+
+def plot_damage(use, damage, class_names, *, title="", ax=None):
+    """Draw who uses each expert, who is harmed without it, and the difference: three matrices, E by C.
+
+    use: (E, C), the share of a class's bytes that chose the expert. damage: (E, C), nats that they lose
+    without it. Both are drawn as shares of their column, so that they can be compared; the numbers in
+    the cells are in percent. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_damage([[0.9], [0.1]], [[0.1], [0.1]], ["digit"])
+    >>> ax.get_title()
+    'Of the damage, 40% falls where use does not say it'
+    """
+    use, damage = check_matrix(use, "use", "(E, C)"), check_matrix(damage, "damage", "(E, C)")
+    names = check_labels(class_names, use.shape[1], "class_names")
+    shares = [each / np.maximum(each.sum(axis=0), 1e-12) for each in (use, np.maximum(damage, 0))]
+    moved = float(np.abs(shares[1] - shares[0]).sum(axis=0).mean() / 2)
+    ax = axes_or_new(ax, (9.9, 0.42 * len(use) + 2.2))
+    heads = ("uses it", "is harmed without it", "harm less use")
+    for place, (values, head) in enumerate(zip([*shares, shares[1] - shares[0]], heads, strict=True)):
+        _matrix(ax, place * (use.shape[1] + GAP), values, head, signed=place == 2)
+    across = 3 * use.shape[1] + 2 * GAP
+    ticks = [place * (use.shape[1] + GAP) + c + 0.5 for place in range(3) for c in range(use.shape[1])]
+    ax.set_xticks(ticks, names * 3, rotation=60, ha="right", rotation_mode="anchor")
+    ax.set_yticks(np.arange(len(use)) + 0.5, range(len(use)))
+    ax.set(xlim=(0, across), ylim=(len(use), -0.7), ylabel="expert",
+           xlabel="class of byte; cells in percent of a column")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title or f"Of the damage, {100 * moved:.0f}% falls where use does not say it")
+    cells = [[f"{100 * use[e, c]:.0f}% use, {damage[e, c]:+.2f} nats" for c in range(len(names))]
+             for e in range(len(use))]
+    set_matrix(ax, cells, rows=("expert", range(len(use))), columns=("", names))
+    worst = np.unravel_index(np.argmax(shares[1] - shares[0]), use.shape)
+    return set_description(ax, f"Three matrices of {len(use)} experts by {len(names)} classes: use, damage "
+                               f"and their difference; {100 * moved:.0f}% of the damage falls elsewhere. "
+                               f"Expert {worst[0]} is needed for {names[worst[1]]} most beyond its use.")
+
+
+def plot_told(told, *, title="", ax=None):
+    """Draw how much of each layer's first choice the byte tells, the byte before, and the place in the word.
+
+    told: (L, 3) shares of the choice's entropy, parts that add up. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> plot_told([[0.9, 0.05, 0.0], [0.5, 0.2, 0.1]]).get_title()
+    'The byte alone tells 90%, 50% of the first choice, by layer'
+    """
+    told = check_matrix(told, "told", "(L, 3)")
+    ax = axes_or_new(ax, (9, 0.7 * len(told) + 1.9))
+    names = ("the byte itself", "the byte before it", "its place in the word")
+    colors = ("#5A6B8C", "#A4B0C8", LINE)
+    starts = np.cumsum(told, axis=1) - told
+    for part, (name, color) in enumerate(zip(names, colors, strict=True)):
+        bars = ax.barh(np.arange(len(told)), told[:, part], left=starts[:, part], color=color,
+                       label=name, height=0.62, edgecolor="white")
+        for bar, value in zip(bars, told[:, part], strict=True):
+            if value > 0.06:
+                ax.text(bar.get_x() + value / 2, bar.get_y() + 0.31, f"{100 * value:.0f}%", ha="center",
+                        va="center", color=ink_on(color))
+    ax.set(xlim=(0, 1), ylim=(len(told) - 0.4, -0.6), xlabel="share of the entropy of the first choice",
+           yticks=range(len(told)), yticklabels=[f"layer {n + 1}" for n in range(len(told))])
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.14), ncols=3, frameon=False)
+    shares = ", ".join(f"{100 * row[0]:.0f}%" for row in told)
+    ax.set_title(title or f"The byte alone tells {shares} of the first choice, by layer")
+    set_matrix(ax, told, rows=("layer", range(1, len(told) + 1)), columns=("", names))
+    return set_description(ax, "Bars of what tells the first choice: " + "; ".join(
+        f"layer {n + 1} byte {100 * a:.0f}%, previous byte {100 * b:.0f}%, place {100 * c:.0f}%"
+        for n, (a, b, c) in enumerate(told)) + ".")
+
+
+def plot_effects(effects, *, title="", ax=None):
+    """Draw losses that changes cost, {name: (nats per byte, standard error)}, as dots with two errors.
+
+    Returns the Axes. Raises ValueError where there is nothing to draw.
+
+    >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
+    'off costs 0.80 nats per byte, off there 0.00'
+    """
+    if not effects:
+        raise ValueError("effects must hold something to draw, got none")
+    names = list(effects)
+    values, errors = np.array([effects[name] for name in names], dtype=float).T
+    ax = axes_or_new(ax, (9, 0.5 * len(names) + 1.6))
+    ax.axvline(0, color=MUTED, linewidth=1)
+    ax.errorbar(values, np.arange(len(names)), xerr=2 * errors, fmt="o", color=INK, markersize=8, capsize=4)
+    ax.set_yticks(np.arange(len(names)), names)
+    ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="change of loss (nats per byte), two standard errors")
+    ax.set_title(title or f"{names[0]} costs {values[0]:.2f} nats per byte" + (
+        f", {names[1]} {values[1]:.2f}" if len(names) > 1 else ""))
+    set_table(ax, ["run", "change of loss", "standard error"],
+              [[name, f"{value:.3f}", f"{error:.3f}"] for name, value, error in
+               zip(names, values, errors, strict=True)])
+    return set_description(ax, "Dots: " + "; ".join(f"{name} {value:+.2f} nats per byte"
+                                                    for name, value in zip(names, values, strict=True)) + ".")
+
+
+def plot_written(routed, labels, *, window=16, title="", ax=None):
+    """Draw the load of the experts over a written text: of the last `window` bytes, who got which share.
+
+    routed: a Routing of T bytes, in the order in which they were written. labels: T texts, which stand along
+    the axis where there are 72 or fewer. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.routing import top_k
+    >>> plot_written(top_k(np.eye(2), k=1), ["a", "b"], window=1).get_title()
+    'While it writes, the busiest expert changes 1 time'
+    """
+    labels = check_labels(labels, check_routing(routed).num_tokens)
+    window = check_count(window, "window", high=len(labels))
+    got = np.cumsum(routed.dispatch(), axis=0, dtype=float)
+    got[window:] -= got[:-window].copy()
+    share = got / got.sum(axis=1, keepdims=True)
+    busiest = share.argmax(axis=1)
+    changes = int((np.diff(busiest) != 0).sum())
+    ax = axes_or_new(ax, (9.8, 4.2))
+    colors = expert_colors(routed.num_experts)
+    ax.stackplot(np.arange(len(labels)), share.T, colors=colors, edgecolor="white", linewidth=0.3,
+                 labels=[f"e{e}" for e in range(routed.num_experts)])
+    if len(labels) <= MOST_LETTERS:
+        ax.set_xticks(np.arange(len(labels)), labels, family="DejaVu Sans Mono")
+        ax.tick_params(axis="x", length=0, labelsize=12)
+    ax.set(xlim=(0, max(1, len(labels) - 1)), ylim=(0, 1), ylabel=f"share of the last {window} bytes",
+           xlabel="the text as it was written" if len(labels) <= MOST_LETTERS else "bytes written")
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
+    ax.set_title(title or f"While it writes, the busiest expert changes {changes} time{'s' * (changes != 1)}")
+    kept = np.linspace(0, len(labels) - 1, min(len(labels), 12)).astype(int)
+    set_matrix(ax, share[kept], rows=("after byte", kept), columns=("expert", range(routed.num_experts)))
+    return set_description(ax, f"Areas: shares of {routed.num_experts} experts over {len(labels)} written "
+                               f"bytes; the busiest one changes {changes} times.")
+
+
+def _arrow(ax, left):
+    """Draw the arrow to the next part and return where that begins."""
+    ax.annotate("", (left + 0.5, 0), (left + 0.08, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
+    return left + 0.58
+
+
+def _experts(ax, left, side, used, experts, size):
+    """Draw the experts in two rows, those that a byte uses filled, and return where they end."""
+    columns = -(-experts // 2)
+    for expert, color in enumerate(expert_colors(experts)):
+        x, y = left + (expert % columns) * (side + 0.1), 0.05 - (expert // columns) * (side + 0.1)
+        face = color if expert < used else tint(color, 0.25)
+        ax.add_patch(Rectangle((x, y), side, side, facecolor=face, edgecolor=color, linewidth=1.5))
+        ax.text(x + side / 2, y + side / 2, f"e{expert}", ha="center", va="center", color=ink_on(face))
+    right = left + columns * (side + 0.1) - 0.1
+    words = f"experts, {size:,} each,\n{used} of {experts} per byte"
+    ax.text((left + right) / 2, -0.25 - side, words, ha="center", va="top", color=INK)
+    return right
+
+
+def _attended_row(ax, top, routed, look, labels, at):
+    colors = np.array(expert_colors(routed.num_experts))[routed.expert_index[:, 0]]
+    for t, (color, label) in enumerate(zip(colors, labels, strict=True)):
+        ax.add_patch(Rectangle((t, top + 0.95), 0.94, 0.85, facecolor=color, linewidth=0))
+        ax.add_patch(Rectangle((t, top + 0.9), 0.94, -0.85 * look[t], facecolor=INK, linewidth=0))
+        ax.text(t + 0.47, top + 1.38, label, ha="center", va="center", color=ink_on(color), fontsize=12,
+                family="DejaVu Sans Mono")
+    ax.add_patch(Rectangle((at, top + 0.95), 0.94, 0.85, fill=False, edgecolor=INK, linewidth=2.5))
+    ax.text(-0.3, top + 1.38, routed.label, ha="right", va="center", color=INK)
+
+
+def _matrix(ax, left, values, head, *, signed):
+    for (row, column), value in np.ndenumerate(values):
+        dark = "#3A3F4A" if not signed else "#8A4B08" if value < 0 else "#3D5A98"
+        face = tint(dark, 0.9 * min(1.0, abs(float(value))))
+        ax.add_patch(Rectangle((left + column, row), 0.96, 0.96, facecolor=face, linewidth=0))
+        if abs(value) >= 0.05:
+            words = f"{100 * value:+.0f}" if signed else f"{100 * value:.0f}"
+            ax.text(left + column + 0.48, row + 0.5, words, ha="center", va="center", fontsize=12,
+                    color=ink_on(face))
+    ax.text(left + values.shape[1] / 2, -0.2, head, ha="center", va="bottom", color=INK)

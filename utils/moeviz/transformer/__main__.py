@@ -1,0 +1,106 @@
+"""`python -m moeviz.transformer`: train the course's Transformer again, or evaluate one."""
+
+import argparse
+import platform
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from moeviz import short_runs
+from moeviz.environment import run_with_one_thread
+from moeviz.files import check_target
+from moeviz.text import load_corpus
+from moeviz.transformer import held_out_loss, load_weights, save
+from moeviz.transformer.config import Config
+from moeviz.transformer.report import report
+from moeviz.transformer.store import rounded, stored_path
+from moeviz.transformer.train import BYTES, STEPS, begin, descend, freeze, progress_bar
+
+CHECKPOINT = 500
+
+
+def main(argv=None):
+    """Run the command line; return its exit code."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        if options.out:
+            check_target(options.out)
+        if options.short:
+            return _short(options)
+        corpus = load_corpus(bytes_per_domain=options.bytes)
+        _say(corpus)
+        model = load_weights(options.evaluate) if options.evaluate else _train(corpus, options)
+        print(report(held_out_loss(model, corpus)))
+        if not (options.evaluate or options.out or options.replace):
+            print("not saved: add --out FILE, or --replace to make it the course's model")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m moeviz.transformer",
+                                     description="Train the course's Transformer, or evaluate one.")
+    parser.add_argument("--steps", type=int, default=STEPS, help="training steps (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default %(default)s)")
+    parser.add_argument("--bytes", type=int, default=BYTES, help="bytes per domain (default %(default)s)")
+    parser.add_argument("--out", metavar="FILE", help="save the model to FILE (.npz), every 500 steps too")
+    parser.add_argument("--replace", action="store_true", help="save it as the model that the course loads")
+    parser.add_argument("--short", action="store_true",
+                        help="train the short runs on three seeds instead, and save those")
+    parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=stored_path(),
+                        help="train nothing; evaluate FILE, or the course's model")
+    return parser
+
+
+def _train(corpus, options):
+    """Train, save on the way, and return the model with the rounded weights that its file has."""
+    config, start = Config(), time.process_time()
+    paths = [Path(path) for path in (options.out, stored_path() if options.replace else None) if path]
+    state, seed = begin(config, options.seed), options.seed
+    states = descend(corpus, state, config=config, seed=seed, steps=options.steps)
+    try:
+        for state in progress_bar(states, options.steps):
+            if state.number % CHECKPOINT == 0 and options.out:
+                save(freeze(state, config, corpus, options.seed), options.out)
+    except KeyboardInterrupt:
+        print("\nstopped early; this is the model so far", file=sys.stderr)
+    model = rounded(freeze(state, config, corpus, options.seed))
+    losses = {name: round(loss, 4) for name, loss in held_out_loss(model, corpus).items()}
+    about = {"held_out_loss": losses, "minutes": round((time.process_time() - start) / 60, 1),
+             "numpy": np.__version__, "python": platform.python_version()}
+    model = replace(model, provenance={**model.provenance, **about})
+    for path in paths:
+        save(model, path)
+        print(f"saved to {path}")
+    return model
+
+
+def _short(options):
+    corpus = load_corpus()
+    _say(corpus)
+    runs = []
+    for seed in short_runs.SEEDS:
+        for kind in short_runs.KINDS:
+            runs.append(short_runs.run_short(corpus, kind, seed))
+            print(runs[-1], flush=True)
+    about = {"made_by": "python -m moeviz.transformer --short", "text": repr(corpus),
+             "text_notes": list(corpus.notes), "python": platform.python_version(), "numpy": np.__version__}
+    for path in filter(None, [options.out, short_runs.stored_path() if options.replace else None]):
+        short_runs.save_short(path, runs, about)
+    return 0
+
+
+def _say(corpus):
+    print(corpus)
+    for note in corpus.notes:
+        print(f"  {note}")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_with_one_thread("moeviz.transformer", main, sys.argv[1:]))
