@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from moeviz.arrays import check_count, check_matrix, check_vector
+from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
 from moeviz.checks import check_kind
 from moeviz.plots.charts import LINE_COLORS, LINE_DASHES
 from moeviz.plots.draw import draw_bars, extremes
@@ -39,7 +39,7 @@ WORST, OTHERS = OKABE_ITO[5], "#b9c4cc"
 LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 3.4, 1.15, 2.1, 0.75  # inches, at the default figure size
 ROW_HEIGHT = 0.95
 QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
-            (1, 1): "undecided and even:\nhardly a choice at all",
+            (1, 1): "undecided and even:\nseveral experts nearly tie",
             (0, 0): "sure and collapsed:\none expert gets all",
             (1, 0): "undecided and collapsed:\nby a hair, but always"}
 MARGIN = 0.045
@@ -114,6 +114,39 @@ def _describe_load(routed, numbers, dropped):
     return (f"Bar chart, {routed.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
             f"{len(numbers) - 1}; {extremes(numbers)}; fair share {100 / len(numbers):.3g}%; "
             f"{dropped.sum()} dropped.")
+
+
+def plot_push(routed, gradient, *, ax=None):
+    """Draw the load of each expert, and an arrow: where a step against the gradient moves its mean logit.
+
+    gradient: (T, E) of a loss on the logits. The arrows are in proportion to each other; the longest is a
+    third of the axis. Returns the Axes. Raises ValueError for a gradient of another shape than the probs.
+
+    >>> from moeviz.record import Routing
+    >>> one = Routing([[2.0, 0.0]], [[0.9, 0.1]], [[0]], [[1.0]], [[True]], "one")
+    >>> len(plot_push(one, [[0.1, -0.1]]).texts)
+    2
+    """
+    check_routing(routed)
+    move = -check_same_shape(gradient, "gradient", routed.probs, "probs").mean(axis=0)
+    shares = 100 * sum(count_assignments(routed)) / max((routed.expert_index != EMPTY).sum(), 1)
+    experts, top = np.arange(len(shares)), 1.7 * max(shares.max(), 100 / len(shares))
+    ax = axes_or_new(ax, (10, 4.6))
+    draw_bars(ax, experts - 0.4, 0, 0.8, shares, facecolor=expert_colors(len(shares)), edgecolor=MUTED,
+              linewidth=0.8)
+    longest = max(np.abs(move).max(), np.finfo(float).tiny)
+    for expert, height in enumerate(top / 3 * move / longest):
+        start = shares[expert] + 0.02 * top + max(-height, 0)
+        ax.annotate("", (expert, start + height), (expert, start), annotation_clip=False,
+                    arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2.4, "mutation_scale": 18})
+    ax.set(title=f"{routed.label}: where one step moves the logits", xlabel="expert",
+           ylabel="share of assignments (%)", xlim=(-0.6, len(shares) - 0.4), ylim=(0, top), xticks=experts)
+    _draw_fair_share(ax, 100 / len(shares), compact=False)
+    set_table(ax, ["expert", "share (%)", "mean move of the logit"],
+              zip(experts, shares, move, strict=True), title=f"{routed.label}: share and push")
+    down = ", ".join(map(str, np.flatnonzero(move < 0))) or "none"
+    return set_description(ax, f"Bar chart, {routed.label}: shares of {len(shares)} experts with an arrow "
+                               f"each; one step pushes these down: {down}; {extremes(shares, unit='%')}.")
 
 
 def plot_load_film(load, *, smooth=1, ax=None, title="load over training"):

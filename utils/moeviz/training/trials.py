@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from moeviz.arrays import check_count, check_matrix
 from moeviz.training.loop import Evaluation, evaluate, train_seeds
 
 
@@ -53,3 +54,24 @@ def by_seed(named, *fields):
         raise ValueError(f"fields must be some of {', '.join(Evaluation._fields)}, got {unknown[0]!r}")
     return {"seeds side by side": list(named),
             **{field: [each.each(field) for each in named.values()] for field in fields}}
+
+
+def fates(load, *, window=20):
+    """Return one word per expert for what became of it: "lives", "falls", "revives", "dies" or "starves".
+
+    load: (S, E) shares over training, S at least twice the window, such as `History.load`. An expert is
+    dead below a tenth of the fair share. "falls": the busiest of the first `window` steps, dead in the last.
+    "dies": any other that is alive at first and dead at last. "revives": alive at last, although dead over
+    some stretch of `window` steps. "starves": dead at first and at last. Raises ValueError for a short load.
+
+    >>> fates(np.array([[1.0, 0.0], [0.0, 1.0]]), window=1)
+    ['falls', 'revives']
+    """
+    load = check_matrix(load, "load", shape="(S, E)")
+    if len(load) < 2 * check_count(window, "window"):
+        raise ValueError(f"load must have at least {2 * window} steps, got {len(load)}")
+    means = np.array([load[start:start + window].mean(axis=0) for start in range(len(load) - window + 1)])
+    dead = means < 0.1 / load.shape[1]
+    words = np.where(dead[-1], np.where(dead[0], "starves", "dies"), np.where(dead.any(axis=0), "revives", "lives"))
+    favourite = means[0].argmax()
+    return ["falls" if e == favourite and dead[-1, e] else str(word) for e, word in enumerate(words)]

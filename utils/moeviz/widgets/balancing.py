@@ -120,7 +120,7 @@ def draw_drops(routed, labels, *, factor=1.0, order="choice", groups=1):
 COEFFICIENTS = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 
 
-def explore_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
+def explore_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=500):
     """Choose the Switch loss's coefficient, the inputs' common part and a seed; each choice trains a layer.
 
     The picture is the load of eight experts over training; its title tells the error and who is dead.
@@ -135,7 +135,7 @@ def explore_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
         seed=ipywidgets.Dropdown(options=range(5), value=seed, description="seed"))
 
 
-def draw_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
+def draw_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=500):
     """Train one layer on the clustered task and draw the film of its load; return the Axes.
 
     coefficient: of the Switch loss, at least 0. mean: of the inputs. Raises ValueError for a bad value.
@@ -149,8 +149,8 @@ def draw_balance(*, coefficient=0.1, mean=3.0, seed=0, steps=300):
 
 @lru_cache(maxsize=64)
 def _train_with_loss(weight, mean, seed, steps):
-    """Return the load over training and the error at its end."""
-    make_task = partial(clustered_task, mean=mean, samples=8192, held_out=2048)
+    """Return the load over training and the error at its end, on the data and the plan of notebook 07."""
+    make_task = partial(clustered_task, mean=mean)
     pairs = [(weight, balance.switch)] if weight else []
     plan = {"router": routers.top_k(1), "balance": pairs, "steps": steps}
     run, = training.train_seeds(make_task, seeds=[seed], progress=False, tokens=256, **plan)
