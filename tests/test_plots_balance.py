@@ -21,7 +21,9 @@ POINTS = {"a": (0.1, 0.9), "b": (0.9, 0.2)}
 ROUTED = top_k(np.random.default_rng(0).normal(size=(12, 3)), k=2)
 LETTERS = list("abcdefghijkl")
 
+PUSH = np.random.default_rng(1).normal(size=(12, 3))
 ONE_AXES = {
+    "push": lambda **kw: plots.plot_push(ROUTED, PUSH, **kw),
     "meters": lambda **kw: plots.plot_meters(LOADS, METERS, **kw),
     "map": lambda **kw: plots.plot_entropy_map(POINTS, paths={"heat": [(0.1, 0.5), (0.9, 0.5)]}, **kw),
 }
@@ -164,3 +166,13 @@ def test_each_order_has_its_own_text_with_its_drops_hatched_and_counted():
 def test_bad_orders_are_named(routings, labels, message):
     with pytest.raises(ValueError, match=message):
         plots.plot_text_orders(routings, labels)
+
+
+def test_the_arrows_go_where_a_step_against_the_gradient_goes():
+    gradient = np.tile([0.3, -0.1, 0.0], (12, 1))
+    ax = plots.plot_push(ROUTED, gradient)
+    heights = [text.xy[1] - text.xyann[1] for text in ax.texts[:3]]
+    assert heights[0] < 0 < heights[1] and heights[2] == 0
+    assert heights[1] / heights[0] == pytest.approx(-1 / 3)
+    with pytest.raises(ValueError, match="gradient"):
+        plots.plot_push(ROUTED, gradient[:5])

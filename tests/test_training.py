@@ -18,6 +18,7 @@ from moeviz.training import (
     clustered_task,
     cosine_gate,
     evaluate,
+    fates,
     mistakes,
     routers,
     train,
@@ -374,3 +375,11 @@ def test_trials_are_the_runs_of_several_seeds_and_their_evaluations():
     assert by_seed({"x": both}, "dead")["dead"] == [both.each("dead")]
     with pytest.raises(ValueError, match=r"fields must be some of .*got 'loss'"):
         by_seed({"x": both}, "loss")
+
+
+def test_fates_follow_an_expert_from_the_first_steps_to_the_last():
+    stages = [[0.6, 0.3, 0.0, 0.1, 0.0], [0.3, 0.3, 0.2, 0.2, 0.0], [0.0, 0.0, 0.5, 0.5, 0.0]]
+    load = np.repeat(stages, 4, axis=0)
+    assert fates(load, window=4) == ["falls", "dies", "revives", "lives", "starves"]
+    with pytest.raises(ValueError, match="at least 14 steps, got 12"):
+        fates(load, window=7)

@@ -273,6 +273,19 @@ def z_loss(logits):
     return float(value), 2 * size[:, None] * softmax(logits) / len(logits)
 
 
+def round_to_bf16(values):
+    """Return float32 values rounded to bfloat16, the sixteen bits with the exponent of float32.
+
+    values: finite, any shape. Ties go up in magnitude. Eight bits of mantissa are left, so numbers near
+    256 are 2 apart.
+
+    >>> round_to_bf16([1.001, 1.006, 257.5]).tolist()
+    [1.0, 1.0078125, 258.0]
+    """
+    bits = np.asarray(values, dtype=np.float32).view(np.uint32)
+    return ((bits + 0x8000) & 0xFFFF0000).view(np.float32)
+
+
 def bias_update(bias, load, rate, *, proportional=False):
     """Return the selection bias after one step: bias + rate sign(mean(load) - load).
 

@@ -124,8 +124,8 @@ def plot_push(routed, gradient, *, ax=None):
 
     >>> from moeviz.record import Routing
     >>> one = Routing([[2.0, 0.0]], [[0.9, 0.1]], [[0]], [[1.0]], [[True]], "one")
-    >>> len(plot_push(one, [[0.1, -0.1]]).texts)
-    2
+    >>> plot_push(one, [[0.1, -0.1]]).get_xlabel()
+    'expert'
     """
     check_routing(routed)
     move = -check_same_shape(gradient, "gradient", routed.probs, "probs").mean(axis=0)

@@ -11,7 +11,7 @@ from moeviz.training.tasks import Batch, Task, clustered_task
 from moeviz.training.trials import Trials, by_seed, fates, trials
 
 __all__ = [
-    "Batch", "Context", "Evaluation", "Gate", "History", "Plan", "Router", "Run", "Task", "Trials", "balance",
-    "by_seed", "clustered_task", "cosine_gate", "evaluate", "fates", "linear_gate", "mistakes", "pitchfork", "routers",
-    "train", "train_seeds", "trials",
+    "Batch", "Context", "Evaluation", "Gate", "History", "Plan", "Router", "Run", "Task", "Trials",
+    "balance", "by_seed", "clustered_task", "cosine_gate", "evaluate", "fates", "linear_gate", "mistakes",
+    "pitchfork", "routers", "train", "train_seeds", "trials",
 ]

@@ -70,8 +70,10 @@ def fates(load, *, window=20):
     load = check_matrix(load, "load", shape="(S, E)")
     if len(load) < 2 * check_count(window, "window"):
         raise ValueError(f"load must have at least {2 * window} steps, got {len(load)}")
-    means = np.array([load[start:start + window].mean(axis=0) for start in range(len(load) - window + 1)])
+    starts = range(len(load) - window + 1)
+    means = np.array([load[start:start + window].mean(axis=0) for start in starts])
     dead = means < 0.1 / load.shape[1]
-    words = np.where(dead[-1], np.where(dead[0], "starves", "dies"), np.where(dead.any(axis=0), "revives", "lives"))
+    words = np.where(dead[-1], np.where(dead[0], "starves", "dies"),
+                     np.where(dead.any(axis=0), "revives", "lives"))
     favourite = means[0].argmax()
     return ["falls" if e == favourite and dead[-1, e] else str(word) for e, word in enumerate(words)]
