@@ -54,7 +54,7 @@ def fitting_rounded_up(d_model, hidden, bytes_per_weight, budget):
 
 @fitting.mistake("experts that need exactly the budget do fit")
 def fitting_strictly(d_model, hidden, bytes_per_weight, budget):
-    return max(budget - 1, 0) // (bytes_per_weight * (3 * d_model * hidden + d_model))
+    return (budget - 1) // (bytes_per_weight * (3 * d_model * hidden + d_model))
 
 
 def slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied):
