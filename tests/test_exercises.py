@@ -244,10 +244,10 @@ NAMED = {
     "lru_hits": [(lru_without_remove, "stands in the cache twice"), (lru_never_full, "nobody ever left")],
     "favourites": [(lambda f, k, e, n: np.zeros(e, int), None)],
     "overheard": [(overheard_by_expert, "count the tokens"), (overheard_by_cutting, "cut off")],
-    "dead": [(lambda load: int((load < 0.1 * load.max()).sum()), "not a tenth of the busiest")],
+    "dead": [(lambda load: int((load < 0.1 * load.max()).sum()), "a tenth of the busiest")],
     "entropies": [(nothing_but_nan, None), (lambda p, i: (np.nan, np.nan), None)],
     "reach": [(nothing_but_nan, None)],
-    "waste": [(lambda c, s: (1 - s * len(c) / c.sum(), 1 - c.sum() / (s * len(c))), "fall below 0")],
+    "waste": [(lambda c, s: (1 - s * len(c) / c.sum(), 1 - c.sum() / (s * len(c))), "differences below 0")],
 }
 
 

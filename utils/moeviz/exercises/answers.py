@@ -165,6 +165,8 @@ def text(value, digits, depth=0):
     >>> text((np.float64(0.25), np.array([1.0, 2.0])), 3)
     '(0.25, [1. 2.])'
     """
+    if isinstance(value, str):
+        return repr(str(value))
     if isinstance(value, np.ndarray) and value.ndim:
         return np.array2string(value, precision=digits, suppress_small=digits < DIGITS[-1],
                                threshold=MANY, edgeitems=2)

@@ -115,7 +115,7 @@ def _pair_counts(first_choice, kinds, num_experts, num_kinds):
     return counts
 
 
-@favourites.mistake("repeated pairs count once with counts[...] += 1: use np.add.at")
+@favourites.mistake("repeated pairs were counted once: counts[...] += 1 does that, so use np.add.at")
 def favourites_counted_once(first_choice, kinds, num_experts, num_kinds):
     counts = np.zeros((num_experts, num_kinds), dtype=int)
     counts[first_choice, kinds] += 1

@@ -67,13 +67,13 @@ def count_without_gate(width, hidden, num_experts, k):
     return num_experts * 2 * width * hidden, k * 2 * width * hidden
 
 
-@count.mistake("an expert has two matrices, one in and one out")
+@count.mistake("one matrix was counted for each expert; it has two, one in and one out")
 def count_one_matrix(width, hidden, num_experts, k):
     gate = width * num_experts
     return num_experts * width * hidden + gate, k * width * hidden + gate
 
 
-@count.mistake("every token uses the whole gate, also columns of experts it does not choose")
+@count.mistake("only the gate's columns of the chosen experts were counted; a token needs all scores")
 def count_part_of_the_gate(width, hidden, num_experts, k):
     return num_experts * (2 * width * hidden + width), k * (2 * width * hidden + width)
 

@@ -44,7 +44,7 @@ def margin_in_shares(logits, k):
     return slow_margin(softmax(logits), k)
 
 
-@margin.mistake("the difference is turned: the chosen score minus the one that was not chosen")
+@margin.mistake("the difference is the wrong way round: the chosen score minus the other one")
 def margin_negative(logits, k):
     return -slow_margin(logits, k)
 

@@ -36,7 +36,7 @@ def _mask(logits, k):
     return mask
 
 
-@survivors.mistake("a score of 0 still has the power 1: mask with -inf")
+@survivors.mistake("the others were masked with 0, and exp(0) is 1: mask with -inf")
 def survivors_masked_with_zero(logits, k):
     return softmax(np.where(_mask(logits, k), logits, 0.0))
 
@@ -71,12 +71,12 @@ threshold = Exercise("threshold", 3, slow_threshold, (
     (np.array([3.0, 1.0, 2.0]), 1), (np.array([3.0, 1.0, 2.0]), 2)), draw_threshold)
 
 
-@threshold.mistake("an expert does not compete with itself: take it out before you rank")
+@threshold.mistake("every expert got the k-th score of the whole row; take it out before you rank the others")
 def threshold_of_everyone(noisy, k):
     return np.full(len(noisy), -np.sort(-noisy)[k - 1])
 
 
-@threshold.mistake("only experts inside the top k must beat the (k+1)-th score")
+@threshold.mistake("every expert got the (k+1)-th score; that is right only inside the top k")
 def threshold_one_too_low(noisy, k):
     return np.full(len(noisy), -np.sort(-noisy)[k])
 
@@ -124,12 +124,12 @@ def biased_logits(logits, bias, k):
     return _weigh(top_k_index(sigmoid(logits + bias), k), sigmoid(logits))
 
 
-@biased.mistake("the bias plays no part in the choice")
+@biased.mistake("the bias was not used in the choice")
 def biased_unused(logits, bias, k):
     return _weigh(top_k_index(logits, k), sigmoid(logits))
 
 
-@biased.mistake("softmax makes the experts compete; here each has its own sigmoid")
+@biased.mistake("softmax was used, where the experts compete; here each has a sigmoid of its own")
 def biased_softmax(logits, bias, k):
     return _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits))
 
@@ -139,7 +139,7 @@ def biased_not_renormalised(logits, bias, k):
     return _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False)
 
 
-@biased.mistake("best first goes by sigmoid plus bias, the order of the choice; you sorted by weight")
+@biased.mistake("the experts are sorted by weight; best first means by sigmoid plus bias")
 def biased_sorted_by_weight(logits, bias, k):
     index = top_k_index(sigmoid(logits) + bias, k)
     order = np.argsort(-np.take_along_axis(logits, index, axis=1), axis=1, kind="stable")

@@ -32,24 +32,24 @@ def waste_as_counts(counts, seats):
     return np.maximum(counts - seats, 0).sum(), np.maximum(seats - counts, 0).sum()
 
 
-@waste.mistake("an expert cannot lend its empty seats to another")
+@waste.mistake("all seats were pooled; an expert cannot lend its empty seats to another")
 def waste_borrowed(counts, seats):
     all_seats = seats * len(counts)
     return max(1 - all_seats / counts.sum(), 0), max(1 - counts.sum() / all_seats, 0)
 
 
-@waste.mistake("an expert with fewer tokens than seats drops none: no difference may fall below 0")
+@waste.mistake("differences below 0 were counted; an expert with fewer tokens than seats drops none")
 def waste_without_a_floor(counts, seats):
     return (counts - seats).sum() / counts.sum(), (seats - counts).sum() / (seats * len(counts))
 
 
-@waste.mistake("empty seats are a share of all seats, not of the assignments")
+@waste.mistake("empty seats were divided by the assignments; they are a share of all seats")
 def waste_of_assignments(counts, seats):
     filled = np.minimum(counts, seats).sum()
     return 1 - filled / counts.sum(), np.maximum(seats - counts, 0).sum() / counts.sum()
 
 
-@waste.mistake("dropped assignments are a share of all assignments, not of the seats")
+@waste.mistake("dropped assignments were divided by the seats; they are a share of all assignments")
 def waste_of_seats(counts, seats):
     return np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1]
 

@@ -105,12 +105,12 @@ def layers_zeroed_padding(expert_index, num_experts, mask):
     return slow_layers(expert_index * mask[:, None], num_experts, np.ones_like(mask))
 
 
-@layers.mistake("subtract 1, so that an even load reads 0")
+@layers.mistake("the 1 was not subtracted; an even load has to read 0")
 def layers_against_one(expert_index, num_experts, mask):
     return slow_layers(expert_index, num_experts, mask) + 1
 
 
-@layers.mistake("the mean is over all experts, also those without a token: use minlength")
+@layers.mistake("experts without a token are missing from the mean: use minlength")
 def layers_of_busy_experts(expert_index, num_experts, mask):
     counts = [np.unique(layer, return_counts=True)[1] for layer in expert_index[:, mask]]
     return np.array([each.max() / each.mean() - 1 for each in counts])
@@ -156,12 +156,12 @@ def entropies_in_nats(probs, expert_index):
     return tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))
 
 
-@entropies.mistake("the router's doubt comes first, the load second")
+@entropies.mistake("the two values are swapped: the router's doubt comes first, the load second")
 def entropies_swapped(probs, expert_index):
     return slow_entropies(probs, expert_index)[::-1]
 
 
-@entropies.mistake("0 ln 0 counts as 0; NumPy makes it NaN")
+@entropies.mistake("NumPy made 0 ln 0 a NaN; it counts as 0")
 def entropies_with_nan(probs, expert_index):
     share = np.bincount(expert_index.ravel(), minlength=probs.shape[1]) / expert_index.size
     each = [-(p * np.log(p)).sum(axis=-1).mean() / math.log(probs.shape[1]) for p in (probs, share)]

@@ -24,22 +24,22 @@ seats = Exercise("seats", 6, slow_seats, (
     (8, 4, 1, 1.0), (6, 3, 2, 1.25), (10, 4, 1, 1.5), (3, 8, 1, 0.25)), draw_seats)
 
 
-@seats.mistake("round up: half a seat is no seat")
+@seats.mistake("rounded down; round up, so that everyone fits")
 def seats_rounded_down(num_tokens, num_experts, k, factor):
     return max(1, int(k * num_tokens * factor / num_experts))
 
 
-@seats.mistake("every token needs k seats")
+@seats.mistake("one choice per token was counted; every token needs k seats")
 def seats_for_first_choices(num_tokens, num_experts, k, factor):
     return max(1, math.ceil(num_tokens * factor / num_experts))
 
 
-@seats.mistake("these are the seats of all experts together")
+@seats.mistake("these are the seats of all experts together; divide by their number")
 def seats_in_all(num_tokens, num_experts, k, factor):
     return math.ceil(k * num_tokens * factor)
 
 
-@seats.mistake("multiply by the factor first, then round up")
+@seats.mistake("rounded before the factor was applied; multiply first and round up last")
 def seats_rounded_early(num_tokens, num_experts, k, factor):
     return math.ceil(k * num_tokens / num_experts) * factor
 
@@ -71,7 +71,7 @@ FEW = np.array([[0, 1], [0, 2], [1, 0], [0, 1]])
 seated = Exercise("seated", 6, slow_seated, ((FEW, 2), (FEW, 1)), draw_seated)
 
 
-@seated.mistake("all first choices sit down before any second choice")
+@seated.mistake("seats were given token by token; all first choices come before any second choice")
 def seated_token_by_token(expert_index, seats):
     num_tokens, k = expert_index.shape
     return _serve(expert_index, seats, [(t, s) for t in range(num_tokens) for s in range(k)])
@@ -88,7 +88,7 @@ def seated_column_by_column(expert_index, seats):
     return np.concatenate(columns, axis=1)
 
 
-@seated.mistake("a token that loses one choice keeps its other one")
+@seated.mistake("a token that lost one choice lost them all; it keeps the others")
 def seated_all_or_nothing(expert_index, seats):
     kept = slow_seated(expert_index, seats)
     return np.repeat(kept.all(axis=1)[:, None], kept.shape[1], axis=1)
@@ -131,7 +131,7 @@ def position_first(expert_index, score, seats):
     return slow_seated(expert_index, seats)
 
 
-@sure_first.mistake("among equal scores the earlier token comes first: sort -score with kind='stable'")
+@sure_first.mistake("among equal scores the later token came first: sort -score with kind='stable'")
 def sure_first_ties_turned(expert_index, score, seats):
     kept, order = np.zeros(expert_index.shape, bool), np.argsort(score, kind="stable")[::-1]
     kept[order] = slow_seated(expert_index[order], seats)

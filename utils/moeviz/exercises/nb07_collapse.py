@@ -32,7 +32,7 @@ def dead_at_zero(load):
     return int((load == 0).sum())
 
 
-@dead.mistake("a tenth of everything is not a tenth of the fair share: divide by E")
+@dead.mistake("the threshold was a tenth of everything, not of the fair share: divide by E")
 def dead_below_a_tenth(load):
     return int((load < 0.1).sum())
 
@@ -42,12 +42,12 @@ def dead_below_fair(load):
     return int((load < 1 / len(load)).sum())
 
 
-@dead.mistake("a tenth of the fair share, 1 / E, is the threshold, not a tenth of the busiest expert's")
+@dead.mistake("the threshold was a tenth of the busiest expert's share; the fair share is 1 / E")
 def dead_below_a_tenth_of_the_largest(load):
     return int((load < load.max() / 10).sum())
 
 
-@dead.mistake("exactly a tenth of the fair share is not below it")
+@dead.mistake("an expert with exactly a tenth of the fair share was counted; it is not below it")
 def dead_at_the_threshold(load):
     return int((load <= 0.1 / len(load)).sum())
 
@@ -100,7 +100,7 @@ def loss_without_e(logits):
     return (f * probs.mean(axis=0)).sum()
 
 
-@switch_loss.mistake("f is a share, not a count")
+@switch_loss.mistake("f was taken as a count; it is a share")
 def loss_with_counts(logits):
     f, probs = _parts(logits)
     return probs.shape[1] * (f * len(probs) * probs.mean(axis=0)).sum()
@@ -112,7 +112,7 @@ def loss_with_swapped_axis(logits):
     return logits.shape[1] * (f * softmax(logits, axis=0).mean(axis=0)).sum()
 
 
-@switch_loss.mistake("P times P: f must be counted from the choices")
+@switch_loss.mistake("that is P times P; f must be counted from the choices")
 def loss_of_p_squared(logits):
     _, probs = _parts(logits)
     return probs.shape[1] * (probs.mean(axis=0) ** 2).sum()
@@ -144,17 +144,17 @@ def gradient_on_probs(probs, f):
     return np.tile(len(f) * f / len(probs), (len(probs), 1))
 
 
-@switch_gradient.mistake("softmax shares: what one expert gains the others lose")
+@switch_gradient.mistake("half of the softmax is missing: what one expert gains, the others lose")
 def gradient_without_competition(probs, f):
     return probs * len(f) * f / len(probs)
 
 
-@switch_gradient.mistake("P is a mean over tokens: divide by T")
+@switch_gradient.mistake("the division by T is missing: P is a mean over tokens")
 def gradient_summed(probs, f):
     return slow_switch_gradient(probs, f) * len(probs)
 
 
-@switch_gradient.mistake("the sign is turned: a step along it would make the load less even")
+@switch_gradient.mistake("the sign is the wrong way round: this gradient points to a more even load")
 def gradient_upwards(probs, f):
     return -slow_switch_gradient(probs, f)
 

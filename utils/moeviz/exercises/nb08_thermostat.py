@@ -33,12 +33,12 @@ thermostat = Exercise("thermostat", 8, slow_thermostat, (
     (np.zeros(4), np.array([4, 8, 0, 4]), 0.1)), draw_thermostat)
 
 
-@thermostat.mistake("the sign is turned: a busy expert must lose bias")
+@thermostat.mistake("the sign is the wrong way round: a busy expert must lose bias")
 def thermostat_turned(bias, load, rate):
     return bias + rate * np.sign(load - load.mean())
 
 
-@thermostat.mistake("only the sign of the difference counts, not its size")
+@thermostat.mistake("the step grew with the difference; only its sign counts")
 def thermostat_proportional(bias, load, rate):
     return bias + rate * (load.mean() - load)
 
@@ -53,12 +53,12 @@ def thermostat_one(bias, load, rate):
     return bias + rate * np.sign(1 - load)
 
 
-@thermostat.mistake("compare with the mean load, not with the middle between the busiest and the idlest")
+@thermostat.mistake("the load was compared with the middle of its extremes; compare it with its mean")
 def thermostat_midrange(bias, load, rate):
     return bias + rate * np.sign((load.max() + load.min()) / 2 - load)
 
 
-@thermostat.mistake("an expert with exactly the mean load must keep its bias")
+@thermostat.mistake("an expert with exactly the mean load was moved; it keeps its bias")
 def thermostat_without_rest(bias, load, rate):
     return bias + rate * np.where(load < load.mean(), 1, -1)
 
@@ -88,18 +88,18 @@ def swings_swapped(loads):
     return slow_swings(loads)[::-1]
 
 
-@swings.mistake("MaxVio is the largest load over the mean, minus 1")
+@swings.mistake("the 1 was not subtracted: MaxVio is the largest load over the mean, minus 1")
 def swings_without_one(loads):
     single, average = slow_swings(loads)
     return single + 1, average + 1
 
 
-@swings.mistake("take the mean over the steps, not the worst step")
+@swings.mistake("that is the worst step; take the mean over the steps")
 def swings_of_the_worst(loads):
     return (loads.max(axis=1) / loads.mean(axis=1) - 1).max(), slow_swings(loads)[1]
 
 
-@swings.mistake("a step is a row: its largest load stands in that row")
+@swings.mistake("the largest loads were taken down the columns; a step is a row")
 def swings_down_the_columns(loads):
     return (loads.max(axis=0) / loads.mean(axis=0) - 1).mean(), slow_swings(loads)[1]
 
@@ -156,7 +156,7 @@ def scopes_swapped(probs):
     return slow_scopes(probs)[::-1]
 
 
-@scopes.mistake("average over the micro-batches; do not add")
+@scopes.mistake("the micro-batches were added; take their mean")
 def scopes_summed(probs):
     return tuple(len(probs) * value for value in slow_scopes(probs))
 
@@ -166,7 +166,7 @@ def scopes_without_e(probs):
     return tuple(value / probs.shape[-1] for value in slow_scopes(probs))
 
 
-@scopes.mistake("P times P: f must be counted from the choices")
+@scopes.mistake("that is P times P; f must be counted from the choices")
 def scopes_of_p(probs):
     mean = probs.mean(axis=1)
     return (probs.shape[-1] * (mean * mean).sum(axis=-1).mean(),

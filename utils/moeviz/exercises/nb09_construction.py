@@ -48,7 +48,7 @@ def columns_of_best(probs, capacity):
     return probs == probs.max(axis=1, keepdims=True)
 
 
-@columns.mistake("of equal probabilities the earlier token is taken")
+@columns.mistake("of equal probabilities the later token was taken; take the earlier one")
 def columns_late(probs, capacity):
     return slow_columns(probs[::-1], capacity)[::-1]
 
@@ -108,13 +108,13 @@ def _both(route, logits, cut, first=None):
     return route(logits), route(turned)
 
 
-@overheard.mistake("a token may keep its number of experts and get other ones: compare who, not how many")
+@overheard.mistake("the number of a token's experts was compared; it may stay while the experts change")
 def overheard_by_count(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[:cut].sum(axis=1) != after[:cut].sum(axis=1)).sum())
 
 
-@overheard.mistake("loads say nothing about one token: two tokens can trade experts")
+@overheard.mistake("loads were compared; two tokens can trade experts and leave the loads as they are")
 def overheard_by_load(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before[:cut].sum(axis=0) != after[:cut].sum(axis=0)).sum())
@@ -126,7 +126,7 @@ def overheard_by_expert(route, logits, cut):
     return int((before[:cut] != after[:cut]).any(axis=0).sum())
 
 
-@overheard.mistake("turned tokens may change; only those before `cut` must not")
+@overheard.mistake("the turned tokens were counted as well; they may change")
 def overheard_everywhere(route, logits, cut):
     before, after = _both(route, logits, cut)
     return int((before != after).any(axis=1).sum())
@@ -144,7 +144,7 @@ def overheard_choices(route, logits, cut):
     return int((before[:cut] != after[:cut]).sum())
 
 
-@overheard.mistake("the earlier tokens were turned too; only what comes from `cut` on may be")
+@overheard.mistake("the earlier tokens were turned too; turn only what comes from `cut` on")
 def overheard_all_turned(route, logits, cut):
     before, after = _both(route, logits, cut, first=0)
     return int((before[:cut] != after[:cut]).any(axis=1).sum())
@@ -196,7 +196,7 @@ def sweep_from_the_rest(scores, beta, k):
     return slow_sweep(scores - beta, np.zeros_like(beta), k)
 
 
-@sweep.mistake("a share k/E has to lie above the threshold, so it is the 1 - k/E quantile")
+@sweep.mistake("that is the k/E quantile; a share k/E has to lie above it, so take the 1 - k/E quantile")
 def sweep_other_quantile(scores, beta, k):
     alpha = -np.sort(beta - scores, axis=1)[:, k - 1:k + 1].mean(axis=1)
     return np.quantile(scores - alpha[:, None], k / scores.shape[1], axis=0)

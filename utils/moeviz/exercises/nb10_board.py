@@ -58,7 +58,7 @@ def reading_per_choice(probs, expert_index, kept):
     return score / experts, experts
 
 
-@reading.mistake("a token that got nothing counts as well: divide by all tokens")
+@reading.mistake("tokens that got nothing were left out; divide by all tokens")
 def reading_per_served_token(probs, expert_index, kept):
     share = kept.any(axis=1).mean()
     return tuple(value / share for value in slow_reading(probs, expert_index, kept))
@@ -107,12 +107,12 @@ def leaked_everywhere(before, after, cut):
     return slow_leaked(before, after, len(before))
 
 
-@leaked.mistake("divide by the earlier tokens alone")
+@leaked.mistake("divided by all tokens; divide by the earlier ones alone")
 def leaked_of_all(before, after, cut):
     return slow_leaked(before, after, cut) * cut / len(before)
 
 
-@leaked.mistake("weights can leak too: compare them, not only who was chosen")
+@leaked.mistake("only who was chosen was compared; weights can leak too")
 def leaked_experts_only(before, after, cut):
     return slow_leaked((before > 0) * 1.0, (after > 0) * 1.0, cut)
 
@@ -122,7 +122,7 @@ def leaked_first_choice(before, after, cut):
     return float((before[:cut].argmax(axis=1) != after[:cut].argmax(axis=1)).mean())
 
 
-@leaked.mistake("a weight may also have grown: compare the size of the change, not its sign")
+@leaked.mistake("weights that grew were not seen; compare the size of the change, not its sign")
 def leaked_downwards(before, after, cut):
     return float(((before - after)[:cut] > 1e-9).any(axis=1).mean())
 
@@ -159,7 +159,7 @@ def next_best_without_seats(logits, seats):
     return logits.argmax(axis=1)
 
 
-@next_best.mistake("a token without its favourite goes to the next best expert instead of being dropped")
+@next_best.mistake("a token without its favourite was dropped; it goes to the next best expert")
 def next_best_dropping(logits, seats):
     first, taken = logits.argmax(axis=1), np.zeros(logits.shape[1], int)
     chosen = []

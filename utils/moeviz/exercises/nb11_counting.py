@@ -42,7 +42,7 @@ def fitting_of_weights(d_model, hidden, bytes_per_weight, budget):
     return budget // (3 * d_model * hidden + d_model)
 
 
-@fitting.mistake("round down: a part of an expert is none")
+@fitting.mistake("that is a fraction of an expert; round down")
 def fitting_as_fraction(d_model, hidden, bytes_per_weight, budget):
     return budget / (bytes_per_weight * (3 * d_model * hidden + d_model))
 
@@ -52,7 +52,7 @@ def fitting_rounded_up(d_model, hidden, bytes_per_weight, budget):
     return -(-budget // (bytes_per_weight * (3 * d_model * hidden + d_model)))
 
 
-@fitting.mistake("experts that need exactly the budget do fit")
+@fitting.mistake("experts that need exactly the budget were left out; they fit")
 def fitting_strictly(d_model, hidden, bytes_per_weight, budget):
     return (budget - 1) // (bytes_per_weight * (3 * d_model * hidden + d_model))
 
@@ -78,7 +78,7 @@ whole_model = Exercise("whole_model", 11, slow_whole_model, (
     (32, 4096, 32000, 41_943_040, 176_160_768, 8, 2, False)), draw_whole_model)
 
 
-@whole_model.mistake("8 x 7: attention, norms and token tables exist once, not once for each expert")
+@whole_model.mistake("8 x 7 multiplies everything by the experts; attention, norms and tables exist once")
 def model_copied_whole(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     one = slow_whole_model(layers, d_model, vocab, attention, expert, 1, 1, tied)[0] - layers * d_model
     return num_experts * one, k * one
@@ -89,7 +89,7 @@ def model_with_two_tables(layers, d_model, vocab, attention, expert, num_experts
     return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, False)
 
 
-@whole_model.mistake("an untied model has two tables, embedding and head")
+@whole_model.mistake("one table was counted; an untied model has two, embedding and head")
 def model_with_one_table(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, True)
 
@@ -100,7 +100,7 @@ def model_without_routers(layers, d_model, vocab, attention, expert, num_experts
     return tuple(count - layers * d_model * num_experts for count in counts)
 
 
-@whole_model.mistake("a token reads the whole router, not only the columns of the chosen experts")
+@whole_model.mistake("only the router's columns of the chosen experts were counted; a token reads all of it")
 def model_with_a_part_of_the_router(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     total, active = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
     return total, active - layers * d_model * (num_experts - k)
@@ -151,7 +151,7 @@ def flops_without_values(layers, heads, head_dim, attention, expert, k, table, c
     return slow_token_flops(layers, heads, head_dim / 2, attention, expert, k, table, context)
 
 
-@token_flops.mistake("the embedding costs no FLOPs: it is a look-up of one row")
+@token_flops.mistake("the embedding was counted; it is a look-up of one row and costs no FLOPs")
 def flops_with_embedding(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim, attention, expert, k, 2 * table, context)
 

@@ -23,7 +23,7 @@ tolerance = Exercise("tolerance", 12, slow_tolerance, (
     ("7B",), ("46.7B",), ("7.0B",), ("6.92B",), ("137.6M",), ("1.571T",), ("20B",)), draw_tolerance)
 
 
-@tolerance.mistake("rounding moves a figure by at most half a unit of its last digit")
+@tolerance.mistake("that is a whole unit of the last digit; rounding moves a figure by at most half of one")
 def tolerance_of_a_whole_unit(figure):
     return 2 * slow_tolerance(figure)
 
@@ -33,12 +33,12 @@ def tolerance_as_an_amount(figure):
     return slow_tolerance(figure) * float(figure[:-1])
 
 
-@tolerance.mistake("the last printed digit counts, decimals too")
+@tolerance.mistake("the decimals were not counted; the last printed digit decides")
 def tolerance_of_half_a_billion(figure):
     return 0.5 / float(figure[:-1])
 
 
-@tolerance.mistake("a printed zero is a digit as well: 7.0B says more than 7B")
+@tolerance.mistake("a printed zero was dropped; 7.0B says more than 7B")
 def tolerance_without_zeros(figure):
     return slow_tolerance(f"{float(figure[:-1]):g}{figure[-1]}")
 
@@ -62,17 +62,17 @@ readings = Exercise("readings", 12, slow_readings, (
     (10, 2, False), (10, 2, True), (12_879_925_248, 131_072_000, False)), draw_readings)
 
 
-@readings.mistake("a tied table is the head as well, so it stays active in B")
+@readings.mistake("B lost a tied table; that is the head as well and stays active")
 def readings_of_a_tied_table_as_embedding(active, table, tied):
     return active, active - table, active - (1 if tied else 2) * table
 
 
-@readings.mistake("a tied table exists once, so C subtracts it once")
+@readings.mistake("C lost a tied table twice; it exists once")
 def readings_with_two_tables(active, table, tied):
     return active, slow_readings(active, table, tied)[1], active - 2 * table
 
 
-@readings.mistake("an untied model has two tables, and C leaves out both")
+@readings.mistake("C lost one table; an untied model has two, and C leaves out both")
 def readings_with_one_table(active, table, tied):
     return active, slow_readings(active, table, tied)[1], active - table
 
@@ -111,17 +111,17 @@ from_config = Exercise("from_config", 12, slow_from_config, ((TINY,), (WIDE_HEAD
                        draw_from_config)
 
 
-@from_config.mistake("the config says how wide a head is; it need not be hidden_size / heads")
+@from_config.mistake("a head was taken to be hidden_size / heads wide; the config says head_dim")
 def config_with_square_heads(config):
     return slow_from_config(config | {"head_dim": config["hidden_size"] // config["num_attention_heads"]})
 
 
-@from_config.mistake("keys and values have fewer heads than queries: num_key_value_heads")
+@from_config.mistake("keys and values were given all heads; they have num_key_value_heads")
 def config_without_groups(config):
     return slow_from_config(config | {"num_key_value_heads": config["num_attention_heads"]})
 
 
-@from_config.mistake("an expert is moe_intermediate_size wide; intermediate_size is for dense blocks")
+@from_config.mistake("experts were made intermediate_size wide; they are moe_intermediate_size wide")
 def config_with_the_dense_width(config):
     return slow_from_config(config | {"moe_intermediate_size": config["intermediate_size"]})
 

@@ -43,7 +43,7 @@ def intensity_per_weight(batch, num_experts, k, bytes_per_weight):
     return 2 * batch * k / num_experts
 
 
-@intensity.mistake("a fair share of the tokens need not be a whole number: do not round")
+@intensity.mistake("the share of the tokens was rounded; it need not be a whole number")
 def intensity_rounded(batch, num_experts, k, bytes_per_weight):
     return 2 * (batch * k // num_experts) / bytes_per_weight
 
@@ -86,12 +86,13 @@ def _distinct(expert_index):
     return len(np.unique(expert_index))
 
 
-step_time.mistake("an expert is read once, however many tokens chose it")(step_time_of(np.size))
-step_time.mistake("only the experts that somebody chose are read")(
+step_time.mistake("weights were read for every choice; an expert is read once, however many tokens chose it")(
+    step_time_of(np.size))
+step_time.mistake("experts that nobody chose were read as well")(
     step_time_of(lambda index: index.max() + 1))
-step_time.mistake("arithmetic and reading overlap: the longer one counts, not the sum")(
+step_time.mistake("the two times were added; arithmetic and reading overlap, so the longer one counts")(
     step_time_of(_distinct, join=lambda *both: sum(both)))
-step_time.mistake("the step waits for the longer of the two, not for the shorter")(
+step_time.mistake("that is the shorter of the two times; the step waits for the longer one")(
     step_time_of(_distinct, join=min))
 
 
@@ -138,7 +139,7 @@ def chip_by_bytes(flops, moved, peak, bandwidth, price, limit):
     return _cheapest(moved / bandwidth <= limit, price)
 
 
-@chip.mistake("arithmetic and reading overlap: the longer one counts, not the sum")
+@chip.mistake("the two times were added; arithmetic and reading overlap, so the longer one counts")
 def chip_by_sum(flops, moved, peak, bandwidth, price, limit):
     return _cheapest(flops / peak + moved / bandwidth <= limit, price)
 
@@ -155,6 +156,6 @@ def chip_first(flops, moved, peak, bandwidth, price, limit):
     return int(fits.argmax()) if fits.any() else -1
 
 
-@chip.mistake("where no chip is fast enough the answer is -1")
+@chip.mistake("a chip was named although none is fast enough; the answer is -1 then")
 def chip_always(flops, moved, peak, bandwidth, price, limit):
     return int(np.where(np.maximum(flops / peak, moved / bandwidth) <= limit, price, np.inf).argmin())

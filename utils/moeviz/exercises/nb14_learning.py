@@ -26,7 +26,7 @@ training_flops = Exercise("training_flops", 14, slow_training_flops, (
     (10, 4, 3, 4, 1, 1), (100, 16, 20, 16, 2, 50), (24_576, 4096, 4096, 64, 2, 512_000)), draw_training_flops)
 
 
-@training_flops.mistake("total in place of active: only k experts work on a token")
+@training_flops.mistake("all experts were counted; only k of them work on a token")
 def flops_of_all_experts(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, num_experts, tokens)
 
@@ -46,7 +46,7 @@ def flops_with_equal_halves(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, router, expert, num_experts, k, tokens) * 2 / 3
 
 
-@training_flops.mistake("the router scores all experts for every token, and that costs too")
+@training_flops.mistake("the router is missing: it scores all experts for every token")
 def flops_without_router(outside, router, expert, num_experts, k, tokens):
     return slow_training_flops(outside, 0, expert, num_experts, k, tokens)
 
@@ -80,7 +80,7 @@ def _interpolate(flops, loss, target, outside=None):
     return float(np.interp(-target, -loss, flops, left=outside, right=outside))
 
 
-@reach.mistake("the line runs over the logarithm of the FLOPs")
+@reach.mistake("the line was drawn over the FLOPs; it runs over their logarithm")
 def reach_on_a_plain_line(flops, loss, target):
     return _interpolate(flops, loss, target, math.nan)
 
@@ -91,7 +91,7 @@ def reach_of_the_next_run(flops, loss, target):
     return float(flops[below[0]]) if len(below) and loss[0] >= target else math.nan
 
 
-@reach.mistake("a loss that no run reached has no answer; return nan")
+@reach.mistake("a loss that no run reached got an answer; return nan")
 def reach_of_the_last_run(flops, loss, target):
     return math.exp(_interpolate(np.log(flops), loss, target))
 

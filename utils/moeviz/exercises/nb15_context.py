@@ -28,7 +28,7 @@ def cache_in_gib(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, kv_heads, head_dim, context) * 1e9 / 2**30
 
 
-@cache.mistake("only key and value heads are kept; there are fewer of them than query heads")
+@cache.mistake("query heads were counted; only keys and values are kept, and they have fewer heads")
 def cache_of_query_heads(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, heads, head_dim, context)
 
@@ -38,7 +38,7 @@ def cache_half(layers, heads, kv_heads, head_dim, context):
     return slow_cache(layers, heads, kv_heads, head_dim, context) / 2
 
 
-@cache.mistake("every layer keeps its own keys and values")
+@cache.mistake("one layer was counted; every layer keeps its own keys and values")
 def cache_of_one_layer(layers, heads, kv_heads, head_dim, context):
     return slow_cache(1, heads, kv_heads, head_dim, context)
 
@@ -71,7 +71,7 @@ saving = Exercise("saving", 15, slow_saving, (
     (0.5, 0.01, 2.0, 64, 8, CONTEXT)), draw_saving)
 
 
-@saving.mistake("E / k is what the experts alone save; attention saves nothing")
+@saving.mistake("that is E / k, what the experts alone save; attention saves nothing")
 def saving_of_the_experts(attention, per_position, expert, num_experts, k, context):
     return np.full(len(context), num_experts / k)
 
@@ -114,22 +114,22 @@ crossover = Exercise("crossover", 15, slow_crossover, (
     draw_crossover)
 
 
-@crossover.mistake("attention also has its projections, which cost FLOPs at every context")
+@crossover.mistake("the projections are missing; they cost FLOPs at every context")
 def crossover_without_projections(d_model, heads, kv_heads, head_dim, hidden, k):
     return 2 * k * 3 * d_model * hidden / (4 * heads * head_dim)
 
 
-@crossover.mistake("FLOPs against multiply-adds: count both sides in one unit")
+@crossover.mistake("FLOPs stand against multiply-adds; count both sides in one unit")
 def crossover_in_two_units(d_model, heads, kv_heads, head_dim, hidden, k):
     return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) / 2
 
 
-@crossover.mistake("after the scores comes the weighted sum of the values, the same work again")
+@crossover.mistake("only the scores were counted; the weighted sum of the values is the same work again")
 def crossover_without_values(d_model, heads, kv_heads, head_dim, hidden, k):
     return 2 * slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k)
 
 
-@crossover.mistake("sharing keys saves memory, not scores: every query head computes its own")
+@crossover.mistake("scores were counted for key-value heads; every query head computes its own")
 def crossover_of_kv_heads(d_model, heads, kv_heads, head_dim, hidden, k):
     return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads
 
@@ -139,6 +139,6 @@ def crossover_of_two_matrices(d_model, heads, kv_heads, head_dim, hidden, k):
     return slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)
 
 
-@crossover.mistake("heads x head_dim need not be d_model: scores are as wide as all heads together")
+@crossover.mistake("scores were taken to be d_model wide; they are heads x head_dim wide")
 def crossover_of_square_heads(d_model, heads, kv_heads, head_dim, hidden, k):
     return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads * head_dim / d_model

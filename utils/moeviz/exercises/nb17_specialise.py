@@ -26,22 +26,22 @@ repeated = Exercise("repeated", 17, slow_repeated, (
     (np.array([0, 0, 1]), 2), (np.array([0, 0, 1, 2, 2, 0]), 4)), draw_repeated)
 
 
-@repeated.mistake("1 / E is the null of an even load; here some experts get more")
+@repeated.mistake("1 / E is the chance under an even load only; here some experts get more")
 def repeated_against_a_fair_router(experts, num_experts):
     return slow_repeated(experts, num_experts)[0], 1 / num_experts
 
 
-@repeated.mistake("T tokens have T - 1 pairs of neighbours")
+@repeated.mistake("divided by T; T tokens have T - 1 pairs of neighbours")
 def repeated_per_token(experts, num_experts):
     return (experts[:-1] == experts[1:]).sum() / len(experts), slow_repeated(experts, num_experts)[1]
 
 
-@repeated.mistake("the last token and the first are no neighbours")
+@repeated.mistake("the last token was compared with the first; they are no neighbours")
 def repeated_round_the_end(experts, num_experts):
     return (experts == np.roll(experts, 1)).mean(), slow_repeated(experts, num_experts)[1]
 
 
-@repeated.mistake("two tokens have to agree: the chance of expert i is its share squared")
+@repeated.mistake("that is the largest share; two tokens agree with the sum of the squared shares")
 def repeated_against_the_largest_share(experts, num_experts):
     return slow_repeated(experts, num_experts)[0], np.bincount(experts).max() / len(experts)
 
@@ -66,13 +66,13 @@ together = Exercise("together", 17, slow_together, (
     (np.array([[0, 1], [0, 2], [0, 1]]), 3), (np.array([[0, 1, 2], [3, 0, 1]]), 4)), draw_together)
 
 
-@together.mistake("an expert is always chosen with itself; that says nothing: leave the diagonal 0")
+@together.mistake("the diagonal was filled; an expert always comes with itself, so leave it 0")
 def together_with_itself(expert_index, num_experts):
     chosen = (expert_index[:, :, None] == np.arange(num_experts)).any(axis=1)
     return slow_together(expert_index, num_experts) + np.diag(chosen.any(axis=0).astype(float))
 
 
-@together.mistake("divide a row by the tokens that chose its expert, not by all tokens")
+@together.mistake("rows were divided by all tokens; divide each by the tokens that chose its expert")
 def together_of_all_tokens(expert_index, num_experts):
     chosen = (expert_index[:, :, None] == np.arange(num_experts)).any(axis=1).astype(float)
     both = chosen.T @ chosen / len(expert_index)
@@ -141,12 +141,12 @@ def _each(experts, languages, scripts):
     return [_information(experts[rows], languages[rows]) for rows in inside]
 
 
-@within_script.mistake("a script with more bytes weighs more in the mean")
+@within_script.mistake("all scripts weighed the same; one with more tokens weighs more")
 def within_unweighted(experts, languages, scripts):
     return np.mean(_each(experts, languages, scripts))
 
 
-@within_script.mistake("the scripts were summed; weigh each by its share of the bytes")
+@within_script.mistake("the scripts were summed; weigh each by its share of the tokens")
 def within_summed(experts, languages, scripts):
     return sum(_each(experts, languages, scripts))
 

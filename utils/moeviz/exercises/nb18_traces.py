@@ -43,12 +43,12 @@ rule = Exercise("rule", 18, slow_rule, (
     (*TWO, np.array([[0.5, 0.25], [0.66667, 0.33333]]))), draw_rule)
 
 
-@rule.mistake("sigmoid scores can be renormalised too, so a sum of 1 proves nothing: compare the values")
+@rule.mistake("a sum of 1 was taken as proof; sigmoid scores can be renormalised too: compare values")
 def rule_by_sum(logits, expert_index, weights):
     return "chosen" if np.allclose(weights.sum(axis=1), 1, atol=0.001) else "all"
 
 
-@rule.mistake("a weight may also follow neither rule")
+@rule.mistake("'neither' never came out; weights may follow another rule")
 def rule_without_neither(logits, expert_index, weights):
     found = slow_rule(logits, expert_index, weights)
     return "all" if found == "neither" else found

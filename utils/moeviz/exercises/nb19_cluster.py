@@ -24,23 +24,23 @@ straggle = Exercise("straggle", 19, slow_straggle, (
     (np.array([2, 4, 3]),), (np.array([5, 5, 5, 5]),), (np.array([8, 4, 8]),)), draw_straggle)
 
 
-@straggle.mistake("a step ends with the slowest device, not with the mean one: take the maximum")
+@straggle.mistake("the mean was compared with itself; a step ends with the slowest device")
 def straggle_by_mean(load):
     return 1.0, 0.0  # mean over mean
 
 
-@straggle.mistake("compare the slowest with the mean, not with the fastest")
+@straggle.mistake("the slowest was compared with the fastest; compare it with the mean")
 def straggle_by_spread(load):
     return load.max() / max(load.min(), 1), 1 - load.min() / load.max()
 
 
-@straggle.mistake("waiting is a share of all device time, which is N times the slowest")
+@straggle.mistake("waiting was divided by the work; all device time is N times the slowest")
 def straggle_idle_of_work(load):
     ratio = load.max() / load.mean()
     return ratio, ratio - 1
 
 
-@straggle.mistake("1 over the ratio is the share of time spent working; the rest is waiting")
+@straggle.mistake("that is the share of time spent working; the rest is waiting")
 def straggle_working(load):
     return load.max() / load.mean(), load.mean() / load.max()
 
@@ -66,22 +66,22 @@ device_load = Exercise("device_load", 19, slow_device_load, (
     (np.array([9, 3]), np.array([[True, False], [True, True], [True, False]]))), draw_device_load)
 
 
-@device_load.mistake("a copy is no further expert with tokens of its own: the copies share them")
+@device_load.mistake("every copy got all tokens of its expert; the copies share them")
 def load_with_extra_experts(load, hosts):
     return (hosts @ load).astype(float)
 
 
-@device_load.mistake("the second copy has nothing to do here, but copies take turns")
+@device_load.mistake("only first copies got tokens; copies take turns")
 def load_of_first_copies(load, hosts):
     return np.bincount(np.argmax(hosts, axis=0), load, len(hosts))
 
 
-@device_load.mistake("divide by the number of copies of the expert, not of devices")
+@device_load.mistake("divided by the number of devices; divide by the copies of the expert")
 def load_over_all_devices(load, hosts):
     return hosts @ load / len(hosts)
 
 
-@device_load.mistake("an expert may have more than two copies, or only one: divide by their number")
+@device_load.mistake("the load was halved, however many copies there are; divide by their number")
 def load_halved(load, hosts):
     return hosts @ np.where(hosts.sum(axis=0) > 1, load / 2, load)
 
@@ -109,7 +109,7 @@ wire_bytes = Exercise("wire_bytes", 19, slow_wire_bytes, (
     (np.array([[0, 1], [0, 1]]), np.array([1, 2]), 10, 2)), draw_wire_bytes)
 
 
-@wire_bytes.mistake("a token whose expert is at home does not travel: leave it out")
+@wire_bytes.mistake("choices at home were counted; they do not travel")
 def bytes_with_local(device, home, width, number_bytes):
     return 2 * sum(len(set(served)) for served in device.tolist()) * width * number_bytes
 
@@ -119,12 +119,12 @@ def bytes_from_device_0(device, home, width, number_bytes):
     return slow_wire_bytes(device, 0 * home, width, number_bytes)
 
 
-@wire_bytes.mistake("the answers come back and weigh as much: count the combine too")
+@wire_bytes.mistake("one way was counted; the answers come back and weigh as much")
 def bytes_one_way(device, home, width, number_bytes):
     return slow_wire_bytes(device, home, width, number_bytes) // 2
 
 
-@wire_bytes.mistake("two choices on one device need the token there once")
+@wire_bytes.mistake("a token was sent once for each choice; a device that serves two of them needs it once")
 def bytes_per_choice(device, home, width, number_bytes):
     return 2 * int((device != home[:, None]).sum()) * width * number_bytes
 

@@ -198,7 +198,7 @@ def weighed_never_noisy(logits, noise, bias, k, training):
     return slow_weighed(logits, noise, bias, k, False)
 
 
-@weighed.mistake("the bias plays no part in the choice")
+@weighed.mistake("the bias was not used in the choice")
 def weighed_without_bias(logits, noise, bias, k, training):
     return slow_weighed(logits, noise, 0 * bias, k, training)
 

@@ -357,7 +357,7 @@ FINGERPRINTS = MappingProxyType({
 
 def read_all(steps, batch):
     """Return (N, 8): every fingerprint of every step; steps: {name: function}, rows in their order."""
-    return np.array([[print_.measure(step, batch) for print_ in FINGERPRINTS.values()]
+    return np.array([[mark.measure(step, batch) for mark in FINGERPRINTS.values()]
                      for step in steps.values()])
 
 
