@@ -107,3 +107,17 @@ def violations(page):
 
     found = Axe().run(page).response["violations"]
     return {each["id"]: each["nodes"][0]["html"] for each in found}
+
+
+def settle(page):
+    """Wait until what was asked for is painted."""
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def assert_accessible(page, scheme, width):
+    """Hold a view to axe, and to the width of a screen, in a theme."""
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.wait_for_selector(f".moeviz-live[data-theme='{scheme}']")
+    assert violations(page) == {}
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

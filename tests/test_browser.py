@@ -6,7 +6,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from tools import browser, notebooks
 
 pytestmark = pytest.mark.browser
-START, GATING = notebooks.NOTEBOOKS / "00_start_here.ipynb", notebooks.NOTEBOOKS / "02_gating_by_hand.ipynb"
+START = notebooks.NOTEBOOKS / "00_start_here.ipynb"
+TEMPERATURE = notebooks.NOTEBOOKS / "03_topk_noise_temperature.ipynb"
 EXPLORER = """import ipywidgets
 import matplotlib.pyplot as plt
 
@@ -107,9 +108,9 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys(page, lab):
     assert browser.errors(page) == []
 
 
-@pytest.mark.skipif(not GATING.is_file(), reason="notebook 02 is not there")
-def test_a_slider_turns_the_gate(page, lab):
-    open_and_run(page, lab, GATING.name)
-    area = browser.output_of(page, "explore_gate")
+@pytest.mark.skipif(not TEMPERATURE.is_file(), reason="notebook 03 is not there")
+def test_a_slider_moves_the_temperature(page, lab):
+    open_and_run(page, lab, TEMPERATURE.name)
+    area = browser.output_of(page, "explore_temperature")
     use(page, area, lambda: move_slider(area))
     assert browser.errors(page) == []

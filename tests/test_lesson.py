@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from moeviz.exercises import claim, lesson, predict, reveal, table
+from moeviz.exercises.guess import judge
+from moeviz.exercises.lesson import Prediction
 from moeviz.tables import as_text
 
 
 @pytest.mark.parametrize(("guess", "value", "verdict"), [
-    (2, 2, "Right."), (2.0, 2, "Right."), ("e3", "e3", "Right."), (0.5, 0.54, "Close."), (100, 109, "Close."),
-    (0.5, 0.6, "What did you overlook?"), (3, 2, "What did you overlook?"),
-    ("two", 2, "What did you overlook?"), (np.array([1, 2]), np.array([1, 2]), "What did you overlook?"),
-])
+    (2, 2, "Right."), (3, 2, "What did you overlook?"), (0.5, 0.54, "Close."),
+    (np.array([1, 2]), [1, 2], "Right.")])
 def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
     prediction = predict("How many?", guess)
     assert capsys.readouterr().out == f"You predict: {as_text(guess)}\n"
@@ -21,13 +21,42 @@ def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
     assert said.endswith(f" {verdict}\n")
 
 
-def test_how_close_is_close_can_be_said(capsys):
-    reveal(predict("How many?", 90), 100, within=0.05)
-    assert "overlook" in capsys.readouterr().out
+@pytest.mark.parametrize(("guess", "value"), [
+    ("Two", 2), ("2", 2), ("expert 2", 2), (" e2 ", 2), ("1/8", 0.125), ("50%", 0.5), ("50 %", 50),
+    ("a half", 0.5), ("1,000", 1000), ("32k", 32_000), ("8 experts", 8), ("4x", 4),
+    ("The Soft one", "soft one"),
+    ("yes", True), (True, "yes"), ("No.", np.False_), ("grows", "grow"), (0.01, "0.01"), ("bigger", "larger"),
+    (0, 1e-17), (0.3, 0.1 + 0.2), (np.float32(2), 2), ([1.0, 2.0], np.array([1, 2]))])
+def test_a_guess_counts_by_what_it_means(guess, value):
+    assert judge(guess, [value]) == "Right."
 
 
-def test_without_a_guess_the_value_stands_alone(capsys):
-    prediction = predict("How many?", None)
+@pytest.mark.parametrize(("guess", "value"), [
+    (13, 12), ("three", 2), ("e3", 2), ("neither", "both"), (True, 1), (1, True), ("", 0), ("2 or 3", 5),
+    (float("nan"), 2), ({}, 2), (None, 0), ("soft", "softmax"), ([1], np.array([1, 2])), (0.5, 0.6),
+    (1e-3, 0.0)])
+def test_a_guess_of_another_meaning_does_not(guess, value):
+    assert judge(guess, [value]) == "What did you overlook?"
+
+
+def test_how_close_is_close_can_be_said():
+    assert judge(90, [100.0]) == judge(13, [12], within=0.1) == judge(5, [7], margin=2) == "Close."
+    assert judge(90, [100.0], within=0.05) == judge(13, [12], margin=0.5) == "What did you overlook?"
+
+
+def test_a_share_may_be_guessed_in_percent_where_the_question_asks_for_one():
+    assert judge(75, [0.76], question="Which share of choices leaves?") == "Close."
+    assert judge(75, [0.76], question="How many?") == "What did you overlook?"
+
+
+def test_any_of_several_right_answers_is_right(capsys):
+    reveal(Prediction("Which router is the most even?", "Hash"), "sinkhorn", accept=["hash", "sinkhorn"])
+    assert capsys.readouterr().out.endswith("You said Hash, measured: sinkhorn or hash. Right.\n")
+
+
+@pytest.mark.parametrize("guess", [None, ..., "", "  "])
+def test_without_a_guess_the_value_stands_alone(guess, capsys):
+    prediction = predict("How many?", guess)
     assert "in place of None" in capsys.readouterr().out
     reveal(prediction, 1 / 3)
     assert capsys.readouterr().out == "How many? Measured: 0.3333.\n"
@@ -45,12 +74,20 @@ def test_a_claim_holds_or_fails_the_run(capsys):
         claim("the shares sum to", 0.5, False)
 
 
+@pytest.mark.parametrize("holds", ["False", float("nan"), 1, None, np.array([True])])
+def test_a_claim_takes_nothing_but_true_and_false(holds, capsys):
+    with pytest.raises(ValueError, match="holds must be True or False, got"):
+        claim("the shares sum to", 1.0, holds)
+    assert capsys.readouterr().out == ""
+
+
 def test_a_table_aligns_numbers_and_words(capsys):
     table({"expert": [0, 11], "share": np.array([0.25, 0.5]), "kind": ["a", "letters"]}, digits=1)
     assert capsys.readouterr().out.splitlines() == [
         "expert  share  kind", "     0    0.2  a", "    11    0.5  letters"]
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="columns must have equally many values, got expert 1, share 0"):
         table({"expert": [0], "share": []})
+    assert capsys.readouterr().out == ""
 
 
 def test_on_a_page_a_question_opens_its_answer(monkeypatch, capsys):

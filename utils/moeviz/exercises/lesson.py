@@ -1,20 +1,21 @@
 """Helpers for the cells of a lesson: predict before a run, reveal after it, claim what was measured."""
 
-import math
-import numbers
 import os
 import sys
 from html import escape
 from typing import NamedTuple
 
+import numpy as np
+
 from moeviz.checks import check_kind
+from moeviz.exercises.guess import given, judge
 from moeviz.tables import Shown, as_column, as_html, as_lines, as_text
 
 ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
 
 class Prediction(NamedTuple):
-    """A question and the learner's guess; None where no guess was made."""
+    """A question and the learner's guess; None where no guess was made, and `...` and "" are none either."""
 
     question: str
     guess: object
@@ -31,6 +32,7 @@ def predict(question, guess):
     And in total? Write your guess in place of None and run this cell again.
     True
     """
+    guess = given(guess)
     if guess is not None:
         said = f"You predict: {as_text(guess)}"
     else:
@@ -40,19 +42,22 @@ def predict(question, guess):
     return Prediction(question, guess)
 
 
-def reveal(prediction, value, *, within=0.1):
-    """Set a guess beside the measured value; numbers count as close within that relative distance.
+def reveal(prediction, value, *, accept=(), within=None, margin=0.0):
+    """Set a guess beside the measured value, and say whether it is right or close.
 
-    On a page the question opens its answer. prediction: what `predict` returned, or a ValueError says what
-    it is instead.
+    prediction: what `predict` returned, or a ValueError says what it is instead. accept: other answers that
+    are as right. within, margin: relative and absolute distance that is close; a measured number that is
+    not whole has a tenth by default. How guesses are read: see `guess`. On a page the question opens its
+    answer.
 
     >>> reveal(Prediction("How many experts run per token?", 3), 2)
     How many experts run per token? You said 3, measured: 2. What did you overlook?
     """
     question, guess = check_kind(prediction, "prediction", Prediction)
-    measured = as_text(value)
+    measured = " or ".join(map(as_text, dict.fromkeys([value, *accept]))) if accept else as_text(value)
     said = f"Measured: {measured}." if guess is None else (
-        f"You said {as_text(guess)}, measured: {measured}. {_verdict(guess, value, within)}")
+        f"You said {as_text(guess)}, measured: {measured}. "
+        f"{judge(guess, [value, *accept], question=question, within=within, margin=margin)}")
     html = _line(f"{question} {said}")
     if guess is None and _on_a_page():
         html = f"<details><summary>{escape(question)} Guess, then open.</summary>{_line(said)}</details>"
@@ -62,9 +67,13 @@ def reveal(prediction, value, *, within=0.1):
 def claim(text, value, holds):
     """Show a claim with its measured value; raise AssertionError where this run does not support it.
 
+    holds: True or False, or a ValueError says what it is instead: "False" and NaN would count as true.
+
     >>> claim("the weights sum to 1, largest error", 0.0, True)
     ✓ the weights sum to 1, largest error: 0
     """
+    if not isinstance(holds, (bool, np.bool_)):
+        raise ValueError(f"holds must be True or False, got {holds!r}")
     if not holds:
         raise AssertionError(f"this run does not support the claim: {text}: {as_text(value)}")
     said = as_text(value)
@@ -74,7 +83,7 @@ def claim(text, value, holds):
 def table(columns, *, digits=3):
     """Show columns, given as {heading: values}, as a table: HTML in a notebook, lines of text elsewhere.
 
-    digits: decimals of numbers that are not whole.
+    digits: decimals of numbers that are not whole. Raises ValueError for columns of different lengths.
 
     >>> table({"expert": [0, 1], "share": [0.25, 0.75]})
     expert  share
@@ -82,6 +91,9 @@ def table(columns, *, digits=3):
          1  0.750
     """
     cells = [as_column(values, digits) for values in columns.values()]
+    if len(set(map(len, cells))) > 1:
+        found = ", ".join(f"{name} {len(column)}" for name, column in zip(columns, cells, strict=True))
+        raise ValueError(f"columns must have equally many values, got {found}")
     shown = {"columns": list(map(str, columns)), "rows": [list(row) for row in zip(*cells, strict=True)]}
     _show(Shown(as_lines(shown), as_html(shown)))
 
@@ -103,21 +115,3 @@ def _line(text, value=""):
 
 def _on_a_page():
     return os.environ.get("MOEVIZ_EDITION") == ON_A_PAGE
-
-
-def _verdict(guess, value, within):
-    if _equal(guess, value):
-        return "Right."
-    return "Close." if _close(guess, value, within) else "What did you overlook?"
-
-
-def _equal(guess, value):
-    try:
-        return bool(guess == value)
-    except (TypeError, ValueError):
-        return False
-
-
-def _close(guess, value, within):
-    both = isinstance(guess, numbers.Real) and isinstance(value, numbers.Real)
-    return both and math.isclose(guess, value, rel_tol=within)

@@ -5,7 +5,9 @@ JavaScript computes what NumPy computes: the modules in `moe/` say again what `t
 """
 
 from moeviz.live.journey import journey
+from moeviz.live.plane import plane
+from moeviz.live.seats import seats
 from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
 
-__all__ = ["Live", "journey", "sentence"]
+__all__ = ["Live", "journey", "plane", "seats", "sentence"]

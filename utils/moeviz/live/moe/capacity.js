@@ -19,8 +19,9 @@ export function servingOrder(routed, order, mask) {
   return choices.sort((one, other) => one.slot - other.slot || rank[one.token] - rank[other.token]);
 }
 
-/** Return the turn of each token within one round of choices. */
+/** Return the turn of each token within one round of choices; a random one was drawn by Python. */
 function ranks(routed, order) {
+  if (order === "random") return routed.drawn;
   const rank = routed.expertIndex.map((_, token) => token);
   if (order === "score") {
     const first = routed.expertIndex.map((row, token) => -routed.probs[token][row[0]]);
