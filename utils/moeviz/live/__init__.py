@@ -9,5 +9,6 @@ from moeviz.live.plane import plane
 from moeviz.live.seats import seats
 from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
+from moeviz.live.training import thermostat, training
 
-__all__ = ["Live", "journey", "plane", "seats", "sentence"]
+__all__ = ["Live", "journey", "plane", "seats", "sentence", "thermostat", "training"]

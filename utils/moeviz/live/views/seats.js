@@ -35,7 +35,7 @@ function seatControls(view) {
   const groups = list({ label: "groups", options: sizes, value: "1", change: set(value => { view.groups = Number(value); }) });
   const step = slider({ label: "arrived", min: 0, max: 1, step: 1, value: 1, format: String, change: set(value => { view.step = value; }) });
   const play = button("Watch them arrive", () => view.playing ? stopArrivals(view) : watchArrivals(view));
-  const back = button("No padding", () => { view.mask.fill(true); view.refresh(); });
+  const back = button("No padding", () => { view.mask.fill(true); view.refresh(); }, { class: "back" });
   const node = make("div", { class: "controls" }, factor.node, order.node, groups.node, step.node, play, back);
   return { node, step, play, back };
 }

@@ -77,7 +77,7 @@ function controlRow(view) {
     change: value => { options.capacity = value >= NO_LIMIT ? null : Number(value.toFixed(2)); view.refresh(); } });
   const order = list({ label: "seats by", options: ORDERS, value: "choice",
     change: value => { options.order = value; view.refresh(); } });
-  const back = button("As trained", () => { Object.assign(options, asTrained(model)); view.refresh(); });
+  const back = button("As trained", () => { Object.assign(options, asTrained(model)); view.refresh(); }, { class: "back" });
   const node = make("div", { class: "controls" }, k.node, temperature.node, capacity.node, order.node, back);
   return { node, back, show: () => {
     k.set(options.layers[0].k);

@@ -1,0 +1,88 @@
+"""Training in the browser: a layer of experts, with Switch's loss or with a selection bias as thermostat."""
+
+import numpy as np
+
+from moeviz import losses, plots
+from moeviz.arrays import check_count
+from moeviz.live.show import colors, pack, page
+from moeviz.training import Plan, balance, mistakes, routers, train
+from moeviz.training.layer import init_weights
+from moeviz.training.tasks import check_task
+
+STEPS = 600  # at most, in the browser
+TOKENS = 128
+COEFFICIENTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+RATES = (0.001, 0.003, 0.01, 0.03, 0.1)
+START = {"balance": COEFFICIENTS.index(0.1), "bias": RATES.index(0.01)}
+BANDS = ("Bands: the share of the tokens that each expert gets, step after step, a mean over five; lines "
+         "across: where you changed something. ")
+WORDS = {
+    "balance": BANDS + "An expert is dead below a tenth of its fair share. Let experts die, then switch the "
+               "loss on: who comes back? Then off again: who stays?",
+    "bias": BANDS + "After each step every expert with too little work gains the rate, every other loses it. "
+            "Move the rate while it runs, and try the two wrong rules."}
+
+
+def training(task, *, seed=0):
+    """Return a live view of a layer in training: run it, and switch the balancing loss on and off meanwhile.
+
+    task: a Task of `training.clustered_task`; few samples keep the page small (1024 make 0.2 MB). seed:
+    draws the first weights and the tokens of each step, as `moeviz.training.train` does with 128 tokens a
+    step, no decay and one choice a token. Raises ValueError for no Task or one of fewer tokens.
+    """
+    return _view("balance", task, seed, label="A layer of experts in training, with a balancing loss to switch",
+                 controls={"switch": "Switch loss", "strength": "coefficient", "settings": COEFFICIENTS})
+
+
+def thermostat(task, *, seed=0):
+    """Return a live view of a layer in training whose experts are balanced by a bias: move its rate and rule.
+
+    The rest as in `training`.
+    """
+    return _view("bias", task, seed, label="A selection bias as thermostat, while a layer trains",
+                 controls={"switch": "Thermostat", "strength": "rate", "settings": RATES})
+
+
+def plan_of(options):
+    """Return the Plan that the browser follows under its options {coefficient, rate, rule}.
+
+    >>> plan_of({"coefficient": 0.0, "rate": 0.01, "rule": "sign"}).tokens
+    128
+    """
+    updates = {"sign": losses.bias_update, "leaky": losses.bias_update, "turned": mistakes.turned_update}
+    rate, rule = options["rate"], options["rule"]
+
+    def move(bias, load):
+        if rule == "proportional":
+            return losses.bias_update(bias, load, rate, proportional=True)
+        return updates[rule](bias, load, rate)
+
+    router = mistakes.leaky_top_k(1) if rule == "leaky" else routers.biased_top_k(1)
+    pairs = [(options["coefficient"], balance.switch)] if options["coefficient"] else []
+    return Plan(router=router, balance=pairs, bias_rule=move, steps=10 * STEPS, tokens=TOKENS,
+                decay_share=0.0)
+
+
+def _view(kind, task, seed, *, label, controls):
+    task, seed = check_task(task), check_count(seed, "seed", low=0)
+    if len(task.train.tokens) < TOKENS:
+        raise ValueError(f"task must have at least {TOKENS} tokens, got {len(task.train.tokens)}")
+    plan = plan_of({"coefficient": 0.0, "rate": 0.0, "rule": "sign"})
+    state = {"kind": kind, "most": STEPS, "start": START[kind], "words": WORDS[kind], **controls,
+             **_task_state(task, plan, seed), **colors(plan.num_experts)}
+    run = train(task, seed=seed, router=plan.router, balance=[(0.1, balance.switch)], steps=120,
+                         tokens=TOKENS, decay_share=0.0)
+    return page("training", state, label=label, fallback=plots.plot_load_film(run.history.load, smooth=10))
+
+
+def _task_state(task, plan, seed):
+    """Return the shuffled pool, the first weights and where each step begins, as `train` draws them."""
+    rng = np.random.default_rng([seed, 1])
+    order = rng.permutation(len(task.train.tokens))
+    tokens, targets = task.train.tokens[order], task.train.targets[order]
+    weights = init_weights(plan, tokens.shape[1], rng=rng)
+    starts = [int(rng.integers(len(tokens) - plan.tokens + 1)) for _ in range(STEPS)]
+    sizes = {"width": tokens.shape[1], "hidden": plan.hidden, "num_experts": plan.num_experts,
+             "tokens": plan.tokens}
+    return {"sizes": sizes, "plan": {"learning_rate": plan.learning_rate, "warm_up": plan.warm_up},
+            "starts": starts, **pack({"tokens": tokens, "targets": targets, **weights})}
