@@ -30,7 +30,7 @@ def training(task, *, seed=0):
     draws the first weights and the tokens of each step, as `moeviz.training.train` does with 128 tokens a
     step, no decay and one choice a token. Raises ValueError for no Task or one of fewer tokens.
     """
-    return _view("balance", task, seed, label="A layer of experts in training, with a balancing loss to switch",
+    return _view("balance", task, seed, label="A layer of experts in training, its balance to switch",
                  controls={"switch": "Switch loss", "strength": "coefficient", "settings": COEFFICIENTS})
 
 
