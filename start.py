@@ -6,6 +6,9 @@
     python start.py test --extras [...]           everything, and what needs MPI or PyTorch (some 2 GB)
     python start.py site [--into FOLDER]          run the notebooks and write them as pages into site/
     python start.py site --repository OWNER/NAME  and let each page link to Binder and to its source
+    python start.py class [--host ADDRESS]        serve the course to a class: a JupyterHub of this machine
+    python start.py handout 02 05                 notebooks and pages for students and for the teacher
+    python start.py stick FOLDER                  a folder that installs the course without a network
     python start.py constraints                   write constraints.txt anew, with the newest versions
 
 Standard library only, in a syntax that an old Python 3 can read, so that it can say that it is too old.
@@ -40,6 +43,9 @@ CHECKS = ("requirements.txt", "requirements-dev.txt")
 EXTRAS = ("requirements-cluster.txt", "requirements-traces.txt")
 COMMANDS = {  # what runs as a module of the project: requirement files, module
     "site": (CHECKS, "tools.site"),
+    "class": ((*COURSE, "requirements-class.txt"), "tools.classroom"),
+    "handout": (CHECKS, "tools.handout"),
+    "stick": (CHECKS, "tools.stick"),
     "constraints": (CHECKS, "tools.constraints"),
 }
 QUICK = "not notebook and not browser and not slow"

@@ -1,0 +1,36 @@
+"""`python -m moeviz.exercises mark FOLDER`: mark the notebooks that a class returned."""
+
+import argparse
+import pathlib
+import sys
+
+from moeviz.exercises import marking
+
+
+def main(arguments):
+    """Mark a folder; write marks.csv and marks.html."""
+    parser = argparse.ArgumentParser(
+        prog="python -m moeviz.exercises", description=marking.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    mark = commands.add_parser("mark", help="mark returned notebooks")
+    mark.add_argument("folder", type=pathlib.Path, help="the notebooks, one per learner and lesson, in any folders")
+    mark.add_argument("--into", type=pathlib.Path, help="where marks.csv and marks.html go (default FOLDER)")
+    mark.add_argument("--seconds", type=int, default=marking.SECONDS, help="time of one notebook (default 60)")
+    mark.add_argument("--megabytes", type=int, default=marking.MEGABYTES, help="memory of one (default 4096, Linux)")
+    options = parser.parse_args(arguments)
+    into = options.into or options.folder
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        marks = marking.mark_folder(options.folder, seconds=options.seconds, megabytes=options.megabytes,
+                                    tell=lambda path: print(f"{path.name} ...", flush=True))
+        marking.write_csv(marks, into / "marks.csv")
+        (into / "marks.html").write_text(marking.page(marks), encoding="utf-8")
+    except (ValueError, OSError) as error:
+        parser.error(str(error))
+    right = sum(each.status == "right" for each in marks)
+    print(f"{right} right of {len(marks)}: {into / 'marks.csv'}, {into / 'marks.html'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
