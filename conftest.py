@@ -1,9 +1,12 @@
 """What every test needs: figures drawn without a screen, closed afterwards, and settings put back."""
 
+import os
+
 import matplotlib
 import pytest
 
 matplotlib.use("agg")
+os.environ["MOEVIZ_PROGRESS"] = "off"  # checks of exercises note nothing in the home of who tests
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@
     python start.py class --help                            # installs what the class needs, once
     .venv/bin/python benchmarks/classroom.py 1 4 8          # numbers of learners, one after the other
 
-Each learner logs in, changes the sentence in notebook 00 and saves it, runs it up to the first picture, then runs
-all of notebook 02. Printed: memory of each learner (shared pages counted once), seconds until the first picture,
-the 95th percentile of a cell's seconds, cells that failed. After the last number a server is killed in mid-run
-and the hub restarted, and what was typed is looked for. Linux, for it reads /proc.
+Each learner logs in, changes the sentence in notebook 00 and saves it, runs it up to the first picture, then
+runs all of notebook 02. Printed: memory of each learner (shared pages counted once), seconds until the first
+picture, the 95th percentile of a cell's seconds, cells that failed. After the last number a server is killed
+in mid-run and the hub restarted, and what was typed is looked for. Linux, for it reads /proc.
 """
 
 import asyncio
@@ -51,8 +51,9 @@ class Learner:
         if self.token:
             headers["Authorization"] = f"token {self.token}"
         data = None if body is None else body if isinstance(body, str) else json.dumps(body)
-        return await client.fetch(self.hub + path, method=method, body=data, headers=headers, raise_error=False,
-                                  follow_redirects=False, request_timeout=PATIENCE, allow_nonstandard_methods=True)
+        return await client.fetch(self.hub + path, method=method, body=data, headers=headers,
+                                  raise_error=False, follow_redirects=False, request_timeout=PATIENCE,
+                                  allow_nonstandard_methods=True)
 
     async def log_in(self):
         """Log in by the form, as a browser does, and take a token."""
@@ -82,6 +83,11 @@ class Learner:
         """Return a notebook of this learner, as the server has it on its disk."""
         return _json(await self.ask(f"/user/{self.name}/api/contents/notebooks/{name}"))["content"]
 
+    async def find(self, number):
+        """Return the file of the notebook with this number."""
+        entries = _json(await self.ask(f"/user/{self.name}/api/contents/notebooks"))["content"]
+        return min(entry["name"] for entry in entries if entry["name"].startswith(number))
+
     async def type_and_save(self, name):
         """Put a sentence of one's own into the notebook and save it."""
         content = await self.notebook(name)
@@ -93,7 +99,8 @@ class Learner:
 
     async def open_kernel(self):
         """Start a kernel and return its connection."""
-        kernel = _json(await self.ask(f"/user/{self.name}/api/kernels", "POST", {"name": "python3", "path": "notebooks"}))
+        kernel = _json(await self.ask(f"/user/{self.name}/api/kernels", "POST",
+                                      {"name": "python3", "path": "notebooks"}))
         address = f"ws{self.hub[4:]}/user/{self.name}/api/kernels/{kernel['id']}/channels"
         request = tornado.httpclient.HTTPRequest(address, headers={"Authorization": f"token {self.token}"})
         return await tornado.websocket.websocket_connect(request, max_message_size=1 << 28)
@@ -101,7 +108,8 @@ class Learner:
     async def run(self, connection, source):
         """Run a cell; return whether it showed a picture. Its seconds and failures are kept."""
         message, start, picture = uuid.uuid4().hex, time.monotonic(), False
-        header = {"msg_id": message, "msg_type": "execute_request", "session": message, "username": "", "version": "5.3"}
+        header = {"msg_id": message, "msg_type": "execute_request", "session": message, "username": "",
+                  "version": "5.3"}
         await connection.write_message(json.dumps({
             "header": header, "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
             "content": {"code": source, "silent": False, "store_history": True, "user_expressions": {},
@@ -129,9 +137,7 @@ class Learner:
         begin = time.monotonic()
         await self.log_in()
         await self.start()
-        names = [entry["name"] for entry in
-                 _json(await self.ask(f"/user/{self.name}/api/contents/notebooks"))["content"]]
-        first, second = (next(name for name in sorted(names) if name.startswith(number)) for number in ("00", "02"))
+        first, second = await self.find("00"), await self.find("02")
         await self.type_and_save(first)
         kernel = await self.open_kernel()
         for source in _sources(await self.notebook(first)):
@@ -164,9 +170,9 @@ def _json(page):
 
 def start_hub(folder, port):
     """Start the class and return its process once it answers."""
-    process = subprocess.Popen([sys.executable, "-m", "tools.classroom", "--port", str(port), "--password", PASSWORD,
-                                "--folder", str(folder)], cwd=ROOT, stdout=subprocess.DEVNULL,
-                               stderr=open(folder / "log", "a"))  # noqa: SIM115
+    with open(folder / "log", "a") as log:
+        command = [sys.executable, "-m", "tools.classroom", "--port", str(port), "--password", PASSWORD]
+        process = subprocess.Popen([*command, "--folder", folder], cwd=ROOT, stdout=log, stderr=log)
     for _ in range(PATIENCE * 2):
         with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/hub/login"):
             return process
@@ -183,9 +189,9 @@ def processes():
             variables = (entry / "environ").read_bytes().split(b"\0") if entry.name.isdigit() else []
         except OSError:
             continue
-        name = next((v.partition(b"=")[2].decode() for v in variables if v.startswith(b"JUPYTERHUB_USER=")), None)
-        if name:
-            yield int(entry.name), name
+        for variable in variables:
+            if variable.startswith(b"JUPYTERHUB_USER="):
+                yield int(entry.name), variable.partition(b"=")[2].decode()
 
 
 def megabytes():
@@ -210,8 +216,10 @@ async def lesson(number, hub):
     seconds = sorted(second for each in learners for second in each.seconds) or [0]
     pictures = sorted(each.first_picture for each in learners)
     memory = list(megabytes().values()) or [0]
-    print(f"{number:>8} {sum(memory) / len(memory):>12.0f} {pictures[number // 2]:>14.1f} {pictures[-1]:>8.1f} "
-          f"{seconds[int(0.95 * (len(seconds) - 1))]:>9.2f} {len(failures):>9} {time.monotonic() - begin:>8.0f}", flush=True)
+    late = seconds[int(0.95 * (len(seconds) - 1))]
+    print(f"{number:>8} {sum(memory) / len(memory):>12.0f} {pictures[number // 2]:>22.1f}, "
+          f"{pictures[-1]:>6.1f} "
+          f"{late:>13.2f} {len(failures):>9} {time.monotonic() - begin:>8.0f}", flush=True)
     for failure in failures[:5]:
         print("   ", failure)
     return learners
@@ -232,9 +240,7 @@ async def loss(learners, hub, folder, port, process):
     again = Learner(one.name, hub)
     await again.log_in()
     await again.start()
-    names = [entry["name"] for entry in _json(await again.ask(f"/user/{one.name}/api/contents/notebooks"))["content"]]
-    first = next(name for name in sorted(names) if name.startswith("00"))
-    kept = TYPED in json.dumps(await again.notebook(first))
+    kept = TYPED in json.dumps(await again.notebook(await again.find("00")))
     print(f"killed in mid-run, hub restarted: what was saved is {'there' if kept else 'LOST'}")
     return process
 

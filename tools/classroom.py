@@ -2,10 +2,10 @@
 
     python start.py class                       for browsers of this machine
     python start.py class --host 0.0.0.0        for the network of the room; read what it warns of
-    python start.py class --update              bring new versions of the notebooks beside changed ones
+    python start.py class --update              bring new versions of notebooks beside changed ones
 
-Everything it keeps lies in one folder (`class/`): the password, the proxy, the database of the hub, and a home
-for each learner, which no later start empties. Linux and macOS; on Windows inside WSL.
+Everything it keeps lies in one folder (`class/`): the password, the proxy, the database of the hub, and a
+home for each learner, which no later start empties. Linux and macOS; on Windows inside WSL.
 """
 
 import argparse
@@ -24,10 +24,10 @@ PROXY = "configurable-http-proxy@5"
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty", "knoll",
          "larch", "maple", "north", "ocean", "pearl", "quill", "river", "stone", "thorn", "umber", "valley")
 SHORTEST = 8  # of a password; the hub refuses shorter ones
-NOT_ISOLATED = ("All learners' programs run under your account: whoever wants to can read what the others wrote and "
-                "what you may read. That fits a class that you know. For strangers let the hub spawn containers "
-                "(DockerSpawner) or system units (SystemdSpawner).")
-NO_TLS = ("Listening on {host} without TLS: whoever shares the network can read the password and the notebooks. "
+NOT_ISOLATED = ("All learners' programs run under your account: whoever wants to can read what others wrote "
+                "and what you may read.\nThat fits a class that you know. For strangers let the hub spawn "
+                "containers (DockerSpawner) or system units (SystemdSpawner).")
+NO_TLS = ("Listening on {host} without TLS: whoever shares the network can read the password and notebooks.\n"
           "Give --certificate and --key, or bind to 127.0.0.1 and put a reverse proxy with TLS before it.")
 
 
@@ -41,7 +41,7 @@ def main(arguments):
     environment = {**os.environ, **settings(options, folder, password)}
     install_proxy(folder)
     print(invitation(options, password), flush=True)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would hand on deafness
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells deafen background jobs
     os.chdir(ROOT)  # where its configuration finds the tools
     os.execve(sys.executable, [sys.executable, "-m", "jupyterhub", "-f", str(CONFIG)], environment)
 
@@ -49,7 +49,7 @@ def main(arguments):
 def read_options(arguments):
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="start.py class", description="Serve the course to a class.")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default this machine's)")
     parser.add_argument("--port", type=int, default=8000, help="port of the browsers' address (default 8000)")
     parser.add_argument("--password", help="the class's password; one is made and kept where none is given")
     parser.add_argument("--memory", type=int, default=4096, metavar="MB",
@@ -59,7 +59,8 @@ def read_options(arguments):
     parser.add_argument("--update", action="store_true", help="hand out new versions of the notebooks")
     parser.add_argument("--certificate", type=pathlib.Path, help="file of the TLS certificate")
     parser.add_argument("--key", type=pathlib.Path, help="file of the certificate's key")
-    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "class", help="what is kept (default class)")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "class",
+                        help="where all of this is kept (default class)")
     options = parser.parse_args(arguments)
     if options.password is not None and len(options.password) < SHORTEST:
         parser.error(f"--password needs {SHORTEST} characters, got {len(options.password)}")
@@ -125,10 +126,10 @@ def install_proxy(folder):
         print("Installing the proxy by npm ...", flush=True)
         place.mkdir(parents=True, exist_ok=True)
         npm = node().parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-        done = subprocess.run([node(), npm, "install", "--no-audit", "--no-fund", "--prefix", str(place), PROXY],
-                              capture_output=True, text=True, check=False, cwd=place)
+        command = [node(), npm, "install", "--no-audit", "--no-fund", "--prefix", place, PROXY]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=place)
         if done.returncode:
-            raise SystemExit(f"{done.stderr.strip()[-600:]}\nnpm could not install the proxy: see the lines above.")
+            raise SystemExit(f"{done.stderr.strip()[-600:]}\nnpm could not install the proxy: see above.")
 
 
 def invitation(options, password):
@@ -137,7 +138,7 @@ def invitation(options, password):
     host = socket.gethostname() if options.host in ("0.0.0.0", "::", "") else options.host
     local = options.host in ("127.0.0.1", "localhost", "::1")
     warning = "" if local or options.certificate else "\n" + NO_TLS.format(host=options.host)
-    return (f"The class opens {scheme}://{host}:{options.port}: a name of one's own, the password {password}\n"
+    return (f"The class opens {scheme}://{host}:{options.port}: any name, and the password {password}\n"
             f"{NOT_ISOLATED}{warning}\nCtrl-C here ends it; learners' notebooks stay in {options.folder}.")
 
 

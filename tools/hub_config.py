@@ -1,4 +1,4 @@
-"""What JupyterHub reads: one class password, a process and a home per learner, everything inside on 127.0.0.1."""
+"""What JupyterHub reads: one class password, a process and a home per learner, all inside on 127.0.0.1."""
 
 import json
 import os
@@ -16,7 +16,8 @@ c = get_config()  # noqa: F821  JupyterHub defines it
 c.JupyterHub.bind_url = f"{'https' if given['certificate'] else 'http'}://{given['host']}:{given['port']}"
 c.JupyterHub.ssl_cert, c.JupyterHub.ssl_key = given["certificate"], given["key"]
 c.JupyterHub.hub_ip, c.JupyterHub.hub_port = "127.0.0.1", hub_port
-c.ConfigurableHTTPProxy.command = [given["node"], str(folder / "proxy/node_modules/.bin/configurable-http-proxy")]
+c.ConfigurableHTTPProxy.command = [
+    given["node"], str(folder / "proxy" / "node_modules" / ".bin" / "configurable-http-proxy")]
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{api_port}"
 c.JupyterHub.db_url = f"sqlite:///{folder / 'hub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(folder / "cookie_secret")
@@ -33,9 +34,10 @@ c.SimpleLocalProcessSpawner.home_dir_template = str(folder / "learners" / "{user
 c.Spawner.ip = "127.0.0.1"
 c.Spawner.cmd = [sys.executable, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = [f"--LabApp.app_settings_dir={folder / 'lab'}",
-                  *(["--allow-root"] if os.geteuid() == 0 else [])]  # in a container there is often nobody else
+                  *(["--allow-root"] if os.geteuid() == 0 else [])]  # in containers often nobody else is
 c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
-c.Spawner.environment = {"JUPYTER_PATH": str(folder / "jupyter"), "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+c.Spawner.environment = {"JUPYTER_PATH": str(folder / "jupyter"),
+                         "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # thirty at once on two cores take their time
 c.JupyterHub.concurrent_spawn_limit = 8
 
@@ -51,8 +53,8 @@ c.Spawner.pre_spawn_hook = give_notebooks
 kernel = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
 kernel.parent.mkdir(parents=True, exist_ok=True)
 kernel.write_text(json.dumps({
-    "argv": [sys.executable, "-P", str(root / "tools" / "limited.py"), str(given["memory"]), "ipykernel_launcher",
-             "-f", "{connection_file}"],
+    "argv": [sys.executable, "-P", str(root / "tools" / "limited.py"), str(given["memory"]),
+             "ipykernel_launcher", "-f", "{connection_file}"],
     "display_name": "Python 3 (ipykernel)", "language": "python"}), encoding="utf-8")
 # no news over the first notebook; what was typed is on the disk after ten seconds
 settings = folder / "lab" / "overrides.json"

@@ -196,7 +196,8 @@ def execute(notebook, timeout=120, **variables):
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
                                 extra_arguments=["--log-level=40"],
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
-        run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, **variables})
+        run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home,
+                                        "MOEVIZ_PROGRESS": "off", **variables})
         with ThreadPoolExecutor(1) as pool:  # nbclient's own way leaves event loops open
             pool.submit(asyncio.run, run).result()
     return done

@@ -20,11 +20,15 @@ MAX_BYTES = 100_000
 BAR = 10
 RESET = "\x1b[0m"
 LEFT_TO_RIGHT = "\u200e"
-ASCII = {"␣": "_", "↵": "/", "⇥": ">", "·": ".", "◌": "", "█": "#", "▏": "|", LEFT_TO_RIGHT: ""}
+ASCII = {"␣": "_", "↵": "/", "⇥": ">", "·": ".", "◌": "", "█": "#", "■": "#", "□": "-",
+         "▏": "|", LEFT_TO_RIGHT: ""}
 
 
 def main(argv=None):
     """Run the command line; return its exit code."""
+    argv = sys.argv[1:] if argv is None else list(argv)
+    if argv[:1] == ["progress"]:
+        return _progress(argv[1:])
     parser = _parser()
     options = parser.parse_args(argv)
     try:
@@ -38,6 +42,28 @@ def main(argv=None):
     _print(show(routings, labels, width=_width(), color=_wants_color(options.color, sys.stdout),
                 encoding=sys.stdout.encoding or "ascii"))
     return 0
+
+
+def _progress(argv):
+    """Show which exercises were right on this machine, or keep that no longer."""
+    from moeviz.exercises import progress  # whose exercises take a while to import
+
+    parser = argparse.ArgumentParser(prog="python -m moeviz progress", description=progress.__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--off", action="store_true", help="forget it and keep nothing from now on")
+    if parser.parse_args(argv).off:
+        progress.turn_off()
+    _print(printable_text(progress.report(), sys.stdout.encoding or "ascii"))
+    return 0
+
+
+def printable_text(words, encoding):
+    """Return words as the encoding can show them, character by character.
+
+    >>> printable_text("■□ 1 of 2", "ascii")
+    '#- 1 of 2'
+    """
+    return "".join(printable(each, encoding) for each in words)
 
 
 def show(routings, labels, *, width=80, color=False, encoding="utf-8"):

@@ -14,10 +14,12 @@ def main(arguments):
         formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     mark = commands.add_parser("mark", help="mark returned notebooks")
-    mark.add_argument("folder", type=pathlib.Path, help="the notebooks, one per learner and lesson, in any folders")
+    mark.add_argument("folder", type=pathlib.Path, help="the notebooks, in any folders")
     mark.add_argument("--into", type=pathlib.Path, help="where marks.csv and marks.html go (default FOLDER)")
-    mark.add_argument("--seconds", type=int, default=marking.SECONDS, help="time of one notebook (default 60)")
-    mark.add_argument("--megabytes", type=int, default=marking.MEGABYTES, help="memory of one (default 4096, Linux)")
+    mark.add_argument("--seconds", type=int, default=marking.SECONDS,
+                      help=f"time of one notebook's code (default {marking.SECONDS})")
+    mark.add_argument("--megabytes", type=int, default=marking.MEGABYTES,
+                      help=f"memory of one notebook's code, on Linux (default {marking.MEGABYTES})")
     options = parser.parse_args(arguments)
     into = options.into or options.folder
     try:

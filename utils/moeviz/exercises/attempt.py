@@ -1,4 +1,4 @@
-"""The process in which `marking` runs one learner's code: reads a task from its input, answers into a file."""
+"""The process in which `marking` runs one learner's code: reads a task from its input, answers in a file."""
 
 import builtins
 import contextlib
@@ -87,7 +87,8 @@ def grade(exercise, attempt, fault):
     """Return the answer for one exercise."""
     answer = {"exercise": exercise.name, "mistake": ""}
     if attempt is None:
-        return {**answer, "status": "error" if fault else "not attempted", "message": fault or "no such function"}
+        status = "error" if fault else "not attempted"
+        return {**answer, "status": status, "message": fault or "there is no such function"}
     with contextlib.redirect_stdout(None):
         result = exercise.grade(attempt)
     status = "wrong" if result.status.startswith("wrong") else result.status

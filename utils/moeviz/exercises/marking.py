@@ -1,13 +1,14 @@
 """Mark returned notebooks: `python -m moeviz.exercises mark FOLDER`, one notebook per learner, any names.
 
-Each notebook's code runs in a process of its own with a limit on time, memory and the size of files, in an empty
-folder, without a network where Linux allows that. This protects the table from what goes wrong by accident: an
-endless loop, a full memory, a crash, `exit()`. It does not protect you from a learner who means harm: the code
-runs under your account, can read and delete what you can, and could even claim marks for itself. Mark work of
-strangers in an account or a container of its own.
+Each notebook's code runs in a process of its own with a limit on time, memory and the size of files, in an
+empty folder, without a network where Linux allows that. This protects the table from what goes wrong by
+accident: an endless loop, a full memory, a crash, `exit()`. It does not protect you from a learner who means
+harm: the code runs under your account, can read and delete what you can, and could even claim marks for
+itself. Mark work of strangers in an account or a container of its own.
 """
 
 import ast
+import contextlib
 import csv
 import json
 import os
@@ -24,7 +25,7 @@ from moeviz.exercises import progress
 
 STATUSES = ("right", "wrong", "error", "too long", "not attempted", "unreadable")
 SIGNS = {"right": "✓", "wrong": "✗", "error": "!", "too long": "⏱", "not attempted": "–", "unreadable": "?"}
-COLOURS = {"right": "#2a78b5", "wrong": "#d9822b", "error": "#8b5a9e", "too long": "#5f6b7a",
+COLOURS = {"right": "#2a78b5", "wrong": "#a85d00", "error": "#8b5a9e", "too long": "#b3413b",
            "not attempted": "#d8dde3", "unreadable": "#1d2430"}
 COLUMNS = ("learner", "notebook", "exercise", "status", "mistake", "message")
 LARGEST = 20_000_000  # bytes of a returned notebook
@@ -169,17 +170,20 @@ def run_child(cells, asked, skipped, seconds, megabytes):
     """Run cells and checks in a process of their own.
 
     Return the answers and who ended it early: (status, message, number of the cell or name of the exercise),
-    or None. Answers are dicts with exercise, status, mistake, message.
+    or None. Answers are dicts with exercise, status, mistake, message. RuntimeError where the process ends
+    before it comes to a learner's code.
     """
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-        work, answers = pathlib.Path(place) / "work", pathlib.Path(place) / "answers"
+        work, answers, errors = (pathlib.Path(place) / name for name in ("work", "answers", "errors"))
         work.mkdir()
         answers.touch()
         task = {"cells": cells, "asked": asked, "skipped": skipped, "megabytes": megabytes,
                 "answers": str(answers)}
-        process = subprocess.Popen([sys.executable, "-m", "moeviz.exercises.attempt"], cwd=work, text=True,
-                                   env=quiet_environment(work), stdin=subprocess.PIPE,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        with open(errors, "wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "moeviz.exercises.attempt"], cwd=work, env=quiet_environment(work),
+                text=True,
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True)
         try:
             process.communicate(json.dumps(task), timeout=seconds)
             ended = None
@@ -188,23 +192,26 @@ def run_child(cells, asked, skipped, seconds, megabytes):
         except OSError:  # it did not even read its task
             ended = None
         end_all(process)
+        if ended is None and not answers.stat().st_size:
+            raise RuntimeError(f"the marker did not start: {errors.read_text(errors='replace')[-600:]}")
         return sort_answers(answers, ended or ("error", f"the process ended with code {process.returncode}"))
 
 
 def quiet_environment(work):
     """Return the variables of the child: what Python needs to start, and nothing of the marker's secrets."""
     kept = ("PATH", "PYTHONPATH", "SYSTEMROOT", "HOME", "USERPROFILE", "MPLCONFIGDIR", "LANG", "LC_ALL")
-    return {**{name: os.environ[name] for name in kept if name in os.environ}, progress.VARIABLE: "off",
-            "MPLBACKEND": "agg", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "TMPDIR": str(work)}
+    found = {name: os.environ[name] for name in kept if name in os.environ}
+    if "PYTHONPATH" in found:  # the child stands in another folder
+        found["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, found["PYTHONPATH"].split(os.pathsep)))
+    return {**found, progress.VARIABLE: "off", "MPLBACKEND": "agg", "TMPDIR": str(work),
+            "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def end_all(process):
     """End a process and, where the system knows groups, all that it started."""
     if os.name == "posix":
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
     process.kill()
     process.wait()
 
@@ -222,7 +229,7 @@ def sort_answers(file, ended):
         if "begin" in said:
             at_work = said["begin"]
         elif said.get("status") in STATUSES:
-            answers.append({key: str(said.get(key) or "") for key in ("exercise", "status", "mistake", "message")})
+            answers.append({key: str(said.get(key) or "") for key in COLUMNS[2:]})
     return answers, (*ended, at_work)
 
 
@@ -266,7 +273,7 @@ th,td{{border:1px solid #d8dde3;padding:.3rem .6rem;text-align:left;vertical-ali
 <h2>Each learner</h2>
 <p>{", ".join(f"{SIGNS[status]} {status}" for status in STATUSES)}</p>
 <div class="wide" tabindex="0"><table>
-<tr><th scope="col">learner{"".join(f'<th scope="col">{number:02d} {escape(name)}' for number, name in exercises)}
+<tr><th scope="col">learner{"".join(f'<th scope="col">{n:02d} {escape(name)}' for n, name in exercises)}
 {"".join(row(learner, [m for m in marks if m.learner == learner], exercises) for learner in learners)}
 </table></div></html>
 """
@@ -306,24 +313,37 @@ def picture(marks, exercises):
     """Return an SVG with a bar for each exercise: how many learners reached which status."""
     if not exercises:
         return "<p>No exercise could be marked.</p>"
-    width, step, left = 620, 30, 190
-    most = max(sum((m.notebook, m.exercise) == key for m in marks) for key in exercises)
-    bars, texts = [], []
-    for place, key in enumerate(exercises):
-        own = [mark.status for mark in marks if (mark.notebook, mark.exercise) == key]
-        y, x = place * step + 6, left
-        bars.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{key[0]:02d} {escape(key[1])}</text>')
-        for status in STATUSES:
-            number = own.count(status)
-            if number:
-                length = number * width / most
-                ink = "#1d2430" if status == "not attempted" else "#ffffff"
-                bars.append(f'<rect x="{x:.1f}" y="{y}" width="{length:.1f}" height="22" fill="{COLOURS[status]}"/>'
-                            f'<text x="{x + length / 2:.1f}" y="{y + 15}" text-anchor="middle" fill="{ink}">'
-                            f"{SIGNS[status]} {number}</text>")
-                x += length
-        texts.append(f"{key[0]:02d} {key[1]}: " + ", ".join(f"{own.count(s)} {s}" for s in STATUSES if s in own))
-    height = len(exercises) * step + 6
-    return (f'<svg viewBox="0 0 {left + width + 10} {height}" role="img" aria-label="{escape("; ".join(texts))}" '
-            f'font-size="14" font-family="system-ui, sans-serif">{"".join(bars)}</svg>'
-            f"<p>{', '.join(f'{SIGNS[status]} {status}' for status in STATUSES)}</p>")
+    found = {key: [each.status for each in marks if (each.notebook, each.exercise) == key]
+             for key in exercises}
+    unit = WIDTH / max(map(len, found.values()))
+    bars = "".join(bar(f"{number:02d} {name}", found[number, name], place * STEP, unit)
+                   for place, (number, name) in enumerate(exercises))
+    words = "; ".join(f"{number:02d} {name}: {counted(found[number, name])}" for number, name in exercises)
+    return (f'<svg viewBox="0 0 {LEFT + WIDTH + 10} {len(exercises) * STEP}" role="img" font-size="14" '
+            f'font-family="system-ui, sans-serif" aria-label="{escape(words)}">{bars}</svg>')
+
+
+LEFT, WIDTH, STEP = 190, 620, 30  # pixels
+
+
+def bar(title, statuses, y, unit):
+    """Return one bar of the picture, `unit` pixels for each learner."""
+    drawn, x = f'<text x="{LEFT - 8}" y="{y + 20}" text-anchor="end">{escape(title)}</text>', LEFT
+    for status in STATUSES:
+        length = statuses.count(status) * unit
+        ink = "#1d2430" if status == "not attempted" else "#ffffff"
+        if length:
+            drawn += (f'<rect x="{x:.1f}" y="{y + 5}" width="{length:.1f}" height="22" '
+                      f'fill="{COLOURS[status]}"/><text x="{x + length / 2:.1f}" y="{y + 20}" '
+                      f'text-anchor="middle" fill="{ink}">{SIGNS[status]} {statuses.count(status)}</text>')
+        x += length
+    return drawn
+
+
+def counted(statuses):
+    """Return statuses as words.
+
+    >>> counted(["wrong", "right", "right"])
+    '2 right, 1 wrong'
+    """
+    return ", ".join(f"{statuses.count(each)} {each}" for each in STATUSES if each in statuses)
