@@ -61,7 +61,8 @@ CLASS = {
     "=cmd|'x'!A0": returned(load=STUB),
 }
 BROKEN = {"not JSON": "{", "no notebook": "[1, 2]", "no cells": "{}",
-          "of another course": json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}]}), "nested": "[" * 100_000, "bytes": "\\udcff"}
+          "of another course": json.dumps({"cells": [{"cell_type": "code", "source": "x = 1"}]}),
+          "nested": "[" * 100_000, "bytes": "\\udcff"}
 
 
 def write(folder, notebooks):
