@@ -9,7 +9,7 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from moeviz import cluster, plots, style
-from moeviz.plots import charts, devices
+from moeviz.plots import devices
 from tools import colour
 
 TEXT = ("text.color", "axes.labelcolor", "axes.titlecolor", "xtick.labelcolor", "ytick.labelcolor")
@@ -77,7 +77,7 @@ def test_more_experts_differ_in_lightness_from_the_next_but_one():
 
 def test_lines_of_different_colours_have_different_dashes():
     ax = plots.plot_curves([0, 1], {name: [0, 1] for name in "abcdefg"}, x_label="", y_label="")
-    assert len({str(line._dash_pattern) for line in ax.lines}) == len(charts.LINE_COLORS) == 7
+    assert len({str(line._dash_pattern) for line in ax.lines}) == len(style.SERIES) == 7
 
 
 def test_lines_of_one_colour_have_one_dash():
@@ -114,7 +114,7 @@ def test_text_has_a_contrast_of_4_5_on_white():
 
 
 def test_lines_and_frames_have_a_contrast_of_3_on_white():
-    colors = [style.LINE, *charts.LINE_COLORS, *(settings()[name] for name in GRAPHICS)]
+    colors = [style.LINE, *style.SERIES, *(settings()[name] for name in GRAPHICS)]
     assert min(style.contrast(color, "white") for color in colors) >= 3
 
 

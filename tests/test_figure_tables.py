@@ -112,7 +112,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "expert | seated | who sits | dropped | who is dropped", "0 | 1 | a | 2 | c b", "1 | 1 | b | 1 | a"),
     "plot_shares": (
         lambda: plots.plot_shares([1024, 4096], {"experts": [3, 1], "router": [1, 1]}, x_label="context"),
-        "context | experts | router", "1k | 75 | 25", "4k | 50 | 50"),
+        "context | experts | router", "1024 | 75 | 25", "4096 | 50 | 50"),
     "plot_text": (lambda: plots.plot_text(TINY, "aba"), *TEXT),
     "plot_text_layers": (lambda: plots.plot_text_layers([TINY], "aba"), *TEXT),
     "plot_text_orders": (

@@ -7,15 +7,21 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from moeviz import style
 from test_figure_tables import TABLES
+
+DRAWS_EXPERTS = {"plot_block", "plot_noisy_threshold", "plot_thermostat"}  # with lines, in their colours
 
 
 class Seen(NamedTuple):
     """What was seen of a figure in the classroom style."""
 
     same: bool  # whether a second save gave the pixels of the first
+    titles: list
+    width: float  # inches
+    colors: set  # of its lines and bars
     smallest: float  # points of its smallest text
     alt: str
 
@@ -32,7 +38,10 @@ def _look(figure):
     same = _pixels(figure) == _pixels(figure)
     texts = [text for text in figure.findobj(mpl.text.Text) if text.get_text().strip() and text.get_visible()]
     plt.close(figure)
-    return Seen(same, min(text.get_fontsize() for text in texts), style.describe(figure))
+    titles = [title for ax in figure.axes if (title := ax.get_title(loc="left"))]
+    lines = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
+    return Seen(same, titles, figure.get_figwidth(), lines, min(text.get_fontsize() for text in texts),
+                style.describe(figure))
 
 
 def _pixels(figure):
@@ -48,6 +57,20 @@ def test_a_figure_saved_again_gives_the_same_pixels(seen):
 
 def test_no_text_is_smaller_than_12_points(seen):
     assert {name: figure.smallest for name, figure in seen.items() if figure.smallest < 12} == {}
+
+
+def test_a_title_says_what_was_found_with_a_number(seen):
+    assert {name: figure.titles for name, figure in seen.items()
+            if not figure.titles or not all(any(map(str.isdigit, title)) for title in figure.titles)} == {}
+
+
+def test_a_figure_is_at_most_1000_pixels_wide(seen):
+    assert {name: figure.width for name, figure in seen.items() if figure.width > 10} == {}
+
+
+def test_a_series_has_no_expert_s_colour(seen):
+    experts = {color.lower() for color in style.OKABE_ITO[:7]}  # black is every reader's ink
+    assert {name for name, figure in seen.items() if figure.colors & experts} <= DRAWS_EXPERTS
 
 
 def test_a_figure_of_fixed_margins_keeps_them_when_it_is_saved():

@@ -33,7 +33,8 @@ def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
     assert texts == [["90", "10", "0", "100"], ["40", "60", "50", "50"]]
     limits = [ax.collections[0].get_clim() for ax in axes]
     assert limits[0] == limits[1] == (0, 100)
-    assert [ax.get_title() for ax in axes] == ["net", "after a shuffle"]
+    assert [ax.get_title() for ax in axes] == ["net: largest 100 at\ndomain b, expert 1",
+                                               "after a shuffle: largest\n60 at domain a, expert 1"]
 
 
 @pytest.mark.parametrize(("counts", "shuffled", "message"), [
@@ -100,7 +101,7 @@ def test_the_explorer_draws_the_bytes_of_its_expert():
     expert = int(routed.expert_index[3, 0])
     axes = widgets.draw_expert(model, SENTENCE, layer=2, expert=expert)
     number = (routed.expert_index[:, 0] == expert).sum()
-    assert axes[1].get_title() == f"{number} of {len(SENTENCE)} bytes"
+    assert axes[1].get_title().startswith(f"{number} of {len(SENTENCE)} bytes: ")
     color = style.expert_colors(8)[expert]
     assert to_hex(axes[1].containers[0][0].get_facecolor()) == color.lower()
     plt.close("all")

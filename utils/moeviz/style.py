@@ -4,6 +4,7 @@
 """
 
 import sys
+import textwrap
 from base64 import b64encode
 from html import escape
 from io import BytesIO
@@ -12,7 +13,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -20,6 +21,11 @@ from moeviz.arrays import check_count, check_number
 from moeviz.tables import as_html, as_table, evenly
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
+SERIES = ("#45227a", "#6a9500", "#c8325a", "#00474a", "#8a6d3f", "#d070d8", "#6f7f95")  # never an expert's
+PALE = "#b9c4cc"  # what is only there to compare with
+HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#cbd7ea", "#7b98c8", "#2c4f91", "#12265a"])
+AROUND = LinearSegmentedColormap.from_list(  # a middle that is nothing special, in white
+    "around", ["#6b4210", "#d3b58a", "#ffffff", "#7b98c8", "#12265a"])
 INK = "#222222"
 MUTED = "#5f6368"
 LINE = "#8c8c8c"
@@ -28,6 +34,8 @@ DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
+WHOLE = 5  # words of a title that needs no finding
+TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
 
@@ -179,6 +187,29 @@ def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns
     grid = {"left": left / width, "right": 1 - right / width, "bottom": bottom / height,
             "top": 1 - top / height, "wspace": gap[0] / wide, "hspace": gap[1] / high}
     return plt.subplots(rows, columns, figsize=size, gridspec_kw=grid, **options)[1]
+
+
+def headline(ax, finding, subject="", *, pad=None):
+    """Write what a picture found above it, after what it is about, wrapped to the width there is.
+
+    finding: a sentence with its number, without a full stop. subject: a few words, or nothing; or a whole
+    sentence, five words or more with a number, that stands in place of the finding. pad: points between
+    axes and title, where something else stands there.
+
+    >>> ax = fixed_axes((6, 3), left=1)
+    >>> headline(ax, "expert 3 gets 22% of the choices, 1.8 times its fair share", "layer 1").get_title()
+    'layer 1: expert 3 gets 22% of the\\nchoices, 1.8 times its fair share'
+    """
+    whole = any(map(str.isdigit, subject)) and len(subject.split()) >= WHOLE
+    words = subject if whole else f"{subject}: {finding}" if subject else finding
+    figure = ax.figure.get_figure(root=True)
+    panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]
+    place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
+    room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
+    if not subject and finding.split()[0].isalpha() and finding.split()[0][2:]:
+        words = finding[0].upper() + finding[1:]
+    ax.set_title("\n".join(textwrap.wrap(words, max(24, int(room / TITLE_LETTER)))), pad=pad)
+    return ax
 
 
 def set_description(ax, sentence):

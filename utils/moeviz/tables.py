@@ -91,6 +91,24 @@ def as_power(value, digits=4):
     return power if mantissa == "1" else f"{mantissa}×{power}"
 
 
+def as_tick(value, place=None):
+    """Write a number as briefly as an axis needs it: thousands as k, millions as M, more by powers of ten.
+
+    A multiple of 1024 below a million counts in steps of 1024. place: of the tick; matplotlib hands it over.
+
+    >>> [as_tick(value) for value in (0.25, 64, 4096, 32_768, 200_000, 10**7, 1e13, 1e-4)]
+    ['0.25', '64', '4096', '32k', '200k', '10M', '10¹³', '10⁻⁴']
+    """
+    size = abs(value)
+    if size >= 1e9 or NOTHING < size < 1e-3:
+        return as_power(value)
+    if size < 1e4:
+        return as_text(value)
+    if size < 1e6:
+        return f"{value / (1024 if value % 1024 == 0 else 1000):.4g}k"
+    return f"{value / 1e6:.4g}M"
+
+
 def as_column(values, digits):
     """Write the values of one column alike: as many decimals each, but large numbers without any.
 

@@ -11,6 +11,7 @@ from moeviz.style import (
     MUTED,
     axes_or_new,
     expert_colors,
+    headline,
     ink_on,
     set_description,
     set_table,
@@ -46,11 +47,12 @@ def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
                "expert": 2 * d_model * expert_hidden}
     area = WIDTH * ATTENTION_HEIGHT / weights["attention"]  # of the drawing, per weight
     top = FFN_Y + weights["FFN"] * area / WIDTH
-    ax = axes_or_new(ax, (11.5, 7))
+    ax = axes_or_new(ax, (10, 7.2))
     _draw_dense(ax, weights, top)
     right = _draw_sparse(ax, weights, area, top, num_experts, k)
     ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3), aspect="equal")
     ax.set_axis_off()
+    headline(ax, f"a token works with {100 * k / num_experts:.3g}% of the FFN's weights")
     _tabulate_block(ax, weights, num_experts, k)
     return set_description(ax, _describe_block(weights, num_experts, k))
 
@@ -159,7 +161,7 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     if w_out is not None:
         turned = check_same_shape(check_matrix(w_out, "w_out").T, "w_out, turned,", w_in, "w_in")
         parts.append(("w_out, turned  (D, H)", turned))
-    ax = axes_or_new(ax, (11, 2.2 * len(parts) + 1.9))
+    ax = axes_or_new(ax, (10, 2.2 * len(parts) + 1.9))
     tops = d_model * (1 + GAP) * np.arange(len(parts))
     for top, (name, weights) in zip(tops, parts, strict=True):
         ax.imshow(_color_blocks(weights, each), extent=(0, d_hidden, top + d_model, top), aspect="auto",
@@ -168,7 +170,8 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     key = tops[-1] + 1.06 * d_model
     _name_experts(ax, num_experts, each, key, KEY * d_model)
     ax.set(xlim=(0, d_hidden), ylim=(key + KEY * d_model, -0.2 * d_model), yticks=[], xticks=[],
-           xlabel=f"hidden unit ({each} per expert)", title=f"One FFN, cut into {num_experts} experts")
+           xlabel=f"hidden unit ({each} per expert)")
+    headline(ax, f"one FFN of {d_hidden} hidden units, cut into {num_experts} experts of {each}")
     ax.spines[:].set_visible(False)
     _tabulate_dense_blocks(ax, dict(parts), each)
     return set_description(ax, _describe_dense_blocks(w_in, num_experts, each, len(parts)))

@@ -6,15 +6,15 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
-from moeviz.plots.draw import check_labels, name_power
-from moeviz.plots.names import spread
+from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, plain_ticks
+from moeviz.plots.names import name_lines
 from moeviz.style import (
     INK,
     MONO,
     MUTED,
-    OKABE_ITO,
+    SERIES,
     axes_or_new,
-    ink_on,
+    headline,
     on_white,
     set_description,
     set_matrix,
@@ -23,14 +23,12 @@ from moeviz.tables import as_text
 
 MAX_NUMBERED_CELLS, MAX_NUMBERED_COLUMNS, MAX_NAMES = 144, 14, 40
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
-LABEL_PITCH = 19  # points
 NOTEWORTHY = 0.1  # of a line's range: so far it has to go beyond both of its ends to be told
-LINE_COLORS = [on_white(OKABE_ITO[at]) for at in (4, 5, 2, 0, 6, 1, 7)]
 LINE_DASHES = ["-", *((0, dash) for dash in ((3.5, 1.2), (1, 0.8), (5, 1, 1, 1), (1.8, 0.8), (7, 1.5),
                                               (3, 0.8, 1, 0.8, 1, 0.8)))]  # in widths of the line
-AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "processor time of training (s)"}
+AXES = {"flops": "training FLOPs", "steps": "training steps", "seconds": "processor seconds of training"}
 # of 4, 16, 64, 256 experts
-MIXTURES = [(OKABE_ITO[at], marker) for at, marker in ((5, "o"), (2, "^"), (4, "D"), (6, "v"))]
+MIXTURES = list(zip((SERIES[4], SERIES[1], SERIES[0], SERIES[2]), "o^Dv", strict=True))
 DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (MUTED, (3, 3)),
          ("#4d4d4d", (9, 3)), ("#a0522d", (4, 1, 1, 1)))  # of width 64, 128, 256, ...
 NAME_WIDTH, NAME_PITCH = 95, 17  # points
@@ -40,17 +38,18 @@ HALO = [withStroke(linewidth=3.5, foreground="white")]
 
 
 def plot_matrix(matrix, *, row_label, column_label, row_names=None, column_names=None, title="",
-                value_format="{:.2f}", value_label="", limits=None, ax=None):
-    """Draw a matrix as a heatmap in cividis; up to 144 cells have their value printed, more get a colour bar.
+                value_format="{:.2f}", value_label="", limits=None, middle=None, ax=None):
+    """Draw a matrix as a heatmap from white; up to 144 cells have their value printed, more get a colour bar.
 
     matrix: (R, N). row_label, column_label: what the axes count, with units. row_names, column_names:
-    R and N texts or None for the numbers. value_label: what the colour bar counts. limits: (low, high)
-    of the colours; None means from 0 (or the lowest value) to the highest. Returns the Axes.
-    Raises ValueError naming the wrong argument.
+    R and N texts or None for the numbers. title: what the matrix is; its largest cell is named after it.
+    value_label: what the colour bar counts. limits: (low, high) of the colours; None means from 0 (or the
+    lowest value) to the highest. middle: the value that is nothing special, such as a fair share, drawn
+    white between two colours. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_matrix([[0.25, 0.75]], row_label="token", column_label="slot")
-    >>> [text.get_text() for text in ax.texts]
-    ['0.25', '0.75']
+    >>> [text.get_text() for text in ax.texts], ax.get_title()
+    (['0.25', '0.75'], 'Largest 0.75 at token 0, slot 1')
     """
     matrix = check_matrix(matrix, "matrix", "(R, N)")
     low, high = _check_limits(limits, matrix)
@@ -58,26 +57,31 @@ def plot_matrix(matrix, *, row_label, column_label, row_names=None, column_names
     column_names = check_labels(column_names, matrix.shape[1], "column_names")
     numbered = matrix.size <= MAX_NUMBERED_CELLS and matrix.shape[1] <= MAX_NUMBERED_COLUMNS
     ax = axes_or_new(ax, _figure_size(*matrix.shape, numbered))
-    mesh = ax.pcolormesh(matrix, cmap="cividis", vmin=low, vmax=high, edgecolors="white",
-                         linewidth=2 if numbered else 0)
-    if numbered:
-        _print_values(ax, matrix, mesh, value_format)
-    else:
-        ax.figure.colorbar(mesh, ax=ax, label=value_label).outline.set_visible(False)
+    mesh = draw_heatmap(ax, matrix, low=low, high=high, middle=_between(middle, low, high),
+                        cell_text=value_format.format if numbered else None)
+    if not numbered:
+        draw_colour_bar(ax, mesh, value_label)
     _name(ax.set_xticks, column_names)
     _name(ax.set_yticks, row_names)
-    ax.set(xlabel=column_label, ylabel=row_label, title=title, ylim=(len(matrix), 0))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    set_matrix(ax, matrix, rows=(row_label, row_names), columns=(column_label, column_names))
+    ax.set(xlabel=column_label, ylabel=row_label, ylim=(len(matrix), 0))
+    row, column = np.unravel_index(matrix.argmax(), matrix.shape)
+    headline(ax, f"largest {value_format.format(matrix[row, column])} at {row_label} {row_names[row]}, "
+                 f"{column_label} {column_names[column]}".replace("\n", " "), title)
+    set_matrix(ax, matrix, rows=(row_label, row_names), columns=(column_label, column_names),
+               title=title or None)
     return set_description(ax, _describe_matrix(matrix, row_names, column_names, (row_label, column_label),
                                                 title))
 
 
+def _between(middle, low, high):
+    """Return the middle of the colours if it lies between their ends, else None."""
+    return middle if middle is not None and low < check_number(middle, "middle") < high else None
+
+
 def _figure_size(rows, columns, numbered):
     if numbered:
-        return max(0.95 * columns + 2.2, 5), max(0.55 * rows + 1.7, 3)
-    return np.clip(0.2 * columns + 3, 7, 13), np.clip(0.2 * rows + 2, 4, 8)
+        return min(max(0.95 * columns + 2.2, 5), 10), max(0.55 * rows + 1.7, 3)
+    return np.clip(0.2 * columns + 3, 7, 10), np.clip(0.2 * rows + 2, 4, 8)
 
 
 def _check_limits(limits, matrix):
@@ -85,13 +89,6 @@ def _check_limits(limits, matrix):
     if limits is not None and not low < high:
         raise ValueError(f"limits must be (low, high) with low < high, got {limits}")
     return low, high if high > low else low + 1.0
-
-
-def _print_values(ax, matrix, mesh, value_format):
-    colors = mesh.to_rgba(matrix)
-    for (row, column), value in np.ndenumerate(matrix):
-        ax.text(column + 0.5, row + 0.5, value_format.format(value), ha="center", va="center", fontsize=14,
-                color=ink_on(colors[row, column]))
 
 
 def _name(set_ticks, names):
@@ -110,10 +107,11 @@ def _describe_matrix(matrix, row_names, column_names, labels, title):
             f"largest {place(matrix.argmax())}, smallest {place(matrix.argmin())}.")
 
 
-def plot_timing(names, seconds, *, floor=None, ax=None, title="measured time"):
+def plot_timing(names, seconds, *, floor=None, ax=None, title=""):
     """Draw measured times as horizontal bars with their values, in one unit that suits the longest.
 
-    names: N texts. seconds: (N,). floor: seconds that no version can beat, drawn as a dashed line.
+    The title compares the longest with the shortest. names: N texts. seconds: (N,). floor: seconds that
+    no version can beat, drawn as a dashed line.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_timing(["loop", "grouped"], [0.020, 0.004]).get_xlabel()
@@ -125,17 +123,26 @@ def plot_timing(names, seconds, *, floor=None, ax=None, title="measured time"):
         raise ValueError(f"seconds must be one or more non-negative times, got {seconds.tolist()}")
     scale, unit = next((size, name) for size, name in UNITS if seconds.max() >= size or size == 1e-6)
     ax = axes_or_new(ax, (9, 0.65 * len(names) + 1.6))
-    ax.set(xlim=(0, 1.18 * seconds.max() / scale or 1), ylim=(len(names) - 0.5, -0.6), title=title,
+    ax.set(xlim=(0, 1.18 * seconds.max() / scale or 1), ylim=(len(names) - 0.5, -0.6),
            xlabel=f"time ({unit})")
-    bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=LINE_COLORS[0])
+    headline(ax, _compare_times(names, seconds / scale, unit), title)
+    bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=SERIES[0])
     ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14)
     if floor is not None:
         _draw_floor(ax, check_number(floor, "floor", low=0.0) / scale, unit)
     ax.set_yticks(range(len(names)), names, fontsize=14)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
-    return set_description(ax, f"Bar chart, {title}: " + ", ".join(
+    return set_description(ax, f"Bar chart, {title or 'measured time'}: " + ", ".join(
         f"{name} {value / scale:.3g} {unit}" for name, value in zip(names, seconds, strict=True)) + ".")
+
+
+def _compare_times(names, times, unit):
+    longest, shortest = int(times.argmax()), int(times.argmin())
+    if longest == shortest or times[shortest] == 0:
+        return f"{names[longest]} takes {as_text(times[longest], 3)} {unit}"
+    return (f"{names[longest]} takes {as_text(times[longest] / times[shortest], 2)} times as long as "
+            f"{names[shortest]}")
 
 
 def _draw_floor(ax, floor, unit):
@@ -146,37 +153,69 @@ def _draw_floor(ax, floor, unit):
 
 
 def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, x_scale="linear",
-                y_scale="linear"):
-    """Draw lines over x, each named at its right end; a (low, middle, high) triple gets a band.
+                y_scale="linear", cut=None):
+    """Draw lines over x, each named where the lines are apart; a (low, middle, high) triple gets a band.
 
     Each colour has a dash of its own, so that lines which cross can be followed without colour.
 
-    x: (N,). curves: {name: (N,) or three of (N,)}. colors: {name: colour} for some or all of them.
+    x: (N,). curves: {name: (N,) or three of (N,)}. title: a sentence with its number; to a few words
+    it is added where the lines end. colors: {name: colour} for some or all of them.
     x_scale, y_scale: "linear" or "log", set here because the names are placed on the final scale.
-    Returns the Axes. Raises ValueError naming the wrong argument.
+    cut: (x, words on its left, words on its right) where every line jumps. Returns the Axes.
+    Raises ValueError naming the wrong argument.
 
     >>> ax = plot_curves([0, 1], {"dense": [1.0, 2.0]}, x_label="step", y_label="loss (nats)")
-    >>> ax.texts[0].get_text()
-    'dense'
+    >>> ax.texts[0].get_text(), ax.get_title()
+    ('dense', 'Dense goes from 1 to 2')
     """
     x = check_vector(x, "x")
     bands = {name: _check_band(values, name, len(x)) for name, values in curves.items()}
     if not bands or not len(x):
         raise ValueError("curves must hold at least one line over at least one x")
     ax = axes_or_new(ax)
-    palette = dict(zip(bands, np.resize(LINE_COLORS, len(bands)), strict=True)) | dict(colors or {})
+    palette = dict(zip(bands, np.resize(SERIES, len(bands)), strict=True)) | dict(colors or {})
     palette = {name: on_white(palette[name]) for name in bands}
     dashes = dict(zip(dict.fromkeys(palette.values()), cycle(LINE_DASHES), strict=False))
-    for name, (low, middle, high) in bands.items():
-        ax.plot(x, middle, color=palette[name], linestyle=dashes[palette[name]], label=name)
-        if low is not middle:
-            ax.fill_between(x, low, high, color=palette[name], alpha=0.18, linewidth=0)
-    ax.set(xlabel=x_label, ylabel=y_label, title=title, xscale=x_scale, yscale=y_scale, xmargin=0.01)
+    for name, band in bands.items():
+        _draw_line(ax, name, x, band, palette[name], dashes[palette[name]], cut)
+    ax.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale, xmargin=0.01)
+    plain_ticks(ax.xaxis, ax.yaxis)
     ax.grid(axis="y")
-    _name_ends(ax, x, {name: band[1] for name, band in bands.items()}, palette)
+    headline(ax, _compare_ends(bands), title)
+    name_lines(ax, x, {name: band[1] for name, band in bands.items()}, palette)
+    if cut is not None:
+        _draw_cut(ax, *cut)
     set_matrix(ax, zip(*(_told(*band) for band in bands.values()), strict=True), rows=(x_label, x),
                columns=("", bands), title=": ".join(dict.fromkeys(filter(None, [title, y_label]))))
     return set_description(ax, _describe_curves(x, bands, x_label, y_label, title))
+
+
+def _draw_line(ax, name, x, band, color, dash, cut):
+    """Draw a line and its band, in two parts where it is cut."""
+    (low, middle, high), gap = band, () if cut is None else np.searchsorted(x, [cut[0]])
+    parts = zip(*(np.split(values, gap) for values in (x, low, middle, high)), strict=True)
+    for number, (places, least, values, most) in enumerate(parts):
+        ax.plot(places, values, color=color, linestyle=dash, label=name if number == 0 else "_")
+        if low is not middle:
+            ax.fill_between(places, least, most, color=color, alpha=0.18, linewidth=0)
+
+
+def _draw_cut(ax, place, left, right):
+    """Mark a jump by a vertical line, with words on both of its sides."""
+    ax.axvline(place, color=INK, linestyle=(0, (2, 2)), linewidth=1.4)
+    for words, side, shift in ((left, "right", -8), (right, "left", 8)):
+        ax.annotate(words, (place, 0.96), xycoords=ax.get_xaxis_transform(), xytext=(shift, 0), ha=side,
+                    va="top", textcoords="offset points", color=MUTED, path_effects=HALO)
+
+
+def _compare_ends(bands):
+    """Say from where to where the only line goes, or where the highest and the lowest of several end."""
+    ends = {name: middle[-1] for name, (_, middle, _) in bands.items()}
+    if len(ends) == 1:
+        (name, (_, middle, _)), = bands.items()
+        return f"{name} goes from {as_text(middle[0], 3)} to {as_text(middle[-1], 3)}"
+    most, least = max(ends, key=ends.get), min(ends, key=ends.get)
+    return f"{most} ends at {as_text(ends[most], 3)}, {least} at {as_text(ends[least], 3)}"
 
 
 def _check_band(values, name, length):
@@ -195,30 +234,19 @@ def _told(low, middle, high):
                                          for least, at, most in zip(low, middle, high, strict=True)]
 
 
-def _name_ends(ax, x, lines, palette):
-    """Write each line's name at its right end, pushed apart where ends lie close together."""
-    ax.autoscale_view()  # the limits are final only now, and the names stand where the lines end
-    to_axes = ax.transData + ax.transAxes.inverted()
-    ends = {name: to_axes.transform((x[-1], line[-1]))[1] for name, line in lines.items()}
-    gap = LABEL_PITCH / (ax.get_window_extent().height * 72 / ax.figure.dpi)
-    for name, at in zip(sorted(ends, key=ends.get), spread(sorted(ends.values()), gap, 0.03), strict=True):
-        ax.annotate(name, (1, at), xycoords="axes fraction", xytext=(8, 0), textcoords="offset points",
-                    va="center", color=palette[name], fontweight="bold", fontsize=14)
-
-
 def _describe_curves(x, bands, x_label, y_label, title):
     lines = "; ".join(f"{name} {_course(x, middle)}" for name, (_, middle, _) in bands.items())
     return (f"Line chart, {title or y_label}: {y_label} over {x_label} "
-            f"from {x[0]:.3g} to {x[-1]:.3g}; {lines}.")
+            f"from {as_text(x[0], 3)} to {as_text(x[-1], 3)}; {lines}.")
 
 
 def _course(x, values):
     """Say where a line begins and ends, and where in between it goes further up or down than that."""
-    course = f"from {values[0]:.3g} to {values[-1]:.3g}"
+    course = f"from {as_text(values[0], 3)} to {as_text(values[-1], 3)}"
     for word, at, beyond in (("highest", values.argmax(), values.max() - max(values[0], values[-1])),
                              ("lowest", values.argmin(), min(values[0], values[-1]) - values.min())):
         if beyond > NOTEWORTHY * np.ptp(values):
-            course += f", {word} {values[at]:.3g} at {x[at]:.3g}"
+            course += f", {word} {as_text(values[at], 3)} at {as_text(x[at], 3)}"
     return course
 
 
@@ -237,12 +265,13 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     check_choice(of, "of", AXES)
     if not isinstance(curves, dict) or not curves:
         raise ValueError(f"curves must be a dictionary with at least one curve, got {curves!r}")
-    ax = axes_or_new(ax, (11, 6.2))
+    ax = axes_or_new(ax, (10, 6))
     styles = {name: _style(curve) for name, curve in curves.items()}
     for name, curve in curves.items():
         _draw(ax, name, getattr(curve, of), curve.loss, **styles[name])
-    ax.set(xscale="log", xlabel=AXES[of], ylabel="held-out loss (nats per byte)", title=title)
-    ax.xaxis.set_major_formatter(name_power)
+    ax.set(xscale="log", xlabel=AXES[of], ylabel="held-out loss (nats per byte)")
+    headline(ax, _compare_losses(curves, of, target, marks), title)
+    plain_ticks(ax.xaxis)
     ax.margins(x=0.13)
     low, high = ax.get_ylim()
     ax.set_ylim(*(limits or (low - FOOT * (high - low) * bool(len(marks)), high)))
@@ -254,6 +283,16 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     if target is not None:
         _draw_target(ax, check_number(target, "target"), marks)
     return set_description(ax, _describe_learning(curves, of, target, marks, title))
+
+
+def _compare_losses(curves, of, target, marks):
+    """Say how far apart the marks are; without any, which curve ends lowest and which highest."""
+    if target is not None and len(marks) > 1:
+        least, *_, most = sorted(amount for amount, _ in marks)
+        return f"a loss of {target:.2f} costs up to {most / least:.1f} times as many {AXES[of]}"
+    ends = {name: curve.mean[-1] for name, curve in curves.items()}
+    best, worst = min(ends, key=ends.get), max(ends, key=ends.get)
+    return f"{best} ends at {ends[best]:.2f}" + (f", {worst} at {ends[worst]:.2f}" if best != worst else "")
 
 
 def _style(curve):

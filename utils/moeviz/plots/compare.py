@@ -7,8 +7,8 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from moeviz.arrays import check_vector
 from moeviz.checks import check_kind
-from moeviz.plots.draw import SANS, draw_bars, draw_outlines, outline
-from moeviz.plots.load import METER_WIDTH, OTHERS
+from moeviz.plots.draw import SANS, draw_bars, draw_outlines, legend_below, outline
+from moeviz.plots.load import METER_WIDTH
 from moeviz.plots.names import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
 from moeviz.scoreboard.table import ARROWS, MARK, best_of, cell, unknown
@@ -17,25 +17,27 @@ from moeviz.style import (
     INK,
     LINE,
     MUTED,
-    OKABE_ITO,
+    PALE,
+    SERIES,
     axes_or_new,
     fixed_axes,
+    headline,
     set_description,
     set_table,
 )
+from moeviz.tables import as_text
 
-SHOWN = ("max_violation", "captured", "of_best", "drop_rate", "experts", "unserved", "leak", "causal",
-         "needs_loss")
+SHOWN = ("max_violation", "captured", "drop_rate", "leak")
 WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
-BEST, OWN = OKABE_ITO[4], OKABE_ITO[1]
+BEST = SERIES[0]
 NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
 CELL_SIZE = 13  # points
 BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
-KINDS = ((True, "o", OKABE_ITO[4], "causal"), (False, "D", OKABE_ITO[5], "not causal"),
+KINDS = ((True, "o", SERIES[0], "causal"), (False, "D", SERIES[2], "not causal"),
          (None, "s", MUTED, "not known"))
 MARGIN = np.array([[0.1, 0.1], [0.2, 0.1]])  # low and high side; names need room on the right
-BLUE, ORANGE = OKABE_ITO[4], OKABE_ITO[5]
-PANEL = (4.4, 4.4)  # inches
+RIGHT, WRONG = SERIES[0], SERIES[2]
+PANEL = (3.3, 4.2)  # inches
 FURTHEST = 12  # dots in the table
 
 
@@ -67,7 +69,7 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
         left += _width(column)
     _draw_zeros(ax, columns, len(board))
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
-    ax.set_title(title or _title(board))
+    headline(ax, _first_of(board, columns), title or _title(board))
     ax.set_axis_off()
     set_table(ax, ["router", *(column.heading + BETTER[column.best] for column in columns)],
               [[row.name, *(cell(row, column) for column in columns)] for row in board.rows])
@@ -76,6 +78,14 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
 
 def _width(column):
     return GAP + (WORD_WIDTH if column.name in WORDS else NUMBER_WIDTH + METER_WIDTH)
+
+
+def _first_of(board, columns):
+    """Say who is first, and its reading in the column of the order or else the first that is shown."""
+    if not columns:
+        return f"{len(board)} routers"
+    column = find_column(board.sorted_column) if board.sorted_column else columns[0]
+    return f"{board.names[0]} first of {len(board)}, {column.heading} {cell(board.rows[0], column)}"
 
 
 def _title(board):
@@ -130,7 +140,7 @@ def _draw_bars(ax, numbers, best, left):
     top = np.arange(len(numbers)) + 0.28
     x = np.stack([np.full(len(top), left), left + length, left + length, np.full(len(top), left)], axis=1)
     y = np.stack([top, top, top + 0.44, top + 0.44], axis=1)
-    colors = [BEST if is_best else OTHERS for is_best in best]
+    colors = [BEST if is_best else PALE for is_best in best]
     ax.add_collection(PolyCollection(np.stack([x, y], axis=2), zorder=2, facecolors=colors), autolim=False)
 
 
@@ -139,7 +149,7 @@ def _draw_ranges(ax, board, left):
     middle = np.arange(len(board)) + 0.5
     ends = [[(left + scale * row.fewest, y), (left + scale * row.most, y)]
             for row, y in zip(board.rows, middle, strict=True)]
-    ax.add_collection(LineCollection(ends, colors=OTHERS, linewidths=4, zorder=2), autolim=False)
+    ax.add_collection(LineCollection(ends, colors=PALE, linewidths=4, zorder=2), autolim=False)
     ax.plot(left + scale * np.array([row.experts for row in board.rows]), middle, "o", color=INK,
             markersize=6, zorder=3)
 
@@ -182,12 +192,13 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
     there = np.isfinite(places).all(axis=1)
     if not there.any():
         raise ValueError(f"board must have a row with known {across} and {up}, got none")
-    ax = axes_or_new(ax, (13, 8.5))
+    ax = axes_or_new(ax, (10, 7.5))
     _set_limits(ax, places[there])
     _draw_front(ax, places[front])
     _draw_points(ax, board, places, there)
-    ax.set(xlabel=_label(across), ylabel=_label(up), title=title)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=5, fontsize=13)
+    ax.set(xlabel=_label(across), ylabel=_label(up))
+    headline(ax, f"{front.sum()} of {there.sum()} routers are beaten by none", title)
+    legend_below(ax, 5)
     _name_points(ax, board, places, there)
     words = {kind: word for kind, _, _, word in KINDS}
     set_table(ax, ["router", _label(across), _label(up), "kind", "beaten by none"], title=title or "routers",
@@ -223,7 +234,7 @@ def _draw_points(ax, board, places, there):
             ax.plot(*places[here].T, marker, color=color, markerfacecolor=color if kind else "white",
                     markeredgewidth=2, markersize=2 * RADIUS - 2, label=label, zorder=3)
     if (there & own).any():
-        ax.plot(*places[there & own].T, "*", color=OKABE_ITO[0], markeredgecolor=INK, markersize=19,
+        ax.plot(*places[there & own].T, "*", color=SERIES[1], markeredgecolor=INK, markersize=19,
                 label="yours", zorder=3.5)
 
 
@@ -264,24 +275,33 @@ def plot_evidence(found):
 
     >>> axes = plot_evidence({"right": Evidence([0.2, 0.4], [0.2, 0.4], ("before", "after"))})
     >>> axes[0].get_xlabel(), axes[0].get_title()
-    ('before', 'right')
+    ('before', 'right: 0 of 2 dots off the line')
     """
     checked = _check(found)
     bars = bool(next(iter(checked.values())).names)
     size = (max(len(checked) * PANEL[0], 8), PANEL[1])
-    axes = fixed_axes(size, left=0.8, columns=len(checked), gap=(0.2, 0), squeeze=False, sharex=True,
-                      sharey=True)[0]
+    axes = fixed_axes(size, left=0.8, top=0.75, columns=len(checked), gap=(0.2, 0), squeeze=False,
+                      sharex=True, sharey=True)[0]
     for ax, (title, evidence) in zip(axes, checked.items(), strict=True):
         (_draw_pairs if bars else _draw_dots)(ax, evidence)
         (_tabulate_pairs if bars else _tabulate_dots)(ax, evidence, title)
-        ax.set_title(title)
+        headline(ax, _worst_pair(evidence) if bars else _off_diagonal(evidence), title)
         set_description(ax, (_describe_pairs if bars else _describe_dots)(title, evidence))
     for ax in axes[1:]:
         ax.set_ylabel("")
     if bars:
         axes[0].set_ylim(0, 1.28 * max(max(e.x.max(), e.y.max()) for e in checked.values()) or 1.0)
-        axes[0].legend(loc="upper left", fontsize=13)
+        axes[0].legend(loc="upper left", fontsize=13, ncols=2)
     return axes
+
+
+def _off_diagonal(evidence):
+    return f"{(np.abs(evidence.x - evidence.y) > 1e-9).sum()} of {len(evidence.x)} dots off the line"
+
+
+def _worst_pair(evidence):
+    at = int(np.abs(evidence.x - evidence.y).argmax())
+    return f"{as_text(evidence.x[at], 3)} and {as_text(evidence.y[at], 3)} at {evidence.names[at]}"
 
 
 def _check(found):
@@ -300,8 +320,8 @@ def _check_values(title, evidence):
 def _draw_dots(ax, evidence):
     ax.plot([0, 1], [0, 1], color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=1)
     on = np.isclose(evidence.x, evidence.y, atol=1e-9)
-    ax.scatter(evidence.x[on], evidence.y[on], s=22, color=BLUE, alpha=0.5, linewidth=0, zorder=2)
-    ax.scatter(evidence.x[~on], evidence.y[~on], s=22, color=ORANGE, alpha=0.5, linewidth=0, marker="D",
+    ax.scatter(evidence.x[on], evidence.y[on], s=22, color=RIGHT, alpha=0.5, linewidth=0, zorder=2)
+    ax.scatter(evidence.x[~on], evidence.y[~on], s=22, color=WRONG, alpha=0.5, linewidth=0, marker="D",
                zorder=3)
     ax.set(xlabel=evidence.labels[0], ylabel=evidence.labels[1], xlim=(-0.03, 1.03), ylim=(-0.03, 1.03),
            aspect="equal")
@@ -311,8 +331,8 @@ def _draw_dots(ax, evidence):
 
 def _draw_pairs(ax, evidence):
     places = np.arange(len(evidence.names))
-    ax.bar(places - 0.2, evidence.x, 0.38, color=BLUE, label=evidence.labels[0])
-    ax.bar(places + 0.2, evidence.y, 0.38, color=ORANGE, label=evidence.labels[1], hatch="//",
+    ax.bar(places - 0.2, evidence.x, 0.38, color=RIGHT, label=evidence.labels[0])
+    ax.bar(places + 0.2, evidence.y, 0.38, color=WRONG, label=evidence.labels[1], hatch="//",
            edgecolor="white", linewidth=0)
     ax.set_xticks(places, evidence.names)
     ax.tick_params(axis="x", length=0)

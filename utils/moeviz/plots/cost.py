@@ -12,27 +12,38 @@ from matplotlib.transforms import offset_copy
 
 from moeviz.arrays import check_choice, check_mask, check_number, check_vector
 from moeviz.cost import Hardware
-from moeviz.plots.charts import LINE_COLORS
-from moeviz.plots.draw import check_labels, draw_bars
+from moeviz.plots.draw import check_labels, draw_bars, plain_ticks
 from moeviz.plots.names import RADIUS, write_names
-from moeviz.style import FAINT, INK, LINE, MUTED, axes_or_new, ink_on, set_description, set_matrix, set_table
+from moeviz.style import (
+    FAINT,
+    INK,
+    LINE,
+    MUTED,
+    SERIES,
+    axes_or_new,
+    headline,
+    ink_on,
+    set_description,
+    set_matrix,
+    set_table,
+)
+from moeviz.tables import as_text, as_tick
 
 PART_COLORS = {
-    "experts": "#0072B2", "shared experts": "#56B4E9", "dense FFN": "#9DB4C8", "attention": "#E69F00",
-    "attention projections": "#E69F00", "attention scores": "#D55E00", "state layers": "#CC79A7",
-    "router": INK, "embedding": "#009E73", "head": "#8FD3BF", "norms": "#A6A6A6", "other": "#D6D6D6",
-    "weights": "#0072B2", "gradients": "#56B4E9", "master weights": "#9DB4C8", "Adam averages": "#CC79A7",
-    "activations": "#F0E442", "cache": "#D55E00",
+    "experts": SERIES[0], "shared experts": "#8465b4", "dense FFN": "#bfaede", "attention": SERIES[1],
+    "attention projections": SERIES[1], "attention scores": SERIES[2], "state layers": SERIES[5],
+    "router": INK, "embedding": SERIES[3], "head": "#4d8f8c", "norms": "#A6A6A6", "other": "#D6D6D6",
+    "weights": SERIES[0], "gradients": "#8465b4", "master weights": "#bfaede", "Adam averages": SERIES[5],
+    "activations": "#b7cf7a", "cache": SERIES[2],
 }
 BAR, NAMED = 0.66, 6.0  # height of a bar; percent that an area needs for its name
 VISIBLE = 0.0015  # of the axis, about a pixel
 LETTER = 0.66  # mean width of a letter, of the type size
-DECADES = ((1e6, "M"), (1e3, "k"), (1, ""))
 UNITS = ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"))
 STYLES = ("-", (0, (7, 3)), (0, (2, 2)))
 RATIOS = (1, 4, 16, 64, 256, 1024)
 MARKERS = "osD^vPX*"
-GROUP_COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#6B6B6B", INK)
+GROUP_COLORS = (*SERIES, INK)
 CROWD = 25  # models from which the map is drawn larger
 
 
@@ -51,13 +62,14 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     """
     rows = {name: _check_parts(parts, f"ledgers[{name!r}]") for name, parts in _check_map(ledgers).items()}
     scale = check_number(scale, "scale", low=1e-300)
-    ax = axes_or_new(ax, (11.5, 0.85 * len(rows) + 2.2))
+    ax = axes_or_new(ax, (10, 0.85 * len(rows) + 2.2))
     sums = {name: sum(parts.values()) / scale for name, parts in rows.items()}
     right = check_number(limit, "limit", low=0.0) if limit is not None else 1.12 * max(sums.values())
-    ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.5), title=title, xlabel=unit)
+    ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.5), xlabel=unit)
+    headline(ax, _largest_part(rows, scale, unit), title)
     named = set().union(*(_draw_bar(ax, row, parts, scale) for row, parts in enumerate(rows.values())))
     for row, total in enumerate(sums.values()):
-        ax.annotate(brief(total), (total, row), xytext=(7, 0), textcoords="offset points", va="center",
+        ax.annotate(as_text(total, 3), (total, row), xytext=(7, 0), textcoords="offset points", va="center",
                     fontsize=15, fontweight="bold")
     if mark is not None:
         ax.axvline(check_number(mark, "mark", low=0.0) / scale, color=INK, linestyle=(0, (4, 3)),
@@ -87,7 +99,7 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
         raise ValueError(f"x must be two or more rising numbers above 0, got {x.tolist()}")
     amounts = {name: check_vector(values, f"parts[{name!r}]", len(x)) for name, values in parts.items()}
     shares = _as_percent(amounts)
-    ax = axes_or_new(ax, (11.5, 6))
+    ax = axes_or_new(ax, (10, 5.6))
     edges = np.vstack([np.zeros(len(x)), np.cumsum(list(shares.values()), axis=0)])
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 100), xscale="log", xlabel=x_label, ylabel="share of the FLOPs (%)")
     for row, (part, share) in enumerate(shares.items()):
@@ -100,33 +112,21 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
                         textcoords="offset points", va="center", color=ink_on(color), fontsize=15)
     _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED])
     _draw_marks(ax, marks or {})
-    ax.xaxis.set_major_formatter(lambda value, _: count_name(value))
-    ax.set_title(title, pad=30 if marks else None)
-    set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(count_name, x)),
+    plain_ticks(ax.xaxis)
+    part = max(shares, key=lambda name: np.ptp(shares[name]))
+    headline(ax, f"{part} go from {_percent(shares[part][0])} to {_percent(shares[part][-1])}", title,
+             pad=30 if marks else None)
+    set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(as_tick, x)),
                columns=("", shares), title=": ".join(filter(None, [title, "share of the FLOPs (%)"])))
     return set_description(ax, _describe_shares(x, shares, x_label, title))
 
 
-def count_name(number):
-    """Write a number of tokens briefly; a multiple of 1024 below a million counts in steps of 1024.
-
-    >>> count_name(32_768), count_name(200_000), count_name(10**7), count_name(64)
-    ('32k', '200k', '10M', '64')
-    """
-    if number < 1e6 and number % 1024 == 0:
-        return f"{number / 1024:.0f}k"
-    size, letter = next(((size, letter) for size, letter in DECADES if number >= size), DECADES[-1])
-    digits = f"{number / size:.0f}" if number >= 100 * size else f"{number / size:.2g}"
-    return f"{digits}{letter}"
-
-
-def brief(value):
-    """Write an amount with three digits, and large ones with all of theirs.
-
-    >>> brief(46.7028), brief(1571.3), brief(0.001)
-    ('46.7', '1,571', '0.001')
-    """
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+def _largest_part(rows, scale, unit):
+    """Say which part of the longest bar is largest, and how large."""
+    parts = max(rows.values(), key=lambda row: sum(row.values()))
+    part, whole = max(parts, key=parts.get, default="nothing"), sum(parts.values())
+    amounts = f"{as_text(parts.get(part, 0) / scale, 3)} of {as_text(whole / scale, 3)} {unit}".rstrip()
+    return f"{amounts} are {part}"
 
 
 def _check_map(ledgers):
@@ -155,8 +155,8 @@ def _draw_bar(ax, row, parts, scale):
     points = ax.get_window_extent().width * 72 / ax.figure.dpi / ax.get_xlim()[1]  # per unit of the axis
     for part, left, width in zip(parts, lefts, widths, strict=True):
         if LETTER * 13 * len(part) < points * width:
-            ax.text(left + width / 2, row, f"{part}\n{brief(width)}", ha="center", va="center", fontsize=13,
-                    color=ink_on(PART_COLORS[part]), linespacing=1.25, clip_on=True)
+            ax.text(left + width / 2, row, f"{part}\n{as_text(width, 3)}", ha="center", va="center",
+                    fontsize=13, color=ink_on(PART_COLORS[part]), linespacing=1.25, clip_on=True)
             named.add(part)
     return named
 
@@ -172,6 +172,10 @@ def _as_percent(amounts):
     if any((values < 0).any() for values in amounts.values()) or not (whole > 0).all():
         raise ValueError("parts must hold amounts of at least 0 with a sum above 0 at every x")
     return {part: 100 * values / whole for part, values in amounts.items()}
+
+
+def _percent(share):
+    return f"{share:.2g}%" if share < 99 else f"{share:.0f}%"
 
 
 def _widest(share):
@@ -206,18 +210,18 @@ def _tabulate(ax, ledgers, sums, scale, title):
 def _describe_ledgers(rows, sums, scale, unit, title):
     words = []
     for name, parts in rows.items():
-        listed = ", ".join(f"{part} {brief(amount / scale)}" for part, amount in parts.items())
-        words.append(f"{name} {brief(sums[name])} ({listed})".replace("\n", " "))
+        listed = ", ".join(f"{part} {as_text(amount / scale, 3)}" for part, amount in parts.items())
+        words.append(f"{name} {as_text(sums[name], 3)} ({listed})".replace("\n", " "))
     return f"Stacked bars, {title or 'ledger'}, in {unit}: {'; '.join(words)}."
 
 
 def _describe_shares(x, shares, x_label, title):
     words = [f"{part} from {share[0]:.3g}% to {share[-1]:.3g}%" for part, share in shares.items()]
-    return (f"Stacked areas, {title or 'shares'}: shares over {x_label} from {count_name(x[0])} to "
-            f"{count_name(x[-1])}; {', '.join(words)}.")
+    return (f"Stacked areas, {title or 'shares'}: shares over {x_label} from {as_tick(x[0])} to "
+            f"{as_tick(x[-1])}; {', '.join(words)}.")
 
 
-def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
+def plot_roofline(chips, points=None, *, ax=None, title=""):
     """Draw the roof of each chip over FLOPs per byte, its ridge marked, and measured points below it.
 
     chips: up to three `moeviz.cost.Hardware`. points: {name: (FLOPs per byte (N,), FLOP/s (N,))}, joined
@@ -229,18 +233,20 @@ def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
     'log'
     """
     chips, points = _check_chips(chips), _check_points(points)
-    ax = axes_or_new(ax, (11, 6))
+    ax = axes_or_new(ax, (10, 6))
     ridges = [chip.ridge for chip in chips]
     reached = [at for x, _ in points.values() for at in x]
     left, right = min([*ridges, *reached]) / 6, max([*ridges, *reached]) * 12
-    ax.set(xscale="log", yscale="log", xlim=(left, right), title=title,
+    ax.set(xscale="log", yscale="log", xlim=(left, right),
            xlabel="arithmetic intensity (FLOP per byte read)", ylabel="speed (FLOP/s)")
     for chip, line in zip(chips, STYLES, strict=False):
         _draw_roof(ax, chip, line, left, right)
     for number, (name, (x, y)) in enumerate(points.items()):
-        ax.plot(x, y, color=LINE_COLORS[number % len(LINE_COLORS)], marker=MARKERS[number % len(MARKERS)],
+        ax.plot(x, y, color=SERIES[number % len(SERIES)], marker=MARKERS[number % len(MARKERS)],
                 markersize=9, label=name)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: speed(value)))
+    plain_ticks(ax.xaxis)
+    headline(ax, _fastest(chips, points), title)
     if points:
         ax.legend(loc="lower right")
     ax.grid(which="major")
@@ -249,6 +255,16 @@ def plot_roofline(chips, points=None, *, ax=None, title="roofline"):
              for name, pair in points.items() for at, reached in zip(*pair, strict=True)]
     set_table(ax, ["series", "FLOP per byte", "speed"], rows)
     return set_description(ax, _describe_roofline(chips, points, title))
+
+
+def _fastest(chips, points):
+    """Say how much of the first roof the fastest point of each series reaches, or where the ridge is."""
+    chip, told = chips[0], []
+    for name, (x, y) in points.items():
+        best = int(np.argmax(y))
+        roof = min(x[best] * chip.bandwidth, chip.peak_flops)
+        told.append(f"{name} reaches {100 * y[best] / roof:.0f}%")
+    return ", ".join(told) + " of the roof" if told else f"{chip.name} needs {chip.ridge:.3g} FLOP per byte"
 
 
 def speed(flops):
@@ -300,11 +316,11 @@ def _describe_roofline(chips, points, title):
              for chip in chips]
     found = [f"{name} from {speed(y[0])} at {x[0]:.3g} to {speed(y[-1])} at {x[-1]:.3g} FLOP per byte"
              for name, (x, y) in points.items()]
-    return f"Roofline, {title}: {'; '.join([*roofs, *found])}."
+    return f"Roofline, {title or 'speed over intensity'}: {'; '.join([*roofs, *found])}."
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
-                   shown=None, ax=None, title="total against active parameters"):
+                   shown=None, ax=None, title=""):
     """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
 
     names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
@@ -325,11 +341,13 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
         raise ValueError("active must hold one number above 0 and at most the total for each model")
     shown = check_mask(shown, len(names), "shown")
-    ax = axes_or_new(ax, (14, 10.5) if len(names) > CROWD else (12, 8))
+    ax = axes_or_new(ax, (10, 9) if len(names) > CROWD else (10, 7))
     x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
     ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
            ylabel="total parameters (billion)")
-    ax.set_title(title, pad=30)
+    wide = int(np.argmax(np.where(shown, total / active, 0)))
+    headline(ax, f"{names[wide]} holds {as_text(total[wide] / active[wide], 2)} times what it uses", title,
+             pad=30)
     _draw_ratios(ax)
     _draw_points(ax, active, total, kinds, rings, shown)
     _draw_key_model_map(ax, kinds, hollow_label if rings.any() else "")
@@ -363,9 +381,9 @@ def _draw_ratios(ax):
     above = offset_copy(ax.transData, ax.figure, y=5, units="points")
     for ratio in RATIOS:
         words = f"{ratio}×" if ratio > 1 else "total = active"
-        if ratio * right <= top:
+        if bottom <= ratio * right <= top:
             ax.text(right, ratio * right, words, transform=beside, va="center", color=MUTED, fontsize=13)
-        elif ratio * left < top:
+        elif ratio * left < top < ratio * right:
             ax.text(top / ratio, top, words, transform=above, ha="center", color=MUTED, fontsize=13)
 
 
@@ -399,6 +417,7 @@ def _draw_key_model_map(ax, kinds, hollow_label):
 def _describe_model_map(names, total, active, title):
     ratio = total / active
     low, high = int(ratio.argmin()), int(ratio.argmax())
-    return (f"Scatter chart, {title}: {len(names)} models, active {active.min():.3g} to {active.max():.3g} "
-            f"and total {total.min():.3g} to {total.max():,.4g} billion parameters; total over active from "
+    return (f"Scatter chart, {title or 'total against active parameters'}: "
+            f"{len(names)} models, active {active.min():.3g} to {active.max():.3g} and total "
+            f"{total.min():.3g} to {total.max():,.4g} billion parameters; total over active from "
             f"{ratio[low]:.3g} ({names[low]}) to {ratio[high]:.3g} ({names[high]}).")

@@ -6,15 +6,27 @@ from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
 from moeviz.metrics import CacheRun
-from moeviz.plots.draw import SANS, check_labels, draw_bars, draw_outlines, extremes, outline, readable
+from moeviz.plots.draw import (
+    SANS,
+    check_labels,
+    draw_bars,
+    draw_colour_bar,
+    draw_heatmap,
+    draw_outlines,
+    extremes,
+    outline,
+    readable,
+)
 from moeviz.record import EMPTY
 from moeviz.style import (
     DROPPED,
     DROPPED_LINES,
     HATCH,
     INK,
+    SERIES,
     axes_or_new,
     expert_colors,
+    headline,
     ink_on,
     set_description,
     set_matrix,
@@ -24,9 +36,9 @@ from moeviz.style import (
 
 MOST_PRINTED, FULLEST_TO_LABEL = 10, 16
 HOME = "#b0b0b0"
-# blue, orange and plum differ in lightness too, for readers and printers without colour
-KINDS = {"dispatch": ("#0072B2", "send tokens"), "compute": ("#E69F00", "compute"),
-         "combine": ("#6b1f5e", "send answers"), "wait": (DROPPED, "wait")}
+# purple, olive and pink differ in lightness too, for readers and printers without colour
+KINDS = {"dispatch": (SERIES[0], "send tokens"), "compute": (SERIES[1], "compute"),
+         "combine": ("#e7a8ec", "send answers"), "wait": (DROPPED, "wait")}
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 MAX_REQUESTS = 120
 
@@ -47,8 +59,7 @@ def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits
     away = np.where(np.eye(size, dtype=bool), 0, matrix)
     ax = axes_or_new(ax, (max(0.7 * min(size, 12) + 2.6, 5.4), max(0.55 * min(size, 12) + 2.0, 4.4)))
     low, high = (0, max(away.max(), 1)) if limits is None else limits
-    mesh = ax.pcolormesh(away, cmap="cividis", vmin=low, vmax=high, edgecolors="white",
-                         linewidth=1.5 if size <= 16 else 0)
+    mesh = draw_heatmap(ax, away, low=low, high=high)
     devices = np.arange(size)
     draw_bars(ax, devices, devices, 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, linewidth=0)
     _print_counts(ax, matrix, mesh)
@@ -58,9 +69,9 @@ def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits
     ticks = np.arange(0, size, -(-size // 16))
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks)
-    ax.set(xlabel=f"to {place}", ylabel=f"from {place}", title=title, ylim=(size, 0))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.set(xlabel=f"to {place}", ylabel=f"from {place}", ylim=(size, 0))
+    headline(ax, f"{away.sum()} of {matrix.sum()} rows leave home "
+                 f"({100 * away.sum() / max(matrix.sum(), 1):.0f}%)", title)
     set_matrix(ax, matrix, rows=(f"from {place}", range(size)), columns=(f"to {place}", range(size)))
     return set_description(ax, _describe_traffic(matrix, away, place, title))
 
@@ -91,10 +102,11 @@ def plot_device_load(served, *, title="", top=None, ax=None):
                path_effects=[withStroke(linewidth=4, foreground="white")])
     ax.annotate(f"mean\n{load.mean():.0f}", (num_devices - 0.4, load.mean()), va="center", xytext=(4, 0),
                 textcoords="offset points", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})
-    slowest = int(np.argmax(load))
-    ax.annotate(f"{load[slowest] / max(load.mean(), 1e-12):.2f} x mean", (slowest, load[slowest]),
-                xytext=(0, 6), textcoords="offset points", ha="center", fontweight="bold")
-    ax.set(title=title, xlabel="device", ylabel="assignments to compute",
+    slowest, ratio = int(np.argmax(load)), load.max() / max(load.mean(), 1e-12)
+    ax.annotate(f"{ratio:.2f} x mean", (slowest, load[slowest]), xytext=(0, 6), ha="center",
+                textcoords="offset points", fontweight="bold")
+    headline(ax, f"device {slowest} computes {ratio:.2f} times the mean", title)
+    ax.set(xlabel="device", ylabel="assignments to compute",
            xlim=(-0.6, 1.12 * num_devices - 0.3),
            ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
     ticks = np.arange(0, num_devices, -(-num_devices // 16))
@@ -108,7 +120,7 @@ def plot_device_load(served, *, title="", top=None, ax=None):
 
 def _print_counts(ax, matrix, mesh):
     if len(matrix) > MOST_PRINTED:
-        ax.figure.colorbar(mesh, ax=ax, label="rows").outline.set_visible(False)
+        draw_colour_bar(ax, mesh, "rows")
         return
     size = 14 if len(matrix) <= 8 and matrix.max() < 10_000 else 12
     home = np.eye(len(matrix), dtype=bool).ravel()
@@ -163,18 +175,21 @@ def plot_timeline(spans, *, title="", end=None, ax=None):
     last = max(span.stop for span in spans)
     end = last if end is None else end
     scale, unit = next((size, name) for size, name in UNITS if end >= size or size == 1e-6)
-    ax = axes_or_new(ax, (11, 0.62 * devices * (1.5 if chunks > 1 else 1) + 2.0))
+    ax = axes_or_new(ax, (10, 0.62 * devices * (1.5 if chunks > 1 else 1) + 2.0))
     for kind in KINDS:
         _draw_kind(ax, kind, spans, scale, lanes=2 if chunks > 1 else 1)
     ax.axvline(last / scale, color=INK, linewidth=1.8)
     ax.annotate(f"{last / scale:.3g} {unit}", (last / scale, -0.62), xytext=(-6, 0),
                 textcoords="offset points", ha="right", va="bottom", fontweight="bold")
-    ax.set(xlim=(0, 1.01 * end / scale or 1), ylim=(devices - 0.4, -1.0), title=title,
+    ax.set(xlim=(0, 1.01 * end / scale or 1), ylim=(devices - 0.4, -1.0),
            xlabel=f"time ({unit})", ylabel="device")
     ax.set_yticks(range(devices))
     ax.tick_params(axis="y", length=0)
     below = -0.62 * ax.figure.dpi / ax.get_window_extent().height  # inches
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=4, frameon=False)
+    waits = _waits(spans, devices) / scale
+    headline(ax, f"one step takes {last / scale:.3g} {unit}, and device {waits.argmax()} waits for "
+                 f"{waits.max():.3g} {unit} of it", title)
     _tabulate_timeline(ax, spans, devices, scale, unit)
     return set_description(ax, _describe(spans, devices, chunks, last, scale, unit, title))
 
@@ -204,6 +219,14 @@ def _check_spans(spans):
     return spans
 
 
+def _waits(spans, devices):
+    """Return the seconds (devices,) that each device waits for others."""
+    waits = np.zeros(devices)
+    for span in spans:
+        waits[span.device] += (span.stop - span.start) * (span.kind == "wait")
+    return waits
+
+
 def _tabulate_timeline(ax, spans, devices, scale, unit):
     """Attach a row per device: how long it does what, over all chunks."""
     times = np.zeros((devices, len(KINDS)))
@@ -214,9 +237,7 @@ def _tabulate_timeline(ax, spans, devices, scale, unit):
 
 
 def _describe(spans, devices, chunks, last, scale, unit, title):
-    waits = np.zeros(devices)
-    for span in spans:
-        waits[span.device] += (span.stop - span.start) * (span.kind == "wait")
+    waits = _waits(spans, devices)
     return (f"Time line, {title or 'one step'}: {devices} devices, {chunks} parts, "
             f"{last / scale:.3g} {unit} in all; device {waits.argmax()} waits longest for others "
             f"({waits.max() / scale:.3g} {unit}), device {waits.argmin()} shortest "
@@ -239,7 +260,7 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
     check_count(num_experts, "num_experts", low=int(run.expert.max()) + 1)
     count = len(run.expert)
     names = readable(check_labels(labels, count))
-    ax = axes_or_new(ax, (13, 0.42 * num_experts + 1.9), left=0.62)
+    ax = axes_or_new(ax, (10, 0.42 * num_experts + 1.9), left=0.62)
     held = held_after(run, num_experts)
     _draw_cells(ax, run, held, expert_colors(num_experts))
     every = 1 if labels is not None and count <= 60 else max(1, count // 15)
@@ -247,8 +268,8 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
     ax.set_xticks(np.arange(0, count, every) + 0.5, names[::every], parse_math=False, **family)
     ax.set_yticks(np.arange(num_experts) + 0.5, range(num_experts))
     said = f"{run.hit.sum()} of {count} requests hit"
-    ax.set(xlim=(0, count), ylim=(num_experts, 0), xlabel="request, in reading order", ylabel="expert",
-           title=f"{title}: {said}" if title else said)
+    ax.set(xlim=(0, count), ylim=(num_experts, 0), xlabel="request, in reading order", ylabel="expert")
+    headline(ax, f"{title}: {said}" if title else said)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     _tabulate_cache(ax, run, held)

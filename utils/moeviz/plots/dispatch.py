@@ -10,7 +10,7 @@ from matplotlib.path import Path
 from moeviz.arrays import check_count
 from moeviz.capacity import seat_positions
 from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable, set_weights
-from moeviz.plots.load import count_assignments
+from moeviz.plots.load import count_assignments, name_busiest
 from moeviz.record import EMPTY, check_routing, check_weights
 from moeviz.style import (
     FAINT,
@@ -21,6 +21,7 @@ from moeviz.style import (
     axes_or_new,
     dropped_patch,
     expert_colors,
+    headline,
     ink_on,
     set_description,
     set_table,
@@ -52,7 +53,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
     numbered = max(routed.num_tokens, routed.num_experts) <= MAX_NUMBERED
     draw = _draw_numbered if numbered else _draw_wide
     ax = draw(ax, routed, labels, *choices)
-    ax.set_title(routed.label)
+    headline(ax, name_busiest(sum(count_assignments(routed))), routed.label)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     set_weights(ax, routed, labels)
@@ -61,7 +62,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
 
 def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
     rows, columns = routed.shape
-    ax = axes_or_new(ax, (1.2 * columns + 1.4, 0.72 * rows + 1.4))
+    ax = axes_or_new(ax, (1.1 * columns + 1.2, 0.62 * rows + 1.4))
     _draw_ground(ax, np.arange(columns), np.arange(rows), 0.46, 0.45)
     length = 0.84 * weight / max(1.0, weight.max(initial=0.0))
     _draw_bars(ax, routed, expert, kept, _boxes(expert - 0.42, token + 0.1, length, 0.24))
@@ -125,13 +126,16 @@ def plot_flow(routed, *, labels=None, ax=None):
     'expert 1: 0'
     """
     labels = readable(check_labels(labels, check_routing(routed).num_tokens))
-    ax = axes_or_new(ax, (11, np.clip(0.2 * routed.num_tokens + 1.5, 5, 9)))
+    ax = axes_or_new(ax, (10, np.clip(0.2 * routed.num_tokens + 1.5, 5, 9)))
     loads, height = sum(count_assignments(routed)), routed.num_tokens
     tops, slot_height = _stack_experts(loads, height)
     _draw_ribbons(ax, routed, tops, slot_height)
     _draw_text_and_gate(ax, labels)
     _draw_experts(ax, routed, tops, slot_height)
-    ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height), title=routed.label)
+    ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height))
+    lost = count_assignments(routed)[1].sum()
+    headline(ax, f"{lost} of {loads.sum()} choices are dropped" if lost else name_busiest(loads),
+             routed.label)
     ax.set_axis_off()
     set_weights(ax, routed, labels)
     return set_description(ax, _describe_flow(routed, loads))
@@ -248,11 +252,14 @@ def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None)
     token, expert, seat = _arrivals(routed, seats)
     shown = len(token) if step is None else check_count(step, "step", low=0, high=len(token))
     columns = max(seat.max(initial=0) + 1, capacity)
-    width = min(max(0.5, 0.15 * max(map(len, labels))), 11 / (columns + 1))
+    width = min(max(0.5, 0.15 * max(map(len, labels))), 8.6 / (columns + 1))
     ax = axes_or_new(ax, (max(width * (columns + 1) + 1.2, 5), CELL_HEIGHT * routed.num_experts + 1.6))
     _draw_empty_seats(ax, routed.num_experts, capacity)
     _draw_people(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels, width)
     _dress(ax, routed, capacity, columns)
+    stand = int((seat[:shown] >= capacity).sum())
+    headline(ax, f"{stand} of {shown} choices find no seat", routed.label,
+             pad=24 if columns > capacity else None)
     ax.set(aspect=CELL_HEIGHT / width, anchor="NW")
     _tabulate(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels)
     return set_description(ax, _describe_seats(routed, capacity, seat[:shown], len(token)))
@@ -308,7 +315,7 @@ def _dress(ax, routed, capacity, columns):
     if columns > capacity:
         ax.text(capacity + AISLE, -0.6, "dropped", color=MUTED, va="bottom", fontsize=13)
     every = 1 if capacity <= 24 else 10
-    ax.set(xlim=(-0.1, columns + AISLE), ylim=(rows - 0.45, -0.55), title=routed.label, ylabel="expert",
+    ax.set(xlim=(-0.1, columns + AISLE), ylim=(rows - 0.45, -0.55), ylabel="expert",
            xlabel=f"seat (capacity {capacity} per expert)")
     ax.set_xticks(np.arange(0, capacity, every) + 0.5, range(0, capacity, every))
     ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))

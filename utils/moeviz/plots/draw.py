@@ -1,26 +1,28 @@
 """The drawing engine of the plots: labels, glyphs, bars and ticks as few artists that are soon drawn."""
 
-import math
 from functools import lru_cache
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.collections import PathCollection
+from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import NullLocator
-from matplotlib.transforms import Affine2D
+from matplotlib.ticker import NullFormatter, NullLocator
+from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
-from moeviz.style import MONO, set_matrix
+from moeviz.style import AROUND, HEAT, MONO, ink_on, set_matrix
+from moeviz.tables import as_tick
 
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT = 0.73  # of the type size, in DejaVu
-RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
+FEW_CELLS = 16  # a side, up to which cells have white edges
 
 
 def check_labels(labels, num_tokens, name="labels"):
@@ -145,16 +147,16 @@ def draw_bars(ax, left, bottom, width, height, *, facecolor, **look):
             for (x, y, wide, high), color in zip(places, colors, strict=True)]
 
 
-def name_power(value, place=None):
-    """Return the text of a tick at a power of ten; as formula, matplotlib reads it anew for every figure.
+def plain_ticks(*axes):
+    """Write the ticks of an XAxis or YAxis as `tables.as_tick` does; minor ones only within one decade.
 
-    place: of the tick on its axis; matplotlib hands it over.
-
-    >>> [name_power(value) for value in (0.1, 1.0, 1000.0, 1e13)]
-    ['0.1', '1', '1000', '10¹³']
+    Call it when scale and limits are known.
     """
-    exponent = round(math.log10(value))
-    return f"{value:g}" if abs(exponent) < 4 else f"10{str(exponent).translate(RAISED)}"
+    for axis in axes:
+        axis.set_major_formatter(as_tick)
+        low, high = sorted(axis.get_view_interval())
+        if axis.get_scale() == "log":
+            axis.set_minor_formatter(as_tick if low > 0 and high < 10 * low else NullFormatter())
 
 
 def merge_minor_ticks(ax):
@@ -184,3 +186,35 @@ def _look(name):
     settings = mpl.rcParams
     return {"color": settings[f"{name}.color"], "markersize": settings[f"{name}.minor.size"],
             "markeredgewidth": settings[f"{name}.minor.width"]}
+
+
+def draw_heatmap(ax, values, *, low, high, middle=None, top=0.0, cell_text=None):
+    """Draw a matrix (R, N) as cells from white to dark, or around a white middle; return the mesh.
+
+    low, high: values of the ends of the colours. middle: the value that is white, where it is not `low`.
+    top: where on the y axis the first row begins. cell_text: function that writes a value into its cell.
+    """
+    rows, columns = values.shape
+    norm = Normalize(low, high) if middle is None else TwoSlopeNorm(middle, low, high)
+    mesh = ax.pcolormesh(np.arange(columns + 1), top + np.arange(rows + 1), values, norm=norm,
+                         cmap=HEAT if middle is None else AROUND,
+                         edgecolors=EDGE, linewidth=1.0 if max(rows, columns) <= FEW_CELLS else 0)
+    if cell_text is not None:
+        inks = [ink_on(color) for color in mesh.to_rgba(values).reshape(-1, 4)]
+        for (row, column), value, ink in zip(np.ndindex(values.shape), values.flat, inks, strict=True):
+            ax.text(column + 0.5, top + row + 0.5, cell_text(value), ha="center", va="center", fontsize=14,
+                    color=ink)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return mesh
+
+
+def draw_colour_bar(ax, mesh, label):
+    """Draw the scale of a heatmap beside it."""
+    ax.figure.colorbar(mesh, ax=ax, label=label).outline.set_visible(False)
+
+
+def legend_below(ax, columns, *, down=58):
+    """Put the key of a chart below it, so many points under the axes, where it covers nothing."""
+    under = offset_copy(ax.transAxes, ax.figure, y=-down, units="points")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=under, ncols=columns, borderaxespad=0)

@@ -11,6 +11,7 @@ from moeviz.style import (
     MUTED,
     axes_or_new,
     expert_colors,
+    headline,
     ink_on,
     set_description,
     set_table,
@@ -23,7 +24,7 @@ REACH = 3.6  # standard deviations drawn to each side
 PEAK = 0.82  # of a row
 
 
-def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand"):
+def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
     """Draw one column of bars per stage, a row per expert, with every number printed.
 
     stages: list of (name, values (E,)), such as score, softmax, top-k, renormalised. chosen: (E,) bool,
@@ -37,7 +38,7 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand
     """
     stages, chosen = _check_gate_steps(stages, chosen)
     shown = len(stages) if step is None else check_count(step, "step", low=0, high=len(stages))
-    ax = axes_or_new(ax, (2.6 * len(stages) + 1, 0.62 * len(chosen) + 1.5))
+    ax = axes_or_new(ax, (min(2.6 * len(stages) + 1, 10), 0.62 * len(chosen) + 1.5))
     colors = expert_colors(len(chosen))
     for column, (name, values) in enumerate(stages[:shown]):
         if column:
@@ -49,12 +50,22 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title="gating by hand
     for row, color in enumerate(colors):
         ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
                 in_layout=False)
-    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25), title=title)
+    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25))
+    headline(ax, _end_of(stages[:shown], chosen), title)
     ax.set_axis_off()
     set_table(ax, ["expert", *(name for name, _ in stages[:shown]), "chosen"],
               zip(range(len(chosen)), *(values for _, values in stages[:shown]),
                   np.where(chosen, "yes", "no"), strict=True))
     return set_description(ax, _describe_gate_steps(stages[:shown], chosen, title))
+
+
+def _end_of(stages, chosen):
+    """Say what the chosen experts have in the last stage that is shown."""
+    if not stages:
+        return f"{len(chosen)} experts"
+    name, values = stages[-1]
+    told = ", ".join(f"{values[at]:.2f} for expert {at}" for at in np.flatnonzero(chosen))
+    return f"after {name} {told or '0 experts are chosen'}"
 
 
 def _check_gate_steps(stages, chosen):
@@ -93,11 +104,11 @@ def format_number(value):
 
 def _describe_gate_steps(stages, chosen, title):
     told = "; ".join(f"{name} " + ", ".join(f"{value:.2f}" for value in values) for name, values in stages)
-    return (f"Bars in {len(stages)} columns, {title}: {told or 'no stage yet'}; chosen experts: "
-            f"{', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
+    return (f"Bars in {len(stages)} columns, {title or 'gating by hand'}: {told or 'no stage yet'}; "
+            f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
 
 
-def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title="routing regions"):
+def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title=""):
     """Tint each part of the plane in the colour of its best expert, the argmax of x @ gate + bias.
 
     gate: (2, E), drawn as arrows. tokens: (T, 2) or None, drawn as dots. bias: (E,) or None. The plane
@@ -121,8 +132,11 @@ def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title="rout
     _draw_tokens(ax, tokens, gate, bias, colors)
     for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
         _draw_number(ax, expert, regions[expert], colors[expert])
-    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal", title=title,
+    ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal",
            xlabel="token, dimension 0", ylabel="token, dimension 1")
+    most, least = int(np.argmax(shares)), len(shares) - 1 - int(np.argmin(shares[::-1]))
+    headline(ax, f"expert {most} owns {100 * shares[most]:.0f}% of the plane, expert {least} "
+                 f"{100 * shares[least]:.0f}%", title)
     _tabulate(ax, gate, bias, shares, tokens)
     return set_description(ax, _describe_regions(shares, tokens, span, title))
 
@@ -210,12 +224,12 @@ def _tabulate(ax, gate, bias, shares, tokens):
 
 def _describe_regions(shares, tokens, span, title):
     most, least = int(np.argmax(shares)), int(np.argmin(shares))
-    return (f"Map, {title}: the plane from {-span:g} to {span:g} split among {len(shares)} experts; "
-            f"expert {most} owns most ({100 * shares[most]:.0f}%), expert {least} least "
-            f"({100 * shares[least]:.0f}%); {len(tokens)} tokens.")
+    return (f"Map, {title or 'routing regions'}: the plane from {-span:g} to {span:g} split among "
+            f"{len(shares)} experts; expert {most} owns most ({100 * shares[most]:.0f}%), "
+            f"expert {least} least ({100 * shares[least]:.0f}%); {len(tokens)} tokens.")
 
 
-def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title="noisy top-k: one token"):
+def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title=""):
     """Draw a row per expert: the Gaussian of its noisy logit, and the part of it beyond the threshold.
 
     logits: (E,) clean scores of one token. noise_std: (E,) widths > 0. threshold: (E,) the score each
@@ -236,8 +250,11 @@ def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title
                     annotation_clip=False)
     ax.text(threshold[0], -1.05, "threshold", ha="center", va="bottom")
     ends = np.concatenate([logits - REACH * std, logits + REACH * std, threshold - 0.1, threshold + 0.1])
-    ax.set(xlim=(ends.min(), ends.max()), ylim=(len(logits) - 0.6, -1.35), title=title, ylabel="expert",
+    ax.set(xlim=(ends.min(), ends.max()), ylim=(len(logits) - 0.6, -1.35), ylabel="expert",
            xlabel="noisy logit (dot: without noise)", yticks=range(len(logits)))
+    order = np.argsort(-chance, kind="stable")
+    headline(ax, f"expert {order[0]} is chosen with chance {chance[order[0]]:.2f}, expert {order[-1]} "
+                 f"with {chance[order[-1]]:.2f}", title)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     set_table(ax, ["expert", "clean logit", "noise", "threshold", "chance"],
@@ -269,7 +286,7 @@ def _draw_row(ax, row, logit, std, threshold, color):
 
 def _describe_noise(logits, std, threshold, chance, title):
     best, worst = int(np.argmax(chance)), int(np.argmin(chance))
-    return (f"Ridge plot, {title}: noisy logits of {len(logits)} experts, clean logits {logits.min():.3g} to "
-            f"{logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, threshold {threshold.min():.3g} "
-            f"to {threshold.max():.3g}; chance largest for expert {best} ({chance[best]:.2f}), smallest for "
-            f"expert {worst} ({chance[worst]:.2f}).")
+    return (f"Ridge plot, {title or 'noisy top-k'}: noisy logits of {len(logits)} experts, clean logits "
+            f"{logits.min():.3g} to {logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, "
+            f"threshold {threshold.min():.3g} to {threshold.max():.3g}; chance largest for "
+            f"expert {best} ({chance[best]:.2f}), smallest for expert {worst} ({chance[worst]:.2f}).")

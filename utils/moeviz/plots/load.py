@@ -10,8 +10,8 @@ from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
 from moeviz.checks import check_kind
-from moeviz.plots.charts import LINE_COLORS, LINE_DASHES
-from moeviz.plots.draw import draw_bars, extremes
+from moeviz.plots.charts import LINE_DASHES
+from moeviz.plots.draw import draw_bars, extremes, legend_below
 from moeviz.plots.names import NAME_SIZE, spread
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
@@ -19,24 +19,26 @@ from moeviz.style import (
     INK,
     LINE,
     MUTED,
-    OKABE_ITO,
+    PALE,
+    SERIES,
     axes_or_new,
     contrast,
     dropped_patch,
     expert_colors,
     fixed_axes,
+    headline,
     ink_on,
     set_description,
     set_matrix,
     set_table,
 )
-from moeviz.tables import evenly
+from moeviz.tables import as_text, evenly
 from moeviz.training import History
 
 MAX_LABELLED, MAX_LABELLED_COMPACT = 16, 10
 DEAD = 0.1  # of the fair share, as in metrics.dead_experts
-WORST, OTHERS = OKABE_ITO[5], "#b9c4cc"
-LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 3.4, 1.15, 2.1, 0.75  # inches, at the default figure size
+WORST, OTHERS = SERIES[2], PALE
+LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.5, 0.8, 1.75, 0.3  # inches, at the default figure size
 ROW_HEIGHT = 0.95
 QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
             (1, 1): "undecided and even:\nseveral experts nearly tie",
@@ -45,7 +47,7 @@ QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
 MAX_NAMED = 16
-PANEL = (5.2, 6.4)  # inches
+PANEL = (3.3, 6.4)  # inches
 
 
 def count_assignments(routed):
@@ -54,6 +56,17 @@ def count_assignments(routed):
     kept, dropped = (np.bincount(routed.expert_index[taken & is_kept], minlength=routed.num_experts)
                      for is_kept in (routed.kept, ~routed.kept))
     return kept, dropped
+
+
+def name_busiest(counts):
+    """Say which expert gets most, and how many times its fair share that is.
+
+    >>> name_busiest(np.array([3, 1]))
+    'expert 0 gets 75% of the choices, 1.5 times its fair share'
+    """
+    busiest, total = int(np.argmax(counts)), max(counts.sum(), 1)
+    return (f"expert {busiest} gets {100 * counts[busiest] / total:.0f}% of the choices, "
+            f"{as_text(len(counts) * counts[busiest] / total, 2)} times its fair share")
 
 
 def plot_load(routed, *, ax=None, compact=False):
@@ -79,8 +92,9 @@ def plot_load(routed, *, ax=None, compact=False):
         ax.legend(bars[:1], ["dropped"], loc="upper right")
     _label_bars(ax, kept + dropped, shares + lost, compact)
     top = 1.2 * max((shares + lost).max(), 100 / num_experts)
-    ax.set(title=routed.label, xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",
+    ax.set(xlabel="expert", ylabel=f"share of {(kept + dropped).sum()} assignments (%)",
            xlim=(-0.6, num_experts - 0.4), ylim=(0, top))
+    headline(ax, name_busiest(kept + dropped), routed.label)
     _draw_fair_share(ax, 100 / num_experts, compact)
     ax.set_xticks(experts if num_experts <= MAX_LABELLED else experts[::num_experts // 8])
     ax.tick_params(axis="x", length=0)
@@ -139,8 +153,9 @@ def plot_push(routed, gradient, *, ax=None):
         start = shares[expert] + 0.02 * top + max(-height, 0)
         ax.annotate("", (expert, start + height), (expert, start), annotation_clip=False,
                     arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2.4, "mutation_scale": 18})
-    ax.set(title=f"{routed.label}: where one step moves the logits", xlabel="expert",
-           ylabel="share of assignments (%)", xlim=(-0.6, len(shares) - 0.4), ylim=(0, top), xticks=experts)
+    headline(ax, f"one step pushes {(move < 0).sum()} of {len(shares)} experts down", routed.label)
+    ax.set(xlabel="expert", ylabel="share of assignments (%)", xlim=(-0.6, len(shares) - 0.4), ylim=(0, top),
+           xticks=experts)
     _draw_fair_share(ax, 100 / len(shares), compact=False)
     set_table(ax, ["expert", "share (%)", "mean move of the logit"],
               zip(experts, shares, move, strict=True), title=f"{routed.label}: share and push")
@@ -149,7 +164,7 @@ def plot_push(routed, gradient, *, ax=None):
                                f"each; one step pushes these down: {down}; {extremes(shares, unit='%')}.")
 
 
-def plot_load_film(load, *, smooth=1, ax=None, title="load over training"):
+def plot_load_film(load, *, smooth=1, ax=None, title=""):
     """Draw the shares of E experts over S steps as stacked bands, each named at its right end.
 
     load: (S, E), each row sums to 1, such as `History.load`. smooth: steps to average over, so that the
@@ -173,12 +188,14 @@ def plot_load_film(load, *, smooth=1, ax=None, title="load over training"):
     _name_bands(ax, shown[-1], colors, steps[-1])
     names = ", ".join(map(str, dead)) or "none"
     ax.set(xlabel="step", ylabel="share of assignments (%)", ylim=(0, 100), xlim=(steps[0], steps[-1]))
-    ax.set_title(f"{title}; dead at the end: {names}", loc="left")
+    headline(ax, f"{len(dead)} of {load.shape[1]} experts are dead after {len(load)} steps"
+             + (f" ({names})" if len(dead) else ""), title)
     set_matrix(ax, 100 * shown, rows=("step", steps), columns=("expert", range(load.shape[1])),
-               title=f"{title}: share of assignments (%)")
+               title=f"{title or 'load over training'}: share of assignments (%)")
     return set_description(ax, (
-        f"Stacked area chart, {title}: share of assignments of {load.shape[1]} experts over {len(load)} "
-        f"steps; at the end the busiest is expert {last.argmax()} with {100 * last.max():.0f}%; "
+        f"Stacked area chart, {title or 'load over training'}: share of assignments of {load.shape[1]} "
+        f"experts over {len(load)} steps; at the end the busiest is expert {last.argmax()} with "
+        f"{100 * last.max():.0f}%; "
         f"dead: {names}."))
 
 
@@ -214,15 +231,22 @@ def plot_meters(loads, meters, *, ax=None, title=""):
     for row, (name, share) in enumerate(shares.items()):
         ax.text(NAME_WIDTH - 0.2, row + 0.75, name, ha="right", va="center", fontsize=15)
         _draw_load(ax, share, row, max(map(max, shares.values())))
-    ax.text(NAME_WIDTH, -0.1, "load, share per expert", color=MUTED, fontsize=14)
+    ax.text(NAME_WIDTH, -0.1, "share per expert", color=MUTED, fontsize=13)
     for column, (name, values) in enumerate(readings.items()):
         _draw_readings(ax, name, values, NAME_WIDTH + LOAD_WIDTH + GAP / 2 + column * (METER_WIDTH + GAP))
-    ax.set(xlim=(0, width), ylim=(len(shares) + 0.05, -0.4), title=title)
+    ax.set(xlim=(0, width), ylim=(len(shares) + 0.05, -0.4))
+    headline(ax, _worst_load(list(shares), readings), title)
     ax.set_axis_off()
     said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
     set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
               zip(shares, *readings.values(), said, strict=True), title=title or "loads and their meters")
     return set_description(ax, _describe_meters(list(shares), readings, title))
+
+
+def _worst_load(names, readings):
+    for meter, values in readings.items():
+        return f"{names[int(np.argmax(values))]} is least even, {meter} {as_text(values.max(), 3)}"
+    return f"{len(names)} loads"
 
 
 def _check_loads(loads):
@@ -263,10 +287,10 @@ def _draw_readings(ax, name, values, left):
                                      facecolors=FAINT))
     ax.add_collection(PolyCollection(_boxes(np.full(len(rows), left), rows + 0.82, length, 0.16),
                                      facecolors=np.where(worst, WORST, OTHERS)))
-    ax.text(left, -0.1, name, color=MUTED, fontsize=14)
+    ax.text(left, -0.1, name, color=MUTED, fontsize=12)
     form = "{:.0f}" if values.dtype.kind in "iu" else "{:.2f}"
     for row, value in enumerate(values):
-        ax.text(left, row + 0.75, form.format(value), va="bottom", fontsize=17,
+        ax.text(left, row + 0.75, form.format(value), va="bottom", fontsize=15,
                 fontweight="bold" if worst[row] else "normal")
 
 
@@ -297,19 +321,26 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     lines = {str(name): _check_spots(line, f"paths[{name!r}]") for name, line in dict(paths or {}).items()}
     ax = axes_or_new(ax, (9.5, 6.6))
     _draw_quarters(ax)
-    looks = zip(cycle(LINE_COLORS[1:]), cycle(LINE_DASHES), strict=False)
+    looks = zip(cycle(SERIES), cycle(LINE_DASHES), strict=False)
     for (name, line), (color, dash) in zip(lines.items(), looks, strict=False):
         ax.plot(*line.T, color=color, linestyle=dash, label=name, zorder=2.5)
     for name, spot in spots.items():
         _draw_spot(ax, name, spot)
     if lines:
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(lines), fontsize=14)
-    ax.set(xlim=(-MARGIN, 1 + MARGIN), ylim=(-MARGIN, 1 + MARGIN), title=title,
+        legend_below(ax, len(lines))
+    headline(ax, _first_spot({**{name: line[0] for name, line in lines.items()}, **spots}), title)
+    ax.set(xlim=(-MARGIN, 1 + MARGIN), ylim=(-MARGIN, 1 + MARGIN),
            xlabel="router entropy (0 sure, 1 undecided)", ylabel="load entropy (0 one expert, 1 even)")
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([0, 0.5, 1])
     _tabulate_entropy_map(ax, spots, lines, title)
     return set_description(ax, _describe_entropy_map(spots, lines, title))
+
+
+def _first_spot(spots):
+    for name, (doubt, even) in spots.items():
+        return f"{name} has router entropy {doubt:.2f} and load entropy {even:.2f}"
+    return "no router of 0"
 
 
 def _check_spots(value, name):
@@ -369,17 +400,17 @@ def plot_thermostat(histories, *, smooth=1):
     runs = {"": histories} if isinstance(histories, History) else histories
     _check(runs, check_count(smooth, "smooth"))
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
-    axes = fixed_axes(size, left=1.2, right=0.45, rows=2, columns=len(runs), gap=(1.3, 0.27), sharex="col",
-                      squeeze=False, height_ratios=(1.25, 1))
+    axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=2, columns=len(runs), gap=(1.0, 0.27),
+                      sharex="col", squeeze=False, height_ratios=(1.25, 1))
     top = 105 * max(_means(history.load, smooth)[1].max() for history in runs.values())
     for (upper, lower), (title, history) in zip(axes.T, runs.items(), strict=True):
         upper.set_ylim(0, top)
-        upper.set_title(title, loc="left")
         _draw_lines(upper, *_means(100 * history.load, smooth))
         upper.axhline(100 / history.num_experts, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=3)
         _draw_lines(lower, np.arange(history.num_steps), _centred(history.bias))
         lower.set(xlabel="step")
         _tabulate_thermostat(upper, lower, history, smooth, title)
+        headline(upper, f"busiest {_busiest(history):.0f}%, fair {100 / history.num_experts:.3g}%", title)
         set_description(upper, _describe_thermostat(history, title))
     axes[0, 0].set_ylabel("load (% of choices)")
     axes[1, 0].set_ylabel("bias, less its mean")
@@ -446,12 +477,15 @@ def _tabulate_thermostat(upper, lower, history, smooth, title):
                title=f"{start}bias, less its mean")
 
 
+def _busiest(history):
+    """Return the share (%) of the busiest expert of a step, as the mean over the last tenth of the steps."""
+    return 100 * history.load[-max(1, history.num_steps // 10):].max(axis=1).mean()
+
+
 def _describe_thermostat(history, title):
-    last = history.load[-max(1, history.num_steps // 10):]
-    worst = last.max(axis=1).mean()
     low, high = (bound(_centred(history.bias)[-1]) for bound in (np.min, np.max))
     return (f"Line charts, {title or 'bias as a thermostat'}: load and selection bias of "
             f"{history.num_experts} experts over {history.num_steps} steps; over the last tenth the busiest "
-            f"expert of a step has {100 * worst:.0f}% of the choices on average, fair is "
+            f"expert of a step has {_busiest(history):.0f}% of the choices on average, fair is "
             f"{100 / history.num_experts:.3g}%; at the end the biases less their mean lie between {low:.3g} "
             f"and {high:.3g}.")

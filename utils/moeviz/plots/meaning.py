@@ -8,16 +8,16 @@ from matplotlib.path import Path
 
 from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
 from moeviz.plots.charts import plot_matrix
-from moeviz.plots.draw import check_labels
+from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, legend_below
 from moeviz.style import (
     INK,
     LINE,
     MUTED,
-    OKABE_ITO,
+    SERIES,
     Layout,
     axes_or_new,
     expert_colors,
-    ink_on,
+    headline,
     set_description,
     set_matrix,
     set_table,
@@ -28,14 +28,14 @@ MOST_NUMBERED = 10  # experts whose shares are printed in the cells
 WIDEST = 12  # ribbons in the table
 LEFT, RIGHT, BLOCK = 0.0, 1.0, 0.045
 MARKERS = ("|", "x", "D", "s", "^", "v")
-COLORS = [OKABE_ITO[at] for at in (5, 0, 2, 6, 1, 3)]
+COLORS = (SERIES[2], SERIES[4], SERIES[1], SERIES[5], SERIES[0], SERIES[3])
 
 
 def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=None):
     """Draw how often each domain uses each expert, above the same table with the domains shuffled.
 
     shares, null: (N, E), in times the fair share 1 / E: 1 is an expert that a domain uses as often as an
-    even router would. domain_names: N texts. top: the value of the brightest colour, the same in every
+    even router would. domain_names: N texts. top: the value of the darkest colour, the same in every
     figure that is to be compared. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_domain_experts([[1.5, 0.5]], [[1.0, 1.0]], domain_names=["prose"])
@@ -47,13 +47,11 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
         raise ValueError(f"null must have the shape of shares {shares.shape}, got {null.shape}")
     names = check_labels(domain_names, len(shares), "domain_names")
     rows, experts = shares.shape
-    ax = axes_or_new(ax, (max(9, min(13, 0.9 * experts + 4)), 0.5 * (2 * rows + 1) + 1.6))
+    ax = axes_or_new(ax, (max(9, min(10, 0.9 * experts + 4)), 0.5 * (2 * rows + 1) + 1.6))
     for values, start in ((shares, 0.0), (null, rows + GAP)):
-        mesh = ax.pcolormesh(np.arange(experts + 1), start + np.arange(rows + 1), values, cmap="cividis",
-                             vmin=0, vmax=top, edgecolors="white", linewidth=1.5 if experts <= 16 else 0)
-        if experts <= MOST_NUMBERED:
-            _print(ax, values, start, mesh)
-    ax.figure.colorbar(mesh, ax=ax, extend="max", label="times the fair share").outline.set_visible(False)
+        mesh = draw_heatmap(ax, values, low=0, high=top, middle=1.0, top=start,
+                            cell_text="{:.1f}".format if experts <= MOST_NUMBERED else None)
+    draw_colour_bar(ax, mesh, "times the fair share")
     ax.axhline(rows + GAP / 2, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
     places = [start + row + 0.5 for start in (0.0, rows + GAP) for row in range(rows)]
     both = [*names, *(f"{name}, shuffled" for name in names)]
@@ -62,9 +60,10 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
                columns=("expert", range(experts)))
     step = max(1, experts // 16)
     ax.set_xticks(np.arange(0, experts, step) + 0.5, range(0, experts, step))
-    ax.set(xlabel="expert", ylabel="domain", title=title, ylim=(2 * rows + GAP, 0), xlim=(0, experts))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    ax.set(xlabel="expert", ylabel="domain", ylim=(2 * rows + GAP, 0), xlim=(0, experts))
+    row, column = np.unravel_index(shares.argmax(), shares.shape)
+    headline(ax, f"{names[row]} uses expert {column} {shares.max():.1f} times its fair share, by chance at "
+                 f"most {null.max():.1f}", title)
     return set_description(ax, _describe(shares, null, names, title))
 
 
@@ -94,9 +93,12 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
         _draw_blocks(ax, x, side, top)
     for x, name, where in ((LEFT - BLOCK, left, "left"), (RIGHT + BLOCK, right, "right")):
         ax.text(x, -0.03, name, color=INK, ha=where, va="bottom", fontsize=14)
-    ax.set(xlim=(-0.14, 1.14), ylim=(1 + gap * len(pairs), -0.11), title=title)
+    ax.set(xlim=(-0.14, 1.14), ylim=(1 + gap * len(pairs), -0.11))
     ax.set_axis_off()
     row, column = np.unravel_index(share.argmax(), share.shape)
+    chance = share.sum(axis=1)[row] * share.sum(axis=0)[column]
+    headline(ax, f"expert {row} hands on to expert {column} {share.max() / chance:.1f} times as often as by "
+                 "chance", title)
     held = share.flat[shown].sum()
     _tabulate_pairs(ax, share, left, right, title)
     return set_description(ax, f"Flow diagram, {title or 'pairs of experts'}: {len(shown)} ribbons with "
@@ -111,13 +113,6 @@ def _tabulate_pairs(ax, share, left, right, title):
             for place, at in enumerate(widest) if share.flat[at]]
     set_table(ax, ["rank", f"expert, {left}", f"expert, {right}", "share of the choices (%)"], rows,
               title=f"{title or 'pairs of experts'}: the {len(rows)} widest ribbons")
-
-
-def _print(ax, values, start, mesh):
-    colors = mesh.to_rgba(values)
-    for (row, column), value in np.ndenumerate(values):
-        ax.text(column + 0.5, start + row + 0.5, f"{value:.1f}", ha="center", va="center", fontsize=14,
-                color=ink_on(colors[row, column]))
 
 
 def _draw_ribbons(ax, share, tops, chosen):
@@ -204,21 +199,32 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     if not rows or len(nulls) > len(MARKERS):
         raise ValueError(f"measured must hold a row and nulls at most {len(MARKERS)}, got {len(rows)} rows, "
                          f"{len(nulls)} nulls")
-    ax = axes_or_new(ax, (12, 0.62 * len(rows) + 1.9))
+    ax = axes_or_new(ax, (10, 0.62 * len(rows) + 2.4))
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):
         _mark(ax, entries, name, marker=marker, s=120, linewidths=2.5,
               **({"color": color} if marker in "|x" else {"edgecolors": color, "facecolors": "none"}))
     ax.set_yticks(range(len(rows)), list(rows))
-    ax.set(xlabel=x_label, title=title, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
+    ax.set(xlabel=x_label, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
+    headline(ax, _furthest(rows, nulls), title)
     ax.tick_params(axis="y", length=0, pad=14)
     ax.spines["left"].set_visible(False)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False)
+    legend_below(ax, 3)
     spans = ([_span(entry) if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
     return set_description(ax, _describe_nulls(rows, nulls, x_label, title))
+
+
+def _furthest(rows, nulls):
+    """Say which row is furthest above the highest of its nulls, and by how much."""
+    best = None
+    for at, (name, values) in enumerate(rows.items()):
+        chance = max((entries[at].mean() for entries in nulls.values() if len(entries[at])), default=0.0)
+        if best is None or values.mean() - chance > best[1] - best[2]:
+            best = name, values.mean(), chance
+    return "{}: {:.3g}, by chance {:.3g}".format(*best).replace("\n", " ")
 
 
 def _check_null(entries, name, length):
@@ -264,10 +270,11 @@ def plot_profile(mine, everyone, names, *, color=INK, ax=None, title="", x_label
     ax.barh(rows - 0.2, shares[0], height=0.38, color=color, label="this expert")
     ax.barh(rows + 0.2, shares[1], height=0.38, color="white", edgecolor=MUTED, hatch="..", label="all bytes")
     ax.set_yticks(rows, names)
-    ax.set(xlabel=x_label, title=title, xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
+    ax.set(xlabel=x_label, xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
     ax.tick_params(axis="y", length=0)
     ax.legend(loc="lower right")
     top = int(shares[0].argmax())
+    headline(ax, f"{names[top]}: {shares[0][top]:.0f}% here, {shares[1][top]:.0f}% of all", title)
     set_table(ax, ["class", "this expert (%)", "all bytes (%)"], zip(names, *shares, strict=True))
     return set_description(ax, f"Bar chart, {title or 'one expert'}: {mine.sum():g} bytes; most are "
                                f"{names[top]}, {shares[0][top]:.0f}%, against {shares[1][top]:.0f}% of all.")

@@ -5,6 +5,7 @@ from itertools import compress
 
 import numpy as np
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 
 from moeviz.plots.draw import SANS, draw_outlines, outline
 from moeviz.style import INK, MUTED
@@ -17,6 +18,7 @@ GAP, KEPT, SWEEPS = 3.0, 90, 3  # least gap to the own marker, candidates per na
 NAME_SIZE, NAME_HEIGHT, RADIUS = 12, 12.5, 6.0  # points
 LIFT = np.array([0, 1.2])  # points from the middle of a name to that of its capitals: what g and y need below
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
+LABEL_PITCH = 19  # points between the names of lines
 LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
@@ -227,3 +229,35 @@ def spread(places, gap, low=-np.inf):
         moved[at] = max(moved[at], moved[at - 1] + gap)
     lift = (sum(moved) - sum(places)) / len(moved)
     return [place - min(lift, moved[0] - low) for place in moved]
+
+
+def name_lines(ax, x, lines, palette):
+    """Write each line's name at its end; where ends lie close, above it where the lines are furthest apart.
+
+    x: (N,). lines: {name: (N,)}. palette: {name: colour}. The limits are final from here on.
+    """
+    ax.autoscale_view()
+    names, height = list(lines), ax.get_window_extent().height * 72 / ax.figure.dpi
+    to_axes = ax.transData + ax.transAxes.inverted()
+    spots = np.array([to_axes.transform(np.column_stack([x, lines[name]])) for name in names])  # (L, N, 2)
+    at = _roomiest(spots[..., 1] * height, spots[0, :, 0])
+    gap = LABEL_PITCH / height
+    order = np.argsort(spots[:, -1, 1], kind="stable")
+    ends = dict(zip(order, spread(list(spots[order, -1, 1]), gap, 0.03), strict=True))
+    for row, name in enumerate(names):
+        look = {"textcoords": "offset points", "color": palette[name], "fontweight": "bold", "fontsize": 14,
+                "path_effects": [withStroke(linewidth=4, foreground="white")], "zorder": 5}
+        if at is None:
+            ax.annotate(name, (1, ends[row]), xycoords="axes fraction", xytext=(8, 0), va="center", **look)
+        else:
+            ax.annotate(name, (x[at], lines[name][at]), xytext=(0, 7), ha="center", va="bottom", **look)
+
+
+def _roomiest(heights, across):
+    """Return where the lines (L, N) are furthest apart, if their ends are too close for names; else None."""
+    if len(heights) < 2 or heights.shape[1] < 5:
+        return None
+    apart = np.diff(np.sort(heights, axis=0), axis=0).min(axis=0)
+    inside = (across > 0.12) & (across < 0.8)
+    best = int(np.argmax(np.where(inside, apart, -1)))
+    return best if apart[-1] < LABEL_PITCH and apart[best] >= 1.25 * LABEL_PITCH and inside[best] else None

@@ -19,6 +19,7 @@ from moeviz.style import (
     dropped_patch,
     expert_colors,
     fixed_axes,
+    headline,
     ink_on,
     set_description,
     set_table,
@@ -38,11 +39,12 @@ class Cell(NamedTuple):
 ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
+NARROWEST = 5.0  # inches, for a title
 MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
-TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.9, 2.7, 1.04  # inches
+TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.6, 2.7, 1.04  # inches
 
 
-def plot_text(routed, labels, *, ax=None, per_row=32, show_second=False, text_bytes=None):
+def plot_text(routed, labels, *, ax=None, per_row=28, show_second=False, text_bytes=None):
     """Draw the text as a grid: each byte on the colour of its first-choice expert, whose number stands below.
 
     A choice that capacity dropped is grey and hatched; a byte without an expert is pale.
@@ -57,14 +59,14 @@ def plot_text(routed, labels, *, ax=None, per_row=32, show_second=False, text_by
     labels, columns = _check(routed, labels, per_row, text_bytes)
     rows = -(-routed.num_tokens // columns)
     cell = TWO_CHOICES if show_second and routed.k > 1 else ONE_CHOICE
-    ax = axes_or_new(ax, (cell.width * columns + 0.4, cell.height * rows + 0.6 + TITLE_ROOM))
+    ax = axes_or_new(ax, (max(cell.width * columns + 0.4, NARROWEST), cell.height * rows + 0.6 + TITLE_ROOM))
     _draw_text(ax, routed, readable(labels, text_bytes), columns, cell)
     _draw_key(ax, routed, columns, rows, cell)
     ax.set_ylim(rows + 0.6 / cell.height, 0)
     return ax
 
 
-def plot_text_layers(routings, labels, *, per_row=28, text_bytes=None):
+def plot_text_layers(routings, labels, *, per_row=18, text_bytes=None):
     """Draw the same text once per layer, each beside the load of its experts; the picture of the course.
 
     routings: L records of the same T tokens. Returns an array of Axes (L, 2): text, load.
@@ -80,8 +82,8 @@ def plot_text_layers(routings, labels, *, per_row=28, text_bytes=None):
     rows = -(-len(labels) // columns)
     width, height = ONE_CHOICE.width * columns, ONE_CHOICE.height * rows + TITLE_ROOM + 0.6
     size = (width + LOAD_WIDTH + SCALE_WIDTH + 0.16, max(height, LOAD_HEIGHT) * len(routings))
-    axes = fixed_axes(size, left=0.08, rows=len(routings), columns=2, gap=(SCALE_WIDTH, 1.12), squeeze=False,
-                      width_ratios=(width, LOAD_WIDTH))
+    axes = fixed_axes(size, left=0.08, top=0.7, rows=len(routings), columns=2, gap=(SCALE_WIDTH, 1.4),
+                      squeeze=False, width_ratios=(width, LOAD_WIDTH))
     for (left, right), routed in zip(axes, routings, strict=True):
         _draw_text(left, routed, readable(labels, text_bytes), columns, ONE_CHOICE)
         plot_load(routed, ax=right, compact=True).set_title("")
@@ -111,10 +113,20 @@ def _draw_text(ax, routed, labels, columns, cell):
         numbers = ["" if expert == EMPTY else str(expert) for expert in routed.expert_index[:, slot]]
         _write(ax, numbers, corners + np.array([0.5, at]), NUMBER_SIZE, inks[slot], cell)
     ax.set(xlim=(0, columns), ylim=(corners[-1, 1] + 1, 0), aspect=cell.height / cell.width, anchor="NW")
-    ax.set_title(routed.label)
+    headline(ax, _finding(routed), routed.label)
     ax.set_axis_off()
     _tabulate(ax, routed, labels, len(cell.stripe_top))
     set_description(ax, _describe(routed))
+
+
+def _finding(routed):
+    """Say how many first choices were dropped, or who reads most and who least."""
+    first = routed.expert_index[:, 0]
+    lost = int(((first != EMPTY) & ~routed.kept[:, 0]).sum())
+    if lost:
+        return f"{lost} of {len(first)} bytes lose their first choice"
+    counts = np.bincount(first[first != EMPTY], minlength=routed.num_experts)
+    return f"expert {counts.argmax()} reads {counts.max()} of {len(first)} bytes"
 
 
 def _draw_cells(ax, routed, slot, corners, top):
@@ -187,7 +199,7 @@ def _describe(routed):
 KEY_ROOM = 0.6  # inches
 
 
-def plot_text_orders(routings, labels, *, per_row=44):
+def plot_text_orders(routings, labels, *, per_row=28):
     """Draw the same text once per routing, one below the other, with both choices; dropped ones hatched.
 
     routings: {name: Routing} of the same T tokens, for instance one per drop order. labels: T texts.
@@ -196,19 +208,20 @@ def plot_text_orders(routings, labels, *, per_row=44):
 
     >>> from moeviz.record import Routing
     >>> axes = plot_text_orders({"token": Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[False]])}, ["a"])
-    >>> axes[0].get_title()
-    'token: 1 of 1 choices dropped, 1 of 1 tokens left with none'
+    >>> axes[0].get_title()[:29]
+    'token: 1 of 1 choices dropped'
     """
     if not isinstance(routings, dict) or not routings:
         raise ValueError(f"routings must be {{name: Routing}} with at least one entry, got {routings!r}")
     labels = [check_labels(labels, check_routing(routed).num_tokens) for routed in routings.values()].pop()
     columns = min(max(len(labels), MIN_COLUMNS), per_row)
     cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
-    size = (cell.width * columns + 0.4, len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
+    size = (max(cell.width * columns + 0.4, NARROWEST),
+            len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
     axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False, layout=Layout())[1][:, 0]
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
         plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
-        ax.set_title(f"{name}: {_count(routed)}")
+        headline(ax, _count(routed), name)
     return axes
 
 

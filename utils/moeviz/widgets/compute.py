@@ -18,9 +18,9 @@ from moeviz.cost import (
     training_bytes,
 )
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
-from moeviz.plots.cost import brief, count_name
 from moeviz.plots.draw import merge_minor_ticks
 from moeviz.style import INK, fixed_axes
+from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
 
 EXPERTS, WIDTH_PARTS, SHARED, MAX_K = (2, 4, 8, 16, 32, 64, 128, 256), (16, 8, 4, 2, 1), (0, 1, 2), 16
@@ -90,7 +90,7 @@ def _titles(spec, context):
     count = count_parameters(spec)
     saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
     return (f"parameters: total is {count.total / count.active:.1f} times active",
-            f"FLOPs per token at {count_name(context)}: {saved:.1f} times less than with all experts on",
+            f"FLOPs per token at {as_tick(context)}: {saved:.1f} times less than with all experts on",
             "memory: an expert needs it, active or not")
 
 
@@ -253,7 +253,7 @@ def explore_context(specs, *, context=1_000_000, phase="decode"):
         caption="When does attention cost more than the experts? When does the cache outgrow the weights?",
         film=["context"],
         name=ipywidgets.Dropdown(options=list(specs), description="shape"),
-        context=ipywidgets.SelectionSlider(options=[(count_name(n), n) for n in CONTEXTS], value=context,
+        context=ipywidgets.SelectionSlider(options=[(as_tick(n), n) for n in CONTEXTS], value=context,
                                            description="context"),
         phase=ipywidgets.Dropdown(options=[(words, name) for name, words in PHASES.items()], value=phase,
                                   description="count"))
@@ -270,10 +270,10 @@ def draw_context(spec, *, context, phase="decode"):
     shares = flops_over(spec, contexts.tolist(), phase=phase)
     axes = plt.subplots(2, 1, figsize=(13, 8.6), layout="none", gridspec_kw=CONTEXT_MARGINS)[1]
     plots.plot_shares(contexts, shares, x_label="context (tokens)", ax=axes[0],
-                      marks={count_name(context): context}, title=f"{spec.name}: {PHASES[phase]}")
-    ratio = brief(memory["cache"] / memory["weights"])
+                      marks={as_tick(context): context}, title=f"{spec.name}: {PHASES[phase]}")
+    ratio = as_text(memory["cache"] / memory["weights"], 3)
     plots.plot_ledger({"": memory}, unit="GB, one sequence", ax=axes[1],
                       limit=right_end(sum(memory.values()) / 1e9),
-                      title=f"at {count_name(context)} the cache is {ratio} times the weights")
+                      title=f"at {as_tick(context)} the cache is {ratio} times the weights")
     merge_minor_ticks(axes[0])
     return axes
