@@ -104,7 +104,7 @@ WRONG = {
     "weight of layer 1 must have shape (2, 2)": {"weight": (np.ones((2, 3)),) * 2},
     "weight of layer 1 must be at least 0, and 0 where": {"weight": (np.full((2, 2), 0.5),) * 2},
     "weight of layer 1 must be finite": {"weight": (np.array([[np.nan, 0], [1, 0]]),) * 2},
-    "scores must be softmax or sigmoid with logits": {"scores": "softmax"},
+    "scores must be softmax, sigmoid or sqrtsoftplus with logits": {"scores": "softmax"},
     "logits of layer 1 must have shape (2, 3)": {"scores": "softmax", "logits": (np.ones((2, 2)),) * 2},
     "kept of layer 1 must be bool, and False where": {"kept": (np.ones((2, 2), bool),) * 2},
     "tokens must have shape (2,)": {"tokens": [1, 2, 3]},

@@ -32,7 +32,10 @@ def fields_from_config(config):
     ValueError: config.json of type 'mixtral' lacks the field 'num_local_experts'
     """
     config = read_config(config)
-    fields = (LAYOUTS | HYBRIDS)[config.family["layout"]](config)
+    layout = (LAYOUTS | HYBRIDS).get(config.family["layout"])
+    if layout is None:
+        raise ValueError(f"the layers of type {config.kind!r} are not counted here, only its router is known")
+    fields = layout(config)
     unread = [name for name in config.unread()
               if SUSPECT.search(name) and not HARMLESS.match(name) and not HARMLESS.match(usual_name(name))]
     if unread:

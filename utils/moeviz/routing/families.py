@@ -57,7 +57,7 @@ def router_of(config, *, layer=None):
     hashed = bool(rules.get("table")) and layer is not None and layer < _hash_layers(config)
     return Router(
         family=config.kind, k=None if k is None else config.whole("num_experts_per_tok"),
-        num_experts=config.whole("num_experts") if config.has("num_experts") else None,
+        num_experts=_num_experts(config),
         scores=_scores(config, rules),
         bias=rules.get("bias"), renormalize=_renormalize(config, rules),
         power=float(config.get(rules.get("power"), 1.0)), floor=_number(config, rules, "floor", 0.0),
@@ -65,6 +65,13 @@ def router_of(config, *, layer=None):
         softcap=_number(config, rules, "softcap", 0.0), jitter=_number(config, rules, "jitter", 0.0),
         closed=rules.get("closed"), expert_scale=bool(rules.get("expert_scale")), hashed=hashed,
         seats=_seats(config, rules), **_groups(config, rules))
+
+
+def _num_experts(config):
+    """Return how many experts the file names, those that do nothing (LongCat) included; None without."""
+    if not config.has("num_experts"):
+        return None
+    return config.whole("num_experts") + config.whole("zero_expert_num", 0, low=0)
 
 
 def _hash_layers(config):

@@ -5,12 +5,10 @@ also what the published counts of OLMoE and Mixtral come as. Only `record` and `
 and transformers (`requirements-traces.txt`); only `download_counts` uses the network.
 """
 
-from moeviz.traces.counts import Counts, counts_of
-from moeviz.traces.example import can_record, tiny_mixtral
 from moeviz.traces.published import download_counts, have_counts, published_counts
-from moeviz.traces.recorder import record
+from moeviz.traces.recorder import can_record, record, tiny_mixtral
 from moeviz.traces.store import load_trace, save_trace
-from moeviz.traces.trace import Trace, trace_of
+from moeviz.traces.trace import Counts, Trace, counts_of, trace_of
 
 __all__ = ["Counts", "Trace", "can_record", "counts_of", "download_counts", "have_counts", "load_trace",
            "published_counts", "record", "save_trace", "tiny_mixtral", "trace_of"]

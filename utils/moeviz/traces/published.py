@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from moeviz.files import write_whole
-from moeviz.traces.counts import Counts
 from moeviz.traces.pickles import load_counters
+from moeviz.traces.trace import Counts
 
 SECONDS = 30
 
