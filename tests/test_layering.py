@@ -16,12 +16,14 @@ PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record", "routing", "capacity",
          "steering", "experts", "losses", "metrics", "scoreboard", "text", "tinylm", "training",
          "transformer", "interventions", "short_runs", "cost", "models", "learning", "cluster",
-         "traces", "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal")
+         "traces", "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal",
+         "report")
 DRAWING = frozenset({"numpy", "matplotlib"})
 DRAWERS = ("style", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
-WITHIN_FUNCTIONS = {"text": {"babel"}, "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},
+WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"},
+                    "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},
                     "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 600, 30

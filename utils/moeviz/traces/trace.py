@@ -119,7 +119,7 @@ class Trace:
         """
         at = self.place(layer)
         logits = None if self.logits is None else self.logits[at]
-        index, weight = self.index[at], self.weight[at]
+        index, weight = self.index[at], None if self.weight is None else self.weight[at]
         kept = index != EMPTY if self.kept is None else self.kept[at]
         label = f"{self.model}, layer {layer}"
         if weight is None:

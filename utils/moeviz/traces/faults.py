@@ -1,0 +1,224 @@
+"""What looks broken in a capture, with the rows concerned, and the meters with and without them.
+
+A public log of Qwen1.5-MoE under vLLM began with two blocks of identical rows, most likely the server's
+profiling run; read as text they make a balanced router look biased. Nothing here changes a trace.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from moeviz.checks import check_kind
+from moeviz.metrics import load_entropy, max_violation, repetition
+from moeviz.record import EMPTY
+from moeviz.traces.trace import BLOCK, Trace
+
+RUN = 16  # so many equal rows in a row, or in all, that no text makes them
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Finding:
+    """One thing that looks wrong in a capture.
+
+    name: what it is. text: one sentence with the numbers. rows: (n,) the tokens concerned. layers: their
+    numbers. suspect: whether meters should be read without these rows.
+    """
+
+    name: str
+    text: str
+    rows: np.ndarray
+    layers: tuple
+    suspect: bool = True
+
+    def __repr__(self):
+        return f"{self.name}: {self.text}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Inspection:
+    """What `inspect` found, and the meters of every layer with and without the rows concerned.
+
+    findings: a tuple of `Finding`. suspect: (T,) bool, the rows that they name. with_rows, without_rows:
+    {layer: {"share": of the busiest expert, "max_violation", "entropy_bits", "repetition"}}; without_rows
+    is None where every row is suspect, or none.
+    """
+
+    findings: tuple
+    suspect: np.ndarray
+    with_rows: dict
+    without_rows: dict | None
+
+    def __repr__(self):
+        lines = [str(finding) for finding in self.findings] or ["nothing looks broken"]
+        if self.without_rows is None:
+            return "\n".join(lines)
+        lines.append(f"{'layer':>6}{'busiest':>18}{'MaxVio':>18}{'entropy, bits':>18}{'repetition':>18}")
+        for layer, full in self.with_rows.items():
+            clean = self.without_rows[layer]
+            cells = [f"{full[name]:.3g} -> {clean[name]:.3g}" for name in
+                     ("share", "max_violation", "entropy_bits", "repetition")]
+            lines.append(f"{layer:>6}" + "".join(f"{cell:>18}" for cell in cells))
+        return "\n".join(lines)
+
+
+def inspect(trace):
+    """Return an `Inspection` of a Trace: what is typical of broken captures, and the meters with and without.
+
+    Looked for: runs of identical rows (a server's profiling run), rows that come back again and again (stale
+    buffers), blocks of rows that come twice (turns joined twice), rows without choices (padding), choices
+    sorted by id, experts that no 8-bit id can name, layers in which every token chooses the same.
+    Rows are compared over all layers together. Raises ValueError for what is no Trace.
+
+    >>> from moeviz.traces import read
+    >>> trace = read(np.repeat([[[3, 1]], [[0, 2]]], [20, 1], axis=0))
+    >>> inspect(trace).findings[0].text
+    '20 of 21 rows stand in 1 run of identical rows; the longest, 20 rows from token 0, chooses [3, 1]'
+    """
+    check_kind(trace, "trace", Trace)
+    codes, empty = _codes(trace)
+    found = [_runs(trace, codes, empty), _stale(trace, codes, empty), _twice_joined(trace, codes, empty),
+             _without_choices(trace, empty), *_dead_layers(trace), _sorted_ids(trace), _wrapped(trace)]
+    found = tuple(finding for finding in found if finding is not None)
+    suspect = np.zeros(trace.num_tokens, bool)
+    for finding in found:
+        suspect[finding.rows] |= finding.suspect
+    clean = _meters(trace, ~suspect) if suspect.any() and not suspect.all() else None
+    return Inspection(found, suspect, _meters(trace, np.ones(trace.num_tokens, bool)), clean)
+
+
+def _codes(trace):
+    """Return (T,) one number per row that equal rows share, and (T,) whether it holds no choice at all."""
+    rng = np.random.default_rng(0)
+    factors = [rng.integers(1, 2**63, index.shape[1], dtype=np.uint64) | np.uint64(1)
+               for index in trace.index]
+    codes, empty = np.zeros(trace.num_tokens, np.uint64), np.ones(trace.num_tokens, bool)
+    for start, block in trace.blocks():
+        part = np.zeros(len(block[0]), np.uint64)
+        for ids, factor in zip(block, factors, strict=True):
+            part = part * np.uint64(0x9E3779B97F4A7C15) + ((ids.astype(np.int64) + 2).astype(np.uint64)
+                                                           * factor).sum(
+                axis=1, dtype=np.uint64)
+            empty[start:start + len(part)] &= (ids == EMPTY).all(axis=1)
+        codes[start:start + len(part)] = part
+    return codes, empty
+
+
+def _runs(trace, codes, empty):
+    """Find at least RUN identical rows one after the other."""
+    cuts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1], True])
+    lengths, starts = np.diff(cuts), cuts[:-1]
+    long = (lengths >= RUN) & ~empty[starts]
+    if not long.any():
+        return None
+    rows = np.concatenate([np.arange(start, start + length)
+                           for start, length in zip(starts[long], lengths[long], strict=True)])
+    best = np.argmax(np.where(long, lengths, 0))
+    chosen = trace.index[0][starts[best]].tolist()
+    runs = int(long.sum())
+    text = (f"{len(rows)} of {trace.num_tokens} rows stand in {runs} run{'s' * (runs > 1)} of identical "
+            f"rows; the "
+            f"longest, {lengths[best]} rows from token {starts[best]}, chooses {chosen}")
+    return Finding("identical rows", text, rows, trace.layers)
+
+
+def _stale(trace, codes, empty):
+    """Find rows that come at least RUN times in all, apart from runs of identical ones."""
+    alone = np.r_[True, codes[1:] != codes[:-1]] & ~empty
+    values, back, counts = np.unique(codes[alone], return_inverse=True, return_counts=True)
+    expected = alone.sum() / max(len(values), 1)
+    often = counts >= max(RUN, 8 * expected)
+    if not often.any() or len(trace.layers) * trace.index[0].shape[1] < 4:
+        return None
+    rows = np.flatnonzero(alone)[often[back]]
+    text = (f"{int(often.sum())} rows come again and again, {len(rows)} times in all, the most frequent "
+            f"{int(counts.max())} times: a buffer that was not filled anew")
+    return Finding("stale rows", text, rows, trace.layers)
+
+
+def _twice_joined(trace, codes, empty):
+    """Find blocks of at least RUN different rows that stood in the trace before."""
+    order = np.argsort(codes, kind="stable")
+    same = np.flatnonzero(codes[order][1:] == codes[order][:-1])
+    back = np.zeros(len(codes), np.int64)
+    back[order[same + 1]] = order[same + 1] - order[same]
+    back[empty] = 0
+    moved = np.r_[True, back[1:] != back[:-1], True]
+    cuts = np.flatnonzero(moved)
+    lengths, starts = np.diff(cuts), cuts[:-1]
+    long = (lengths >= RUN) & (back[starts] >= RUN)
+    if not long.any():
+        return None
+    rows = np.concatenate([np.arange(start, start + length)
+                           for start, length in zip(starts[long], lengths[long], strict=True)])
+    if len(np.unique(codes[rows])) * 2 < len(rows):
+        return None  # a few rows over and over: stale, not joined
+    text = (f"{len(rows)} rows in {int(long.sum())} block{'s' * int(long.sum() > 1)} stood in the trace "
+            f"before, "
+            f"{back[starts[long][0]]} rows earlier: turns that were joined twice")
+    return Finding("repeated turns", text, rows, trace.layers)
+
+
+def _without_choices(trace, empty):
+    if not empty.any():
+        return None
+    return Finding("rows without choices", f"{int(empty.sum())} of {trace.num_tokens} rows name no expert "
+                                           f"in any "
+                   f"layer: padding, or tokens that the server did not keep",
+                   np.flatnonzero(empty), trace.layers)
+
+
+def _dead_layers(trace):
+    """Find layers in which every token with a choice chooses the same experts."""
+    for layer, index in zip(trace.layers, trace.index, strict=True):
+        first = next((row for row in index[:BLOCK] if (row != EMPTY).any()), None)
+        if first is None or trace.num_tokens < RUN:
+            continue
+        if all(_alike(index[start:start + BLOCK], first) for start in range(0, trace.num_tokens, BLOCK)):
+            yield Finding("dead layer", f"every token of layer {layer} chooses {first.tolist()}",
+                          np.zeros(0, int), (layer,), suspect=False)
+
+
+def _alike(part, first):
+    """Whether all rows of a part that hold a choice are equal to `first`."""
+    return bool((part == first).all(axis=1)[(part != EMPTY).any(axis=1)].all())
+
+
+def _sorted_ids(trace):
+    """Find choices in the order of their ids, which says nothing of which is best."""
+    if trace.weight is not None or any(index.shape[1] == 1 for index in trace.index):
+        return None
+    rising = [float((np.diff(index[:BLOCK].astype(int), axis=1) > 0).all(axis=1).mean())
+              for index in trace.index]
+    if np.mean(rising) < 0.9:
+        return None
+    return Finding("choices sorted by id", f"{np.mean(rising):.0%} of the rows list their experts by rising "
+                                           f"id, so "
+                   f"the first is not the best: read nothing that goes by first choices",
+                   np.zeros(0, int), trace.layers, suspect=False)
+
+
+def _wrapped(trace):
+    if trace.num_experts <= 256 or max(int(index[:2**20].max()) for index in trace.index) > 255:
+        return None
+    return Finding("ids below 256", f"no id of the {trace.num_experts} experts is above 255: they may have "
+                                    f"wrapped "
+                   f"in 8 bits", np.zeros(0, int), trace.layers, suspect=False)
+
+
+def _meters(trace, rows):
+    """Return the meters of every layer over some rows (T,) bool."""
+    size = trace.num_experts
+    loads, again = np.zeros((len(trace.layers), size), np.int64), np.zeros(len(trace.layers))
+    for start, block in trace.blocks():
+        keep = rows[start:start + len(block[0])]
+        for at, ids in enumerate(block):
+            loads[at] += np.bincount(ids[keep].ravel().astype(np.int64) + 1, minlength=size + 1)[1:size + 1]
+    sample = np.flatnonzero(rows)[:2**18]
+    for at, index in enumerate(trace.index):
+        chosen = np.array(index[sample])
+        again[at] = repetition(chosen) if len(chosen) > 1 and (chosen[:, 0] != EMPTY).any() else np.nan
+    return {layer: {"share": float(load.max() / max(load.sum(), 1)),
+                    "max_violation": float(max_violation(load)) if load.any() else float("nan"),
+                    "entropy_bits": float(load_entropy(load) * np.log2(size)) if load.any() else float("nan"),
+                    "repetition": float(again[at])}
+            for at, (layer, load) in enumerate(zip(trace.layers, loads, strict=True))}
