@@ -1,12 +1,15 @@
 """What every test needs: figures drawn without a screen, closed afterwards, and settings put back."""
 
 import os
+import sys
 
 import matplotlib
 import pytest
 
 matplotlib.use("agg")
 os.environ["MOEVIZ_PROGRESS"] = "off"  # checks of exercises note nothing in the home of who tests
+# nbformat brings jsonschema, which builds grammars of addresses for seconds wherever it finds this package
+sys.modules.setdefault("rfc3987_syntax", None)
 
 
 @pytest.fixture(autouse=True)

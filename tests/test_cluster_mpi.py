@@ -16,6 +16,7 @@ import pytest
 from moeviz import cluster, experts, tinylm
 from moeviz.cluster import processes
 
+pytestmark = pytest.mark.slow
 MISSING = cluster.missing_extras()
 PROMISED = bool(os.environ.get("CI") and os.environ.get("MOEVIZ_EXTRAS"))
 SENTENCE = "Every byte of this sentence goes to two experts, wherever they are. 3,141 or x[1:]?"

@@ -6,6 +6,7 @@ import pytest
 
 from tools import explorers
 
+pytestmark = pytest.mark.slow
 ROOM = 0.005  # inches that anything may stand over, half a pixel
 GROWS = {"sentence",  # as many columns and lines as the sentence has
          "capacity",  # its seats keep their shape

@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex
 from moeviz import style
 from test_figure_tables import TABLES
 
+pytestmark = pytest.mark.slow
 DRAWS_EXPERTS = {"plot_block", "plot_noisy_threshold", "plot_thermostat"}  # with lines, in their colours
 
 

@@ -17,6 +17,7 @@ from moeviz import plots, style, widgets
 from moeviz.widgets.core import make_film
 from tools import browser
 
+pytestmark = pytest.mark.slow
 FRAMES = [0.5, 0.7, 0.9]
 NASTY = '</script><img src=x onerror="document.title=1">"\'&'
 

@@ -7,6 +7,7 @@ from matplotlib.ticker import LogFormatter
 from moeviz import style
 from moeviz.plots.draw import draw_bars, merge_minor_ticks
 
+pytestmark = pytest.mark.slow
 LOOK = {"edgecolor": "black", "linewidth": 0.8, "hatch": "//"}
 
 

@@ -17,6 +17,7 @@ from moeviz import metrics, traces
 from moeviz.traces import published
 from moeviz.traces.pickles import load_counters
 
+pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = pathlib.Path(os.environ.get("MOEVIZ_COUNTS", ROOT.parent / "shared" / "data" / "olmoe_routing"))
 needs_copy = pytest.mark.skipif(not COPY.is_dir(), reason="no copy of the published counts here")

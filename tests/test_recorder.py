@@ -19,6 +19,7 @@ import transformers
 
 import tiny_models
 
+pytestmark = pytest.mark.slow
 IDS = np.random.default_rng(0).integers(3, 90, size=(3, 7))
 MASK = np.array([[1] * 7, [0] * 2 + [1] * 5, [0] * 4 + [1] * 3])
 TOKENS_APART = {"nemotron_h", "jamba", "granitemoehybrid", "kimi_linear", "bailing_hybrid"}

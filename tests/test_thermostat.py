@@ -9,6 +9,7 @@ from moeviz.arrays import softmax
 from moeviz.training import Context, History, mistakes, routers
 from moeviz.widgets import balancing
 
+pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
 
 

@@ -11,6 +11,8 @@ from moeviz.tinylm import __main__ as command
 from moeviz.tinylm.report import held_out_loss, held_out_windows, routing_statistics
 from tinylm_tools import SMALL
 
+pytestmark = pytest.mark.slow
+
 
 def test_held_out_loss_is_the_mean_over_the_held_out_windows_of_a_domain(corpus, small):
     mask, losses = text.held_out_mask(corpus), {name: [] for name in corpus.domain_names}

@@ -8,6 +8,7 @@ import pytest
 from moeviz import losses, metrics
 from moeviz.training import balance, clustered_task, evaluate, pitchfork, routers, train_seeds
 
+pytestmark = pytest.mark.slow
 SWITCH = {"router": routers.top_k(1), "balance": [(0.1, balance.switch)]}
 
 

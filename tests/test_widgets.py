@@ -14,6 +14,7 @@ from IPython.display import HTML
 
 from moeviz import plots, routing, style, widgets
 
+pytestmark = pytest.mark.slow
 GATE = np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]])
 TOKENS = np.random.default_rng(0).normal(size=(60, 2))
 LOGITS = np.random.default_rng(1).normal(size=(32, 8))

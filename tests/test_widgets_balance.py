@@ -7,6 +7,7 @@ import pytest
 
 from moeviz import metrics, routing, style, widgets
 
+pytestmark = pytest.mark.slow
 LOGITS = np.random.default_rng(1).normal(size=(24, 4))
 ROUTED = routing.top_k(LOGITS, k=2)
 LETTERS = list("abcdefghijklmnopqrstuvwx")

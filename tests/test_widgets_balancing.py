@@ -5,6 +5,8 @@ import pytest
 from moeviz import widgets
 from moeviz.style import describe
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_larger_coefficient_brings_experts_back():
     none, some = (widgets.draw_balance(coefficient=c, steps=150) for c in (0.0, 0.3))

@@ -11,6 +11,7 @@ from moeviz.plots.cost import PART_COLORS
 from moeviz.widgets.compute import right_end
 from plot_contract import words_on
 
+pytestmark = pytest.mark.slow
 SPEC = model("Mixtral 8x7B").spec
 NAMES = ("Switch-Base", "Mixtral 8x7B", "OLMoE-1B-7B", "gpt-oss-20b")
 SOME = [model(name) for name in NAMES]
