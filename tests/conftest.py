@@ -1,4 +1,4 @@
-"""The slow tests begin first; figures and settings are in the root's conftest.py."""
+"""Which tests begin first and stay together; figures and settings are in the root's conftest.py."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,28 @@ from tinylm_tools import SMALL
 
 
 def pytest_collection_modifyitems(items):
-    """Put the browser and the notebooks first: two workers then end at about the same time."""
+    """Put what takes longest first, so that workers end at about the same time, and keep modules together.
+
+    With `--dist loadgroup` a worker takes a group at once: a module, or a single run of a notebook.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and not _is_run_of_a_notebook(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
     items.sort(key=_turn)
 
 
+def _is_run_of_a_notebook(item):
+    return item.path.name == "test_notebooks.py" and "path" in getattr(item, "fixturenames", ())
+
+
 def _turn(item):
-    if item.path.name == "test_site.py":  # one scope, for it builds once; it uses the notebooks' runs
-        return 2
-    return 0 if item.get_closest_marker("browser") else 1 if item.get_closest_marker("notebook") else 3
+    """JupyterLab, runs of notebooks, pages that show those, what is slow, and all others."""
+    kinds = {mark.name for mark in item.iter_markers()}
+    if item.path.name.startswith("test_browser"):
+        return 0
+    if item.path.name == "test_notebooks.py" and "notebook" in kinds:
+        return 1
+    return 2 if kinds & {"browser", "notebook"} else 3 if "slow" in kinds else 4
 
 
 @pytest.fixture

@@ -85,6 +85,7 @@ def test_kept_and_dropped_are_what_was_chosen(name, policy):
     assert len(after.pairs().token) == after.kept.sum() <= (after.expert_index != EMPTY).sum()
 
 
+@pytest.mark.slow
 @every_router
 def test_every_plot_draws_every_router_with_drops(name):
     for plot in PLOTS:

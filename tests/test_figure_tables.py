@@ -8,6 +8,8 @@ from moeviz import cluster, cost, learning, metrics, plots, scoreboard, training
 from moeviz.record import EMPTY, Routing
 from moeviz.style import tables_of
 
+pytestmark = pytest.mark.slow
+
 # three tokens, two experts, k = 2; the second choice of token b was dropped, token c has one choice
 TINY = Routing(None, [[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]], [[0, 1], [1, 0], [0, EMPTY]],
                [[0.7, 0.3], [0.6, 0.4], [1.0, 0.0]], [[True, True], [True, False], [True, False]], "tiny")

@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from moeviz import cluster, plots, routing, style, widgets
 from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points, words_on
 
+pytestmark = pytest.mark.slow
 MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
 SERVED = np.array([[30, 0, 10], [0, 20, 0]])
 PHASES = cluster.Phases(np.array([1.0, 2.0]), np.array([4.0, 1.0]), np.array([1.0, 1.0]))

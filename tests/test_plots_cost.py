@@ -16,6 +16,7 @@ from moeviz.plots.names import RADIUS, crossings, overlaps, place_names
 from moeviz.tables import as_text, as_tick
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
+pytestmark = pytest.mark.slow
 LEDGERS = {"all": {"experts": 45e9, "attention": 1e9, "router": 0.001e9}, "one token": {"experts": 11e9}}
 CONTEXTS = [1000, 10_000, 100_000, 1_000_000]
 SHARES = {"experts": [90, 80, 50, 10], "attention scores": [9, 19, 49, 89], "head": [1, 1, 1, 1]}

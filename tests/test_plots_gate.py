@@ -24,6 +24,7 @@ from plot_contract import (
     assert_texts_have_12_points,
 )
 
+pytestmark = pytest.mark.slow
 COLORS = [color.lower() for color in style.OKABE_ITO]
 GATE = np.array([[1.0, -0.5, -0.6, 0.2], [0.1, 1.0, -0.7, -1.0]])
 LOGITS, STD = np.array([1.2, 0.3, -0.4]), np.array([0.5, 0.8, 1.2])

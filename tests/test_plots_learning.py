@@ -11,6 +11,7 @@ from moeviz import learning, plots, style, widgets
 from moeviz.learning import Curve
 from plot_contract import assert_draws_on_the_given_axes
 
+pytestmark = pytest.mark.slow
 STEPS = np.array([10, 100])
 ONE = Curve(1, 64, STEPS, 2.0 * STEPS, 0.1 * STEPS, np.array([[3.0, 2.0], [3.2, 2.4], [3.1, 2.2]]))
 FOUR = Curve(4, 64, STEPS, 2.2 * STEPS, 0.3 * STEPS, np.array([[2.9, 1.8], [3.0, 1.9], [3.1, 2.0]]))

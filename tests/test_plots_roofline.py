@@ -9,6 +9,7 @@ from moeviz.cost import Hardware, hardware, roofline_seconds, time_against_dense
 from moeviz.plots.cost import speed
 from plot_contract import assert_draws_on_the_given_axes
 
+pytestmark = pytest.mark.slow
 SMALL = Hardware("small", "float32", 80e9, 10e9, "by hand")
 POINTS = {"MoE": ([0.5, 4.0], [4e9, 30e9]), "dense": ([1.0, 2.0, 64.0], [9e9, 15e9, 70e9])}
 

@@ -13,6 +13,7 @@ from moeviz.plots.names import overlaps, share_names
 from moeviz.scoreboard.table import cell
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
+pytestmark = pytest.mark.slow
 LOGITS = np.random.default_rng(0).normal(size=(24, 8)) + np.linspace(0, 1.5, 8)
 
 

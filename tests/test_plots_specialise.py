@@ -10,6 +10,7 @@ from moeviz.record import EMPTY
 from moeviz.widgets import real
 from plot_contract import assert_draws_on_the_given_axes
 
+pytestmark = pytest.mark.slow
 COUNTS, SHUFFLED = np.array([[9, 1], [0, 10]]), np.array([[4, 6], [5, 5]])
 MEASURED = {"net": [0.4, 0.5], "published": 0.3}
 NULLS = {"1 / E": [0.125, 0.125], "shuffle": [[0.2, 0.22], None]}
