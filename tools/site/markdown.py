@@ -7,6 +7,10 @@ from typing import NamedTuple
 from latex2mathml.converter import convert
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+# "## A section · 5 min": the plan of a lecture stands in the headings of sections
+PLANNED = re.compile(r"\s*·\s*(\d+) min$")
+FOLDS = re.compile(r"<details>(?=\s*<summary>(Solution|Hint \d)</summary>)")
+
 
 class Heading(NamedTuple):
     """A heading of a page."""
@@ -28,10 +32,15 @@ class PageRenderer(IPythonRenderer):
         self.headings = []
 
     def heading(self, text, level, **attributes):
+        planned = PLANNED.search(text)
+        text = PLANNED.sub("", text)
         plain = unescape(re.sub(r"<[^>]+>", "", text))
         name = self._free_name(re.sub(r"[^\w]+", "-", plain.lower()).strip("-") or "part")
         self.headings.append(Heading(level, name, plain))
-        return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
+        if planned is None:
+            return f'<h{level} id="{escape(name)}">{text}</h{level}>\n'
+        return (f'<h{level} id="{escape(name)}" data-minutes="{planned[1]}"><span class="name">{text}</span> '
+                f'<small class="minutes">{planned[1]} min</small></h{level}>\n')
 
     def _free_name(self, name):
         taken = {heading.name for heading in self.headings} | {"content"}
@@ -63,5 +72,6 @@ class PageRenderer(IPythonRenderer):
 
 
 def render(source, renderer):
-    """Return one cell's markdown as HTML."""
-    return MarkdownWithMath(renderer=renderer).render(source)
+    """Return one cell's markdown as HTML; folded hints and solutions are known by their classes."""
+    html = MarkdownWithMath(renderer=renderer).render(source)
+    return FOLDS.sub(lambda found: f'<details class="{found[1].split()[0].lower()}">', html)

@@ -5,13 +5,13 @@ import hashlib
 from html import escape
 from io import BytesIO
 
+import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
 
 from moeviz.filmstrip import picture
 from moeviz.tables import as_html
 
-THUMBNAIL = (480, 300)
 LONG_LINE = 40  # characters
 WIDE = 680  # pixels; a wider figure is not shrunk below this on a phone, it scrolls
 
@@ -28,12 +28,13 @@ class Figures:
         kind, data = picture(pixels)
         return self._write(data, kind.rpartition("/")[2])
 
-    def thumbnail(self, address):
-        """Write a small copy of a picture of the site and return its address."""
-        image = Image.open(self.folder.parent / address).convert("RGB")
-        image.thumbnail((2 * THUMBNAIL[0], 2 * THUMBNAIL[1]))
+    def card(self, drawn):
+        """Write the figure of a card, close it, and return its address in the site."""
+        drawn.canvas.draw()
+        image = Image.fromarray(np.asarray(drawn.canvas.buffer_rgba())).convert("RGB")
+        plt.close(drawn)
         file = BytesIO()
-        image.save(file, "webp", quality=70)
+        image.save(file, "webp", lossless=True)
         return self._write(file.getvalue(), "webp")
 
     def _write(self, data, suffix):

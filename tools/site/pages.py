@@ -3,18 +3,23 @@
 import posixpath
 import re
 import shutil
-from operator import itemgetter
+from base64 import b64encode
+from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
 from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 
+from tools.site.cards import card
 from tools.site.markdown import Heading, PageRenderer, render
 from tools.site.outputs import join_streams, show
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+SHOWN = {".md", ".png", ".webp", ".gif", ".jpg", ".svg", ".txt", ".cff"}  # what a page may need
+POLICY_HERE = "@policy@"
 
 
 class Opening(NamedTuple):
@@ -33,7 +38,7 @@ class Page(NamedTuple):
     opening: Opening
     html: str
     headings: list[Heading]
-    thumbnail: str  # address in the site; "" where the page has no figure
+    card: str  # address of its picture in the site; "" where there is none
 
 
 def opening(path, notebook):
@@ -43,6 +48,20 @@ def opening(path, notebook):
         r"^# (.+)$", r"^\*\*(.+\?)\*\*\s*$", r"^\*\*Minutes:\*\* (\d+)", r"Part [IVX]+, [^.]+")]
     title, question, minutes = (match[1].strip() if match else "" for match in found[:3])
     return Opening(path.stem, title or path.stem, question, minutes, found[3][0] if found[3] else "")
+
+
+def policy(html):
+    """Return the Content-Security-Policy of a page: its own files, its own scripts by hash, no network."""
+    scripts = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
+    digests = {b64encode(sha256(script.encode()).digest()).decode() for script in scripts}
+    hashes = [f"'sha256-{digest}'" for digest in sorted(digests)]
+    return "; ".join(["default-src 'none'", "img-src 'self' data:", "style-src 'self' 'unsafe-inline'",
+                      f"script-src 'self' {' '.join(hashes)}", "base-uri 'none'", "form-action 'none'"])
+
+
+def with_policy(html):
+    """Return a page with its policy in the place that its frame leaves for it."""
+    return html.replace(POLICY_HERE, policy(html), 1)
 
 
 def linker(stems, site, folder="notebooks"):
@@ -62,10 +81,12 @@ def linker(stems, site, folder="notebooks"):
 
 
 def _copied(path, site):
-    """Copy a file of the project into the site and return its address there."""
+    """Copy a text or a picture of the project into the site, return its address; None for other files."""
     source = ROOT / path
     hidden = any(part.startswith(".") for part in path.split("/"))  # .. and .git, .env, ...
-    if hidden or not source.is_file() or not source.resolve().is_relative_to(ROOT.resolve()):
+    if hidden or source.suffix not in SHOWN or not source.is_file():
+        return None
+    if not source.resolve().is_relative_to(ROOT.resolve()):
         return None
     target = site / "files" / path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -78,27 +99,37 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
 
     place: its position among all openings. elsewhere: {words: address} of the same notebook.
     """
-    renderer, addresses = PageRenderer(link), []
-
-    def show_output(output, cell):
-        html = show(output, figures)
-        kept = "keep_output" in cell.metadata.get("tags", [])
-        addresses.extend((not kept, address) for address in re.findall(r' src="(images/[^"]+)"', html))
-        return html
-
-    maker = exporter({"markdown": lambda source: render(source, renderer), "output": show_output,
+    renderer = PageRenderer(link)
+    maker = exporter({"markdown": lambda source: render(source, renderer),
+                      "output": lambda output, cell: show(output, figures),
                       "code": Highlight2HTML(pygments_lexer="ipython3"), "joined": join_streams})
     maker.environment.globals.update(
         elsewhere=elsewhere, openings=openings, opening=openings[place], headings=renderer.headings,
         before=openings[place - 1] if place else None, after=[*openings, None][place + 1])
     html, _ = maker.from_notebook_node(notebook)
-    thumbnail = figures.thumbnail(min(addresses, key=itemgetter(0))[1]) if addresses else ""
-    return Page(openings[place], html, renderer.headings, thumbnail)
+    drawn = card(openings[place].stem)
+    address = figures.card(drawn) if drawn else ""
+    return Page(openings[place], with_policy(html), renderer.headings, address)
 
 
 def make_map(pages, elsewhere):
     """Return the HTML of the first page: all others with question, minutes and a picture."""
-    return exporter({}).environment.get_template("map.html.j2").render(pages=pages, elsewhere=elsewhere)
+    first = re.search(r'<img[^>]* src="(?P<address>images/[^"]+)" alt="(?P<alt>[^"]*)" width="(?P<width>\d+)" '
+                      r'height="(?P<height>\d+)"', pages[0].html)
+    template = exporter({}).environment.get_template("map.html.j2")
+    return with_policy(template.render(pages=pages, elsewhere=elsewhere, rows=rows, first=first and {
+        name: unescape(text) for name, text in first.groupdict().items()}))
+
+
+def rows(count):
+    """Return for each of `count` cards how many stand in its row: never one alone, at most four.
+
+    >>> rows(5), rows(7), rows(1)
+    ([3, 3, 3, 2, 2], [4, 4, 4, 4, 3, 3, 3], [1])
+    """
+    number = -(-count // 4)
+    lengths = [count // number + (row < count % number) for row in range(number)]
+    return [length for length in lengths for _ in range(length)]
 
 
 def exporter(filters):

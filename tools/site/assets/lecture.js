@@ -1,0 +1,132 @@
+// Lecture mode: L turns the page into full-screen steps, one for each text, picture and question of a section.
+// Right, Page Down and Space go on, a closed answer opens first; Left and Page Up go back; Escape ends it.
+(() => {
+  const root = document.documentElement, main = document.querySelector("main.lesson"), begin = document.querySelector(".begin");
+  const make = (tag, name, text = "") => Object.assign(document.createElement(tag), {className: name, textContent: text});
+  const bar = make("div", "lecture-bar"), clock = make("span", "clock"), said = make("span", "said");
+  const buttons = ["Previous", "Next", "End"].map(text => Object.assign(make("button", "", text), {type: "button"}));
+  said.setAttribute("role", "status");
+  bar.setAttribute("role", "region");
+  bar.setAttribute("aria-label", "Lecture");
+  bar.append(said, clock, ...buttons);
+  bar.hidden = true;
+  document.body.append(bar);
+
+  const ANSWERS = "details:not([open], .hint, figure details, .moeviz-filmstrip details, .moeviz-live details)";
+  const PICTURES = "figure, .moeviz-filmstrip, .moeviz-live";
+  let steps = [], at = 0, timer, spent = new Map();
+
+  // a step is {parts: [[element, its output or null], ...], section: a heading}
+  const outputs = cell => [...cell.children].filter(part => !part.matches(".highlight"));
+  const isPicture = part => part.matches(PICTURES) || part.querySelector(PICTURES);
+  const showOnly = step => {
+    main.querySelectorAll(".now, .part").forEach(part => part.classList.remove("now", "part"));
+    step.parts.forEach(([element, output]) => {
+      element.classList.add("now");
+      output?.classList.add("part");
+    });
+  };
+  const tooTall = () => document.documentElement.scrollHeight > innerHeight;
+
+  const plan = () => {
+    const found = [];
+    let section = main.querySelector("h1"), text = null;
+    const add = part => {  // what fits on the screen with what was before stands beside it
+      if (!text) found.push(text = {parts: [], section});
+      text.parts.push(part);
+      showOnly(text);
+      if (text.parts.length > 1 && tooTall()) {
+        text.parts.pop();
+        found.push(text = {parts: [part], section});
+      }
+    };
+    for (const element of [...main.children].filter(each => !each.matches(".elsewhere"))) {
+      if (element.matches("h1, h2, h3")) {
+        section = element.matches("h3") ? section : element;
+        text = null;
+      }
+      if (!element.matches(".cell")) add([element, null]);
+      else for (const output of outputs(element)) {
+        if (isPicture(output)) text = null;
+        add([element, output]);
+        if (isPicture(output)) text = null;
+      }
+    }
+    return found;
+  };
+
+  const minutes = seconds => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
+  const tell = () => {
+    const {section} = steps[at], used = spent.get(section) ?? 0, planned = Number(section.dataset.minutes ?? 0);
+    const late = planned && used > 60 * planned;
+    clock.textContent = `${minutes(used)}${planned ? ` of ${planned} min` : ""}${late ? ", late" : ""}`;
+    clock.classList.toggle("late", Boolean(late));
+  };
+  const tick = () => {
+    spent.set(steps[at].section, (spent.get(steps[at].section) ?? 0) + 1);
+    tell();
+  };
+  const go = place => {
+    at = Math.max(0, Math.min(steps.length - 1, place));
+    showOnly(steps[at]);
+    scrollTo(0, 0);
+    const name = steps[at].section.querySelector(".name")?.textContent ?? steps[at].section.textContent;
+    said.textContent = `${at + 1} of ${steps.length} · ${name}`;
+    buttons[0].disabled = at === 0;
+    buttons[1].disabled = at === steps.length - 1;
+    tell();
+  };
+  const on = () => {  // a closed answer opens before anything else comes
+    const closed = steps[at].parts.map(([element, output]) => output ?? element)
+      .map(part => part.matches(ANSWERS) ? part : part.querySelector(ANSWERS))
+      .find(Boolean);
+    if (closed) closed.open = true; else go(at + 1);
+  };
+  const here = () => {  // the first step at or below the top of the window, so that a lecture begins where one reads
+    const below = steps.findIndex(({parts}) => parts.some(([part]) => part.top >= -40));
+    return Math.max(0, below);
+  };
+  const start = () => {
+    [...main.children].forEach(part => { part.top = part.getBoundingClientRect().top; });
+    const top = scrollY < 200;
+    root.classList.add("lecture");
+    bar.hidden = false;
+    steps = plan();
+    go(top ? 0 : here());
+    timer = setInterval(tick, 1000);
+    root.requestFullscreen?.().catch(() => {});
+  };
+  const end = () => {
+    if (bar.hidden) return;
+    clearInterval(timer);
+    const [first] = steps[at].parts[0];
+    root.classList.remove("lecture");
+    bar.hidden = true;
+    if (document.fullscreenElement) document.exitFullscreen();
+    first.scrollIntoView();
+  };
+
+  begin.addEventListener("click", start);
+  buttons[0].addEventListener("click", () => go(at - 1));
+  buttons[1].addEventListener("click", on);
+  buttons[2].addEventListener("click", end);
+  document.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) end(); });
+  const KEYS = {ArrowRight: on, ArrowDown: on, PageDown: on, " ": on, ArrowLeft: () => go(at - 1), ArrowUp: () => go(at - 1),
+    PageUp: () => go(at - 1), Home: () => go(0), End: () => go(steps.length - 1), Escape: end, l: end, L: end};
+  document.addEventListener("keydown", event => {
+    if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+    const control = event.target.closest?.("input, select, textarea, button, summary, a, [contenteditable], [role=slider], [role=button]");
+    const typed = event.target.matches?.("input:not([type=range]), textarea, select, [contenteditable]");
+    if (typed && event.key !== "Escape") return;
+    if (bar.hidden) {
+      if (event.key === "l" || event.key === "L") { event.preventDefault(); start(); }
+      return;
+    }
+    // a control keeps the keys that move it; Page Down and Page Up go on and back from everywhere
+    if (control && !["PageDown", "PageUp", "Escape", "l", "L"].includes(event.key)) return;
+    if (control && event.key === "Escape" && !bar.contains(control)) { control.blur(); return; }
+    const act = KEYS[event.key];
+    if (act) { event.preventDefault(); act(); }
+  });
+  begin.hidden = false;
+})();
