@@ -299,6 +299,7 @@ def test_wrong_evidence_is_named(found):
         plots.plot_evidence(found)
 
 
+@pytest.mark.slow
 def test_the_explorer_sets_every_suspect_beside_the_right_step():
     batch, seen = practice_batch(), []
 

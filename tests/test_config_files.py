@@ -144,6 +144,7 @@ def test_an_indexer_is_counted_and_kept():
     assert count({"model_type": "glm_moe_dsa"}).total - shared_choice.total == 57 * one
 
 
+@pytest.mark.slow
 def test_defaults_agree_with_the_installed_transformers():
     auto = pytest.importorskip("transformers.models.auto.configuration_auto")
     for name in ("mixtral", "qwen3_moe", "olmoe", "deepseek_v3", "gpt_oss", "afmoe", "lfm2_moe", "jamba"):

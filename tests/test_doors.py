@@ -53,6 +53,7 @@ def test_information_is_never_more_than_all_of_it():
     assert metrics.mutual_information(expert, labels) > 1.2 * metrics.label_entropy(labels)
 
 
+@pytest.mark.slow
 def test_the_load_loss_of_many_tokens_needs_little_memory():
     rng, shape = np.random.default_rng(0), (20_000, 64)
     clean, noise = rng.normal(size=shape), rng.normal(size=shape)

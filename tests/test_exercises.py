@@ -69,6 +69,7 @@ def differ(one, other):
                for a, b in zip(one, other, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXERCISES)
 def test_no_mistake_passes_or_can_be_taken_for_another(name):
     exercise = EXERCISES[name]

@@ -197,6 +197,7 @@ def test_a_tiny_run_comes_out_as_stored():
     assert probe_loss() == pytest.approx(probe["loss"], abs=0.02), WARNING
 
 
+@pytest.mark.slow
 def test_the_shortest_run_comes_out_near_the_stored_one(curves):
     """On the text of this Python, which may be another one: near, not equal."""
     run = learning.measure(text.load_corpus(), experts=4, steps=250)

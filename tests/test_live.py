@@ -60,6 +60,7 @@ def test_the_linter_finds_what_is_wrong(tmp_path, wrong):
     assert oxlint("-c", str(ROOT / ".oxlintrc.json"), str(tmp_path)).returncode == 1
 
 
+@pytest.mark.slow
 def test_the_sentence_is_one_page_without_addresses(stored):
     view = live.sentence(stored)
     assert len(view._repr_html_().encode()) < MOST

@@ -165,6 +165,7 @@ def test_every_encoding_of_the_output_works(run, encoding):
         assert "n?._?../>?.?.?." in shown and "#" in shown
 
 
+@pytest.mark.slow
 def test_png_is_written(run, tmp_path):
     path = tmp_path / "sentence.png"
     code, shown = run(SENTENCE, "--png", str(path))
@@ -216,12 +217,14 @@ def start(*argv, **options):
     return subprocess.run(command, capture_output=True, timeout=120, check=False, **options)
 
 
+@pytest.mark.slow
 def test_the_module_runs_as_a_program():
     done = start("hello", env={**os.environ, "NO_COLOR": "1", "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0, done.stderr
     assert b"hello" in done.stdout and b"layer 2" in done.stdout and done.stderr == b""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="needs a POSIX pipe")
 def test_a_reader_that_leaves_early_is_no_error():
     done = subprocess.run(f'"{sys.executable}" -m moeviz < "{terminal.__file__}" | head -c 100', shell=True,

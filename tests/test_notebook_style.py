@@ -165,10 +165,11 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("check", style.CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
-def test_notebook_keeps(path, check):
-    assert check(notebooks.load(path), path) == []
+def test_every_notebook_keeps_every_limit():
+    read = {path: notebooks.load(path) for path in notebooks.paths()}
+    found = {f"{path.stem}, {check.__name__}": check(notebook, path)
+             for path, notebook in read.items() for check in style.CHECKS}
+    assert {where: lines for where, lines in found.items() if lines} == {}
 
 
 def test_a_good_notebook_has_no_complaints():

@@ -77,6 +77,7 @@ def test_a_plot_carries_title_and_description(draw, six):
     assert ("0 first" if draw is EVERY["plot_text"] else "2 dropped") in style.describe(ax)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 8, 8), (40, 1, 1), (5, 64, 4)])
 def test_a_plot_draws_odd_sizes_without_a_warning(draw, shape):

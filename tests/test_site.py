@@ -1,21 +1,18 @@
 """The site: small notebooks as pages, and the whole course opened in Chromium, heard and counted."""
 
-import itertools
-import json
 import re
 from html import unescape
-from urllib.parse import unquote
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tools import browser, notebooks, runs
+from tools import notebooks, runs
 from tools.site import build as builder
 from tools.site.__main__ import read_options
 from tools.site.elsewhere import check_repository
 from tools.site.markdown import PageRenderer, render
 from tools.site.outputs import Figures, join_streams, show
-from tools.site.pages import linker, opening
+from tools.site.pages import linker, opening, with_policy
 
 pytestmark = pytest.mark.timeout(1200)  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
@@ -38,6 +35,14 @@ def test_headings_get_ids_of_their_own():
     assert [heading.text for heading in renderer.headings] == ["One & two", "Part x", "Part x"]
 
 
+def test_planned_minutes_stand_beside_a_heading_and_not_in_its_name():
+    renderer = PageRenderer(lambda url: url)
+    text = render("## The rule · 5 min\n\n## A · 3 min walk", renderer)
+    assert '<h2 id="the-rule" data-minutes="5"><span class="name">The rule</span> ' in text
+    assert '<small class="minutes">5 min</small></h2>' in text
+    assert [heading.text for heading in renderer.headings] == ["The rule", "A · 3 min walk"]
+
+
 def test_math_becomes_mathml():
     text = html("Let $p_i = e^{x_i}$.\n\n$$\\sum_i p_i = 1$$\n")
     assert text.count("<math") == 2
@@ -47,7 +52,10 @@ def test_math_becomes_mathml():
 
 def test_solutions_stay_folded():
     text = html("<details><summary>Solution</summary>\n\n```python\nx = 1\n```\n\n</details>")
-    assert re.search(r"<details><summary>Solution</summary>.*highlight.*</details>", text, re.DOTALL)
+    assert re.search(r'<details class="solution"><summary>Solution</summary>.*highlight.*</details>', text,
+                     re.DOTALL)
+    assert html("<details><summary>Hint 2</summary>\n\nx\n\n</details>").startswith('<details class="hint">')
+    assert html("<details><summary>More</summary>\n\nx\n\n</details>").startswith("<details>")
     assert "<details open" not in text
 
 
@@ -93,6 +101,13 @@ def test_outputs(tmp_path):
     assert show(plain, None) == '<pre class="printed">&lt;1&gt;</pre>'
     assert show(new_output("display_data", {"text/html": "<b>", "text/plain": "x"}), None) == (
         '<div class="scroll"><b></div>')
+
+
+def test_a_page_runs_its_own_scripts_and_asks_nobody():
+    data = '<script type="application/json">1</script>'
+    page = with_policy(f'<meta content="@policy@"><script>go()</script>{data}')
+    assert page.count("sha256-") == 1 and "default-src 'none'" in page and "connect-src" not in page
+    assert with_policy('<meta content="@policy@"><script>other()</script>') != page
 
 
 # ---- links to Binder and to the source
@@ -185,217 +200,3 @@ def test_a_figure_has_alt_text_for_pages_and_for_notebooks_and_its_numbers(tmp_p
     page = show(output, Figures(tmp_path))
     assert f'alt="{alt}"' in page and "<td>25</td>" in page
     assert {"image/png"} <= set(own.data) and "text/html" not in own.data  # a reader's own figure
-
-
-# ---- the whole course
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    """Build the site once, from the runs that test_notebooks.py leaves."""
-    folder = tmp_path_factory.mktemp("site")
-    builder.build(folder)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def pages(site):
-    """Return {name: HTML} of the site."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
-
-
-@pytest.mark.notebook
-def test_every_notebook_has_a_page_and_a_place_on_the_map(pages):
-    stems = [path.stem for path in notebooks.paths()]
-    assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
-    assert re.findall(r'<li><a href="([^"]+)\.html">', pages["index.html"]) == stems
-    assert pages["index.html"].count(" minutes</p>") == len(stems)
-
-
-@pytest.mark.notebook
-def test_it_is_small(site, pages):
-    assert builder.size(site) < MAX_SITE
-    assert {name: len(text) for name, text in pages.items() if len(text.encode()) > MAX_PAGE} == {}
-
-
-@pytest.mark.notebook
-def test_every_picture_says_what_it_shows(pages):
-    for name, text in pages.items():
-        alts = re.findall(r'<img [^>]*\balt="([^"]*)"', text)
-        assert len(alts) == text.count("<img ")
-        if name != "index.html":  # there the title beside a picture says it
-            assert [alt for alt in alts if len(alt) < 40 or not re.search(r"\d", alt)] == []
-
-
-@pytest.mark.notebook
-def test_every_picture_has_a_table_of_its_numbers(pages):
-    for name, text in pages.items():
-        figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
-        frames = [part.partition("</details>")[0] for part in text.split('<div class="numbers"')[1:]]
-        assert name == "index.html" or (figures and frames), name
-        assert [each[:200] for each in (*figures, *frames) if "<td>" not in each] == [], name
-        assert not re.search(r"<th[^>]*>\s*</th>", text), name
-
-
-@pytest.mark.notebook
-def test_one_title_and_no_skipped_level(pages):
-    for name, text in pages.items():
-        levels = [int(level) for level in re.findall(r"<h(\d)", text)]
-        assert levels.count(1) == 1 and levels[0] == 1, name
-        assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), name
-
-
-@pytest.mark.notebook
-def test_every_explorer_is_a_filmstrip(pages):
-    for path in notebooks.paths():
-        cells = notebooks.code_cells(notebooks.load(path))
-        calls = sum(cell.source.count("widgets.explore_") for cell in cells)
-        assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
-        assert "VBox(" not in pages[f"{path.stem}.html"]
-
-
-@pytest.mark.notebook
-def test_links_within_the_site_lead_somewhere(site, pages):
-    ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
-    for name, text in pages.items():
-        for url in re.findall(r'(?:href|src)="([^"]+)"', text):
-            if re.match(r"https?:|data:", url):
-                continue
-            place, _, part = unescape(url).partition("#")
-            assert not place or (site / unquote(place)).is_file(), (name, url)
-            assert not part or unquote(part) in ids[place or name], (name, url)
-
-
-@pytest.mark.notebook
-def test_nothing_is_loaded_from_elsewhere(pages):
-    for text in pages.values():
-        assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', text)
-
-
-@pytest.mark.notebook
-def test_the_index_of_headings_is_whole(site, pages):
-    text = (site / "headings.js").read_text(encoding="utf-8")
-    entries = json.loads(text.removeprefix("const HEADINGS = ").removesuffix(";\n"))
-    assert len(entries) == sum(len(re.findall(r"<h[1-6] id=", text)) for text in pages.values())
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Open Chromium with every address but files blocked; what was asked for is in `page.asked`."""
-    browser.needed()
-    with browser.browse() as page:
-        page.asked, page.complaints = [], []
-        page.on("request", lambda request: page.asked.append(request.url))
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
-        page.route(re.compile(r"^(?!file:|data:)"), lambda route: route.abort())
-        yield page
-
-
-def open_page(page, site, name, width=1280, scheme="light"):
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(color_scheme=scheme)
-    page.goto((site / name).as_uri())
-
-
-@pytest.mark.browser
-def test_no_page_asks_the_network_or_breaks(chromium, site, pages):
-    for name in pages:
-        open_page(chromium, site, name)
-        chromium.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-        chromium.wait_for_function("[...document.images].every(image => image.complete)")
-        assert chromium.evaluate("[...document.images].every(image => image.naturalWidth > 0)"), name
-    assert [url for url in chromium.asked if not url.startswith(("file:", "data:"))] == []
-    assert chromium.complaints == []
-    chromium.evaluate("fetch('http://example.org/x').catch(() => 0)")
-    assert chromium.asked[-1] == "http://example.org/x"  # the ear is open
-    chromium.complaints.clear()
-
-
-@pytest.mark.browser
-def test_axe_finds_nothing_serious(chromium, site, pages):
-    from axe_playwright_python.sync_playwright import Axe
-
-    # the dark theme is one file of colours: three pages hold every kind of cell, output and table
-    views = [(name, 1280, "light") for name in pages] + [(name, 400, "dark") for name in list(pages)[-3:]]
-    found = {}
-    for name, width, scheme in views:
-        open_page(chromium, site, name, width, scheme)
-        result = Axe().run(chromium, options=AXE).response["violations"]
-        found.update({(name, scheme, each["id"]): each["nodes"][0]["html"] for each in result
-                      if each["impact"] in ("serious", "critical")})
-    assert found == {}
-
-
-@pytest.mark.browser
-def test_axe_does_find_what_is_wrong(chromium, tmp_path):
-    from axe_playwright_python.sync_playwright import Axe
-
-    bad = '<!DOCTYPE html><title>x</title><img src="data:,"><p style="color: #bbb">words to read'
-    (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
-    open_page(chromium, tmp_path, "bad.html")
-    names = {each["id"] for each in Axe().run(chromium).response["violations"]}
-    assert {"image-alt", "color-contrast", "html-has-lang"} <= names
-    chromium.complaints.clear()
-
-
-@pytest.mark.browser
-def test_pages_fit_a_phone(chromium, site, pages):
-    wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    for name in pages:
-        open_page(chromium, site, name, width=400)
-        assert chromium.evaluate(wide) <= 0, name
-
-
-@pytest.mark.browser
-def test_pages_are_ready_soon(chromium, site, pages):
-    """The first visit warms the disk; the page's own clock is read at the second."""
-    slow = {}
-    for name in pages:
-        seconds = []
-        for _ in range(3):
-            open_page(chromium, site, name)
-            seconds.append(chromium.evaluate("performance.getEntriesByType('navigation')[0]"
-                                             ".domContentLoadedEventEnd / 1000"))
-        slow[name] = min(seconds)
-    assert {name: took for name, took in slow.items() if took > SECONDS} == {}
-
-
-@pytest.mark.browser
-def test_search_finds_a_heading_and_goes_there(chromium, site):
-    open_page(chromium, site, "index.html")
-    chromium.get_by_label("Search headings").fill("limits toy capacity")
-    assert chromium.locator(".count").inner_text() == f"{chromium.locator('.results a').count()} found"
-    chromium.keyboard.press("Enter")
-    chromium.wait_for_url(re.compile(r"/06_capacity\.html#limits-of-this-toy$"))
-
-
-@pytest.mark.browser
-def test_the_theme_can_be_chosen_and_is_kept(chromium, site):
-    ground = "getComputedStyle(document.body).backgroundColor"
-    open_page(chromium, site, "index.html")
-    light = chromium.evaluate(ground)
-    chromium.get_by_role("button", name="Dark theme").click()
-    dark = chromium.evaluate(ground)
-    assert dark != light
-    open_page(chromium, site, "00_start_here.html")
-    assert chromium.evaluate(ground) == dark
-    chromium.get_by_role("button", name="Light theme").click()
-    assert chromium.evaluate(ground) == light
-
-
-@pytest.mark.browser
-def test_the_first_tab_skips_to_the_content(chromium, site):
-    open_page(chromium, site, "00_start_here.html")
-    chromium.keyboard.press("Tab")
-    assert chromium.evaluate("document.activeElement.className") == "skip"
-    chromium.keyboard.press("Enter")
-    assert chromium.evaluate("document.activeElement.id") == "content"
-
-
-@pytest.mark.browser
-def test_a_slider_moves_its_picture_in_the_page(chromium, site):
-    open_page(chromium, site, "07_collapse.html")
-    strip = chromium.locator(".moeviz-filmstrip").first
-    before = strip.locator("img").get_attribute("src")
-    strip.locator("input").press("ArrowLeft")
-    assert strip.locator("img").get_attribute("src") != before

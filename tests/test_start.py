@@ -485,6 +485,7 @@ def places(start):
         yield moment
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file it had just opened
 def test_an_interruption_at_any_line_is_repaired_by_the_next_start(start, machine):
     for moment in places(start):
@@ -498,6 +499,7 @@ def test_an_interruption_at_any_line_is_repaired_by_the_next_start(start, machin
     assert moment > 60
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interrupted_repair_is_repaired(start, machine):
     for moment in places(start):

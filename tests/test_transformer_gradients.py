@@ -44,6 +44,7 @@ def batch_of(config, seed=0):
     return np.random.default_rng(seed).integers(97, 103, (2, config.batch, config.context)).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_every_gradient_agrees_with_finite_differences(case):
     router, other = CASES[case]

@@ -20,6 +20,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SHOWN = {".md", ".png", ".webp", ".gif", ".jpg", ".svg", ".txt", ".cff"}  # what a page may need
 POLICY_HERE = "@policy@"
+FIGURE = re.compile(r'<img[^>]* src="(?P<address>images/[^"]+)" alt="(?P<alt>[^"]*)" '
+                    r'width="(?P<width>\d+)" height="(?P<height>\d+)"')
 
 
 class Opening(NamedTuple):
@@ -114,8 +116,7 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
 
 def make_map(pages, elsewhere):
     """Return the HTML of the first page: all others with question, minutes and a picture."""
-    first = re.search(r'<img[^>]* src="(?P<address>images/[^"]+)" alt="(?P<alt>[^"]*)" width="(?P<width>\d+)" '
-                      r'height="(?P<height>\d+)"', pages[0].html)
+    first = FIGURE.search(pages[0].html)
     template = exporter({}).environment.get_template("map.html.j2")
     return with_policy(template.render(pages=pages, elsewhere=elsewhere, rows=rows, first=first and {
         name: unescape(text) for name, text in first.groupdict().items()}))

@@ -172,7 +172,7 @@ def as_html(table):
     3
     """
     title, looks = table.get("title"), ["" if side else ' class="word"' for side in _sides(table)]
-    head = "".join(f'<th scope="col"{look}>{escape(name)}</th>'
+    head = "".join(f'<th scope="col"{look}>{escape(name)}</th>' if name.strip() else "<td></td>"
                    for name, look in zip(table["columns"], looks, strict=True))
     rows = "".join(f'<tr><th scope="row"{looks[0]}>{escape(name)}</th>'
                    + "".join(f"<td{look}>{escape(cell)}</td>"

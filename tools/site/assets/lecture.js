@@ -103,7 +103,7 @@
     root.classList.remove("lecture");
     bar.hidden = true;
     if (document.fullscreenElement) document.exitFullscreen();
-    first.scrollIntoView();
+    first.scrollIntoView({behavior: "instant"});
   };
 
   begin.addEventListener("click", start);

@@ -1,0 +1,369 @@
+"""The whole course as pages: read as text, then opened in Chromium, heard, measured and lectured from.
+
+The pages come from the runs that test_notebooks.py leaves. A browser goes through all of them once; the tests
+look at what it saw.
+"""
+
+import itertools
+import json
+import re
+from html import unescape
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import pytest
+
+from tools import browser, notebooks
+from tools.site import build as builder
+from tools.site.cards import CARDS, POINTS, card
+
+pytestmark = [pytest.mark.notebook, pytest.mark.timeout(1200)]  # alone, this module runs every notebook
+MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
+SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
+AXE = {"resultTypes": ["violations"], "selectors": False, "preload": False}
+WIDE = """() => document.documentElement.scrollWidth - document.documentElement.clientWidth"""
+CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
+    if (!part.checkVisibility() || part.closest("svg, math, canvas, .sr, .still")) return false;
+    const style = getComputedStyle(part);
+    return style.overflowX === "hidden" && part.scrollWidth > part.clientWidth + 1;
+}).map(part => part.outerHTML.slice(0, 200))"""
+LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
+TEXT_SIZES = """() => [...document.querySelectorAll("main *, .lecture-bar *")].filter(part =>
+    part.checkVisibility() && !part.closest("svg, math, sup, sub, .moeviz-live")
+    && [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+    .map(part => [parseFloat(getComputedStyle(part).fontSize), part.outerHTML.slice(0, 120)])"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """Build the site once, from the runs that test_notebooks.py leaves."""
+    folder = tmp_path_factory.mktemp("site")
+    builder.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pages(site):
+    """Return {name: HTML} of the site."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
+
+
+# ---- as text
+
+def test_every_notebook_has_a_page_and_a_place_on_the_map(pages):
+    stems = [path.stem for path in notebooks.paths()]
+    assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
+    assert re.findall(r'<li class="of-\d"><a href="([^"]+)\.html"><img ', pages["index.html"]) == stems
+    assert pages["index.html"].count(" minutes</p>") == len(stems)
+
+
+def test_it_is_small(site, pages):
+    assert builder.size(site) < MAX_SITE
+    assert {name: len(text) for name, text in pages.items() if len(text.encode()) > MAX_PAGE} == {}
+
+
+def test_every_picture_says_what_it_shows(pages):
+    for name, text in pages.items():
+        alts = re.findall(r'<img [^>]*\balt="([^"]*)"', text)
+        assert len(alts) == text.count("<img ")
+        if name != "index.html":  # there the title beside a picture says it
+            assert [alt for alt in alts if len(alt) < 40 or not re.search(r"\d", alt)] == []
+
+
+def test_every_picture_has_a_table_of_its_numbers(pages):
+    for name, text in pages.items():
+        figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
+        frames = [part.partition("</details>")[0] for part in text.split('<div class="numbers"')[1:]]
+        assert name == "index.html" or (figures and (frames or "moeviz-live" in text)), name
+        assert [each[:200] for each in (*figures, *frames) if "<td" not in each] == [], name
+        assert not re.search(r"<th[^>]*>\s*</th>", text), name
+
+
+def test_one_title_and_no_skipped_level(pages):
+    for name, text in pages.items():
+        levels = [int(level) for level in re.findall(r"<h(\d)", text)]
+        assert levels.count(1) == 1 and levels[0] == 1, name
+        assert all(after <= before + 1 for before, after in itertools.pairwise(levels)), name
+
+
+def test_every_explorer_is_a_filmstrip(pages):
+    for path in notebooks.paths():
+        cells = notebooks.code_cells(notebooks.load(path))
+        calls = sum(cell.source.count("widgets.explore_") for cell in cells)
+        assert pages[f"{path.stem}.html"].count('class="moeviz-filmstrip"') >= calls
+        assert "VBox(" not in pages[f"{path.stem}.html"]
+
+
+def test_links_within_the_site_lead_somewhere(site, pages):
+    ids = {name: set(re.findall(r'\bid="([^"]+)"', text)) for name, text in pages.items()}
+    for name, text in pages.items():
+        for url in re.findall(r'(?:href|src)="([^"]+)"', text):
+            if re.match(r"https?:|data:", url):
+                continue
+            place, _, part = unescape(url).partition("#")
+            assert not place or (site / unquote(place)).is_file(), (name, url)
+            assert not part or unquote(part) in ids[place or name], (name, url)
+
+
+def test_nothing_is_loaded_from_elsewhere(pages):
+    for text in pages.values():
+        assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//', text)
+
+
+def test_the_index_of_headings_is_whole(site, pages):
+    text = (site / "headings.js").read_text(encoding="utf-8")
+    entries = json.loads(text.removeprefix("const HEADINGS = ").removesuffix(";\n"))
+    assert len(entries) == sum(len(re.findall(r"<h[1-6] id=", text)) for text in pages.values())
+
+
+def test_a_card_has_three_words_at_most_in_letters_for_a_card():
+    stems = [path.stem for path in notebooks.paths()]
+    assert {stem[:2] for stem in stems} <= set(CARDS)
+    for stem in stems:
+        texts = card(stem).axes[0].texts
+        assert len([text for text in texts if len(text.get_text()) > 1]) <= 3, stem
+        assert all(text.get_fontsize() >= POINTS == 20 for text in texts)
+
+
+# ---- in a browser
+
+@pytest.fixture(scope="module")
+def chromium():
+    """Open Chromium with every address but files blocked; what was asked for is in `page.asked`."""
+    browser.needed()
+    with browser.browse() as page:
+        page.asked, page.complaints = [], []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda said: page.complaints.append(said.text) if said.type == "error" else None)
+        page.route(re.compile(r"^(?!file:|data:|blob:)"), lambda route: route.abort())
+        yield page
+
+
+def open_page(page, site, name, width=1280, scheme="light"):
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto((site / name).as_uri())
+
+
+class Visit(NamedTuple):
+    """What was seen of a page: at 1280 pixels in the light, and at 400 in the dark."""
+
+    seconds: float  # until it could be used
+    pictures: bool  # whether all were there
+    serious: list  # what axe finds in each form
+    too_wide: list  # pixels
+    cut_off: list
+
+
+@pytest.fixture(scope="module")
+def visits(chromium, site, pages):
+    """Go through all pages once and return {name: Visit}."""
+    in_the_dark = {"index.html", *list(pages)[1:-1:9]}  # one file of colours serves all
+    return {name: visit(chromium, site, name, both=name in in_the_dark) for name in pages}
+
+
+def visit(page, site, name, both):
+    """Look at a page in the light and, narrow, in the dark; `both` lets axe see it in the dark too."""
+    open_page(page, site, name)
+    seconds = page.evaluate(LOADED)
+    for _ in range(2):  # the first visit warms the disk, and other programs may be busy
+        if seconds > SECONDS:
+            page.goto((site / name).as_uri())
+            seconds = min(seconds, page.evaluate(LOADED))
+    page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    page.wait_for_function("[...document.images].every(image => image.complete)")
+    pictures = page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    serious, wide, cut = axe(page), page.evaluate(WIDE), page.evaluate(CUT_OFF)
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    narrow, narrow_cut = page.evaluate(WIDE), page.evaluate(CUT_OFF)
+    return Visit(seconds, pictures, serious + (axe(page) if both else []), [wide, narrow], cut + narrow_cut)
+
+
+def axe(page):
+    """Return what axe calls serious or critical on a page, [(rule, element), ...]."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, options=AXE).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"][:300]) for each in found
+            if each["impact"] in ("serious", "critical")]
+
+
+@pytest.mark.browser
+def test_no_page_asks_the_network_or_breaks(chromium, visits):
+    assert {name for name, seen in visits.items() if not seen.pictures} == set()
+    assert [url for url in chromium.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert chromium.complaints == []
+    chromium.evaluate("fetch('http://example.org/x').catch(() => 0)")
+    chromium.wait_for_timeout(100)
+    assert any("Content Security Policy" in said for said in chromium.complaints)  # the ear is open
+    chromium.complaints.clear()
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing_serious(visits):
+    assert {name: seen.serious for name, seen in visits.items() if seen.serious} == {}
+
+
+@pytest.mark.browser
+def test_nothing_is_wider_than_its_page_or_cut_off(visits):
+    assert {name: seen.too_wide for name, seen in visits.items() if max(seen.too_wide) > 0} == {}
+    assert {name: seen.cut_off for name, seen in visits.items() if seen.cut_off} == {}
+
+
+@pytest.mark.browser
+def test_pages_are_ready_soon(visits):
+    assert {name: seen.seconds for name, seen in visits.items() if seen.seconds > SECONDS} == {}
+
+
+@pytest.mark.browser
+def test_axe_does_find_what_is_wrong(chromium, tmp_path):
+    bad = '<!DOCTYPE html><title>x</title><img src="data:,"><p style="color: #bbb">words to read'
+    (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
+    open_page(chromium, tmp_path, "bad.html")
+    assert {"image-alt", "color-contrast", "html-has-lang"} <= {rule for rule, _ in axe(chromium)}
+    chromium.complaints.clear()
+
+
+@pytest.mark.browser
+def test_a_script_that_is_not_of_the_page_does_not_run(chromium, site):
+    open_page(chromium, site, "02_gating_by_hand.html")
+    chromium.evaluate("""() => {
+        const script = document.createElement("script");
+        script.textContent = "window.foreign = true";
+        document.body.append(script);
+    }""")
+    assert chromium.evaluate("window.foreign") is None
+    assert any("Content Security Policy" in said for said in chromium.complaints)
+    chromium.complaints.clear()
+
+
+@pytest.mark.browser
+def test_search_finds_a_heading_and_goes_there(chromium, site):
+    open_page(chromium, site, "index.html")
+    chromium.get_by_label("Search headings").fill("limits toy capacity")
+    assert chromium.locator(".count").inner_text() == f"{chromium.locator('.results a').count()} found"
+    chromium.keyboard.press("Enter")
+    chromium.wait_for_url(re.compile(r"/06_capacity\.html#limits-of-this-toy$"))
+
+
+@pytest.mark.browser
+def test_the_theme_can_be_chosen_and_is_kept(chromium, site):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    open_page(chromium, site, "index.html")
+    light = chromium.evaluate(ground)
+    chromium.get_by_role("button", name="Dark theme").click()
+    dark = chromium.evaluate(ground)
+    assert dark != light
+    open_page(chromium, site, "00_start_here.html")
+    assert chromium.evaluate(ground) == dark
+    filtered = "getComputedStyle(document.querySelector('.picture img')).filter"
+    assert "invert" in chromium.evaluate(filtered)  # no white cards in the dark
+    chromium.get_by_role("button", name="Light theme").click()
+    assert chromium.evaluate(ground) == light and chromium.evaluate(filtered) == "none"
+
+
+@pytest.mark.browser
+def test_the_first_tab_skips_to_the_content(chromium, site):
+    open_page(chromium, site, "00_start_here.html")
+    chromium.keyboard.press("Tab")
+    assert chromium.evaluate("document.activeElement.className") == "skip"
+    chromium.keyboard.press("Enter")
+    assert chromium.evaluate("document.activeElement.id") == "content"
+
+
+@pytest.mark.browser
+def test_a_slider_moves_its_picture_in_the_page(chromium, site):
+    open_page(chromium, site, "07_collapse.html")
+    strip = chromium.locator(".moeviz-filmstrip").first
+    before = strip.locator("img").get_attribute("src")
+    strip.locator("input").press("ArrowLeft")
+    assert strip.locator("img").get_attribute("src") != before
+
+
+# ---- lecture and handout
+
+@pytest.fixture
+def lecture(chromium, site):
+    """Open a page on a projector and press L."""
+    open_page(chromium, site, "07_collapse.html")
+    chromium.set_viewport_size({"width": 1920, "height": 1080})
+    chromium.keyboard.press("l")
+    assert chromium.locator(".lecture-bar").is_visible()
+    yield chromium
+    chromium.emulate_media(media="screen")
+
+
+def place(page):
+    """Return the number of the step that is shown, and of how many."""
+    return tuple(map(int, re.match(r"(\d+) of (\d+)", page.locator(".said").inner_text()).groups()))
+
+
+@pytest.mark.browser
+def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
+    number, steps = place(lecture)
+    assert number == 1 and steps > 15
+    wanted = lecture.evaluate("""() => [...document.querySelectorAll("main > *")].filter(part =>
+        !part.matches(".elsewhere") && (!part.matches(".cell") || part.children.length > 1)).length""")
+    shown, opened, small, tall = set(), 0, [], []
+    for _ in range(3 * steps):
+        before = place(lecture)[0]
+        shown |= set(lecture.evaluate("""() => [...document.querySelectorAll("main > *")].map((part, at) =>
+            part.checkVisibility() ? at : -1)""")) - {-1}
+        small += [each for each in lecture.evaluate(TEXT_SIZES) if each[0] < 24]
+        picture = lecture.locator("main > .now img:visible")
+        tall += [picture.first.bounding_box()["height"]] if picture.count() else []
+        lecture.keyboard.press(" ")
+        opened += place(lecture)[0] == before
+        if before == steps and place(lecture)[0] == steps and not opened_one(lecture):
+            break
+    assert len(shown) == wanted
+    assert opened >= 2  # answers, each with a press of its own
+    assert small == [] and min(tall) > 600
+    for _ in range(2):
+        lecture.keyboard.press("ArrowLeft")
+    assert place(lecture)[0] == steps - 2
+    assert axe(lecture) == []
+
+
+def opened_one(page):
+    return page.locator("main > .now details:not([open]):not(.hint)").count() > 0
+
+
+@pytest.mark.browser
+def test_a_lecture_has_a_clock_and_an_end(lecture):
+    assert re.match(r"0:0\d", lecture.locator(".clock").inner_text())
+    for _ in range(12):
+        lecture.keyboard.press("PageDown")
+    lecture.keyboard.press("Escape")
+    assert not lecture.locator(".lecture-bar").is_visible()
+    assert lecture.evaluate("scrollY") > 1000  # where the lecture ended
+    assert lecture.locator("main > *:visible").count() > 50
+
+
+@pytest.mark.browser
+def test_a_control_keeps_its_keys_in_a_lecture(lecture):
+    while not lecture.locator(".moeviz-filmstrip input:visible").count():
+        lecture.keyboard.press("PageDown")
+    at, slider = place(lecture), lecture.locator(".moeviz-filmstrip input:visible").first
+    before = slider.input_value()
+    slider.press("ArrowLeft")
+    assert slider.input_value() != before and place(lecture) == at
+    slider.press("PageDown")
+    assert place(lecture)[0] == at[0] + 1
+
+
+@pytest.mark.browser
+def test_a_handout_has_exercises_and_no_solutions(chromium, site):
+    open_page(chromium, site, "07_collapse.html", scheme="dark")
+    chromium.emulate_media(media="print")
+    try:
+        assert chromium.locator("h3", has_text="Level 1").first.is_visible()
+        code = chromium.locator("details.solution .highlight")
+        assert code.count() >= 3 and not any(code.nth(at).is_visible() for at in range(code.count()))
+        assert not chromium.locator("details.hint").first.is_visible()
+        assert chromium.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert chromium.evaluate("getComputedStyle(document.querySelector('.picture img')).filter") == "none"
+    finally:
+        chromium.emulate_media(media="screen")
