@@ -11,6 +11,8 @@ os.environ["MOEVIZ_PROGRESS"] = "off"  # checks of exercises note nothing in the
 # nbformat brings jsonschema, which builds grammars of addresses for seconds wherever it finds this package
 sys.modules.setdefault("rfc3987_syntax", None)
 
+collect_ignore = ["tools/hub_config.py"]  # a settings file that JupyterHub reads
+
 
 @pytest.fixture(autouse=True)
 def clean_figures():

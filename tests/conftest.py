@@ -7,6 +7,13 @@ from moeviz import text, tinylm, widgets
 from tinylm_tools import SMALL
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Spare a quick run what modules import that are slow as a whole, PyTorch among it."""
+    if "not slow" in config.option.markexpr and collection_path.match("tests/test_*.py"):
+        return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
+    return None
+
+
 def pytest_collection_modifyitems(items):
     """Put what takes longest first, so that workers end at about the same time, and keep modules together.
 
