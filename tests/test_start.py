@@ -655,6 +655,27 @@ def test_known_versions_are_installed_where_they_were_tested(start, quiet, monke
     assert "-c" not in quiet[0]
 
 
+def test_a_course_from_a_stick_asks_no_index(start, quiet):
+    start.main([])
+    assert "--no-index" not in quiet[1]
+    (start.ROOT / "wheels").mkdir()
+    (start.ROOT / "requirements.txt").write_text("changed")
+    quiet.clear()
+    start.main([])
+    assert "--no-index" in quiet[0] and quiet[0][quiet[0].index("--find-links") + 1] == "wheels"
+
+
+@pytest.mark.parametrize(("command", "module"), [
+    ("class", "tools.classroom"), ("handout", "tools.handout"), ("stick", "tools.stick"),
+    ("constraints", "tools.constraints")])
+def test_commands_are_modules_of_the_tools(start, quiet, command, module):
+    (start.ROOT / "requirements-class.txt").write_text("jupyterhub")
+    assert start.main([command, "--option"]) == 0
+    assert quiet[-1][0][1:] == ["-m", module, "--option"]
+    assert ("requirements-class.txt" in quiet[1]) == (command == "class")
+    assert (FILE.parent / f"{module.replace('.', '/')}.py").is_file()
+
+
 def test_the_quick_check_leaves_out_what_takes_long(start, quiet):
     assert start.main(["test", "--quick", "-x"]) == 0
     command = quiet[-1][0]

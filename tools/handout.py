@@ -130,12 +130,13 @@ def note(kind, text):
 def expected(ran):
     """Return {question of a `predict`: what the run measured}, from what `reveal` wrote.
 
-    >>> expected(_with("", "How many? Measured: 2. "))
+    >>> expected(_with("", "How many? Measured: 2."))
     {'How many?': '2'}
     """
-    said = "\n".join(runs.written(cell) for cell in notebooks.code_cells(ran))
-    return {question.strip(): answer for question, answer in
-            re.findall(r"^(.*?\?)\s+(?:You said .*?, measured|Measured): (.*?)\.\s*$", said, re.MULTILINE)}
+    texts = [output.get("text", "") or output.get("data", {}).get("text/plain", "")
+             for cell in notebooks.code_cells(ran) for output in cell.outputs]
+    found = [re.fullmatch(r"(.+?)\s+Measured: (.+?)\.", text.strip(), re.DOTALL) for text in texts]
+    return {match[1]: match[2] for match in found if match}
 
 
 def mistakes(name):
