@@ -6,12 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz import capacity, text
-from moeviz.arrays import softmax, top_k_index
 from moeviz.live import show
-from moeviz.record import Routing
-from moeviz.tinylm import network
-from moeviz.tinylm.model import PAD
 from tools import browser
 
 
@@ -28,38 +23,9 @@ def in_double(model):
     return dataclasses.replace(model, weights={name: w.astype(float) for name, w in model.weights.items()})
 
 
-def run(model, sentence, *, k=None, temperature=1.0, bias=None, off=None, factor=None, order="choice"):
-    """Run a sentence otherwise than trained; bias and off: (L, E)."""
-    raw = text.encode(sentence)
-    shape = model.config.layers, model.config.num_experts
-    bias = np.zeros(shape) if bias is None else np.asarray(bias)
-    off = np.zeros(shape, dtype=bool) if off is None else np.asarray(off)
-
-    def route(logits, layer, factor=factor):
-        choice = {"bias": bias[layer - 1], "off": off[layer - 1]}
-        routed = route_otherwise(logits, k or model.config.top_k, temperature, **choice)
-        if factor is None:
-            return routed
-        seats = capacity.expert_capacity(len(logits), shape[1], routed.expert_index.shape[1], factor)
-        return capacity.apply_capacity(routed, seats, order=order)
-
-    padded = np.concatenate([np.full(model.config.context - 1, PAD, np.uint8), raw])
-    windows = np.lib.stride_tricks.sliding_window_view(padded, model.config.context)
-    done = network.forward(model.weights, model.config, windows, route=route)
-    first = network.forward(model.weights, model.config, np.full((1, windows.shape[1]), PAD, np.uint8),
-                            route=lambda logits, layer: route(logits, layer, factor=None))
-    chances = softmax(done.logits)
-    before = np.concatenate([softmax(first.logits), chances[:-1]])
-    return Ran([layer.routed for layer in done.layers], chances, -np.log(before[np.arange(len(raw)), raw]))
-
-
-def route_otherwise(logits, k, temperature, bias, off):
-    """Choose by share + bias among the experts that are on; weigh by the share alone."""
-    probs = softmax(np.where(off, -np.inf, logits / temperature))
-    index = top_k_index(np.where(off, -np.inf, probs + bias), min(k, (~off).sum()))
-    weight = np.take_along_axis(probs, index, axis=1)
-    weight = weight / weight.sum(axis=1, keepdims=True)
-    return Routing(logits, probs, index, weight, np.ones(index.shape, dtype=bool))
+def run(model, sentence, **steering):
+    """Run a sentence otherwise than trained, by the model's own words."""
+    return Ran(*(ask(sentence, **steering) for ask in (model.route, model.predict, model.losses)))
 
 
 @contextlib.contextmanager

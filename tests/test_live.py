@@ -103,23 +103,19 @@ def page(opened):
     assert opened.said == []
 
 
-def settle(page):
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def read(page):
-    settle(page)
+    tools.settle(page)
     figures = [page.locator(f".figures .{name}").inner_text() for name in ("loss", "was", "change")]
     return [float(text.replace("−", "-")) for text in figures]
 
 
 def loads(page, layer=0):
-    settle(page)
+    tools.settle(page)
     return [int(text) for text in page.locator(".layer").nth(layer).locator(".count").all_inner_texts()]
 
 
 def call(page):
-    settle(page)
+    tools.settle(page)
     return page.locator("code").inner_text()
 
 
@@ -139,10 +135,10 @@ class TestSentence:
         assert read(page)[0] == pytest.approx(stored.loss(TEXT + " é"), abs=6e-4)
         assert page.locator(".tile:visible").count() == len(TEXT) + 3
         field.fill("")
-        settle(page)
+        tools.settle(page)
         assert page.locator(".tile:visible").count() == 0
         field.fill("a" * 300)
-        settle(page)
+        tools.settle(page)
         assert page.locator(".tile:visible").count() == MAX_BYTES
         assert page.get_by_text(f"cut at {MAX_BYTES} bytes").is_visible()
 
@@ -156,7 +152,7 @@ class TestSentence:
         tiles, weights = page.locator(".tile"), page.locator(".layer").first.locator(".weight")
 
         def shown(at):
-            settle(page)
+            tools.settle(page)
             wanted = {f"× {w:.2f}" for w in routed.combine_weight[at]}
             return {text for text in weights.all_inner_texts() if text} == wanted
 
@@ -177,7 +173,7 @@ class TestSentence:
         badge = page.get_by_role("button", name="Light the bytes of expert 4 of layer 1")
         for act in (badge.hover, badge.focus, badge.click, badge.tap):
             act()
-            settle(page)
+            tools.settle(page)
             assert page.locator(".block.first").count() == (index[:, 0] == 4).sum()
             assert page.locator(".block.second").count() == (index[:, 1] == 4).sum()
             page.mouse.move(2, 2)
@@ -187,7 +183,7 @@ class TestSentence:
                 badge.click()
                 page.mouse.move(2, 2)
                 badge.blur()
-            settle(page)
+            tools.settle(page)
 
     def test_sliders_and_lists_do_what_python_does(self, page, stored):
         exact = tools.in_double(stored)
@@ -197,7 +193,7 @@ class TestSentence:
         page.get_by_label("temperature").press("ArrowLeft")
         page.get_by_label("capacity factor").press("Home")
         page.get_by_label("seats by").select_option("score")
-        wanted = tools.run(exact, TEXT, k=3, temperature=0.89, factor=0.25, order="score")
+        wanted = tools.run(exact, TEXT, k=3, temperature=0.89, capacity=0.25, order="score")
         assert read(page)[0] == pytest.approx(wanted.loss.mean(), abs=6e-4)
         assert call(page).endswith(', k=3, temperature=0.89, capacity=0.25, order="score")')
         dropped = sum((~routed.kept).sum() for routed in wanted.layers)
@@ -231,9 +227,7 @@ class TestSentence:
         for _ in range(5):
             bar.press("ArrowRight")
         bar.press("PageUp")
-        bias = np.zeros((2, 8))
-        bias[0, 3] = 0.15
-        wanted = tools.run(tools.in_double(stored), TEXT, bias=bias)
+        wanted = tools.run(tools.in_double(stored), TEXT, bias={1: [0, 0, 0, 0.15, 0, 0, 0, 0]})
         assert loads(page) == np.bincount(wanted.layers[0].expert_index.ravel(), minlength=8).tolist()
         assert bar.get_attribute("aria-valuenow") == "0.15"
         assert bar.get_attribute("aria-valuetext") == f"bias +0.150: {loads(page)[3]} choices"
@@ -243,9 +237,7 @@ class TestSentence:
     def test_experts_can_be_switched_off_but_not_all(self, page, stored):
         switch = page.get_by_role("switch", name="expert 6 of layer 1 is on")
         switch.press("Space")
-        off = np.zeros((2, 8), dtype=bool)
-        off[0, 6] = True
-        wanted = tools.run(tools.in_double(stored), TEXT, off=off)
+        wanted = tools.run(tools.in_double(stored), TEXT, off={1: [6]})
         assert read(page)[0] == pytest.approx(wanted.loss.mean(), abs=6e-4)
         assert switch.get_attribute("aria-checked") == "false"
         switch.tap()
@@ -254,6 +246,17 @@ class TestSentence:
             page.get_by_role("switch", name=f"expert {expert} of layer 1 is on").click()
         assert page.get_by_role("switch", checked=True).count() == 9
         assert loads(page)[7] == len(TEXT)
+
+    def test_the_line_does_the_same_in_a_cell(self, page, stored):
+        page.get_by_label("k", exact=True).press("ArrowRight")
+        page.get_by_role("switch", name="expert 6 of layer 2 is on").click()
+        page.get_by_label("Bias of expert 3 of layer 1", exact=True).press("PageUp")
+        page.get_by_label("capacity factor").press("Home")
+        routed = eval(call(page), {"model": stored})
+        for layer, each in enumerate(routed):
+            assert loads(page, layer) == np.bincount(each.expert_index.ravel(), minlength=8).tolist()
+        dropped = sum((~each.kept).sum() for each in routed)
+        assert page.locator(".figures .dropped").inner_text().startswith(f"{dropped} choices dropped")
 
     def test_the_line_can_be_copied(self, page):
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -281,7 +284,7 @@ class TestSentence:
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_role("button", name="Light the bytes of expert 4 of layer 1").click()
         page.get_by_label("capacity factor").press("Home")
-        settle(page)
+        tools.settle(page)
         assert tools.violations(page) == {}
 
     def test_the_theme_is_that_of_the_page_around(self, page):

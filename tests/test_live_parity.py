@@ -96,5 +96,7 @@ def test_options_drawn_at_random(page, exact):
     rng = np.random.default_rng(1)
     cases = [(draw_sentence(rng), draw_options(rng, exact)) for _ in range(OPTIONS)]
     for (sentence, options), got in zip(cases, ran(page, cases), strict=True):
-        named = {("factor" if name == "capacity" else name): value for name, value in options.items()}
-        assert_equal(got, live.run(exact, sentence, **named))
+        bias = dict(enumerate(options["bias"], start=1))
+        off = {layer: np.flatnonzero(each) for layer, each in enumerate(options["off"], start=1)}
+        steering = options | {"bias": bias, "off": off}
+        assert_equal(got, live.run(exact, sentence, **steering))

@@ -4,6 +4,7 @@ JavaScript computes what NumPy computes: the modules in `moe/` say again what `t
 `capacity` say, and the tests hold both to each other.
 """
 
+from moeviz.live.board import board
 from moeviz.live.journey import journey
 from moeviz.live.plane import plane
 from moeviz.live.seats import seats
@@ -11,4 +12,4 @@ from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
 from moeviz.live.training import thermostat, training
 
-__all__ = ["Live", "journey", "plane", "seats", "sentence", "thermostat", "training"]
+__all__ = ["Live", "board", "journey", "plane", "seats", "sentence", "thermostat", "training"]

@@ -17,7 +17,7 @@ export function chooseTopK(probs, { k, bias, off }) {
   const open = off.filter(isOff => !isOff).length;
   const expertIndex = topKIndex(scores, Math.min(k, open));
   const chosen = expertIndex.map(expert => probs[expert]);
-  const total = sum(chosen);
+  const total = Math.max(sum(chosen), Number.MIN_VALUE);
   return { expertIndex, combineWeight: chosen.map(share => share / total), kept: chosen.map(() => true) };
 }
 

@@ -6,14 +6,21 @@ export function callOf(text, { layers, capacity, order }, model) {
   const [{ k, temperature }] = layers, parts = [pythonText(text)];
   if (k !== model.top_k) parts.push(`k=${k}`);
   if (temperature !== 1) parts.push(`temperature=${temperature}`);
-  if (layers.some(({ bias }) => bias.some(value => value !== 0))) {
-    parts.push(`bias=[${layers.map(({ bias }) => `[${Array.from(bias, number).join(", ")}]`).join(", ")}]`);
-  }
-  if (layers.some(({ off }) => off.includes(true))) {
-    parts.push(`off=[${layers.map(({ off }) => `[${off.flatMap((isOff, expert) => isOff ? [expert] : []).join(", ")}]`).join(", ")}]`);
-  }
+  const biased = byLayer(layers, ({ bias }) => bias.some(value => value !== 0) ? Array.from(bias, number) : []);
+  const closed = byLayer(layers, ({ off }) => off.flatMap((isOff, expert) => isOff ? [expert] : []));
+  if (biased) parts.push(`bias=${biased}`);
+  if (closed) parts.push(`off=${closed}`);
   if (capacity !== null) parts.push(`capacity=${capacity}`, `order="${order}"`);
   return `model.route(${parts.join(", ")})`;
+}
+
+/** Return {layer: list} of the layers whose list is not empty, "" where all are. */
+function byLayer(layers, listOf) {
+  const entries = layers.flatMap((layer, at) => {
+    const each = listOf(layer);
+    return each.length ? [`${at + 1}: [${each.join(", ")}]`] : [];
+  });
+  return entries.length ? `{${entries.join(", ")}}` : "";
 }
 
 function number(value) {
