@@ -138,7 +138,7 @@ def run_checks(options):
         oxlint = str(pathlib.Path(python).with_name("oxlint"))
         style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils"])
     print("Running the tests on two workers ...", flush=True)
-    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    pytest = [python, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder"]
     tests = run([*pytest, "--timeout", "300", *(["-m", QUICK] if quick else []), *options], **variables)
     if style:
         print("ruff or oxlint found something: see above the tests.", file=sys.stderr)

@@ -72,7 +72,8 @@ def test_without_scripts_the_start_frame_is_there_and_the_controls_are_not():
     assert first_image(page)["alt"] == style.describe(draw(0.9))
     assert '<p class="caption" role="status">share 0.9</p>' in page
     assert '<div class="controls" hidden>' in page
-    assert re.search(r'<input type="range" min="0" max="2" step="1" value="2" aria-label="share">', page)
+    assert ('<input type="range" min="0" max="2" step="1" value="2" autocomplete="off" aria-label="share">'
+            in page)
     assert [bool(frame["source"]) for frame in frames_of(page)] == [True, True, False]
 
 
@@ -184,6 +185,16 @@ def test_many_stops_are_thinned_and_the_default_stays():
     assert len(captions) == 9
     assert {"n: 0", "n: 37", "n: 100"} <= set(captions)
     assert [frame["source"] for frame in frames].index("") == captions.index("n: 37")
+
+
+def test_a_count_begins_at_0_and_goes_on_one_by_one():
+    frames = film_of(ipywidgets.IntSlider(68, 0, 68, description="n"))
+    assert [frame["caption"] for frame in frames] == [f"n: {number}" for number in (*range(23), 68)]
+    assert frames[0]["source"] == ""  # the first one stands there from the beginning
+    short = film_of(ipywidgets.IntSlider(3, 0, 3, description="n"))
+    assert [frame["caption"] for frame in short] == ["n: 0", "n: 1", "n: 2", "n: 3"]
+    large = film_of(ipywidgets.IntSlider(68, 0, 68, description="n"), lambda x, other: noise_strip(x))
+    assert [frame["caption"] for frame in large] == [f"n: {number}" for number in (*range(4), 68)]
 
 
 def test_a_film_that_is_too_large_gets_fewer_frames():

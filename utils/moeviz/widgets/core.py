@@ -22,6 +22,7 @@ from moeviz.style import describe
 MAX_CONTROLS = 4
 EDITION = "MOEVIZ_EDITION"
 FRAMES = (9, 5, 3)  # of a filmstrip; the next number where the one before makes it too large
+COUNTED = (24, 16, 9, 5)  # of one that counts: steps by one from the beginning, and the end
 HOLD = 0.7  # of a picture's height is held for the next one; pages narrower than the picture shrink it
 
 
@@ -50,17 +51,28 @@ def explore(redraw, *, caption, film=None, **controls):
 
 
 def make_film(redraw, controls, moving):
-    """Return a filmstrip over one control, the others at rest; as many frames as its size allows."""
+    """Return a filmstrip over one control, the others at rest; as many frames as its size allows.
+
+    A slider of whole numbers from 0 that stands at its end counts what happened: its strip begins at 0 and
+    goes on one by one. All others begin where their control stands.
+    """
     control, rest = controls[moving], {name: other.value for name, other in controls.items()}
-    for most in FRAMES:
-        stops, start = _stops(control, most)
+    counts = isinstance(control, ipywidgets.IntSlider) and 0 == control.min < control.value == control.max
+    for most in COUNTED if counts else FRAMES:
+        stops, start = _first_stops(control, most) if counts else _stops(control, most)
         names = [f"{control.description}: {name}" for name, _ in stops]
         try:
             return filmstrip(lambda value: redraw(**rest | {moving: value}), [value for _, value in stops],
                              captions=names, label=control.description, start=start)
         except TooLargeError:
             continue
-    raise ValueError(f"{moving} makes a filmstrip that is too large with {FRAMES[-1]} frames")
+    raise ValueError(f"{moving} makes a filmstrip that is too large with {most} frames")
+
+
+def _first_stops(control, most):
+    """Return the first (name, value) of a control one by one, then its last, and the place to begin at."""
+    stops = _options(control)
+    return stops[:most - 1] + stops[max(most - 1, len(stops) - 1):], 0
 
 
 def _stops(control, most):
