@@ -77,6 +77,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_load_film": (
         lambda: plots.plot_load_film([[0.25, 0.75], [0.5, 0.5]]),
         "step | expert 0 | expert 1", "0 | 25 | 75", "1 | 50 | 50"),
+    "plot_masks": (
+        lambda: plots.plot_masks(3, window=2, latent=0.5),
+        "kind | pairs | tokens' worth kept", "full | 6 | 3"),
     "plot_matrix": (
         lambda: plots.plot_matrix([[0.25, 0.75]], row_label="token", column_label="slot"),
         "token | slot 0 | slot 1", "0 | 0.25 | 0.75"),
@@ -86,6 +89,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_model_map": (
         lambda: plots.plot_model_map(["Mix"], [48e9], [12e9], groups=[2024]),
         "model | total (billion) | active (billion) | total / active | group", "Mix | 48 | 12 | 4 | 2024"),
+    "plot_network": (
+        lambda: plots.plot_network([[1.0, -2.0]], [[0.5], [0.0]], 2),
+        "hidden unit | expert | weights in | weights out", "0 | 0 | 1 | 0.5", "1 | 1 | -2 | 0"),
     "plot_noisy_threshold": (
         lambda: plots.plot_noisy_threshold([1.0, 0.0], [1.0, 2.0], [0.0, 1.0], [0.8, 0.3]),
         "expert | clean logit | noise | threshold | chance", "0 | 1 | 1 | 0 | 0.8", "1 | 0 | 2 | 1 | 0.3"),
@@ -96,9 +102,19 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         lambda: plots.plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2"),
         "rank | expert, layer 1 | expert, layer 2 | share of the choices (%)",
         "1 | 1 | 1 | 50", "2 | 0 | 0 | 37.5", "3 | 0 | 1 | 12.5"),
+    "plot_products": (
+        lambda: plots.plot_products([2.0, 1.0], [[1.0, 0.0], [0.0, -1.0]]),
+        "expert | dimension 0 | dimension 1 | score", "0 | 1 | 0 | 2", "1 | 0 | -1 | -1"),
     "plot_profile": (
         lambda: plots.plot_profile([3, 1], [5, 5], ["digit", "lower"]),
         "class | this expert (%) | all bytes (%)", "digit | 75 | 50", "lower | 25 | 50"),
+    "plot_ratios": (
+        lambda: plots.plot_ratios({"steps": 0.25, "seconds": 4.0}, x_label="times E = 1"),
+        "what | times E = 1", "steps | 0.25", "seconds | 4"),
+    "plot_region_change": (
+        lambda: plots.plot_region_change({"gate": [[1.0, -1.0], [0.0, 0.0]]}, tokens=[[1, 0]], labels=["a"]),
+        "expert | gate, dimension 0 | gate, dimension 1 | bias | share of the plane (%) | tokens",
+        "0 | 1 | 0 | 0 | 50 | 1", "1 | -1 | 0 | 0 | 50 | 0"),
     "plot_regions": (
         lambda: plots.plot_regions([[1.0, -1.0], [0.0, 0.0]], tokens=[[1, 0], [2, 1], [-1, 0]]),
         "expert | gate, dimension 0 | gate, dimension 1 | bias | share of the plane (%) | tokens",
@@ -112,9 +128,18 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_seats": (
         lambda: plots.plot_seats(TINY, 1, labels="abc"),
         "expert | seated | who sits | dropped | who is dropped", "0 | 1 | a | 2 | c b", "1 | 1 | b | 1 | a"),
+    "plot_settings": (
+        lambda: plots.plot_settings({"T = 1": [0.7, 0.3], "T = 2": [0.6, 0.4]}),
+        "setting | expert 0 | expert 1", "T = 1 | 0.7 | 0.3", "T = 2 | 0.6 | 0.4"),
+    "plot_settings, cut": (
+        lambda: plots.plot_settings({"a": [0.5, 0.3, 0.2], "b": [0.1, 0.8, 0.1]}, limit=0.75),
+        "setting | expert 0 | expert 1 | expert 2", "a | 0.5 | 0.3 | 0.2", "b | 0.1 | 0.8 | 0.1"),
     "plot_shares": (
         lambda: plots.plot_shares([1024, 4096], {"experts": [3, 1], "router": [1, 1]}, x_label="context"),
         "context | experts | router", "1024 | 75 | 25", "4096 | 50 | 50"),
+    "plot_sorting": (
+        lambda: plots.plot_sorting(TINY, labels="abc"), "place | token | expert", "0 | a | 0", "1 | c | 0",
+        "2 | b | 1"),
     "plot_text": (lambda: plots.plot_text(TINY, "aba"), *TEXT),
     "plot_text_layers": (lambda: plots.plot_text_layers([TINY], "aba"), *TEXT),
     "plot_text_orders": (
@@ -132,6 +157,13 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         lambda: plots.plot_tradeoff(BOARD, across="drop_rate", up="unserved"),
         "router | drops (lower is better) | no expert (lower is better) | kind | beaten by none",
         "one | 0.2 | 0 | causal | yes"),
+    "plot_two_choices": (
+        lambda: plots.plot_two_choices([[2.0, 1.0], [3.0, 0.0]], 1, 1),
+        "token | expert 0 | expert 1", "0 | 2 | ", "1 | 3 | "),
+    "plot_years": (
+        lambda: plots.plot_years([2023.5, 2023.9, 2024.2], [4.0, 6.0, 8.0], list("abc"), y_label="ratio",
+                                 named=["a"]),
+        "year | median, ratio", "2023 | 5", "2024 | 8"),
     "plot_traffic": (
         lambda: plots.plot_traffic([[5, 1], [2, 6]]),
         "from device | to device 0 | to device 1", "0 | 5 | 1", "1 | 2 | 6"),

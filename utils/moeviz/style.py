@@ -208,7 +208,7 @@ def headline(ax, finding, subject="", *, pad=None):
     room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
     if not subject and finding.split()[0].isalpha() and finding.split()[0][2:]:
         words = finding[0].upper() + finding[1:]
-    ax.set_title("\n".join(textwrap.wrap(words, max(24, int(room / TITLE_LETTER)))), pad=pad)
+    ax.set_title("\n".join(textwrap.wrap(words, max(24 if alone else 12, int(room / TITLE_LETTER)))), pad=pad)
     return ax
 
 

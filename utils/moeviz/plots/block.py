@@ -1,14 +1,17 @@
 """What is inside of a block? Dense and sparse side by side, and one FFN cut into experts."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
-from moeviz.arrays import check_count, check_matrix, check_same_shape
+from moeviz.arrays import check_count, check_matrix, check_number, check_same_shape
 from moeviz.style import (
+    HEAT,
     INK,
     LINE,
     MUTED,
+    Layout,
     axes_or_new,
     expert_colors,
     headline,
@@ -17,6 +20,7 @@ from moeviz.style import (
     set_table,
     tint,
 )
+from moeviz.tables import as_text
 
 WIDTH = 4.0  # of attention and of the dense FFN; the unit of the drawing is free
 ATTENTION_HEIGHT = 1.2
@@ -205,3 +209,67 @@ def _describe_dense_blocks(w_in, num_experts, each, parts):
     return (f"Weights of {which} of an FFN with D = {w_in.shape[0]} and H = {w_in.shape[1]}, cut into "
             f"{num_experts} experts of {each} hidden units, each block in its expert's colour; "
             f"the largest weight is {np.abs(w_in).max():.3g}.")
+
+
+def plot_network(w_in, w_out, num_experts, *, ax=None):
+    """Draw a small FFN as a net of nodes, its hidden ones cut into experts of one colour each.
+
+    w_in: (D, H). w_out: (H, D). A line is as thick as its weight; a negative one is dashed. Nothing joins two
+    experts: that is why the FFN can be cut. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> plot_network(np.ones((2, 4)), np.ones((4, 2)), 2).get_title()
+    '0 of 16 weights join two experts: 4 hidden units are cut into 2 of 2'
+    """
+    w_in = check_matrix(w_in, "w_in", "(D, H)")
+    w_out = check_same_shape(check_matrix(w_out, "w_out", "(H, D)").T, "w_out, turned,", w_in, "w_in").T
+    width, hidden = w_in.shape
+    each = cut_width(hidden, check_count(num_experts, "num_experts"))
+    ax = axes_or_new(ax, (9, 5))
+    ends, middle = np.linspace(-1, 1, width) * (hidden - 1) / 4, np.arange(hidden) - (hidden - 1) / 2
+    middle = middle + 0.5 * (np.arange(hidden) // each - (num_experts - 1) / 2)
+    colors = np.repeat(expert_colors(num_experts), each)
+    largest = max(np.abs(w_in).max(), np.abs(w_out).max(), 1e-12)
+    for unit, node in np.ndindex(hidden, width):
+        for weight, low in ((w_in[node, unit], True), (w_out[unit, node], False)):
+            ax.plot([ends[node], middle[unit]], [0, 1] if low else [2, 1], color=colors[unit], zorder=1,
+                    linewidth=0.8 + 5 * abs(weight) / largest, linestyle="-" if weight >= 0 else (0, (2, 1)))
+    for places, y, ground in ((ends, 0, GREY), (middle, 1, colors), (ends, 2, GREY)):
+        ax.scatter(places, np.full(len(places), y), s=700, c=ground, edgecolors=INK, zorder=3)
+    for y, words in ((0, "token (D)"), (1, "hidden (H)"), (2, "output (D)")):
+        ax.text(middle.max() + 0.6, y, words, va="center", fontsize=14)
+    ax.set(xlim=(middle.min() - 0.6, middle.max() + 2.0), ylim=(-0.35, 2.35))
+    ax.set_axis_off()
+    headline(ax, f"0 of {w_in.size + w_out.size} weights join two experts: {hidden} hidden units are cut "
+                 f"into {num_experts} of {each}")
+    set_table(ax, ["hidden unit", "expert", "weights in", "weights out"],
+              [[unit, unit // each, as_text(w_in[:, unit], 3), as_text(w_out[unit], 3)]
+               for unit in range(hidden)])
+    return set_description(ax, f"Net of nodes: {width} inputs, {hidden} hidden units in {num_experts} "
+                               f"experts of {each}, {width} outputs; no line joins two experts.")
+
+
+def plot_masks(context, *, window, latent, ax=None):
+    """Draw what a token may look at in four kinds of attention, and how much each keeps per layer.
+
+    context: tokens. window: tokens that a window reaches back. latent: the part of a full cache entry that a
+    latent one takes. A cell is a pair of tokens (row looks at column); a state keeps no pairs at all. Returns
+    Axes (4,) of a new figure. Raises ValueError naming the wrong argument.
+
+    >>> [ax.get_title() for ax in plot_masks(8, window=3, latent=0.25)][1]
+    'Window keeps 3'
+    """
+    size = check_count(context, "context", low=2)
+    reach, share = check_count(window, "window", high=size), check_number(latent, "latent", 0.0, 1.0)
+    rows, columns = np.indices((size, size))
+    full = columns <= rows
+    kinds = {"full": (full, size, 1.0), "window": (full & (columns > rows - reach), reach, 1.0),
+             "latent": (full, share * size, share), "state": (rows == columns, 1, 1.0)}
+    axes = plt.subplots(1, 4, figsize=(10, 3.3), layout=Layout())[1]
+    for ax, (name, (mask, keeps, depth)) in zip(axes, kinds.items(), strict=True):
+        ax.imshow(np.where(mask, depth, 0), cmap=HEAT, vmin=0, vmax=1.2, interpolation="nearest")
+        ax.set(xticks=[], yticks=[], xlabel="looked at", ylabel="token" if name == "full" else "")
+        headline(ax, f"{name} keeps {as_text(keeps, 2)}")
+        set_table(ax, ["kind", "pairs", "tokens' worth kept"], [[name, mask.sum(), keeps]], title=name)
+        set_description(ax, f"Mask of {name} attention over {size} tokens: {mask.sum()} pairs, "
+                            f"{as_text(keeps, 2)} tokens' worth kept.")
+    return axes

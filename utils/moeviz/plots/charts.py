@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
-from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, plain_ticks
+from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
 from moeviz.plots.names import name_lines
 from moeviz.style import (
     INK,
@@ -357,3 +357,73 @@ def _describe_learning(curves, of, target, marks, title):
     reached = "".join(f", {text} at {amount:.3g}" for amount, text in marks)
     return (f"Line chart, {title or 'learning'}: held-out loss in nats per byte over {AXES[of]}; "
             f"{'; '.join(ends)}.{level}{reached + '.' if level else ''}")
+
+
+def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
+    """Draw one dot per row on a log axis around 1, joined to it: how many times as much of each thing.
+
+    ratios: {what: ratio > 0}, N of them. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> plot_ratios({"steps": 0.25, "seconds": 4.0}).get_title()
+    'Steps 0.25 times, seconds 4 times'
+    """
+    names, values = list(map(str, ratios)), check_vector(list(dict(ratios).values()), "ratios")
+    if not len(values) or values.min() <= 0:
+        raise ValueError(f"ratios must hold one or more numbers above 0, got {values.tolist()}")
+    ax = axes_or_new(ax, (9, 0.6 * len(values) + 1.9))
+    rows = np.arange(len(values))
+    colors = [SERIES[2] if value > 1 else SERIES[1] for value in values]
+    ax.axvline(1, color=INK, linewidth=1.6)
+    ax.hlines(rows, np.minimum(values, 1), np.maximum(values, 1), colors=colors, linewidth=4, zorder=2)
+    ax.scatter(values, rows, s=130, c=colors, zorder=3)
+    for row, value in enumerate(values):
+        ax.annotate(f"{as_text(value, 2)} ×", (value, row), xytext=(10 if value >= 1 else -10, 0),
+                    va="center", ha="left" if value >= 1 else "right", textcoords="offset points",
+                    fontsize=14, fontweight="bold")
+    reach = 1.9 * max(values.max(), 1 / values.min(), 1.2)
+    ax.set(xscale="log", xlim=(1 / reach, reach), ylim=(len(values) - 0.5, -0.5), xlabel=x_label)
+    ax.set_yticks(rows, names)
+    plain_ticks(ax.xaxis)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    least, most = int(values.argmin()), int(values.argmax())
+    found = ", ".join(f"{names[at]} {as_text(values[at], 2)} times" for at in dict.fromkeys((least, most)))
+    headline(ax, found, title)
+    set_matrix(ax, values[:, None], rows=("what", names), columns=(x_label, [""]), title=title or x_label)
+    told = ", ".join(f"{name} {as_text(value, 3)}" for name, value in zip(names, values, strict=True))
+    return set_description(ax, f"Dots around 1, {title or x_label}: {told}.")
+
+
+def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
+    """Draw one dot per model over its date, named where asked, and the median of each year as a step.
+
+    dates: (N,) years, with fractions. values: (N,) above 0, on a log axis. names: N texts; named: which of
+    them are written. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> plot_years([2023.5, 2024.2], [4.0, 8.0], ["a", "b"], y_label="total / active").get_title()
+    'Median 4 in 2023, 8 in 2024'
+    """
+    dates, values = check_vector(dates, "dates").astype(float), check_vector(values, "values", len(dates))
+    names = check_labels(names, len(dates), "names")
+    if not len(dates) or min(values) <= 0:
+        raise ValueError("values must hold one or more numbers above 0")
+    ax = axes_or_new(ax, (10, 5.6))
+    years = np.unique(dates.astype(int))
+    medians = np.array([np.median(values[dates.astype(int) == year]) for year in years])
+    ax.hlines(medians, years, years + 0.97, colors=SERIES[2], linewidth=3, zorder=2,
+              label="median of the year")
+    ax.plot(dates, values, "o", color=SERIES[0], markersize=9, alpha=0.75, zorder=3)
+    ax.set(yscale="log", xlim=(years[0] - 0.1, years[-1] + 1.15), xlabel="published", ylabel=y_label,
+           xticks=[*years, years[-1] + 1])
+    for at, name in enumerate(names):
+        if name in named:
+            ax.annotate(name, (dates[at], values[at]), xytext=(8, 4), textcoords="offset points", fontsize=12,
+                        path_effects=HALO, zorder=5)
+    ax.xaxis.set_major_formatter(lambda year, _: f"{year:.0f}")
+    plain_ticks(ax.yaxis)
+    legend_below(ax, 1)
+    headline(ax, f"median {as_text(medians[0], 2)} in {years[0]}, {as_text(medians[-1], 2)} in {years[-1]}",
+             title)
+    set_matrix(ax, medians[:, None], rows=("year", years.astype(str)), columns=("median,", [y_label]))
+    told = ", ".join(f"{year} {as_text(at, 3)}" for year, at in zip(years, medians, strict=True))
+    return set_description(ax, f"Dots over years, {title or y_label}: {len(dates)} models; medians: {told}.")

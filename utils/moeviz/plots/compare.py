@@ -194,7 +194,8 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
         raise ValueError(f"board must have a row with known {across} and {up}, got none")
     ax = axes_or_new(ax, (10, 7.5))
     _set_limits(ax, places[there])
-    _draw_front(ax, places[front])
+    _draw_front(ax, places[front], find_column(across).best == "high")
+    _draw_corner(ax, find_column(across).best == "high", find_column(up).best == "high")
     _draw_points(ax, board, places, there)
     ax.set(xlabel=_label(across), ylabel=_label(up))
     headline(ax, f"{front.sum()} of {there.sum()} routers are beaten by none", title)
@@ -220,10 +221,21 @@ def _set_limits(ax, places):
     ax.set(xlim=(left, right), ylim=(bottom, top))
 
 
-def _draw_front(ax, places):
+def _draw_front(ax, places, right_is_good):
+    """Join the points that none beats by steps: what lies beyond a step would need a better router."""
     if len(places) > 1:
-        ax.plot(*places[np.argsort(places[:, 0])].T, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8,
-                label="beaten by none", zorder=1)
+        where = "post" if right_is_good else "pre"
+        ax.plot(*places[np.argsort(places[:, 0])].T, drawstyle=f"steps-{where}", color=LINE,
+                linestyle=(0, (5, 4)), linewidth=1.8, label="beaten by none", zorder=1)
+
+
+def _draw_corner(ax, right_is_good, top_is_good):
+    """Point to the corner where both columns are best."""
+    x, y = (0.97 if right_is_good else 0.03), (0.97 if top_is_good else 0.03)
+    ax.annotate("better", (x, y), xytext=(x + (-0.13 if right_is_good else 0.13),
+                                          y + (-0.11 if top_is_good else 0.11)), xycoords="axes fraction",
+                textcoords="axes fraction", color=MUTED, fontsize=14, ha="center", va="center", zorder=0.6,
+                arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
 
 
 def _draw_points(ax, board, places, there):

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
@@ -52,9 +53,9 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
 
     ledgers: {name of the bar: {part: amount}}; a part keeps its colour in every picture of costs.
     unit: what the axis counts, in `scale` of the amounts' own unit. limit: right end of the axis.
-    mark: an amount to draw as a dashed line behind all bars. Parts without room for their name go to
-    the key, but for those thinner than a pixel. Returns the Axes. Raises ValueError naming the wrong
-    argument.
+    mark: an amount to draw as a dashed line behind all bars, or {words: amount} for several. Parts
+    without room for their name go to the key, but for those thinner than a pixel. Returns the Axes.
+    Raises ValueError naming the wrong argument.
 
     >>> ax = plot_ledger({"all": {"experts": 45e9, "attention": 1.3e9}}, unit="billion parameters")
     >>> [text.get_text() for text in ax.texts]
@@ -71,9 +72,7 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     for row, total in enumerate(sums.values()):
         ax.annotate(as_text(total, 3), (total, row), xytext=(7, 0), textcoords="offset points", va="center",
                     fontsize=15, fontweight="bold")
-    if mark is not None:
-        ax.axvline(check_number(mark, "mark", low=0.0) / scale, color=INK, linestyle=(0, (4, 3)),
-                   linewidth=1.8, zorder=0.5)
+    _draw_limits(ax, {} if mark is None else mark if isinstance(mark, Mapping) else {"": mark}, scale)
     ax.set_yticks(range(len(rows)), list(rows), fontsize=14)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -119,6 +118,15 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
     set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(as_tick, x)),
                columns=("", shares), title=": ".join(filter(None, [title, "share of the FLOPs (%)"])))
     return set_description(ax, _describe_shares(x, shares, x_label, title))
+
+
+def _draw_limits(ax, marks, scale):
+    for row, (words, amount) in enumerate(marks.items()):
+        at = check_number(amount, "mark", low=0.0) / scale
+        ax.axvline(at, color=INK, linestyle=(0, (4, 3)), linewidth=1.8, zorder=3 if words else 0.5)
+        ax.annotate(words, (at, 0), xycoords=("data", "axes fraction"), xytext=(4, 4 + 17 * row), color=INK, fontsize=13,
+                    textcoords="offset points", path_effects=[withStroke(linewidth=3.5, foreground="white")],
+                    zorder=4)
 
 
 def _largest_part(rows, scale, unit):
@@ -221,11 +229,12 @@ def _describe_shares(x, shares, x_label, title):
             f"{as_tick(x[-1])}; {', '.join(words)}.")
 
 
-def plot_roofline(chips, points=None, *, ax=None, title=""):
+def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     """Draw the roof of each chip over FLOPs per byte, its ridge marked, and measured points below it.
 
     chips: up to three `moeviz.cost.Hardware`. points: {name: (FLOPs per byte (N,), FLOP/s (N,))}, joined
-    in order, or None. Both axes are logarithmic. Returns the Axes. Raises ValueError naming the wrong
+    in order, or None. labels: N texts for the points of each series, "" for none, so that series can be
+    paired. Both axes are logarithmic. Returns the Axes. Raises ValueError naming the wrong
     argument. Source of the picture: Williams and others, CACM 52(4), 2009.
 
     >>> from moeviz.cost import hardware
@@ -244,6 +253,9 @@ def plot_roofline(chips, points=None, *, ax=None, title=""):
     for number, (name, (x, y)) in enumerate(points.items()):
         ax.plot(x, y, color=SERIES[number % len(SERIES)], marker=MARKERS[number % len(MARKERS)],
                 markersize=9, label=name)
+        for words, place in zip(labels, zip(x, y, strict=True), strict=False):
+            ax.annotate(words, place, xytext=(0, 9 if number == 0 else -9), textcoords="offset points",
+                        ha="center", va="bottom" if number == 0 else "top", fontsize=13)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: speed(value)))
     plain_ticks(ax.xaxis)
     headline(ax, _fastest(chips, points), title)

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 from matplotlib.path import Path
 
-from moeviz.arrays import check_count
+from moeviz.arrays import check_count, check_matrix
 from moeviz.capacity import seat_positions
 from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable, set_weights
 from moeviz.plots.load import count_assignments, name_busiest
@@ -18,12 +19,14 @@ from moeviz.style import (
     LINE,
     MONO,
     MUTED,
+    Layout,
     axes_or_new,
     dropped_patch,
     expert_colors,
     headline,
     ink_on,
     set_description,
+    set_matrix,
     set_table,
 )
 
@@ -339,3 +342,91 @@ def _describe_seats(routed, capacity, seat, total):
     seated = int((seat < capacity).sum())
     return (f"Seat plan, {routed.label}: {routed.num_experts} experts with {capacity} seats each; "
             f"{len(seat)} of {total} choices have arrived, {seated} sit, {len(seat) - seated} are dropped.")
+
+
+def plot_two_choices(scores, k, capacity, *, labels=None):
+    """Draw one matrix of scores twice: tokens pick k experts in their rows, experts pick tokens in columns.
+
+    scores: (T, E). k: experts per token. capacity: tokens per expert. Chosen cells have their expert's
+    colour; the counts at the edges are what each way leaves open. labels: T texts. Returns Axes (2,) of a
+    new figure. Raises ValueError naming the wrong argument.
+
+    >>> plot_two_choices([[2.0, 1.0], [3.0, 0.0]], 1, 1)[0].get_title()
+    'Tokens choose: experts get 0 to 2'
+    """
+    scores = check_matrix(scores, "scores", "(T, E)")
+    tokens, experts = scores.shape
+    labels = check_labels(labels, tokens)
+    check_count(capacity, "capacity", high=tokens)
+    ways = {"tokens choose: experts get": _largest(scores, check_count(k, "k", high=experts)),
+            "experts choose: tokens get": _largest(scores.T, capacity).T}
+    axes = plt.subplots(1, 2, figsize=(10, 0.5 * tokens + 2.0), sharey=True, layout=Layout())[1]
+    for axis, (ax, (words, chosen)) in enumerate(zip(axes, ways.items(), strict=True)):
+        open_sums = chosen.sum(axis=axis)
+        _draw_choices(ax, scores, chosen, labels)
+        headline(ax, f"{words} {open_sums.min()} to {open_sums.max()}")
+        for at, count in enumerate(open_sums):
+            place = (at + 0.5, tokens + 0.45) if axis == 0 else (experts + 0.35, at + 0.5)
+            ax.text(*place, str(count), ha="center", va="center", fontweight="bold", fontsize=14)
+        set_description(ax, f"Matrix of scores, {words} {', '.join(map(str, open_sums))}.")
+    return axes
+
+
+def _largest(scores, count):
+    """Return (N, M) bool: the `count` largest of each row, ties to the lowest."""
+    chosen = np.zeros(scores.shape, dtype=bool)
+    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :count], True, axis=1)
+    return chosen
+
+
+def _draw_choices(ax, scores, chosen, labels):
+    tokens, experts = scores.shape
+    colors = expert_colors(experts)
+    for (token, expert), score in np.ndenumerate(scores):
+        ground = colors[expert] if chosen[token, expert] else "white"
+        ax.add_patch(Rectangle((expert, token), 1, 1, facecolor=ground, edgecolor=EDGE))
+        ax.text(expert + 0.5, token + 0.5, f"{score:.1f}", ha="center", va="center", fontsize=13,
+                color=ink_on(ground) if chosen[token, expert] else MUTED)
+    ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert", ylabel="token")
+    ax.set_xticks(np.arange(experts) + 0.5, range(experts))
+    ax.set_yticks(np.arange(tokens) + 0.5, labels, family=MONO, parse_math=False)
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    set_matrix(ax, np.where(chosen, scores, np.nan), rows=("token", labels),
+               columns=("expert", range(experts)))
+
+
+def plot_sorting(routed, *, labels=None, ax=None):
+    """Draw how choices are sorted by expert, computed in blocks, and scattered back to their tokens.
+
+    Left column: the first choice of every token, in the text's order; middle: sorted by expert, one block
+    each; right: the text's order again. labels: T texts. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.record import Routing
+    >>> three = Routing(None, np.full((3, 2), 0.5), [[1], [0], [1]], [[1.0]] * 3, [[True]] * 3)
+    >>> plot_sorting(three).get_title()
+    '3 tokens become 2 blocks: one product each'
+    """
+    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
+    expert = routed.expert_index[:, 0]
+    order, colors = np.argsort(expert, kind="stable"), expert_colors(routed.num_experts)
+    rank, blocks = np.argsort(order), len(np.unique(expert))
+    ax = axes_or_new(ax, (9, 0.42 * len(labels) + 1.9))
+    for token, label in enumerate(labels):
+        color = colors[expert[token]] if expert[token] != EMPTY else FAINT
+        for x, y in ((0.0, token), (1.0, rank[token]), (2.0, token)):
+            ax.add_patch(Rectangle((x - 0.16, y + 0.06), 0.32, 0.88, facecolor=color, edgecolor="white"))
+            ax.text(x, y + 0.5, label, color=ink_on(color), family=MONO, ha="center", va="center",
+                    fontsize=14, parse_math=False)
+        for start, stop, left in ((token, rank[token], 0.16), (rank[token], token, 1.16)):
+            ax.plot([left, left + 0.68], [start + 0.5, stop + 0.5], color=color, linewidth=2.2, zorder=0)
+    for x, words in enumerate(("text", "sorted by expert", "scattered back")):
+        ax.text(x, -0.2, words, ha="center", va="bottom", color=MUTED, fontsize=14)
+    ax.set(xlim=(-0.3, 2.3), ylim=(len(labels) + 0.1, -0.9))
+    ax.set_axis_off()
+    headline(ax, f"{len(labels)} tokens become {blocks} blocks: one product each")
+    set_table(ax, ["place", "token", "expert"], title=f"{routed.label}: sorted by expert",
+              rows=[[place, labels[at], expert[at]] for place, at in enumerate(order)])
+    return set_description(ax, f"Three columns, {routed.label}: {len(labels)} tokens in the text's order, "
+                               f"sorted by expert into {blocks} blocks, and scattered back.")

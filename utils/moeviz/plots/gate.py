@@ -1,19 +1,23 @@
 """How does a gate choose? Its steps by hand, its regions in the plane, its noise."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
+from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_vector
-from moeviz.plots.draw import draw_bars
+from moeviz.plots.draw import check_labels, draw_bars
 from moeviz.style import (
     INK,
     LINE,
     MUTED,
+    Layout,
     axes_or_new,
     expert_colors,
     headline,
     ink_on,
     set_description,
+    set_matrix,
     set_table,
     tint,
 )
@@ -50,7 +54,7 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
     for row, color in enumerate(colors):
         ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
                 in_layout=False)
-    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.4, -1.25))
+    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.05, -1.25))
     headline(ax, _end_of(stages[:shown], chosen), title)
     ax.set_axis_off()
     set_table(ax, ["expert", *(name for name, _ in stages[:shown]), "chosen"],
@@ -60,10 +64,14 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
 
 
 def _end_of(stages, chosen):
-    """Say what the chosen experts have in the last stage that is shown."""
+    """Say what the last stage that is shown changes for the first chosen expert, or what all of them have."""
     if not stages:
         return f"{len(chosen)} experts"
     name, values = stages[-1]
+    first = int(np.argmax(chosen))
+    if len(stages) > 1 and chosen.any() and not np.isclose(values[first], stages[-2][1][first]):
+        before, after = (format_number(stage[1][first]) for stage in stages[-2:])
+        return f"{name} takes expert {first} from {before} to {after}"
     told = ", ".join(f"{values[at]:.2f} for expert {at}" for at in np.flatnonzero(chosen))
     return f"after {name} {told or '0 experts are chosen'}"
 
@@ -91,6 +99,8 @@ def _draw_column(ax, left, values, chosen, colors):
         ax.annotate(format_number(value), (zero + value * scale, row), xytext=(gap, 0), ha=side, va="center",
                     textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
                     in_layout=False)
+    ends = "0 to 1" if is_share else f"{format_number(low)} to {format_number(high)}"
+    ax.text(left, len(values) - 0.45, f"scale {ends}", color=MUTED, fontsize=12, va="top")
 
 
 def format_number(value):
@@ -108,10 +118,11 @@ def _describe_gate_steps(stages, chosen, title):
             f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
 
 
-def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title=""):
+def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0, title=""):
     """Tint each part of the plane in the colour of its best expert, the argmax of x @ gate + bias.
 
-    gate: (2, E), drawn as arrows. tokens: (T, 2) or None, drawn as dots. bias: (E,) or None. The plane
+    gate: (2, E), drawn as arrows. tokens: (T, 2) or None, drawn as dots. labels: T texts beside
+    them. bias: (E,) or None. The plane
     runs from -span to span. Ties go to the lowest expert index, as in a router: of equal experts only
     the first owns a region. Returns the Axes. Raises ValueError naming the wrong argument.
 
@@ -130,6 +141,10 @@ def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title=""):
                                      facecolors=[tint(colors[e], 0.34) for e in owned], zorder=0))
     _draw_gate(ax, gate, colors)
     _draw_tokens(ax, tokens, gate, bias, colors)
+    names = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
+    for place, label in zip(tokens, names, strict=True):
+        ax.annotate(label, place, xytext=(7, 5), textcoords="offset points", fontsize=14, zorder=5,
+                    path_effects=[withStroke(linewidth=3.5, foreground="white")])
     for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
         _draw_number(ax, expert, regions[expert], colors[expert])
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal",
@@ -139,6 +154,26 @@ def plot_regions(gate, *, tokens=None, bias=None, ax=None, span=3.0, title=""):
                  f"{100 * shares[least]:.0f}%", title)
     _tabulate(ax, gate, bias, shares, tokens)
     return set_description(ax, _describe_regions(shares, tokens, span, title))
+
+
+def plot_region_change(gates, *, tokens=None, labels=None, span=3.0):
+    """Draw the regions of several gates side by side, on one scale.
+
+    gates: {title: gate (2, E)}, N of them. tokens, labels, span: as for `plot_regions`. Returns Axes (N,) of
+    a new figure. Raises ValueError naming the wrong argument.
+
+    >>> plot_region_change({"before": np.eye(2), "after": 2 * np.eye(2)}).shape
+    (2,)
+    """
+    if not isinstance(gates, dict) or not gates:
+        raise ValueError(f"gates must be {{title: gate}} with at least one, got {gates!r}")
+    axes = plt.subplots(1, len(gates), figsize=(min(5 * len(gates), 10), 5.4), sharey=True, squeeze=False,
+                        layout=Layout())[1][0]
+    for ax, (title, gate) in zip(axes, gates.items(), strict=True):
+        plot_regions(gate, tokens=tokens, labels=labels, ax=ax, span=span, title=title)
+    for ax in axes[1:]:
+        ax.set_ylabel("")
+    return axes
 
 
 def find_regions(gate, bias, span):
@@ -290,3 +325,94 @@ def _describe_noise(logits, std, threshold, chance, title):
             f"{logits.min():.3g} to {logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, "
             f"threshold {threshold.min():.3g} to {threshold.max():.3g}; chance largest for "
             f"expert {best} ({chance[best]:.2f}), smallest for expert {worst} ({chance[worst]:.2f}).")
+
+
+def plot_products(token, gate, *, label="token", ax=None):
+    """Draw a token and the gate's vectors in the plane, and the foot of the token on each of them.
+
+    token: (2,). gate: (2, E). A score x . w is the length of the foot times the length of the vector; it
+    stands at the vector's tip. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> plot_products([2.0, 1.0], [[1.0, 0.0], [0.0, 1.0]]).get_title()
+    'Token scores highest with expert 0: 2.00'
+    """
+    token, gate = check_vector(token, "token", 2), check_matrix(gate, "gate", "(2, E)")
+    scores, colors = token @ gate, expert_colors(gate.shape[1])
+    ax = axes_or_new(ax, (7, 6.6))
+    for expert, (vector, color) in enumerate(zip(gate.T, colors, strict=True)):
+        foot = scores[expert] / max(vector @ vector, 1e-12) * vector
+        ax.plot(*np.stack([token, foot], axis=1), color=color, linestyle=(0, (2, 2)), linewidth=1.8)
+        ax.plot(*foot, "o", color=color, markeredgecolor=INK, markersize=8, zorder=4)
+        _draw_arrow(ax, vector, color, f"expert {expert}\nscore {format_number(scores[expert])}")
+    _draw_arrow(ax, token, INK, label)
+    reach = 1.35 * max(np.abs(gate).max(), np.abs(token).max())
+    ax.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="dimension 0",
+           ylabel="dimension 1")
+    best = int(np.argmax(scores))
+    headline(ax, f"{label} scores highest with expert {best}: {scores[best]:.2f}")
+    set_table(ax, ["expert", "dimension 0", "dimension 1", "score"],
+              zip(range(len(scores)), *gate, scores, strict=True))
+    told = ", ".join(f"expert {expert} {score:.2f}" for expert, score in enumerate(scores))
+    return set_description(ax, f"Arrows in the plane: {label} at {token[0]:g}, {token[1]:g} and "
+                               f"{len(scores)} experts; scores: {told}.")
+
+
+def _draw_arrow(ax, tip, color, words):
+    ax.annotate("", tip, (0, 0), zorder=3, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2.6,
+                                                       "mutation_scale": 18, "shrinkA": 0, "shrinkB": 0})
+    ax.annotate(words, tip, xytext=8 * np.sign(tip), textcoords="offset points", fontsize=13, zorder=5,
+                ha="center" if tip[0] == 0 else "left" if tip[0] > 0 else "right", path_effects=[withStroke(linewidth=3.5, foreground="white")],
+                va="center" if tip[0] else "bottom" if tip[1] > 0 else "top")
+
+
+def plot_settings(shares, *, limit=None, x_label="expert", ax=None, title=""):
+    """Draw one row of bars per setting of a gate: the experts' shares, or their running sum up to a limit.
+
+    shares: {setting: (E,)} that sum to 1, such as one per temperature. limit: draw each row from the most
+    probable expert on as a staircase of running sums, with a line at this sum, as top-p cuts it; None draws
+    plain bars. Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> plot_settings({"T = 1": [0.7, 0.3], "T = 2": [0.6, 0.4]}).get_title()
+    'The largest share goes from 0.70 (T = 1) to 0.60 (T = 2)'
+    """
+    rows = {str(name): check_vector(values, f"shares[{name!r}]") for name, values in dict(shares).items()}
+    if not rows or len({len(values) for values in rows.values()}) > 1:
+        raise ValueError("shares must hold at least one row, and rows of one length")
+    ax = axes_or_new(ax, (9, 1.1 * len(rows) + 1.6))
+    count, needed = len(next(iter(rows.values()))), []
+    for row, values in enumerate(rows.values()):
+        order = np.argsort(-values, kind="stable") if limit is not None else np.arange(count)
+        base = np.cumsum(values[order]) - values[order] if limit is not None else 0 * values
+        needed.append(int((base < (1 if limit is None else limit) - 1e-12).sum()))
+        colors = np.array(expert_colors(count))[order]
+        kept = np.arange(count) < needed[-1]
+        draw_bars(ax, np.arange(count) - 0.4, row + 0.92 - 0.84 * (base + values[order]), 0.8,
+                  0.84 * values[order], edgecolor=MUTED, linewidth=0.8,
+                  facecolor=[c if keep else tint(c, 0.2) for c, keep in zip(colors, kept, strict=True)])
+        ax.axhline(row + 0.92, color=LINE, linewidth=1)
+        if limit is not None:
+            ax.plot([-0.5, count - 0.5], [row + 0.92 - 0.84 * limit] * 2, color=INK, linestyle=(0, (4, 3)),
+                    linewidth=1.4)
+        for at, (expert, value) in enumerate(zip(order, values[order], strict=True)):
+            words = f"{value:.2f}" if limit is None else f"{expert}"
+            ax.text(at, row + 0.9 - 0.84 * (base[at] + value), words, ha="center", va="bottom", fontsize=12)
+    ax.set(xlim=(-0.6, count - 0.4), ylim=(len(rows) + 0.05, -0.25), xlabel=x_label)
+    ax.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
+    ax.set_xticks(range(count), [] if limit is not None else range(count))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return _say_settings(ax, rows, needed, limit, title)
+
+
+def _say_settings(ax, rows, needed, limit, title):
+    """Write title, table and description of `plot_settings`."""
+    names, values = list(rows), list(rows.values())
+    if limit is None:
+        first, last = (f"{values[at].max():.2f} ({names[at]})" for at in (0, -1))
+        found = f"the largest share goes from {first} to {last}"
+    else:
+        found = f"a sum of {limit:g} takes {min(needed)} to {max(needed)} experts"
+    headline(ax, found, title)
+    set_matrix(ax, values, rows=("setting", names), columns=("expert", range(len(values[0]))),
+               title=title or "shares of the experts")
+    return set_description(ax, f"Rows of bars, {title or 'settings of a gate'}: {', '.join(names)}; {found}.")

@@ -47,7 +47,7 @@ QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
 MAX_NAMED = 16
-PANEL = (3.3, 6.4)  # inches
+PANEL, LAST = (3.3, 7.6), 30  # inches of a run; steps that are shown one by one
 
 
 def count_assignments(routed):
@@ -385,35 +385,35 @@ def _describe_entropy_map(spots, lines, title):
 
 
 def plot_thermostat(histories, *, smooth=1):
-    """Draw one column per run: each expert's load over the steps, and below it each expert's bias.
+    """Draw one column per run: the experts' load over all steps, over the last 30, and below their biases.
 
     histories: a training.History, or {title: History} for N runs side by side. smooth: steps to average the
-    load over; 1 shows every step, as a run that swings needs it. The dashed line is the fair share, the
-    numbers at the right ends name the experts. The loads share a scale, each bias has its own. Of a bias
-    only the differences choose, so each step's mean is taken off; it drifts, since signs need not sum to 0.
-    Returns an array of Axes (2, N): loads, biases. Raises ValueError naming the wrong argument.
+    upper load over. Loads are bands that sum to 100%; the last steps are not averaged, so that a run that
+    swings shows it. The biases of all runs share a scale. Of a bias only the differences choose, so each
+    step's mean is taken off; it drifts, since signs need not sum to 0. The numbers at the right ends name
+    the experts. Returns an array of Axes (3, N). Raises ValueError naming the wrong argument.
 
     >>> from moeviz.training import History
     >>> plot_thermostat(History([1.0], [0.0], [[0.5, 0.5]], [[0.0, 0.0]], [1.0])).shape
-    (2, 1)
+    (3, 1)
     """
     runs = {"": histories} if isinstance(histories, History) else histories
     _check(runs, check_count(smooth, "smooth"))
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
-    axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=2, columns=len(runs), gap=(1.0, 0.27),
-                      sharex="col", squeeze=False, height_ratios=(1.25, 1))
-    top = 105 * max(_means(history.load, smooth)[1].max() for history in runs.values())
-    for (upper, lower), (title, history) in zip(axes.T, runs.items(), strict=True):
-        upper.set_ylim(0, top)
-        _draw_lines(upper, *_means(100 * history.load, smooth))
-        upper.axhline(100 / history.num_experts, color=LINE, linestyle=(0, (5, 4)), linewidth=1.8, zorder=3)
-        _draw_lines(lower, np.arange(history.num_steps), _centred(history.bias))
-        lower.set(xlabel="step")
-        _tabulate_thermostat(upper, lower, history, smooth, title)
-        headline(upper, f"busiest {_busiest(history):.0f}%, fair {100 / history.num_experts:.3g}%", title)
-        set_description(upper, _describe_thermostat(history, title))
-    axes[0, 0].set_ylabel("load (% of choices)")
-    axes[1, 0].set_ylabel("bias, less its mean")
+    axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=3, columns=len(runs), gap=(0.5, 0.75),
+                      sharey="row", squeeze=False, height_ratios=(1.1, 1.1, 1))
+    for column, (title, history) in zip(axes.T, runs.items(), strict=True):
+        steps, last = np.arange(history.num_steps), max(history.num_steps - LAST, 0)
+        _draw_bands(column[0], *_means(100 * history.load, smooth))
+        _draw_bands(column[1], steps[last:], 100 * history.load[last:])
+        _draw_lines(column[2], steps, _centred(history.bias))
+        column[1].set_xlabel(f"step, the last {min(LAST, history.num_steps)}")
+        column[2].set_xlabel("step")
+        _tabulate_thermostat(column[0], column[2], history, smooth, title)
+        headline(column[0], f"busiest {_busiest(history):.0f}%, fair {100 / history.num_experts:.3g}%", title)
+        set_description(column[0], _describe_thermostat(history, title))
+    for row, label in enumerate(("load (%)", "load (%)", "bias, less its mean")):
+        axes[row, 0].set_ylabel(label)
     return axes
 
 
@@ -436,6 +436,14 @@ def _means(values, smooth):
 
 def _centred(bias):
     return bias - bias.mean(axis=1, keepdims=True)
+
+
+def _draw_bands(ax, steps, load):
+    """Draw the loads (S, E) in percent as bands on top of each other."""
+    if len(steps) == 1:  # a band needs two ends
+        steps, load = steps + np.array([0, 1]), np.repeat(load, 2, axis=0)
+    ax.stackplot(steps, load.T, colors=expert_colors(load.shape[1]), linewidth=0)
+    ax.set(xlim=(steps[0], steps[-1]), ylim=(0, 100))
 
 
 def _draw_lines(ax, steps, values):

@@ -27,6 +27,7 @@ GAP = 0.6  # rows between the measured matrix and its null
 MOST_NUMBERED = 10  # experts whose shares are printed in the cells
 WIDEST = 12  # ribbons in the table
 LEFT, RIGHT, BLOCK = 0.0, 1.0, 0.045
+LOUDEST, RIBBON = 8, "#c9ced6"  # ribbons in colour, those furthest above chance; the others
 MARKERS = ("|", "x", "D", "s", "^", "v")
 COLORS = (SERIES[2], SERIES[4], SERIES[1], SERIES[5], SERIES[0], SERIES[3])
 
@@ -71,7 +72,8 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
     """Draw which expert of a layer hands on to which expert of a later one, ribbons as wide as the counts.
 
     pairs: (E, E) counts, row: expert on the left, column: expert on the right. left, right: names of the
-    layers. strongest: how many ribbons are drawn; blocks are as high as all their choices.
+    layers. strongest: how many ribbons are drawn; the eight furthest above chance have their expert's colour.
+    Blocks are as high as all their choices.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2")
@@ -88,7 +90,9 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
     tops = [np.cumsum(side + gap) - side - gap for side in (share.sum(axis=1), share.sum(axis=0))]
     shown = np.sort(np.argsort(-share, axis=None, kind="stable")[:strongest])
     shown = shown[share.flat[shown] > 0]
-    _draw_ribbons(ax, share, tops, np.unravel_index(shown, share.shape))
+    above = share - np.outer(share.sum(axis=1), share.sum(axis=0))
+    loud = set(np.argsort(-above, axis=None, kind="stable")[:LOUDEST])
+    _draw_ribbons(ax, share, tops, np.unravel_index(shown, share.shape), np.isin(shown, list(loud)))
     for x, side, top in ((LEFT - BLOCK, share.sum(axis=1), tops[0]), (RIGHT, share.sum(axis=0), tops[1])):
         _draw_blocks(ax, x, side, top)
     for x, name, where in ((LEFT - BLOCK, left, "left"), (RIGHT + BLOCK, right, "right")):
@@ -115,13 +119,18 @@ def _tabulate_pairs(ax, share, left, right, title):
               title=f"{title or 'pairs of experts'}: the {len(rows)} widest ribbons")
 
 
-def _draw_ribbons(ax, share, tops, chosen):
-    """Stack the ribbons of a block in the order of the other side; those not drawn leave their room."""
+def _draw_ribbons(ax, share, tops, chosen, loud):
+    """Stack the ribbons of a block in the order of the other side; those not drawn leave their room.
+
+    loud: (N,) bool, which of them stand out in their expert's colour; the others are grey.
+    """
     starts = tops[0][:, None] + np.cumsum(share, axis=1) - share
     ends = tops[1][None, :] + np.cumsum(share, axis=0) - share
     colors = np.array(expert_colors(len(share)))
     ribbons = [_ribbon(starts[at], ends[at], share[at]) for at in zip(*chosen, strict=True)]
-    ax.add_collection(PathCollection(ribbons, facecolors=colors[chosen[0]], alpha=0.6, linewidths=0))
+    ax.add_collection(PathCollection(ribbons, linewidths=0,
+                                    facecolors=np.where(loud, colors[chosen[0]], RIBBON),
+                                    alpha=np.where(loud, 0.85, 0.5)))
 
 
 def _ribbon(start, end, width):
