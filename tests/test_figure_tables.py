@@ -28,6 +28,16 @@ CURVE = learning.Curve(4, 64, np.array([10, 20]), np.array([1.0, 2.0]), np.array
 SPANS = (*cluster.timeline(cluster.Phases([1.0, 1.0], [2.0, 4.0], [0.5, 0.5])),
          cluster.Span(0, "compute", 1, 5.5, 6.0))
 
+OTHERS = {  # whose tables are held beside them
+    "plot_attended_text": lambda: plots.plot_attended_text([TINY], [[0.2, 0.8, 0.0]], "abc", at=1),
+    "plot_damage": lambda: plots.plot_damage([[0.9], [0.1]], [[0.1], [0.1]], ["digit"]),
+    "plot_effects": lambda: plots.plot_effects({"off": (0.8, 0.03), "off there": (0.1, 0.02)}),
+    "plot_push": lambda: plots.plot_push(TINY, [[0.1, -0.1]] * 3),
+    "plot_told": lambda: plots.plot_told([[0.9, 0.05, 0.0], [0.5, 0.2, 0.1]]),
+    "plot_transformer_block": lambda: plots.plot_transformer_block(
+        {"attention": 400, "gate": 20, "expert": 100}, active=(2, 4)),
+    "plot_written": lambda: plots.plot_written(TINY, "abc", window=1),
+}
 TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_against_null": (
         lambda: plots.plot_against_null([[3, 1]], [[2, 2]], row_label="domain", row_names=["a"]),
@@ -184,7 +194,7 @@ def test_a_plot_has_a_table_with_its_numbers(name):
 
 
 def test_no_plot_is_forgotten():
-    assert {name for name in plots.__all__ if name.startswith("plot_")} <= set(TABLES)
+    assert {name for name in plots.__all__ if name.startswith("plot_")} <= set(TABLES) | set(OTHERS)
 
 
 def test_the_bias_of_a_thermostat_has_a_table_of_its_own():

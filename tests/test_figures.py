@@ -10,10 +10,11 @@ import pytest
 from matplotlib.colors import to_hex
 
 from moeviz import style
-from test_figure_tables import TABLES
+from test_figure_tables import OTHERS, TABLES
 
 pytestmark = pytest.mark.slow
-DRAWS_EXPERTS = {"plot_block", "plot_noisy_threshold", "plot_thermostat"}  # with lines, in their colours
+DRAWS_EXPERTS = {"plot_block", "plot_network", "plot_noisy_threshold", "plot_products", "plot_sorting",
+                 "plot_thermostat"}  # with lines, in their colours
 
 
 class Seen(NamedTuple):
@@ -31,7 +32,8 @@ class Seen(NamedTuple):
 def seen():
     with mpl.rc_context():
         style.use()
-        found = {name: _look(np.ravel(draw())[0].figure) for name, (draw, *_) in TABLES.items()}
+        every = OTHERS | {name: draw for name, (draw, *_) in TABLES.items()}
+        found = {name: _look(np.ravel(draw())[0].figure) for name, draw in every.items()}
     return found
 
 

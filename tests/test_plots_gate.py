@@ -233,7 +233,8 @@ def test_empty_slots_take_no_seat():
 def test_each_stage_prints_its_numbers_and_only_the_shown_stages_are_drawn():
     texts = [text.get_text() for text in plots.plot_gate_steps(STAGES, CHOSEN, step=2).texts]
     drawn = [text for text in texts if text]
-    assert drawn[:8] == ["score", "2.00", "1.00", "−1.00", "softmax", "0.71", "0.26", "0.03"]
+    assert drawn[:10] == ["score", "2.00", "1.00", "−1.00", "scale −1.00 to 2.00",
+                          "softmax", "0.71", "0.26", "0.03", "scale 0 to 1"]
     assert "top-2" not in texts
     assert "top-2" in [text.get_text() for text in plots.plot_gate_steps(STAGES, CHOSEN).texts]
 

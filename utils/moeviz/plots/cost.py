@@ -124,9 +124,9 @@ def _draw_limits(ax, marks, scale):
     for row, (words, amount) in enumerate(marks.items()):
         at = check_number(amount, "mark", low=0.0) / scale
         ax.axvline(at, color=INK, linestyle=(0, (4, 3)), linewidth=1.8, zorder=3 if words else 0.5)
-        ax.annotate(words, (at, 0), xycoords=("data", "axes fraction"), xytext=(4, 4 + 17 * row), color=INK, fontsize=13,
-                    textcoords="offset points", path_effects=[withStroke(linewidth=3.5, foreground="white")],
-                    zorder=4)
+        ax.annotate(words, (at, 0), xycoords=("data", "axes fraction"), xytext=(4, 4 + 17 * row), color=INK,
+                    fontsize=13, textcoords="offset points", zorder=4,
+                    path_effects=[withStroke(linewidth=3.5, foreground="white")])
 
 
 def _largest_part(rows, scale, unit):

@@ -142,7 +142,7 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
     _draw_gate(ax, gate, colors)
     _draw_tokens(ax, tokens, gate, bias, colors)
     names = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
-    for place, label in zip(tokens, names, strict=True):
+    for place, label in zip(tokens, names, strict=True) if labels is not None else ():
         ax.annotate(label, place, xytext=(7, 5), textcoords="offset points", fontsize=14, zorder=5,
                     path_effects=[withStroke(linewidth=3.5, foreground="white")])
     for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
@@ -361,7 +361,8 @@ def _draw_arrow(ax, tip, color, words):
     ax.annotate("", tip, (0, 0), zorder=3, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2.6,
                                                        "mutation_scale": 18, "shrinkA": 0, "shrinkB": 0})
     ax.annotate(words, tip, xytext=8 * np.sign(tip), textcoords="offset points", fontsize=13, zorder=5,
-                ha="center" if tip[0] == 0 else "left" if tip[0] > 0 else "right", path_effects=[withStroke(linewidth=3.5, foreground="white")],
+                path_effects=[withStroke(linewidth=3.5, foreground="white")],
+                ha="center" if tip[0] == 0 else "left" if tip[0] > 0 else "right",
                 va="center" if tip[0] else "bottom" if tip[1] > 0 else "top")
 
 

@@ -179,7 +179,7 @@ def explore_bias(*, rate=0.01, rule="sign", seed=0, steps=400):
 
 
 def draw_bias(*, rate=0.01, rule="sign", seed=0, steps=400):
-    """Train one layer on the clustered task and draw its thermostat; return Axes (2, 1).
+    """Train one layer on the clustered task and draw its thermostat; return Axes (3, 1).
 
     rate: of the bias, at least 0. rule: a key of RULES. Raises ValueError for a bad value.
     """
