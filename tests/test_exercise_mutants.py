@@ -156,6 +156,7 @@ def outcomes(function, cases):
     return [call(function, case) for case in cases]
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_no_mutant_of_a_solution_passes_or_is_misnamed(monkeypatch, step):
     monkeypatch.setattr(engine, "SECONDS", 0.5)
     counts, wrong = Counter(), []

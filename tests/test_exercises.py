@@ -7,6 +7,7 @@ mutants of all solutions are in test_exercise_mutants.
 import ast
 import inspect
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from moeviz.exercises.engine import Exercise, call
 from tools import notebooks
 
 EXERCISES = {name: value for name, value in vars(check).items() if isinstance(value, Exercise)}
+EXAMPLE = re.compile(r"For `(my_\w+\(.*?\))` the answer is (?:`([^`]+)`|(\d+))")
 
 
 def world(notebook):
@@ -61,6 +63,18 @@ def test_stubs_and_solutions_of_all_notebooks():
                 assert result.status == "right", f"{task.name}: {result.message}"
             found.append(task.name)
     assert sorted(found) == sorted(EXERCISES)
+
+
+def test_worked_examples_written_as_calls_are_right():
+    found = 0
+    for path in notebooks.paths():
+        notebook = notebooks.load(path)
+        names = world(notebook)
+        for cell in notebooks.markdown_cells(notebook):
+            for written, *answer in EXAMPLE.findall(cell.source):
+                assert answers.agree(eval(written, names), eval("".join(answer), names)), written
+                found += 1
+    assert found >= 7
 
 
 def differ(one, other):
