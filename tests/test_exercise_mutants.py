@@ -158,7 +158,7 @@ def outcomes(function, cases):
 
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_no_mutant_of_a_solution_passes_or_is_misnamed(monkeypatch, step):
-    monkeypatch.setattr(engine, "SECONDS", 0.5)
+    monkeypatch.setattr(engine, "SECONDS", 1.5)
     counts, wrong = Counter(), []
     for name, (source, names) in solutions().items():
         exercise = EXERCISES[name]

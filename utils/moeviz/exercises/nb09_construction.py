@@ -93,8 +93,8 @@ def slow_overheard(route, logits, cut):
 
 
 def draw_overheard(rng):
-    num_tokens, num_experts = whole(rng, (4, 12), (3, 6))
-    route = (EXPERTS_CHOOSE, ONE_EACH, TOKENS_CHOOSE)[int(rng.choice(3, p=[0.5, 0.3, 0.2]))]
+    num_tokens, num_experts = whole(rng, (4, 16), (3, 6))
+    route = (EXPERTS_CHOOSE, ONE_EACH, TOKENS_CHOOSE)[int(rng.choice(3, p=[0.7, 0.15, 0.15]))]
     logits = draw_scores(rng, num_tokens, num_experts) + np.linspace(2, 0, num_experts)
     return route, logits, *whole(rng, (1, num_tokens - 1))
 

@@ -111,11 +111,12 @@ def slow_chip(flops, moved, peak, bandwidth, price, limit):
 
 
 def draw_chip(rng):
-    flops, moved = rng.uniform(10, 500, 2)
-    number, = whole(rng, (1, 6))
-    peak, bandwidth = rng.uniform(10, 100, (2, number))
-    return (float(flops), float(moved), peak, bandwidth, rng.integers(1, 9, number).astype(float),
-            float(rng.choice([flops, moved]) / rng.uniform(10, 100)))
+    number, = whole(rng, (1, 5))
+    flops, moved = map(float, np.exp(rng.uniform(-1, 4, 2)))
+    peak, bandwidth = rng.uniform(2, 20, (2, number))
+    close = rng.choice(np.maximum(flops / peak, moved / bandwidth))  # one chip is just fast enough, or not
+    return (flops, moved, peak, bandwidth, rng.integers(1, 9, number).astype(float),
+            float(close * rng.choice([0.995, 1.005])))
 
 
 PEAK, BANDWIDTH, PRICE = np.array([10.0, 40.0, 40.0]), np.array([20.0, 5.0, 20.0]), np.array([1.0, 2.0, 4.0])
