@@ -122,11 +122,16 @@ FAULTS = {
     "imports: imports stand in code cells [0, 1]": insert("import os"),
     "imports: imports stand in code cells []": swap("import numpy as np", ""),
     "imports: the import cell lacks": swap("default_rng(0)", "default_rng()"),
-    "cell_lengths: the median cell has 7": lambda notebook: [insert("1\n" * 7)(notebook) for _ in range(15)],
+    "cell_lengths: the median cell has 8": lambda notebook: [insert("1\n" * 8)(notebook) for _ in range(15)],
     "cell_lengths: a code cell has 16 lines": insert("print(1)\n" * 16),
     "cell_lengths: a code cell has 26 lines": insert("def long():\n" + "    print(1)\n" * 25),
     "cell_lengths: a code cell has 20 lines": lambda notebook: [
         insert(f"def long{n}():\n" + "    print(1)\n" * 19)(notebook) for n in range(2)],
+    "widths: a code line has 93 characters": insert("x = " + "1" * 89),
+    "wording: write 'consecutive' in place of 'tokens in a row'": prose("Take tokens in a row."),
+    "wording: write 'fix' in place of 'mend'": prose("Then mend it."),
+    "cards: a card does not say **Run this**": prose("> **You may think:** it is easy."),
+    "cards: nothing refutes the card": prose("> **You may think:** it is easy. **Run this.**"),
     "amounts: 29 code cells": lambda notebook: [insert("1")(notebook) for _ in range(15)],
     "amounts: 11 code cells": lambda notebook: [notebook.cells.remove(cell) for cell in list(notebook.cells)
                                                 if cell.source in ("print(1)", "print(2)", "print(3)")],
@@ -212,3 +217,15 @@ def test_one_long_cell_may_define():
 def test_words_are_what_a_reader_reads():
     text = "Two <b>words</b> and [a link](https://example.org/x/y) $x = y$\n```python\nprint(1)\n```\n42"
     assert style.words(text) == 5
+
+
+def test_the_chain_of_places_and_needs_is_held():
+    path = notebooks.paths()[3]
+    names = [other.name for other in notebooks.paths()]
+    notebook = notebooks.load(path)
+    assert style.chain(notebook, path) == []
+    replaced(notebook, names[2], names[1])
+    assert style.chain(notebook, path)[0].startswith("the place links to")
+    notebook = notebooks.load(path)
+    replaced(notebook, "**Needs:**", f"**Needs:** [later]({names[5]}),")
+    assert style.chain(notebook, path) == [f"{names[5]} is needed, and comes later"]

@@ -25,9 +25,15 @@ from tools.notebooks import (
     without_fences,
 )
 
-MEDIAN_LINES, MAX_LINES, DEFINITION_LINES = 5, 15, 25
+MEDIAN_LINES, MAX_LINES, DEFINITION_LINES, WIDEST = 7, 15, 25, 92
 CODE_CELLS, WORDS, WORDS_PER_CELL = (12, 28), (900, 2000), (50, 110)
 VAGUE = ("understand", "know", "learn", "appreciate", "be", "see", "get")
+OFFENDERS = {  # what texts fall into, and what to write; the list with reasons stands in CONTRIBUTING.md
+    r"(?:text|tokens|bytes) in a row": "consecutive", r"\bmend(?:s|ed|ing)?\b": "fix",
+    r"gets? other experts": "different experts", r"as it came out": "say what was measured",
+    r"times fewer": "a share, such as 1/1.6 of", r"effect of no size": "a very small effect",
+    r"how loud|speaks? loud|the loud": "the weight", r"behind (?:two|the|a) (?:line|sentence)": "after",
+    r"one is (?:guessing|the error of guessing) the mean": "1.0 means no better than guessing the mean"}
 CLOSING = ("exercises", "recap", "limits of this toy", "references")
 _NOT_PROSE = (r"<details>.*?</details>|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|"
               r"(?:Python|NumPy|Gemini|Qwen|Llama|Phi|GPT|Claude|Grok|DeepSeek-V|Kimi|GLM)[ -]?\d+\.\d+")
@@ -80,6 +86,48 @@ def cell_lengths(notebook, path):
 
 def _defines(source):
     return all(isinstance(node, (ast.FunctionDef, ast.ClassDef)) for node in parse(source).body)
+
+
+def widths(notebook, path):
+    """Code lines fit beside the file browser at 1280 pixels."""
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines()]
+    return [f"a code line has {len(line)} characters, at most {WIDEST}: {line.strip()[:40]}"
+            for line in lines if len(line) > WIDEST]
+
+
+def wording(notebook, path):
+    """No text uses one of the worst offenders of the word list in CONTRIBUTING.md."""
+    text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
+    return [f"write {better!r} in place of {found!r}" for pattern, better in OFFENDERS.items()
+            for found in re.findall(pattern, text, re.IGNORECASE)]
+
+
+def cards(notebook, path):
+    """A card, which begins with `> **You may think:**`, says `Run this`; a cell soon after makes a claim."""
+    complaints = []
+    for place, cell in enumerate(notebook.cells):
+        for card in re.findall(r"^> \*\*You may think:\*\*.*$", cell.source, re.MULTILINE):
+            code = [each.source for each in notebook.cells[place + 1:] if each.cell_type == "code"][:4]
+            if "**Run this" not in card:
+                complaints.append(f"a card does not say **Run this**: {card[:60]}")
+            if not any("claim(" in source for source in code):
+                complaints.append(f"nothing refutes the card: {card[:60]}")
+    return complaints
+
+
+def chain(notebook, path):
+    """The place names the notebooks before and after; what a notebook needs comes before it."""
+    names = [other.name for other in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))]
+    here = names.index(path.name) if path.name in names else None
+    if here is None:
+        return []
+    text = notebook.cells[0].source if notebook.cells else ""
+    place = re.findall(r"\]\(([^)]+)\)", "".join(re.findall(r"^\*\*Place:\*\*.*$", text, re.MULTILINE)))
+    needs = re.findall(r"\]\(([^)]+)\)", "".join(re.findall(r"^\*\*Needs:\*\*.*$", text, re.MULTILINE)))
+    around = names[max(here - 1, 0):here] + names[here + 1:here + 2]
+    late = [name for name in needs if name in names[here:]]
+    return ([] if place == around else [f"the place links to {place}, expected {around}"]) + [
+        f"{name} is needed, and comes later" for name in late]
 
 
 def amounts(notebook, path):
@@ -217,5 +265,5 @@ def numbers_in_prose(notebook, path):
     return complaints
 
 
-CHECKS = (opening, abilities, imports, cell_lengths, amounts, headings, outputs, metadata, cell_ids,
-          exercises, closing, way_on, numbers_in_prose)
+CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, cards, chain, amounts, headings,
+          outputs, metadata, cell_ids, exercises, closing, way_on, numbers_in_prose)
