@@ -103,3 +103,11 @@ def test_the_picture_of_drops_describes_text_and_load():
 def test_a_group_that_does_not_fit_is_named():
     with pytest.raises(ValueError, match="groups must divide"):
         widgets.draw_drops(ROUTED, LETTERS, groups=5)
+
+
+def test_the_load_shows_the_choices_that_have_arrived():
+    routed = routing.top_k(np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]), k=2)
+    axes = widgets.draw_capacity(routed, factor=2 / 3, step=3)
+    assert axes[1].get_title() == "33% of choices dropped"
+    assert "100" in [text.get_text() for text in axes[1].texts]
+    assert widgets.draw_capacity(routed, factor=2 / 3)[1].get_title() == "33% of choices dropped"

@@ -252,7 +252,7 @@ def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None)
     """
     labels = readable(check_labels(labels, check_routing(routed).num_tokens))
     capacity = check_count(capacity, "capacity", low=0)
-    token, expert, seat = _arrivals(routed, seats)
+    token, expert, seat = arrivals(routed, seats)
     shown = len(token) if step is None else check_count(step, "step", low=0, high=len(token))
     columns = max(seat.max(initial=0) + 1, capacity)
     width = min(max(0.5, 0.15 * max(map(len, labels))), 8.6 / (columns + 1))
@@ -268,8 +268,16 @@ def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None)
     return set_description(ax, _describe_seats(routed, capacity, seat[:shown], len(token)))
 
 
-def _arrivals(routed, seats):
-    """Return token, expert and seat of every choice in an order of arrival that agrees with the seats."""
+def arrivals(routed, seats):
+    """Return token, expert and seat (N,) of every choice in an order of arrival that agrees with the seats.
+
+    seats: as in `plot_seats`, which says what raises a ValueError.
+
+    >>> from moeviz.record import Routing
+    >>> one = Routing(None, [[0.9, 0.1]] * 2, [[0], [0]], [[1.0]] * 2, [[True]] * 2)
+    >>> [each.tolist() for each in arrivals(one, [[1], [0]])]
+    [[1, 0], [0, 0], [0, 1]]
+    """
     chosen = routed.expert_index != EMPTY
     seats = seat_positions(replace(routed, kept=chosen)) if seats is None else np.asarray(seats)
     if seats.shape != chosen.shape or seats.dtype.kind not in "iu":

@@ -1,6 +1,7 @@
 """Explorers of Part II, load balancing: seats, measured loads, cures, every router on one board."""
 
 import math
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import ipywidgets
@@ -8,7 +9,8 @@ import numpy as np
 
 from moeviz import capacity, losses, metrics, plots, routing, training
 from moeviz.arrays import check_choice, check_count, check_matrix, check_number
-from moeviz.record import check_routing
+from moeviz.plots.dispatch import arrivals
+from moeviz.record import EMPTY, check_routing
 from moeviz.scoreboard import COLUMNS, find_column, score, with_seats
 from moeviz.style import fixed_axes
 from moeviz.training import balance, clustered_task, mistakes, routers
@@ -75,10 +77,21 @@ def draw_capacity(routed, *, labels=None, factor=1.0, order="choice", step=None)
     axes = two_panels((13.5, 5), (3, 1))
     plots.plot_seats(routed, seats, seats=places, step=step, labels=labels, ax=axes[0])
     axes[0].set_title(limited.label)
-    plots.plot_load(limited, ax=axes[1], compact=True)
-    axes[1].set_title(f"{100 * metrics.drop_rate(limited):.0f}% of choices dropped", fontsize=14)
+    come = _arrived(routed, seats, places, step)
+    plots.plot_load(come, ax=axes[1], compact=True)
+    axes[1].set_title(f"{100 * metrics.drop_rate(come):.0f}% of choices dropped", fontsize=14)
     fix_scale(axes[1], routed)
     return axes
+
+
+def _arrived(routed, seats, places, step):
+    """Return the Routing of the first `step` choices to arrive, all if None; those without a seat dropped."""
+    token, expert, _ = arrivals(routed, places)
+    token, expert = token[:step], expert[:step]
+    here = np.zeros(routed.expert_index.shape, dtype=bool)
+    here[token, (routed.expert_index[token] == expert[:, None]).argmax(axis=1)] = True
+    return replace(routed, expert_index=np.where(here, routed.expert_index, EMPTY),
+                   combine_weight=np.where(here, routed.combine_weight, 0), kept=here & (places < seats))
 
 
 MOST_GROUPS = 8

@@ -115,7 +115,7 @@ def draw_gate(gate, tokens, *, expert=0, turn=0.0, length=1.0, bias=0.0):
     gate = check_matrix(gate, "gate", "(2, E)").astype(float)
     expert = check_count(expert, "expert", low=0, high=gate.shape[1] - 1)
     angle = np.radians(check_number(turn, "turn"))
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]).round(12)
     gate[:, expert] = check_number(length, "length") * rotation @ gate[:, expert]
     offsets = np.zeros(gate.shape[1])
     offsets[expert] = check_number(bias, "bias")
