@@ -2,7 +2,8 @@
 
     python start.py constraints
 
-It installs nothing. The oldest supported Python must ask: what it can install, all of them can.
+It installs nothing. The oldest supported Python must ask, and asks for its first release: what that can
+install, all of them can.
 """
 
 import json
@@ -32,11 +33,19 @@ def main():
 def resolve(files):
     """Return pip's report on what it would install for these requirement files, into an empty environment."""
     with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
+        report, wanted = Path(folder) / "report.json", Path(folder) / "wanted.txt"
+        wanted.write_text("\n".join(requirements(files)), encoding="utf-8")
         subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
-                        "--disable-pip-version-check", "--report", str(report),
-                        *(word for file in files for word in ("-r", str(file)))], check=True, cwd=ROOT)
+                        "--disable-pip-version-check", "--report", str(report), "-r", str(wanted), "--target",
+                        folder, "--only-binary", ":all:", "--python-version", "{}.{}.0".format(*OLDEST)],
+                       check=True, cwd=ROOT)
         return json.loads(report.read_text(encoding="utf-8"))
+
+
+def requirements(files):
+    """Return the requirements of all files, without the files that they name and the course itself."""
+    lines = [line.partition("#")[0].strip() for file in files for line in file.read_text().splitlines()]
+    return [line for line in lines if line and not line.startswith("-")]
 
 
 def versions(report):

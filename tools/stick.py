@@ -119,7 +119,8 @@ def wanted_here(environment):
 def fetch(wheels, platforms, version, requirements):
     """Let pip download wheels into a folder."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--dest",
-               str(wheels), "--only-binary", ":all:", "--python-version", version, "--implementation", "cp",
+               str(wheels), "--only-binary", ":all:", "--python-version", f"{version}.0",
+               "--implementation", "cp",
                *(word for each in platforms for word in ("--platform", each)), "-c", "constraints.txt"]
     done = subprocess.run([*command, *requirements], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
