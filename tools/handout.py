@@ -19,7 +19,7 @@ from typing import NamedTuple
 from nbformat.v4 import new_markdown_cell
 
 from moeviz.exercises import check
-from tools import folders, notebooks, runs
+from tools import folders, notebooks, quiz, runs
 from tools.site import build
 from tools.site.pages import opening
 
@@ -41,6 +41,7 @@ def main(arguments):
     options = read_options(arguments)
     with folders.replaced(options.into) as folder:
         write_editions(folder, options.paths, pages=not options.no_pages)
+        quiz.write(folder / "students", folder / "teacher")
         if options.nbgrader:
             for path in options.paths:
                 place = folder / "nbgrader" / "source" / path.stem / path.name
