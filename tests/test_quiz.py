@@ -65,8 +65,8 @@ def test_the_notebook_runs_and_gives_nothing_away():
         for cell in notebooks.code_cells(notebook):
             exec(cell.source, names)
     assert said.getvalue().count("not answered yet") == 40
-    assert said.getvalue().endswith("level 1: 0 of 16 points\nlevel 2: 0 of 30 points\nlevel 3: 0 of 3 points\n"
-                                    "open questions: mark yourself, 24 points\n")
+    assert said.getvalue().endswith("level 1: 0 of 16 points\nlevel 2: 0 of 30 points\n"
+                                    "level 3: 0 of 3 points\nopen questions: mark yourself, 24 points\n")
     text = "".join(cell.source for cell in notebook.cells) + pages.page(key=False)
     assert not any(question.why and question.why in text for question in QUESTIONS)
     assert not any(line in text for question in QUESTIONS for line in question.rubric)
