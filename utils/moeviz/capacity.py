@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from moeviz.arrays import check_choice, check_count, check_number, check_rng
+from moeviz.arrays import check_choice, check_count, check_mask, check_number, check_rng
 from moeviz.record import EMPTY, check_probs, check_routing
 
 ORDERS = ("choice", "token", "score", "random")
@@ -29,7 +29,7 @@ def expert_capacity(num_tokens, num_experts, k, factor):
     return max(1, math.ceil(Fraction(str(factor)) * k * num_tokens / num_experts))
 
 
-def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None):
+def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None, mask=None):
     """Return the same Routing with kept=False for every choice that finds no seat.
 
     capacity: C, the seats of each expert in each group; 0 drops everything.
@@ -38,10 +38,11 @@ def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None):
     "choice", but the tokens whose first choice has the largest prob come first (batch prioritised
     routing of V-MoE; ties: lowest token). "random": as "choice", but tokens in an order from `rng`.
     groups: the tokens are split into this many equal stretches, each with its own C seats.
+    mask: (T,) bool, False for padding, which takes no seat and is kept nowhere.
     The weights that stay are NOT renormalised: what a dropped choice carried is missing from the
     token's output. Choices dropped before, and EMPTY slots, take no seat.
-    Raises ValueError for a negative capacity, an unknown order, groups that do not divide T, or
-    order="random" without rng.
+    Raises ValueError for a negative capacity, an unknown order, groups that do not divide T, a wrong
+    mask, or order="random" without rng.
     Source: GShard, arXiv 2006.16668, algorithm 1; V-MoE, arXiv 2106.05974, section 4.
 
     >>> from moeviz.routing import top_k
@@ -49,16 +50,16 @@ def apply_capacity(routed, capacity, *, order="choice", groups=1, rng=None):
     [True, True, False]
     """
     capacity = check_count(capacity, "capacity", low=0)
-    place = seat_positions(routed, order=order, groups=groups, rng=rng)
+    place = seat_positions(routed, order=order, groups=groups, rng=rng, mask=mask)
     kept = (place != EMPTY) & (place < capacity)
     return replace(routed, kept=kept, label=f"{routed.label}, C = {capacity} by {order}")
 
 
-def seat_positions(routed, *, order="choice", groups=1, rng=None):
+def seat_positions(routed, *, order="choice", groups=1, rng=None, mask=None):
     """Return (T, k) int: how many choices stand before this one in its expert's queue, from 0.
 
     A choice is seated when its position is below the capacity. EMPTY (-1) where there is nothing to
-    seat: EMPTY slots and choices dropped before. order, groups, rng: see `apply_capacity`.
+    seat: EMPTY slots, choices dropped before, padding. order, groups, rng, mask: see `apply_capacity`.
     Raises ValueError as `apply_capacity` does.
 
     >>> from moeviz.routing import top_k
@@ -69,7 +70,8 @@ def seat_positions(routed, *, order="choice", groups=1, rng=None):
     groups = check_count(groups, "groups", high=num_tokens)
     if num_tokens % groups:
         raise ValueError(f"groups must divide the {num_tokens} tokens, got {groups}")
-    token, slot = np.nonzero(routed.kept)
+    real = routed.kept if mask is None else routed.kept & check_mask(mask, num_tokens)[:, None]
+    token, slot = np.nonzero(real)
     first = _serving_order(routed, token, slot, order, rng)
     token, slot = token[first], slot[first]
     group = token // (num_tokens // groups)

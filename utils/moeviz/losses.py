@@ -76,14 +76,14 @@ def gshard_loss(routed, *, mask=None):
     return _product_loss(routed, first, np.where(mask, 0, -1), "softmax")
 
 
-def sequence_loss(routed, sequence_ids, *, scoring="sigmoid"):
+def sequence_loss(routed, sequence_ids, *, scoring="sigmoid", mask=None):
     """Return E sum_i f_i P_i taken within each sequence, averaged over sequences, and dlogits (T, E).
 
     sequence_ids: (T,) int, equal for the tokens of one sequence. Every sequence weighs the same,
     however long it is. In the paper f is (E / k T) times the count, which is E times the share here.
     scoring: "sigmoid" (DeepSeek-V3: P is the mean of s / sum s, without the bias) or "softmax".
-    With a single sequence it equals `switch_loss`.
-    Raises ValueError for a routing without logits, wrong sequence_ids or a wrong scoring.
+    mask: (T,) bool, False for padding. With a single sequence it equals `switch_loss`.
+    Raises ValueError for a routing without logits, wrong sequence_ids, a wrong mask or scoring.
     Source: DeepSeek-V3 technical report, arXiv 2412.19437, equations 17 to 20.
 
     >>> from moeviz.routing import top_k
@@ -94,7 +94,10 @@ def sequence_loss(routed, sequence_ids, *, scoring="sigmoid"):
     """
     chosen = check_routing(routed).chosen()
     ids = check_vector(sequence_ids, "sequence_ids", length=len(chosen), kind="iu")
-    return _product_loss(routed, chosen, np.unique(ids, return_inverse=True)[1], scoring)
+    mask = check_mask(mask, len(chosen))
+    group = np.full(len(ids), -1)
+    group[mask] = np.unique(ids[mask], return_inverse=True)[1]
+    return _product_loss(routed, chosen, group, scoring)
 
 
 def _product_loss(routed, chosen, group, scoring):
@@ -124,12 +127,13 @@ def _check_scoring(routed, scoring):
 SMALLEST_SIGMA = 1e-30  # keeps 0 / 0 out: without noise the probability becomes a clean step
 
 
-def importance_loss(routed, *, renormalize=True, scoring="softmax", scale=1.0):
+def importance_loss(routed, *, renormalize=True, scoring="softmax", scale=1.0, mask=None):
     """Return CV^2 of the summed combine weights per expert, and its gradient on the logits (T, E).
 
     renormalize, scoring, scale: how the router made its weights, as for `routing.weights_backward`.
-    Dropped choices count with the weight that the router gave them. Where nothing is chosen the loss
-    is 0. With k=1 and renormalize the weights are constant, and so the gradient is 0.
+    mask: (T,) bool, False for padding. Dropped choices count with the weight that the router gave them.
+    Where nothing is chosen the loss is 0. With k=1 and renormalize the weights are constant, and so the
+    gradient is 0.
     For `noisy_top_k` the gradient is the one on the noisy logits: split it by `noisy_top_k_backward`.
     Raises ValueError for a routing without logits, or where the three options did not make its weights
     (nor do they make those of `gshard_top_2`, whose first weight knows of a second not taken).
@@ -141,15 +145,15 @@ def importance_loss(routed, *, renormalize=True, scoring="softmax", scale=1.0):
     (1.0, [[0.0, 0.0]])
     """
     _check_weights(routed, renormalize, scoring, scale)
-    index = routed.expert_index
+    index = np.where(check_mask(mask, routed.num_tokens)[:, None], routed.expert_index, EMPTY)
     slots = np.ravel(index) + 1  # EMPTY falls into bin 0, which is cut off
     importance = np.bincount(slots, np.ravel(check_weights(routed)), routed.num_experts + 1)[1:]
     value, dimportance = _cv_squared(importance)
-    dweight = dimportance[index].astype(routed.combine_weight.dtype)  # EMPTY slots are ignored below
+    dweight = np.where(index == EMPTY, 0, dimportance[index]).astype(routed.combine_weight.dtype)
     return value, weights_backward(routed, dweight, scoring=scoring, renormalize=renormalize, scale=scale)
 
 
-def load_loss(routed, logits, noise_logits):
+def load_loss(routed, logits, noise_logits, *, mask=None):
     """Return CV^2 of the smooth load, and its gradients on logits and noise_logits, both (T, E).
 
     routed: from `noisy_top_k`; routing.logits are the noisy logits H. logits: the clean ones.
@@ -157,7 +161,8 @@ def load_loss(routed, logits, noise_logits):
     being selected, `selection_probability`, summed over tokens. The gradient runs through the clean
     logit, through sigma, and through the threshold, which is a noisy logit of another expert whose
     draw (H - logits) / sigma is held constant. With k = E all are selected: 0, and no gradient.
-    Raises ValueError for a routing without logits or shapes that differ.
+    mask: (T,) bool, False for padding.
+    Raises ValueError for a routing without logits, shapes that differ or a wrong mask.
     Source: Shazeer et al. 2017, arXiv 1701.06538, appendix A; tensor2tensor utils/expert_utils.py.
 
     >>> from moeviz.routing import top_k
@@ -172,7 +177,10 @@ def load_loss(routed, logits, noise_logits):
     dlogits, dnoise = np.zeros_like(noisy), np.zeros_like(noisy)
     if k == routed.num_experts:
         return 0.0, dlogits, dnoise
+    real = np.flatnonzero(check_mask(mask, len(noisy)))
     blocks = [slice(start, start + BLOCK) for start in range(0, len(noisy), BLOCK)]
+    if mask is not None:
+        blocks = [real[start:start + BLOCK] for start in range(0, len(real), BLOCK)]
     chances = (selection_probability(logits[at], noise_logits[at], noisy[at], k) for at in blocks)
     value, dload = _cv_squared(sum(chance.sum(axis=0) for chance in chances))
     for at in blocks:
@@ -254,12 +262,13 @@ def _cv_squared(amount):
     return float(variance), 2 * count * (share - (share**2).sum()) / total
 
 
-def z_loss(logits):
+def z_loss(logits, *, mask=None):
     """Return the mean of logsumexp(z_t)^2 over tokens, and its gradient on the logits (T, E).
 
     logits: (T, E). The loss shrinks the common offset too, which softmax ignores: that is its aim,
     since large numbers lose their small differences in low precision. It balances nothing.
-    Raises ValueError if logits is not a finite, non-empty matrix.
+    mask: (T,) bool, False for padding. Raises ValueError if logits is not a finite, non-empty matrix, or for
+    a wrong mask.
     Source: Zoph et al. 2022 (ST-MoE), arXiv 2202.08906, equation 5.
 
     >>> value, dlogits = z_loss([[0.0, 0.0]])
@@ -267,10 +276,11 @@ def z_loss(logits):
     (0.4805, [[0.6931, 0.6931]])
     """
     logits = check_matrix(logits, "logits")
-    size = log_sum_exp(logits)
+    real = check_mask(mask, len(logits))
+    size = np.where(real, log_sum_exp(logits), 0)
     with np.errstate(over="ignore"):  # beyond 1e154 the loss is infinite; single precision would end at 1e19
-        value = np.square(size, dtype=float).mean()
-    return float(value), 2 * size[:, None] * softmax(logits) / len(logits)
+        value = np.square(size, dtype=float).sum() / real.sum()
+    return float(value), 2 * size[:, None] * softmax(logits) / real.sum(dtype=logits.dtype)
 
 
 def round_to_bf16(values):

@@ -10,7 +10,16 @@
 from moeviz.cluster.exchange import Exchanged, Share, exchange, run_experts, split_work
 from moeviz.cluster.expected import expected_nodes, straggler_estimate
 from moeviz.cluster.local import LocalComm, run_threads
-from moeviz.cluster.placement import Placement, check_placement, contiguous, greedy, replicated, round_robin
+from moeviz.cluster.placement import (
+    Placement,
+    check_placement,
+    contiguous,
+    greedy,
+    hierarchical,
+    rebalanced,
+    replicated,
+    round_robin,
+)
 from moeviz.cluster.processes import engines, find_launcher, missing_extras, run_rank
 from moeviz.cluster.step import Phases, Span, device_phases, step_seconds, timeline
 from moeviz.cluster.traffic import (
@@ -30,8 +39,8 @@ from moeviz.cluster.traffic import (
 __all__ = [
     "MERGES", "Exchanged", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
     "between_nodes", "check_placement", "contiguous", "device_load", "device_phases", "engines",
-    "exchange", "exchange_bytes", "expected_nodes", "find_launcher", "greedy", "homes",
-    "missing_extras", "nodes_per_token", "padding", "replicated", "round_robin", "run_experts",
-    "run_rank", "run_threads", "served_rows", "serving_device", "split_work", "step_seconds",
-    "straggler_estimate", "timeline", "traffic_matrix",
+    "exchange", "exchange_bytes", "expected_nodes", "find_launcher", "greedy", "hierarchical", "homes",
+    "missing_extras", "nodes_per_token", "padding", "rebalanced", "replicated", "round_robin",
+    "run_experts", "run_rank", "run_threads", "served_rows", "serving_device", "split_work",
+    "step_seconds", "straggler_estimate", "timeline", "traffic_matrix",
 ]

@@ -1,4 +1,4 @@
-"""Placement: which device holds which expert, and four ways to decide it.
+"""Placement: which device holds which expert, and five ways to decide it.
 
 N devices, E experts. Devices are grouped into M nodes of equal size; inside a node talk is cheap.
 """
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_count, check_vector
-from moeviz.checks import check_kind
+from moeviz.arrays import as_array, check_count, check_matrix, check_vector
+from moeviz.checks import check_kind, store
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +36,7 @@ class Placement:
             raise ValueError(f"hosts leaves expert {np.argmin(hosts.any(axis=0))} without a device")
         if not hosts.any(axis=1).all():
             raise ValueError(f"hosts leaves device {np.argmin(hosts.any(axis=1))} without an expert")
-        check_count(self.devices_per_node, "devices_per_node", high=len(hosts))
+        store(self, check_count, "devices_per_node", high=len(hosts))
         if len(hosts) % self.devices_per_node:
             raise ValueError(f"devices_per_node must divide the {len(hosts)} devices, "
                              f"got {self.devices_per_node}")
@@ -142,6 +142,84 @@ def replicated(load, num_devices, *, extra, devices_per_node=1):
     for _ in range(extra):
         copies[np.argmax(np.where(copies < num_devices, load / copies, -1))] += 1
     return _packed(load, copies, num_devices, devices_per_node, f"{extra} extra copies")
+
+
+def hierarchical(load, num_devices, *, extra, num_groups, devices_per_node):
+    """Keep groups of experts on one node, copy the busiest within each node, then spread over its devices.
+
+    load: (E,). num_groups: groups of neighbouring experts, as a group-limited router has them, so that what
+    it sends stays on few nodes. Groups go to nodes busiest first, to the node with the least load that has
+    room; each node then gets the same share of the `extra` copies, each for the expert with the most load
+    per copy; every device takes the same number of them, twins of one expert too, which count once.
+    Raises ValueError where groups do not divide E, nodes not the groups, or devices not the copies, and as
+    `greedy` does.
+    Source: deepseek-ai/EPLB, README.md (hierarchical load balancing) and eplb.py.
+
+    >>> load = [90, 132, 40, 61, 104, 165, 39, 4, 73, 56, 183, 86]
+    >>> hierarchical(load, 8, extra=4, num_groups=4, devices_per_node=4).experts_on(0).tolist()
+    [5, 6]
+    """
+    load = _check_load(load, num_devices)
+    num_groups = check_count(num_groups, "num_groups", high=len(load))
+    nodes = num_devices // check_count(devices_per_node, "devices_per_node", high=num_devices)
+    total = len(load) + check_count(extra, "extra", low=0)
+    for name, whole, parts in (("num_groups", len(load), num_groups), ("the nodes", num_groups, nodes),
+                               ("devices_per_node", num_devices, devices_per_node),
+                               ("num_devices", total, num_devices)):
+        if whole % parts:
+            raise ValueError(f"{name} must divide {whole} evenly, got {parts}")
+    size = len(load) // num_groups
+    node_of_group = _spread_evenly(load.reshape(num_groups, size).sum(axis=1), nodes)
+    hosts = np.zeros((num_devices, len(load)), bool)
+    for node in range(nodes):
+        experts = np.flatnonzero(np.repeat(node_of_group == node, size))
+        copies, each = np.ones(len(experts), int), list(range(len(experts)))
+        for _ in range(total // nodes - len(experts)):
+            each.append(int(np.argmax(load[experts] / copies)))
+            copies[each[-1]] += 1
+        each = np.array(each)
+        device = _spread_evenly((load[experts] / copies)[each], devices_per_node)
+        hosts[node * devices_per_node + device, experts[each]] = True
+    return Placement(hosts, devices_per_node, f"hierarchical, {extra} extra copies")
+
+
+def rebalanced(loads, place, *, window, interval):
+    """Return (S,): the busiest device's load over the mean, step by step, where placements follow the load.
+
+    loads: (S, E) choices per step. place: a function from a load (E,) to a Placement. Every `interval` steps
+    it is called with the mean load of the last `window` steps, and of an even load before the first; a
+    window or an interval that is too short follows noise, one that is too long lags behind a drift.
+    Raises ValueError for loads that are no such table, a window or interval below 1.
+
+    >>> loads = [[9, 1], [9, 1], [9, 1]]
+    >>> rebalanced(loads, lambda load: contiguous(2, 2), window=1, interval=1).tolist()
+    [1.8, 1.8, 1.8]
+    """
+    loads = check_matrix(loads, "loads", shape="(S, E)")
+    if loads.min() < 0:
+        raise ValueError(f"loads must be at least 0, got {loads.min()}")
+    window, interval = check_count(window, "window"), check_count(interval, "interval")
+    found, placement = np.ones(len(loads)), None
+    for step, load in enumerate(loads):
+        if step % interval == 0:
+            seen = loads[max(0, step - window):step]
+            placement = place(seen.mean(axis=0) if len(seen) else np.ones(loads.shape[1]))
+            check_placement(placement, loads.shape[1])
+        busy = placement.hosts @ (load / placement.copies)
+        found[step] = busy.max() / busy.mean() if busy.any() else 1.0
+    return found
+
+
+def _spread_evenly(weights, packs):
+    """Return the pack of each weight: heaviest first, to the lightest pack that has room, all of one size."""
+    room, busy = np.full(packs, len(weights) // packs), np.zeros(packs)
+    found = np.zeros(len(weights), int)
+    for at in np.argsort(-weights, kind="stable"):
+        pack = np.argmin(np.where(room > 0, busy, np.inf))
+        found[at] = pack
+        busy[pack] += weights[at]
+        room[pack] -= 1
+    return found
 
 
 def _packed(load, copies, num_devices, devices_per_node, label):

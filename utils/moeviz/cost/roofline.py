@@ -12,7 +12,7 @@ from importlib import resources
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice, check_count, check_number
-from moeviz.checks import check_kind
+from moeviz.checks import check_kind, store
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,7 @@ class Hardware:
     source: str
 
     def __post_init__(self):
-        check_number(self.peak_flops, "peak_flops", low=1.0)
-        check_number(self.bandwidth, "bandwidth", low=1.0)
+        store(self, check_number, "peak_flops", "bandwidth", low=1.0)
 
     @property
     def ridge(self):

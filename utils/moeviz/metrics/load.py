@@ -188,32 +188,33 @@ def router_entropy(routed, *, mask=None):
     return float(entropy / math.log(routed.num_experts)) if routed.num_experts > 1 else 1.0
 
 
-def drop_rate(routed):
+def drop_rate(routed, *, mask=None):
     """Return the share of choices that were dropped; EMPTY slots are no choices. 0 without a choice.
 
-    Raises ValueError for what is no Routing.
+    mask: (T,) bool, False for padding. Raises ValueError for what is no Routing, or a wrong mask.
 
     >>> from moeviz.capacity import apply_capacity
     >>> from moeviz.routing import top_k
     >>> drop_rate(apply_capacity(top_k([[1.0, 0.0]] * 4, k=1), 3))
     0.25
     """
-    chosen = check_routing(routed).expert_index != EMPTY
-    return float((chosen & ~routed.kept).sum() / max(chosen.sum(), 1))
+    chosen = _rows(check_routing(routed).expert_index != EMPTY, mask)
+    return float((chosen & ~_rows(routed.kept, mask)).sum() / max(chosen.sum(), 1))
 
 
-def fully_dropped(routed):
+def fully_dropped(routed, *, mask=None):
     """Return the share of tokens that no expert serves: all choices dropped, or none made.
 
     Only the residual connection carries these tokens on. Under expert choice nothing is dropped,
-    yet tokens that no expert picked count here. Raises ValueError for what is no Routing.
+    yet tokens that no expert picked count here. mask: (T,) bool, False for padding.
+    Raises ValueError for what is no Routing, or a wrong mask.
 
     >>> from moeviz.capacity import apply_capacity
     >>> from moeviz.routing import top_k
     >>> fully_dropped(apply_capacity(top_k([[1.0, 0.0]] * 4, k=2), 3))
     0.25
     """
-    served = np.logical_or.reduce(list(check_routing(routed).kept.T))  # by slot: rows are short
+    served = np.logical_or.reduce(list(_rows(check_routing(routed).kept, mask).T))  # by slot: rows are short
     return float(1 - served.mean())
 
 
@@ -236,19 +237,19 @@ def pad_waste(routed, capacity, *, groups=1):
     return float(1 - served.sum() / (seats * routed.num_experts))
 
 
-def captured_score(routed):
+def captured_score(routed, *, mask=None):
     """Return the mean over tokens of the summed probs of the experts that serve it.
 
     The price of balance: every method that moves or drops tokens captures less than plain top-k.
-    Raises ValueError for what is no Routing.
+    mask: (T,) bool, False for padding. Raises ValueError for what is no Routing, or a wrong mask.
 
     >>> from moeviz.routing import top_k
     >>> captured_score(top_k([[0.0, 0.0]], k=1))
     0.5
     """
     index = np.maximum(check_routing(routed).expert_index, 0)
-    captured = np.take_along_axis(check_probs(routed), index, axis=1)[routed.kept]
-    return float(captured.sum(dtype=float) / routed.num_tokens)
+    captured = np.where(routed.kept, np.take_along_axis(check_probs(routed), index, axis=1), 0)
+    return float(_rows(captured, mask).sum(axis=1, dtype=float).mean())
 
 
 KINDS = ("first", "any")

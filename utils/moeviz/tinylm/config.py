@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from moeviz.arrays import check_count, check_number
-from moeviz.checks import check_kind
+from moeviz.checks import check_kind, store
 
 SYMBOLS = 256
 
@@ -40,10 +40,9 @@ class Config:
         limits = {"context": 64, "embedding": 256, "width": 1024, "num_experts": 256, "hidden": 4096,
                   "top_k": self.num_experts, "layers": 8, "batch": 65_536, "warm_up": 100_000}
         for name, high in limits.items():
-            check_count(getattr(self, name), name, high=high)
-        check_number(self.aux_weight, "aux_weight", 0.0, 10.0)
-        check_number(self.learning_rate, "learning_rate", 0.0, 1.0)
-        check_number(self.decay_share, "decay_share", 0.0, 1.0)
+            store(self, check_count, name, high=high)
+        store(self, check_number, "aux_weight", low=0.0, high=10.0)
+        store(self, check_number, "learning_rate", "decay_share", low=0.0, high=1.0)
 
     @classmethod
     def from_dict(cls, values):

@@ -9,7 +9,7 @@ import numpy as np
 
 from moeviz import metrics
 from moeviz.arrays import as_array, check_count, check_number, check_vector
-from moeviz.checks import check_flag, check_kind, check_several
+from moeviz.checks import check_flag, check_kind, check_several, store
 from moeviz.optimiser import adam, learning_rate
 from moeviz.record import Routing
 from moeviz.training.layer import forward, init_weights, loss_and_gradients
@@ -55,11 +55,10 @@ class Plan:
             raise ValueError(f"bias_rule must be a function or None, got {self.bias_rule!r}")
         limits = {"num_experts": 1024, "hidden": 4096, "steps": 10**6, "tokens": 10**6, "warm_up": 10**6}
         for name, high in limits.items():
-            check_count(getattr(self, name), name, high=high)
-        for name in ("learning_rate", "decay_share", "gate_scale"):
-            check_number(getattr(self, name), name, low=0.0, high=1.0)
+            store(self, check_count, name, high=high)
+        store(self, check_number, "learning_rate", "decay_share", "gate_scale", low=0.0, high=1.0)
         object.__setattr__(self, "router", _check_router(self.router))
-        check_flag(self.noise, "noise")
+        store(self, check_flag, "noise")
         gate = linear_gate() if self.gate is None else check_kind(self.gate, "gate", Gate)
         object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "balance", _check_balance(self.balance))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from moeviz.arrays import check_count, check_number
-from moeviz.checks import check_kind
+from moeviz.checks import check_kind, store
 
 SYMBOLS = 256
 
@@ -44,11 +44,11 @@ class Config:
         limits = {"context": 4096, "width": 1024, "heads": 64, "layers": 32, "num_experts": 256,
                   "hidden": 4096, "k": self.num_experts, "batch": 4096, "warm_up": 100_000}
         for name, high in limits.items():
-            check_count(getattr(self, name), name, high=high)
-        for name in ("aux_weight", "bias_rate", "learning_rate", "weight_decay"):
-            check_number(getattr(self, name), name, 0.0, 10.0)
-        check_number(self.decay_share, "decay_share", 0.0, 1.0)
-        check_number(self.clip, "clip", 1e-9, 1e9)
+            store(self, check_count, name, high=high)
+        store(self, check_number, "aux_weight", "bias_rate", "learning_rate", "weight_decay", low=0.0,
+              high=10.0)
+        store(self, check_number, "decay_share", low=0.0, high=1.0)
+        store(self, check_number, "clip", low=1e-9, high=1e9)
         if self.width % (2 * self.heads):
             raise ValueError(f"heads must cut the width {self.width} into even parts, got {self.heads}")
 
