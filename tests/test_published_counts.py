@@ -2,6 +2,7 @@
 
 import collections
 import hashlib
+import http.client
 import http.server
 import json
 import os
@@ -9,11 +10,12 @@ import pathlib
 import pickle
 import pickletools
 import threading
+import urllib.request
 
 import numpy as np
 import pytest
 
-from moeviz import metrics, traces
+from moeviz import metrics, routing, traces
 from moeviz.traces import published
 from moeviz.traces.pickles import load_counters
 
@@ -285,3 +287,49 @@ class TestRealCounts:
         got = traces.published_counts(COPY)["Mixtral 8x7B"].pairs[2]
         assert all(got[layer][key] == count for layer in (0, 1) for key, count in plain[layer].items())
         assert got.sum() == sum(sum(counter.values()) for counter in plain)
+
+
+def test_a_place_far_beyond_the_file_is_refused():
+    """Nine bytes that would make the reader keep 4 GB of places."""
+    with pytest.raises(ValueError, match="keeps a thing at place 4294967295"):
+        load_counters(b"\x80\x02]r\xff\xff\xff\xff.", "nine bytes")
+
+
+def test_a_refused_file_leaves_the_reader_as_it_was():
+    wanted = [collections.Counter({np.int64(3): np.int64(5)})]
+    spoils = pickle.dumps(wanted)
+    with pytest.raises(ValueError):
+        load_counters(b"ccollections\nCounter\n}X\x01\x00\x00\x00xK\x01sb.", "a state for Counter")
+    assert load_counters(spoils, "whole") == [{3: 5}]
+
+
+@pytest.mark.parametrize("error", [http.client.IncompleteRead(b"x"), http.client.BadStatusLine("x"),
+                                   http.client.InvalidURL("x"), OSError("gone")])
+def test_a_download_that_breaks_off_is_an_error_of_the_system(monkeypatch, tmp_path, error):
+    def fail(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr(urllib.request, "urlopen", fail)
+    with pytest.raises(OSError, match="could not be fetched"):
+        traces.download_counts(tmp_path)
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+def test_a_path_that_is_none_is_named():
+    with pytest.raises(ValueError, match="path must be text or a Path, got None"):
+        traces.load_trace(None)
+
+
+def test_damaged_archives_are_named(tmp_path):
+    rng = np.random.default_rng(0)
+    trace = traces.trace_of([routing.top_k(rng.standard_normal((40, 4)), 2)], model="m")
+    traces.save_trace(trace, tmp_path / "a.npz")
+    whole = (tmp_path / "a.npz").read_bytes()
+    for _ in range(200):
+        broken = bytearray(whole)
+        broken[rng.integers(len(broken) - 200, len(broken))] ^= int(rng.integers(1, 256))
+        (tmp_path / "b.npz").write_bytes(broken)
+        try:
+            traces.load_trace(tmp_path / "b.npz")
+        except ValueError as error:
+            assert "b.npz" in str(error)

@@ -37,7 +37,7 @@ from moeviz.metrics import (
 from moeviz.record import EMPTY
 from moeviz.tables import as_html, as_lines, as_table
 
-SAMPLE, CACHED = 2**17, 2**12  # tokens of which neighbours, pairs and flow are read; of which caches are
+SAMPLE, CACHED = 2**15, 2**12  # tokens of which neighbours, pairs and flow are read; of which caches are
 BATCHES = tuple(2**power for power in range(11))
 PAIRS = 5
 QUIET = 2.0  # seconds before a progress bar shows

@@ -52,6 +52,10 @@ def load(path, read, *, max_bytes, kind):
             return read(archive, _members(archive, max_bytes))
     except _BROKEN as error:
         raise ValueError(f"{path.name} is not a usable {kind}: {error}") from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise ValueError(f"{path.name} is not a usable {kind}: {error}") from None
 
 
 def read_about(archive, info, known):
@@ -132,6 +136,6 @@ def _header(raw, name):
         raise ValueError(f"{name} is no array: {error}") from None
     if dtype.hasobject:
         raise ValueError(f"{name} holds Python objects, which would have to be unpickled")
-    if dtype.kind not in _KINDS or min(shape, default=0) < 0:
+    if dtype.kind not in _KINDS or any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"{name} must hold numbers or text, got {dtype} of shape {shape}")
     return shape, fortran, dtype, content.tell()

@@ -8,11 +8,20 @@ and transformers (`requirements-traces.txt`); only `download_counts` uses the ne
 
 from moeviz.traces.capture import read
 from moeviz.traces.faults import Finding, Inspection, inspect
-from moeviz.traces.published import download_counts, have_counts, published_counts
+from moeviz.traces.published import (
+    broken_capture,
+    download_counts,
+    have_counts,
+    published_counts,
+    real_counts,
+    strongest_pairs,
+)
 from moeviz.traces.recorder import can_record, record, tiny_mixtral
 from moeviz.traces.store import load_trace, save_trace
 from moeviz.traces.trace import Counts, Trace, counts_of, join, trace_of
 
-__all__ = ["Counts", "Finding", "Inspection", "Trace", "can_record", "counts_of", "download_counts",
-           "have_counts", "inspect", "join", "load_trace", "published_counts", "read", "record", "save_trace",
-           "tiny_mixtral", "trace_of"]
+__all__ = [
+    "Counts", "Finding", "Inspection", "Trace", "broken_capture", "can_record", "counts_of",
+    "download_counts", "have_counts", "inspect", "join", "load_trace", "published_counts", "read",
+    "real_counts", "record", "save_trace", "strongest_pairs", "tiny_mixtral", "trace_of",
+]

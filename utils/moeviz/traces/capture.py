@@ -558,8 +558,7 @@ def _counters(counters, shape, model, domain):
                 table[0, layer, key] = count
     except (TypeError, IndexError, ValueError) as error:
         raise ValueError(f"counters must hold a count for each expert, layer by layer: {error}") from None
-    return Counts(model, shape.layers or range(len(counters)), (domain,), table,
-                  np.zeros((1, len(counters) - 1, size, size), np.int64))
+    return Counts(model, shape.layers or range(len(counters)), (domain,), table)
 
 
 def _counts_together(made):
@@ -573,8 +572,7 @@ def _counts_together(made):
     except ValueError as error:
         raise ValueError(f"counters must have the same layers: {error}") from None
     names = tuple(name for each in made for name in each.domain_names)
-    pairs = np.zeros((len(names), len(made[0].layers) - 1, size, size), np.int64)
-    return Counts(made[0].model, made[0].layers, names, experts, pairs)
+    return Counts(made[0].model, made[0].layers, names, experts)
 
 
 def _table(frame, model):
@@ -584,6 +582,4 @@ def _table(frame, model):
     if table.ndim != 2 or not table.size or table.dtype.kind not in "iuf" or (table != np.floor(table)).any():
         raise ValueError("a table of counts must hold whole numbers, a row for each expert")
     names = tuple(str(name) for name in values.columns)
-    experts = table.T.astype(np.int64)[:, None]
-    size = experts.shape[2]
-    return Counts(model, (0,), names, experts, np.zeros((len(names), 0, size, size), np.int64))
+    return Counts(model, (0,), names, table.T.astype(np.int64)[:, None])

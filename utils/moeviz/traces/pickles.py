@@ -4,6 +4,7 @@ Unpickling runs whatever the file names. Here a name can only mean one of the st
 plain dicts and ints; every instruction that the published files do not use is refused beforehand.
 """
 
+import functools
 import io
 import pickle
 import pickletools
@@ -78,7 +79,8 @@ class _Restricted(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in _KNOWN:
             raise ValueError(f"it asks for {module}.{name}")
-        return _KNOWN[module, name]
+        known = _KNOWN[module, name]
+        return functools.partial(known)  # a new one each time: a state would stay on it
 
 
 def _check_instructions(content):
@@ -87,6 +89,8 @@ def _check_instructions(content):
     for code, argument, _ in pickletools.genops(content):
         if code.name not in _ALLOWED:
             raise ValueError(f"it has the instruction {code.name}")
+        if code.name in _PUT and code.name != "MEMOIZE" and argument > len(content):
+            raise ValueError(f"it keeps a thing at place {argument}, far beyond what it holds")
         if code.name in _PUT:
             slot = memoized if code.name == "MEMOIZE" else argument
             slots.update([slot] if "TUPLE" in previous else [])

@@ -1,23 +1,25 @@
 """The routing counts that the authors of OLMoE published, for their model and for Mixtral 8x7B.
 
-They are not part of this project. `download_counts` fetches them when it is called, and never otherwise;
+The choices of each expert are part of the package (`real_counts`); all pairs of experts are not:
+`download_counts` fetches them when it is called, and never otherwise;
 each file must have the size and SHA-256 that `data/routing_counts.json` notes for it.
 Source: github.com/allenai/OLMoE, scripts/run_routing_analysis.py (Apache-2.0): 102 stretches of 2,048
 tokens per domain, router logits of layers 0, 7 and 15; the pairs of experts go rank by rank.
 """
 
 import hashlib
+import http.client
 import json
-import urllib.error
 import urllib.request
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
+from moeviz.arrays import check_choice, check_rng
 from moeviz.files import write_whole
 from moeviz.traces.pickles import load_counters
-from moeviz.traces.trace import Counts
+from moeviz.traces.trace import Counts, Trace
 
 SECONDS = 30
 
@@ -30,6 +32,68 @@ def published_counts(folder):
     """
     index = _index()
     return {model: _counts(Path(folder), index, model) for model in index["models"]}
+
+
+def real_counts():
+    """Return {model name: Counts} of OLMoE-1B-7B and Mixtral 8x7B: five domains, three layers, no pairs.
+
+    They are part of the package, so that pictures of real models are there without a download.
+    Source: as above; moeviz/data/real_counts.json names it with the licence.
+
+    >>> {name: counts.experts.shape for name, counts in real_counts().items()}
+    {'OLMoE-1B-7B': (5, 3, 64), 'Mixtral 8x7B': (5, 3, 8)}
+    """
+    return {name: Counts(name, each["layers"], each["domains"], each["experts"])
+            for name, each in _data("real_counts.json")["models"].items()}
+
+
+def strongest_pairs(name):
+    """Return {layer: (150, 3) at most} of a model in `real_counts`: expert, expert in the next, choices.
+
+    All domains together, the most frequent first. Raises ValueError for another model.
+
+    >>> strongest_pairs("OLMoE-1B-7B")[0].shape
+    (150, 3)
+    """
+    models = _data("real_counts.json")["models"]
+    known = models[check_choice(name, "name", tuple(models))]
+    return {layer: np.array(pairs) for layer, pairs in zip(known["layers"], known["pairs"], strict=False)}
+
+
+def broken_capture(*, rng):
+    """Return the Trace of a public capture that begins with the server's own rows, rebuilt from its counts.
+
+    Qwen1.5-MoE-A2.7B under vLLM: 12,805 rows of layers 0, 12 and 23, E = 60, k = 4. The first 8,192 rows
+    repeat one row and the next 256 another, as in the log; the other rows are drawn from `rng` so that every
+    expert is chosen exactly as often as there. Their order means nothing.
+    Source: moeviz/data/broken_capture.json names the log.
+
+    >>> broken_capture(rng=np.random.default_rng(0))
+    Trace of 'Qwen1.5-MoE, rebuilt': 12805 tokens, 3 layers, E = 60, 153660 choices; with nothing else
+    """
+    check_rng(rng)
+    known = _data("broken_capture.json")
+    layers = {int(layer): each for layer, each in known["layers"].items()}
+    index = []
+    for each in layers.values():
+        head = [np.tile(np.roll(each["head_experts"], turn), (rows, 1))
+                for turn, rows in enumerate(each["head"])]
+        index.append(np.concatenate([*head, _rows_of(np.array(each["counts"]), known["k"], rng)]))
+    return Trace("Qwen1.5-MoE, rebuilt", known["experts"], tuple(layers), tuple(index))
+
+
+def _rows_of(counts, k, rng):
+    """Return random rows (T, k) of different experts, each as often as counts (E,) say."""
+    experts = rng.permutation(len(counts))
+    rows = np.repeat(experts, counts[experts]).reshape(k, -1).T.copy()
+    for _ in range(20 * k):  # trade one entry between two rows wherever both stay without a double
+        one, other = rng.permutation(len(rows))[:len(rows) // 2 * 2].reshape(2, -1)
+        here, there = rng.integers(k, size=2)
+        clash = (rows[one] == rows[other, there, None]).any(axis=1) | (
+            rows[other] == rows[one, here, None]).any(axis=1)
+        one, other = one[~clash], other[~clash]
+        rows[one, here], rows[other, there] = rows[other, there], rows[one, here].copy()
+    return rng.permuted(rng.permutation(rows), axis=1)
 
 
 def have_counts(folder):
@@ -61,7 +125,11 @@ def download_counts(folder, *, base_url=None):
 
 
 def _index():
-    return json.loads(resources.files("moeviz").joinpath("data", "routing_counts.json").read_text("utf-8"))
+    return _data("routing_counts.json")
+
+
+def _data(name):
+    return json.loads(resources.files("moeviz").joinpath("data", name).read_text("utf-8"))
 
 
 def _counts(folder, index, model):
@@ -109,6 +177,6 @@ def _fetch(url, path, noted):
     try:
         with urllib.request.urlopen(url, timeout=SECONDS) as answer:
             content = answer.read(noted["bytes"] + 1)
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise OSError(f"{url} could not be fetched: {error}") from None
     return _verified(content, path, noted)

@@ -47,6 +47,8 @@ def load_trace(path, *, max_bytes=MAX_BYTES):
     it cannot be read at all. Nothing in the file is ever unpickled or executed.
     """
     max_bytes = check_count(max_bytes, "max_bytes")
+    if not isinstance(path, (str, Path)):
+        raise ValueError(f"path must be text or a Path, got {path!r}")
     return npz.load(Path(path), lambda *file: _fits(_trace(*file), max_bytes), max_bytes=max_bytes,
                     kind="trace")
 

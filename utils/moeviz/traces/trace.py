@@ -424,7 +424,7 @@ class Counts:
     model: its name. layers: L numbers, as the model counts them. domain_names: N texts.
     experts: (N, L, E) whole numbers, choices of each expert.
     pairs: (N, L - 1, E, E) whole numbers, how often the same rank chose expert i in a layer and expert j
-    in the next one of `layers`: first choice with first choice, second with second.
+    in the next one of `layers`: first choice with first choice, second with second. None where not known.
     Arrays are copied and read-only. Raises ValueError naming the field that is wrong.
     """
 
@@ -432,7 +432,7 @@ class Counts:
     layers: tuple
     domain_names: tuple
     experts: np.ndarray
-    pairs: np.ndarray
+    pairs: np.ndarray | None = None
 
     def __post_init__(self):
         layers, names = check_layers(self.layers), check_texts(self.domain_names, "domain_names")
@@ -441,9 +441,9 @@ class Counts:
         wanted = (len(names), len(layers))
         if experts.ndim != 3 or experts.shape[:2] != wanted or experts.size == 0:
             raise ValueError(f"experts must have shape {wanted} and E, got {experts.shape}")
-        pairs, num_experts = _whole(self.pairs, "pairs"), experts.shape[2]
-        wanted = (wanted[0], wanted[1] - 1, num_experts, num_experts)
-        if pairs.shape != wanted:
+        pairs = None if self.pairs is None else _whole(self.pairs, "pairs")
+        wanted = (wanted[0], wanted[1] - 1, experts.shape[2], experts.shape[2])
+        if pairs is not None and pairs.shape != wanted:
             raise ValueError(f"pairs must have shape {wanted}, got {pairs.shape}")
         for name, value in {"layers": layers, "domain_names": names, "experts": experts,
                             "pairs": pairs}.items():
@@ -463,8 +463,10 @@ class Counts:
     def flow(self, layer):
         """Return (E, E): choices of an expert in `layer` and of one in the next, all domains together.
 
-        Raises ValueError for a layer that is not there, and for the last one.
+        Raises ValueError for a layer that is not there, for the last one, and where pairs are not known.
         """
+        if self.pairs is None:
+            raise ValueError(f"the pairs of {self.model!r} are not known")
         if self._place(layer) == len(self.layers) - 1:
             raise ValueError(f"layer must not be the last one, got {layer}")
         return self.pairs[:, self._place(layer)].sum(axis=0)
