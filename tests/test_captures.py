@@ -11,6 +11,7 @@ import pytest
 from moeviz import traces
 from moeviz.routing import top_k
 from moeviz.traces import inspect, read
+from moeviz.traces.trace import is_mapped
 
 T, L, K, E = 120, 3, 3, 16
 DRAW = np.random.default_rng(0)
@@ -243,3 +244,46 @@ def test_sorted_ids_dead_layers_and_ids_below_256_are_found():
 def test_a_routed_trace_still_needs_logits_only_where_it_has_them():
     trace = traces.trace_of([top_k(DRAW.standard_normal((30, 8)), 2)], model="m")
     assert trace.scores == "softmax" and inspect(trace).findings == ()
+
+
+def test_the_broken_capture_leads_to_the_public_conclusion_and_out_of_it():
+    """17.2 % on one expert and 4.10 bits of 5.91 in the log; 5.89 bits and MaxVio 0.41 without its head."""
+    trace = traces.broken_capture(rng=np.random.default_rng(0))
+    assert (trace.num_tokens, trace.layers, trace.num_experts) == (12_805, (0, 12, 23), 60)
+    seen = inspect(trace)
+    assert [finding.name for finding in seen.findings] == ["identical rows"]
+    assert np.array_equal(seen.findings[0].rows, np.arange(8448))
+    whole, clean = seen.with_rows[0], seen.without_rows[0]
+    assert whole["share"] == pytest.approx(0.172, abs=5e-4)
+    assert whole["entropy_bits"] == pytest.approx(4.10, abs=5e-3)
+    assert clean["entropy_bits"] == pytest.approx(5.89, abs=5e-3)
+    assert whole["max_violation"] == pytest.approx(9.30, abs=5e-3)
+    assert clean["max_violation"] == pytest.approx(0.41, abs=5e-3)
+    assert whole["repetition"] > 0.66
+
+
+def test_counts_of_real_models_are_in_the_package():
+    counts = traces.real_counts()
+    assert counts["OLMoE-1B-7B"].experts.sum(axis=2).tolist() == [[1_671_168] * 3] * 5
+    assert counts["Mixtral 8x7B"].experts.sum(axis=2).tolist() == [[417_792] * 3] * 5
+    with pytest.raises(ValueError, match="the pairs of 'OLMoE-1B-7B' are not known"):
+        counts["OLMoE-1B-7B"].flow(0)
+    pairs = traces.strongest_pairs("OLMoE-1B-7B")
+    assert list(pairs) == [0, 7] and (np.diff(pairs[0][:, 2]) <= 0).all()
+    folder = COUNTS / "olmoe_routing"
+    if folder.exists():
+        known = traces.published_counts(folder)
+        for name, each in counts.items():
+            assert np.array_equal(each.experts, known[name].experts)
+            flow = known[name].flow(0)
+            assert [flow[one, other] for one, other, _ in traces.strongest_pairs(name)[0]] == (
+                traces.strongest_pairs(name)[0][:, 2].tolist())
+
+
+def test_a_mapped_file_stays_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("moeviz.traces.capture.MAPPED", 0)
+    np.save(tmp_path / "a.npy", IDS.astype(np.uint8))
+    trace = read(tmp_path / "a.npy", num_experts=E)
+    assert all(is_mapped(index) and index.dtype == np.uint8 for index in trace.index)
+    assert same(trace) and inspect(trace).findings == ()
+    assert trace.routing(1).expert_index.dtype == np.int64
