@@ -1,6 +1,6 @@
 """Notebook 21: the eight mistakes by name, three parts of a routing step to put right, and a budget to hold.
 
-Whoever wants to hunt does not read on: BUGS says which suspect has which mistake, and where it was found.
+Do not read on if you want to hunt: BUGS says which suspect has which mistake, and where it was found.
 The typical mistakes of the exercises are all combinations of the bugs that the part can have, so that an
 answer with two of them is told both.
 """
