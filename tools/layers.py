@@ -10,12 +10,14 @@ PICTURE = ROOT / "docs" / "layers.svg"
 STOREYS = (  # from the ground up: what a storey is about, its rooms, and what may be imported there
     ("the ground", ("environment", "arrays", "checks", "files", "tables", "optimiser"), "NumPy"),
     ("the record", ("record",), "NumPy"),
-    ("logits to numbers", ("routing", "capacity", "experts", "losses", "metrics", "scoreboard"), "NumPy"),
-    ("models of the course", ("text", "tinylm", "training", "transformer"), "NumPy"),
+    ("logits to numbers", ("routing", "capacity", "steering", "experts", "losses", "metrics",
+                           "scoreboard"), "NumPy"),
+    ("models of the course", ("text", "tinylm", "training", "transformer", "interventions",
+                             "short_runs"), "NumPy"),
     ("models of others", ("cost", "models", "learning", "cluster", "traces"), "NumPy"),
     ("pictures", ("style", "plots", "filmstrip"), "matplotlib"),
     ("under the reader's hands", ("live", "widgets", "exercises"), "ipywidgets"),
-    ("commands", ("terminal",), "matplotlib"),
+    ("commands", ("terminal", "report"), "matplotlib"),
 )
 COLORS = {"NumPy": "#dbe9f6", "matplotlib": "#fde7c8", "ipywidgets": "#e3f0dc"}
 
@@ -26,7 +28,7 @@ def draw(storeys=STOREYS):
     for level, (about, rooms, library) in enumerate(storeys):
         ax.barh(level, 10, height=0.84, color=COLORS[library], edgecolor="#556", linewidth=0.8)
         ax.text(0.15, level, about, va="center", size=12, weight="bold")
-        ax.text(3.6, level, "   ".join(rooms), va="center", size=12, family="monospace")
+        ax.text(2.7, level, "  ".join(rooms), va="center", size=11, family="monospace")
     marks = [Patch(facecolor=color, edgecolor="#556", label=f"imports {name}")
              for name, color in COLORS.items()]
     ax.legend(handles=marks, loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=3, frameon=False)
