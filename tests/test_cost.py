@@ -520,3 +520,13 @@ BAD_CALLS = [
 def test_bad_calls_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_decoding_over_contexts_compares_with_the_latent_that_the_cache_holds():
+    spec = model("DeepSeek-V3").spec
+    over = {phase: cost.flops_over(spec, [10_000], phase=phase)["attention scores"][0]
+            for phase in ("decode", "prefill")}
+    alone = {absorbed: cost.flops_per_token(spec, 10_000, absorbed=absorbed).by_part["attention scores"]
+             for absorbed in (True, False)}
+    assert over["decode"] == alone[True] > 3 * alone[False]
+    assert over["prefill"] == pytest.approx(alone[False] / 2, rel=1e-3)

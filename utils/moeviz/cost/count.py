@@ -177,6 +177,7 @@ def flops_per_token(spec, context, *, phase="decode", absorbed=False):
 def flops_over(spec, contexts, *, phase="decode"):
     """Return {part: (N,) FLOPs per token} at N contexts, without the parts that the model lacks.
 
+    Decoding compares with what the cache holds: where that is a latent, the FLOPs are those of `absorbed`.
     Raises ValueError as `flops_per_token` does, and for no context at all.
 
     >>> from moeviz.models import model
@@ -186,7 +187,8 @@ def flops_over(spec, contexts, *, phase="decode"):
     contexts = check_vector(contexts, "contexts", kind="iu").tolist()
     if not contexts:
         raise ValueError("contexts must hold at least one context, got none")
-    each = [flops_per_token(spec, context, phase=phase).by_part for context in contexts]
+    absorbed = phase == "decode"
+    each = [flops_per_token(spec, context, phase=phase, absorbed=absorbed).by_part for context in contexts]
     return {part: np.array([flops[part] for flops in each], float) for part in FLOP_PARTS
             if any(flops[part] for flops in each)}
 
