@@ -138,7 +138,9 @@ def test_fitted_and_named_rows_prove_nothing():
         assert expected is None or (total.evidence == expected and not total.proves)
     chosen = {each.name for each in catalogue() if each.fit}
     assert chosen >= {"Switch-Large", "Switch-XXL", "GLaM 64B/64E", "Jamba-1.5-Large", "LongCat-Flash"}
-    assert {each.name for each in catalogue() if each.name_only} == {"Qwen2-57B-A14B", "Qwen3-Next-80B-A3B"}
+    assert {each.name for each in catalogue() if each.name_only} == {
+        "Qwen2-57B-A14B", "Qwen3-Next-80B-A3B", "Qwen3.5-397B-A17B", "Qwen3.5-35B-A3B", "K-EXAONE-236B-A23B",
+        "Muse Spark Open", "Mistral Large 4"}
 
 
 def test_coarse_digits_prove_little():
@@ -194,7 +196,19 @@ def gated_delta_net(d_model, key_heads, value_heads, dim=128, kernel=4):
     return inward + (2 * keys + values) * kernel + 2 * value_heads + dim + values * d_model
 
 
+def delta_attention(d_model, heads, full_gate, dim=128, kernel=4):
+    """Return parameters of a layer of Kimi's delta attention: arXiv 2510.26692."""
+    width = heads * dim
+    low_rank = d_model * dim + dim * width
+    gate = d_model * width if full_gate else low_rank
+    return 4 * d_model * width + 3 * width * kernel + low_rank + gate + width + heads + d_model * heads + dim
+
+
 STATE_LAYERS = {
+    "Kimi-Linear-48B-A3B": (delta_attention(2304, 32, False), 20, 32 * 128 * 128 + 3 * 3 * 4096),
+    "Kimi K3": (delta_attention(7168, 96, True), 69, 96 * 128 * 128 + 3 * 3 * 12288),
+    "Qwen3.5-397B-A17B": (gated_delta_net(4096, 16, 64), 45, 64 * 128 * 128 + 3 * (2 * 2048 + 8192)),
+    "Qwen3.5-35B-A3B": (gated_delta_net(2048, 16, 32), 30, 32 * 128 * 128 + 3 * (2 * 2048 + 4096)),
     "Jamba v0.1": (mamba_1(4096, 256), 28, 8192 * (16 + 4)),
     "Jamba-1.5-Large": (mamba_1(8192, 512), 63, 16384 * (16 + 4)),
     "Nemotron-3-Nano-30B-A3B": (mamba_2(2688, 64, 64, 8, 128), 23, 64 * 64 * 128),
