@@ -19,7 +19,7 @@ def small():
     guessed = new_output("display_data", {"text/plain": "How many? Measured: 2."})
     return new_notebook(metadata=notebooks.METADATA, cells=[
         new_markdown_cell(OPENING), new_code_cell("import numpy as np"),
-        new_markdown_cell("## One (4 min)\n\n" + "word " * 20),
+        new_markdown_cell("## One · 4 min\n\n" + "word " * 20),
         new_code_cell("guess = predict('How many?', None)"),
         new_code_cell("reveal(guess, 2)", outputs=[guessed]), new_markdown_cell("## Two\n\n" + "word " * 400),
         new_markdown_cell("## Exercises\n\n### Level 1: load"),
@@ -56,7 +56,7 @@ def test_the_teacher_sees_solution_guess_mistakes_and_minutes(small):
 
 def test_sections_share_the_minutes_of_the_opening(small):
     found = {section.title: section.minutes for section in handout.sections(small)}
-    assert found["One (4 min)"] == 4
+    assert found["One"] == 4
     assert abs(sum(found.values()) - 30) <= 2
     assert found["Exercises"] > found["Two"] > found["Recap"] >= 1
 

@@ -57,6 +57,27 @@ def test_links_lead_somewhere():
     assert {page: links for page, links in found.items() if links} == {}
 
 
+def other_names(text, titles):
+    """Return the links to notebooks that call them neither by their title nor by their number alone."""
+    found = re.findall(r"(?<!!)\[([^\]]+)\]\((?:[\w/.]*/)?(\d\d_\w+\.ipynb)\)", text)
+    return [name for name, target in found if titles.get(target, name) not in name
+            and not re.fullmatch(r"(?:[Nn]otebook )?\d\d", name)]
+
+
+def test_a_notebook_has_one_name_everywhere():
+    openings = {path.name: notebooks.load(path).cells[0].source for path in notebooks.paths()}
+    titles = {name: re.match(r"# (.+)", text)[1] for name, text in openings.items()}
+    found = {path.relative_to(ROOT).as_posix(): other_names(prose_of(path), titles) for path in PAGES}
+    assert {page: names for page, names in found.items() if names} == {}
+
+
+def test_other_names_are_seen():
+    text = ("[Fill the seats](06_a.ipynb), [06 Fill the seats](notebooks/06_a.ipynb), "
+            "[notebook 06](06_a.ipynb), [06](06_a.ipynb), "
+            "[Capacity](06_a.ipynb), ![Capacity](06_a.png), [Gone](07_b.ipynb)")
+    assert other_names(text, {"06_a.ipynb": "Fill the seats"}) == ["Capacity"]
+
+
 def test_no_machine_and_no_index_is_named():
     texts = {path.relative_to(ROOT).as_posix(): text_of(path) for path in files()}
     found = {name: match[0] for name, text in texts.items() if text

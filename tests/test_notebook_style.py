@@ -40,17 +40,17 @@ def my_thing(a, b=1):
 ```
 
 </details>"""
-RECAP = """## Recap
+RECAP = """## Recap · 2 min
 
 | Claim | Shown by |
 |---|---|
 | It adds up | a cell |
 
-## Limits of this toy
+## Limits of this toy · 2 min
 
 Everything here is small, typed by hand and far from what a large model does with its many layers.
 
-## References
+## References · 1 min
 
 - Somebody 2017, [A Paper](https://example.org/1701.06538): where the layer was first described in full.
 
@@ -69,9 +69,10 @@ def good_notebook():
     prose = [new_markdown_cell("Look at the layer and say what you see. " * 13) for _ in range(9)]
     kept = new_code_cell("1", outputs=[new_output("stream", text="1")], metadata={"tags": ["keep_output"]})
     return new_notebook(metadata=copy.deepcopy(notebooks.METADATA), cells=[
-        new_markdown_cell(OPENING), new_code_cell(IMPORTS), new_markdown_cell("## One layer"), *prose, kept,
-        *[new_code_cell(f"print({number})") for number in range(6)], new_markdown_cell("## Exercises"),
-        *exercise(1), *exercise(2), *exercise(3), new_markdown_cell(RECAP)])
+        new_markdown_cell(OPENING), new_code_cell(IMPORTS), new_markdown_cell("## One layer · 10 min"),
+        *prose, kept, *[new_code_cell(f"print({number})") for number in range(6)],
+        new_markdown_cell("## Exercises · 15 min"), *exercise(1), *exercise(2), *exercise(3),
+        new_markdown_cell(RECAP)])
 
 
 def complain(notebook, path=notebooks.NOTEBOOKS / "99_x.ipynb"):
@@ -159,6 +160,8 @@ FAULTS = {
     "exercises: my_thing has no folded solution": swap("```python", "```text"),
     "exercises: the solution of my_thing takes other": swap("b=1):\n    return", "b=2):\n    return"),
     "closing: the last sections are": swap("## Limits of this toy", "## Limits"),
+    "minutes: `One layer` has no planned": swap("## One layer · 10 min", "## One layer"),
+    "minutes: the sections plan 31 minutes, the opening 30": swap("layer · 10 min", "layer · 11 min"),
     "closing: the recap has no table": swap("|---|---|", ""),
     "closing: the limits of this toy are not": swap("Everything here is small, typed by hand and", ""),
     "closing: a reference lacks its link": swap("](https", "](paper"),

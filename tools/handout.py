@@ -25,7 +25,7 @@ from tools.site.pages import opening
 
 SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>(.*?)</details>\s*", re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
-PLANNED = re.compile(r"(\d+) min")
+PLANNED = re.compile(r" · (\d+) min$")
 WORDS_A_MINUTE, CELL, EXERCISE = 180, 1.0, 6.0  # minutes, where a section does not say its own
 
 
@@ -161,17 +161,17 @@ def sections(notebook):
     total = int(re.search(r"\*\*Minutes:\*\*\s*(\d+)", notebook.cells[0].source)[1])
     titles, weights = [], []
     for cell in notebook.cells[1:]:
-        heading = HEADING.search(cell.source) if cell.cell_type == "markdown" else None
-        if heading:
-            titles.append(heading[1].strip())
-            weights.append(0.0)
+        headings = HEADING.findall(cell.source) if cell.cell_type == "markdown" else []
+        titles += map(str.strip, headings)
+        weights += [0.0] * len(headings)
         if weights:
             weights[-1] += weigh(cell)
     stated = [PLANNED.search(title) for title in titles]
     left = total - sum(int(each[1]) for each in stated if each)
     free = sum(weight for weight, each in zip(weights, stated, strict=True) if not each) or 1
-    return [Section(title, int(each[1]) if each else max(1, round(max(left, 0) * weight / free)))
-            for title, weight, each in zip(titles, weights, stated, strict=True)]
+    minutes = [int(each[1]) if each else max(1, round(max(left, 0) * weight / free))
+               for weight, each in zip(weights, stated, strict=True)]
+    return [Section(PLANNED.sub("", title), each) for title, each in zip(titles, minutes, strict=True)]
 
 
 def weigh(cell):

@@ -37,6 +37,7 @@ OFFENDERS = {  # what texts fall into, and what to write; the list with reasons 
 CLOSING = ("exercises", "recap", "limits of this toy", "references")
 _NOT_PROSE = (r"<details>.*?</details>|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|"
               r"(?:Python|NumPy|Gemini|Qwen|Llama|Phi|GPT|Claude|Grok|DeepSeek-V|Kimi|GLM)[ -]?\d+\.\d+")
+_PLANNED = re.compile(r" · (\d+) min$")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+\.\d+|\d+\s?%")
 _OPENING = ("a title (`# ...`)", "the question in bold", "`You will be able to`", "bullets", "**Needs:**",
             "**Minutes:**", "**Place:**")
@@ -141,7 +142,8 @@ def amounts(notebook, path):
 
 def words(text):
     """Count the words that a reader reads: no code, tags, link targets or formulas."""
-    text = re.sub(r"<[^>]+>|\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]+\$", " ", without_fences(text), flags=re.DOTALL)
+    text = re.sub(r" · \d+ min$", "", without_fences(text), flags=re.MULTILINE)
+    text = re.sub(r"<[^>]+>|\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]+\$", " ", text, flags=re.DOTALL)
     return len(re.findall(r"[^\W\d_][\w'’-]*", text))
 
 
@@ -243,7 +245,21 @@ def sections(notebook):
     """Return the text below each `## ...`, by its title in small letters."""
     text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
     _, *pieces = re.split(r"^## +(.*)$", text, flags=re.MULTILINE)
-    return {title.strip().lower(): body for title, body in zip(pieces[::2], pieces[1::2], strict=True)}
+    titles = [_PLANNED.sub("", title).strip().lower() for title in pieces[::2]]
+    return dict(zip(titles, pieces[1::2], strict=True))
+
+
+def minutes(notebook, path):
+    """Every section plans its minutes in its heading (`## Title · 5 min`), as many as the opening says."""
+    text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
+    titles = re.findall(r"^## +(.*)$", text, re.MULTILINE)
+    planned = [_PLANNED.search(title) for title in titles]
+    missing = [f"`{title}` has no planned minutes" for title, found in zip(titles, planned, strict=True)
+               if not found]
+    whole = re.search(r"^\*\*Minutes:\*\* (\d+)", text, re.MULTILINE)
+    total = sum(int(found[1]) for found in planned if found)
+    wrong = whole and not missing and total != int(whole[1])
+    return missing + ([f"the sections plan {total} minutes, the opening {whole[1]}"] if wrong else [])
 
 
 def way_on(notebook, path):
@@ -259,11 +275,11 @@ def numbers_in_prose(notebook, path):
     """No number that looks measured stands in prose: let a cell compute it and claim() print it."""
     complaints = []
     for cell in markdown_cells(notebook)[1:]:
-        text = re.split(r"^## +References$", without_fences(cell.source), flags=re.MULTILINE)[0]
+        text = re.split(r"^## +References\b.*$", without_fences(cell.source), flags=re.MULTILINE)[0]
         text = re.sub(_NOT_PROSE, " ", text, flags=re.DOTALL)
         complaints += [f"the number {number} stands in prose" for number in _NUMBER.findall(text)]
     return complaints
 
 
 CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, cards, chain, amounts, headings,
-          outputs, metadata, cell_ids, exercises, closing, way_on, numbers_in_prose)
+          outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose)
