@@ -5,6 +5,7 @@ import re
 import pytest
 
 from tools import notebooks
+from tools.notebook_style import OFFENDERS
 
 SYMBOL = re.compile(r"^\| \$(\w)\$ \| ([^|]+) \|", re.MULTILINE)
 FORMULA = re.compile(r"^\| [^|$]+ \| (.*\$.*) \| \[\d\d\]\(([^)]+)\) \|$", re.MULTILINE)
@@ -61,3 +62,9 @@ def test_the_index_for_teachers_has_every_misconception():
     assert [int(number) for number, _ in rows] == list(range(1, len(rows) + 1))
     assert len(rows) >= 15
     assert {place for _, place in rows} == set(named)
+
+
+@pytest.mark.parametrize("name", ["README.md", "TEACHING.md", "ARCHITECTURE.md", "CHANGELOG.md"])
+def test_other_texts_avoid_the_worst_offenders_too(name):
+    text = (notebooks.ROOT / name).read_text(encoding="utf-8")
+    assert [pattern for pattern in OFFENDERS if re.search(pattern, text, re.IGNORECASE)] == []

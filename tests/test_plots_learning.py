@@ -142,9 +142,9 @@ def test_the_title_is_the_saving_of_the_curves(stored):
     for opponent in ("the same net, longer", "the best dense width"):
         rivals = learning.opponents_of(stored, 64)[opponent]
         factor = learning.saving(stored["E = 64"], rivals, target=1.6, of="steps")
-        more = f"{factor:.1f} times fewer" if factor >= 1 else f"{1 / factor:.1f} times more"
+        share = f"1/{factor:.1f} of" if factor >= 1 else f"{1 / factor:.1f} times"
         ax = widgets.draw_saving(stored, experts=64, opponent=opponent, target=1.6, of="steps")
-        assert title(ax) == f"E = 64 needs {more} steps"
+        assert title(ax) == f"E = 64 needs {share} the steps"
         assert set(lines(ax)) == {"E = 64", *rivals}
 
 

@@ -24,7 +24,7 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
 
 
 def missing_extras(*, profile=None, find=importlib.util.find_spec, launcher=None):
-    """Return what stands in the way of starting engines and how to mend it; "" if nothing does.
+    """Return what stands in the way of starting engines and how to fix it; "" if nothing does.
 
     profile: a name where an ipyparallel profile starts the engines, so that no mpiexec is needed here.
     find, launcher: how packages and mpiexec are looked for, for tests.

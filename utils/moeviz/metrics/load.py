@@ -323,7 +323,7 @@ def repetition_if_shuffled(expert_index, *, rng, kind="first", domains=None, rep
 
     expert_index, kind: as for `repetition`. domains: (T,) labels such as prose or code; with them
     tokens trade places only within their domain, so that what is left above this null is more than
-    "the same kind of text in a row".
+    "consecutive text of one kind".
     Raises ValueError for wrong domains, repeats below 1, or a bad rng.
 
     >>> rng = np.random.default_rng(0)

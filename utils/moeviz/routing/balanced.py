@@ -81,9 +81,9 @@ def sinkhorn(logits, k=2, *, iterations=50):
 def quantile_bias(scores, k, *, sweeps=20):
     """Return the bias (E,) under which the top k of scores + bias spread evenly over the experts.
 
-    scores: (T, E). Each sweep sets the price of a token halfway between its k-th and (k+1)-th score
-    after expert prices, then the price of an expert to the (1 - k/E) quantile of its scores after
-    token prices. The bias is minus the expert price. No learning rate is needed.
+    scores: (T, E). Each sweep sets a token's threshold halfway between its k-th and (k+1)-th score minus
+    the experts' thresholds, then an expert's to the (1 - k/E) quantile of its scores minus the tokens'. The
+    bias is minus the expert's threshold. No learning rate is needed.
     Raises ValueError for bad scores, k not in 1..E, or sweeps < 1.
     Source: Su Jianlin, Quantile Balancing, kexue.fm/archives/11619.
 
@@ -93,12 +93,12 @@ def quantile_bias(scores, k, *, sweeps=20):
     scores = check_matrix(scores, "scores")
     num_experts = scores.shape[1]
     k = check_count(k, "k", high=num_experts)
-    price = np.zeros(num_experts)
+    beta = np.zeros(num_experts)  # the experts' thresholds; alpha holds the tokens'
     for _ in range(check_count(sweeps, "sweeps")):
-        falling = -np.sort(price - scores, axis=1)
-        token_price = falling[:, k - 1:k + 1].mean(axis=1, keepdims=True)
-        price = np.quantile(scores - token_price, 1 - k / num_experts, axis=0)
-    return -price
+        falling = -np.sort(beta - scores, axis=1)
+        alpha = falling[:, k - 1:k + 1].mean(axis=1, keepdims=True)
+        beta = np.quantile(scores - alpha, 1 - k / num_experts, axis=0)
+    return -beta
 
 
 def quantile_balanced(logits, k=2, *, sweeps=20):
@@ -163,12 +163,12 @@ def random_route(num_tokens, num_experts, k=2, *, rng):
 
 def _log_plan(logits, iterations):
     """Return the log of the plan up to a factor per row, which neither top-k nor softmax sees."""
-    column_price = np.zeros(logits.shape[1])
+    column_log = np.zeros(logits.shape[1])
     for _ in range(iterations):
-        rows = logits - column_price
+        rows = logits - column_log
         rows = rows - log_sum_exp(rows, axis=1)[:, None]
-        column_price = column_price + log_sum_exp(rows, axis=0)
-    return logits - column_price
+        column_log = column_log + log_sum_exp(rows, axis=0)
+    return logits - column_log
 
 
 def _mix(token_ids, num_experts):

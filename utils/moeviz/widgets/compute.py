@@ -228,8 +228,8 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
     marks = [cheapest({own: curves[own]}, target, of=of), cheapest(kinds[opponent], target, of=of)]
     marks = [(need, f"{need / marks[0][1]:.1f} x") for name, need in marks if name and marks[0][0]]
     factor = saving(curves[own], kinds[opponent], target=target, of=of)
-    words = (f"{own} needs {factor:.1f} times fewer {COUNTS[of]}" if factor >= 1 else
-             f"{own} needs {1 / factor:.1f} times more {COUNTS[of]}" if factor == factor else
+    words = (f"{own} needs 1/{factor:.1f} of the {COUNTS[of]}" if factor >= 1 else
+             f"{own} needs {1 / factor:.1f} times the {COUNTS[of]}" if factor == factor else
              f"not both of them reach a loss of {target:.2f}")
     ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
                              ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
