@@ -1,6 +1,7 @@
 """Live views in Chromium: every control by mouse, by keys and by touch; no request, no complaint."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import live_tools as tools
 from moeviz import live, tinylm
 from moeviz.live import show
 from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
+from tools.site.pages import HERE, make_map
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(show.HERE.glob("*/*.js"))
@@ -294,7 +296,7 @@ class TestSentence:
         page.wait_for_selector(".moeviz-live[data-theme='light']")
 
     def test_motion_is_little_where_little_is_wanted(self, page):
-        duration = "getComputedStyle(document.querySelector('.share i')).transitionDuration"
+        duration = "getComputedStyle(document.querySelector('.switch'), '::after').transitionDuration"
         assert page.evaluate(duration) == "0s"
         page.emulate_media(reduced_motion="no-preference")
         assert page.evaluate(duration) != "0s"
@@ -325,4 +327,21 @@ def test_other_sizes_than_the_stored_models(opened, tmp_path):
     page.goto(tools.write(live.sentence(model, TEXT), tmp_path).as_uri())
     for layer, routed in enumerate(model.route(TEXT)):
         assert loads(page, layer) == np.bincount(routed.expert_index.ravel(), minlength=12).tolist()
+    page.close()
+
+
+@pytest.mark.browser
+def test_the_first_page_of_the_site_begins_with_typing(stored, opened, tmp_path):
+    shutil.copytree(HERE / "assets", tmp_path, dirs_exist_ok=True)
+    (tmp_path / "headings.js").write_text("const HEADINGS = [];")
+    (tmp_path / "index.html").write_text(make_map([], {}), encoding="utf-8")
+    page, said = opened.context.browser.new_page(viewport={"width": 400, "height": 800}), []
+    page.on("console", lambda line: said.append(line.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto((tmp_path / "index.html").as_uri())
+    page.get_by_label("Your sentence").fill("My own text")
+    assert read(page)[0] == pytest.approx(stored.loss("My own text"), abs=6e-4)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert said == []
+    assert tools.violations(page) == {}
     page.close()

@@ -5,13 +5,13 @@ import re
 import shutil
 from base64 import b64encode
 from hashlib import sha256
-from html import unescape
 from pathlib import Path
 from typing import NamedTuple
 
 from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 
+from moeviz import live, tinylm
 from tools.site.cards import card
 from tools.site.markdown import Heading, PageRenderer, render
 from tools.site.outputs import join_streams, show
@@ -20,8 +20,6 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SHOWN = {".md", ".png", ".webp", ".gif", ".jpg", ".svg", ".txt", ".cff"}  # what a page may need
 POLICY_HERE = "@policy@"
-FIGURE = re.compile(r'<img[^>]* src="(?P<address>images/[^"]+)" alt="(?P<alt>[^"]*)" '
-                    r'width="(?P<width>\d+)" height="(?P<height>\d+)"')
 
 
 class Opening(NamedTuple):
@@ -115,11 +113,10 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
 
 
 def make_map(pages, elsewhere):
-    """Return the HTML of the first page: all others with question, minutes and a picture."""
-    first = FIGURE.search(pages[0].html)
+    """Return the HTML of the first page: a sentence to type, then all others with question and picture."""
     template = exporter({}).environment.get_template("map.html.j2")
-    return with_policy(template.render(pages=pages, elsewhere=elsewhere, rows=rows, first=first and {
-        name: unescape(text) for name, text in first.groupdict().items()}))
+    sentence = str(live.sentence(tinylm.load()))
+    return with_policy(template.render(pages=pages, elsewhere=elsewhere, rows=rows, sentence=sentence))
 
 
 def rows(count):

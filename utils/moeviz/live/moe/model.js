@@ -1,5 +1,5 @@
 // The course's byte model: weights that Python hands over, and the forward pass of moeviz.tinylm.
-import { multiply, softmax, sum } from "./arrays.js";
+import { multiply, softmax } from "./arrays.js";
 import { applyCapacity, expertCapacity } from "./capacity.js";
 import { routeTopK, untouched } from "./routers.js";
 
@@ -41,7 +41,9 @@ export function mix(model, window) {
 /** Return {stream, tokens, logits} of one token at the door of a layer, counted from 1. */
 export function enter(model, number, stream) {
   const scale = model.weights[`norm_${number}`];
-  const size = Math.sqrt(sum(stream.map(value => value * value)) / stream.length + model.epsilon);
+  let squares = 0;
+  for (const value of stream) squares += value * value;
+  const size = Math.sqrt(squares / stream.length + model.epsilon);
   const tokens = stream.map((value, at) => value / size * scale[at]);
   return { stream, tokens, logits: multiply(tokens, model.weights[`gate_${number}`], model.num_experts) };
 }
@@ -55,8 +57,9 @@ export function runExpert(model, number, expert, tokens) {
 
 /** Return the probability (256,) of each next byte. */
 export function readOut(model, stream) {
-  const { w_read, b_read } = model.weights;
-  return softmax(multiply(stream, w_read, b_read.length).map((value, at) => value + b_read[at]));
+  const { w_read, b_read } = model.weights, logits = multiply(stream, w_read, b_read.length);
+  for (let at = 0; at < logits.length; at++) logits[at] += b_read[at];
+  return softmax(logits);
 }
 
 /** Run windows through the model: {layers: one routing each, predictions: T rows (256,)}. */
@@ -66,10 +69,21 @@ export function forward(model, windows, options) {
   options.layers.forEach((choice, at) => {
     const routed = seat(routeTopK(doors.map(door => door.logits), choice), options);
     layers.push({ ...routed, tokens: doors.map(door => door.tokens) });
-    const streams = doors.map((door, token) => addExperts(model, at + 1, door, routed, token));
-    doors = at + 1 < model.layers ? streams.map(stream => enter(model, at + 2, stream)) : streams;
+    doors = doors.map((door, token) => behind(model, at + 1, door, routed, token));
   });
-  return { layers, predictions: doors.map(stream => readOut(model, stream)) };
+  return { layers, predictions: doors.map(door => door.prediction) };
+}
+
+/** Return what is behind a door for one choice: the next door or the prediction; the last choice is remembered. */
+function behind(model, number, door, routed, token) {
+  const key = [routed.expertIndex[token], routed.kept[token], routed.combineWeight[token]].join(";");
+  if (door.behind?.key !== key) {
+    const stream = addExperts(model, number, door, routed, token);
+    const next = number < model.layers ? { ...enter(model, number + 1, stream), answers: [] }
+      : { prediction: readOut(model, stream) };
+    door.behind = { key, next };
+  }
+  return door.behind.next;
 }
 
 function seat(routed, { capacity, order }) {
@@ -91,9 +105,8 @@ function addExperts(model, number, door, routed, token) {
   return stream;
 }
 
-/** Return what an expert answers at a door; doors of the first layer remember it. */
+/** Return what an expert answers at a door, which remembers it. */
 function answerOf(model, number, expert, door) {
-  if (!door.answers) return runExpert(model, number, expert, door.tokens);
   door.answers[expert] ||= runExpert(model, number, expert, door.tokens);
   return door.answers[expert];
 }

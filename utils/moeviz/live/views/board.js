@@ -43,7 +43,7 @@ function matrix(view, way) {
   const cells = labels.map((label, token) => colors.map((_, expert) => make("button", { type: "button", class: "cell", "data-token": token,
     "data-expert": expert, tabindex: -1, style: `--lit: var(--e${expert}); --litink: var(--i${expert})` })));
   const names = labels.map(label => make("span", { class: "rowname" }, label));
-  const loads = colors.map(() => make("span", { class: "count" })), heading = make("h4");
+  const loads = colors.map(() => make("span", { class: "count" })), heading = make("p", { class: "title" });
   const grid = make("div", { class: "matrix", role: "group", "aria-label": `${WAYS[way]}; arrow keys move`,
     style: `--columns: ${colors.length}` }, make("span"), ...colors.map((_, expert) =>
     make("span", { class: "badge", style: `--lit: var(--e${expert}); --litink: var(--i${expert})` }, String(expert))),

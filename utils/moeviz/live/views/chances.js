@@ -11,7 +11,7 @@ export function chancesPanel() {
     row.node = make("li", {}, row.sign, make("span", { class: "bar" }, row.bar, row.was), row.value);
     return row;
   });
-  const heading = make("h4", {}, "Next byte");
+  const heading = make("p", { class: "title" }, "Next byte");
   const node = make("section", { class: "chances", "aria-label": "Next byte" }, heading, make("ol", {}, ...rows.map(row => row.node)));
   return { node, paint: shown => paintChances(rows, heading, shown) };
 }

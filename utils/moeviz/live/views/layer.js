@@ -12,7 +12,7 @@ export function layerPanel({ number, numExperts, hooks }) {
     make("span", {}, "share"), make("span", {}, "load, drag to bias"), make("span"), make("span", {}, "on"),
     make("span", {}, "weight"));
   const node = make("section", { class: "layer", "aria-label": `Layer ${number}` },
-    make("h4", {}, `Layer ${number}`), heading,
+    make("p", { class: "title" }, `Layer ${number}`), heading,
     make("div", { class: "way" }, make("div", { class: "gutter in" }, inward.node, entry),
       make("div", { class: "rows" }, ...rows.map(row => row.node)),
       make("div", { class: "gutter out" }, outward.node, make("span", { class: "sum", "aria-hidden": "true" }, "+"))));
@@ -102,9 +102,10 @@ function paintLoad({ load, count }, expert, { counts, was, fair, scale, bias }, 
 }
 
 function ribbons(count) {
-  const paths = Array.from({ length: count }, (_, expert) =>
-    draw("path", { fill: "none", stroke: `var(--e${expert})`, "vector-effect": "non-scaling-stroke" }));
-  const node = draw("svg", { viewBox: `0 0 100 ${ROW * count}`, preserveAspectRatio: "none", "aria-hidden": "true" }, ...paths);
+  const line = stroke => draw("path", { fill: "none", stroke, "vector-effect": "non-scaling-stroke" });
+  const paths = Array.from({ length: count }, (_, expert) => [line("var(--edge)"), line(`var(--e${expert})`)]);
+  const node = draw("svg", { viewBox: `0 0 100 ${ROW * count}`, preserveAspectRatio: "none", "aria-hidden": "true" },
+    ...paths.flat());
   return { node, paths };
 }
 
@@ -115,8 +116,10 @@ function paintRibbons(inward, outward, shown) {
     const slot = shown.index.indexOf(expert), open = slot >= 0 && shown.kept[slot], y = ROW * (expert + 0.5);
     const width = open ? 1.5 + 13 * shown.weights[slot] : 0;
     for (const [side, from, to] of [[inward, middle, y], [outward, y, middle]]) {
-      put(side.paths[expert], "stroke-width", width);
-      put(side.paths[expert], "d", open ? `M0 ${from} C55 ${from} 45 ${to} 100 ${to}` : "M0 0");
+      side.paths[expert].forEach((path, top) => {
+        put(path, "stroke-width", open ? width + (top ? 0 : 1.5) : 0);
+        put(path, "d", open ? `M0 ${from} C55 ${from} 45 ${to} 100 ${to}` : "M0 0");
+      });
     }
   });
 }

@@ -71,16 +71,20 @@ function paintBlock(block, layer, at, lit, number) {
   const kind = !lit ? "" : slot === 0 ? " first" : slot > 0 ? " second" : " dim";
   if (block.className !== `block${kind}`) block.className = `block${kind}`;
   if (slot >= 0) return paintLit(block, lit.expert, layer.kept[at][slot]);
-  block.style.background = stripes(layer, at);
-  block.style.color = `var(--i${index[0]})`;
-  block.style.removeProperty("--lit");
+  dress(block, stripes(layer, at), `var(--i${index[0]})`);
   const wide = layer.kept[at][0] && layer.combineWeight[at][0] * BLOCK >= 10 && !lit;
   say(block, wide ? String(index[0]) : "");
 }
 
+/** Set ground and ink unless they are there already: a style that is written is computed again. */
+function dress(block, ground, ink) {
+  if (block.ground !== ground) block.style.background = ground;
+  if (block.ink !== ink) block.style.color = ink;
+  Object.assign(block, { ground, ink });
+}
+
 function paintLit(block, expert, kept) {
-  block.style.background = "";
-  block.style.color = "";
+  dress(block, "", "");
   block.style.setProperty("--lit", `var(--e${expert})`);
   block.style.setProperty("--litink", `var(--i${expert})`);
   say(block, kept ? String(expert) : "×");
@@ -95,5 +99,5 @@ function stripes(layer, at) {
     from = to;
     return stop;
   });
-  return `linear-gradient(90deg, ${stops.join(", ")}), var(--hatch)`;
+  return `linear-gradient(90deg, ${stops.join(", ")})${layer.kept[at].includes(false) ? ", var(--hatch)" : ""}`;
 }
