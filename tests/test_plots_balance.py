@@ -74,7 +74,7 @@ def test_readings_are_printed_and_the_highest_alone_is_bold_and_coloured():
     assert bold == ["1.67", "1"]
     assert {"0.00", "0"} <= {text.get_text() for text in ax.texts}
     bars = collections(ax)[3]
-    assert extents(bars, 0).tolist() == pytest.approx([0, 0.8])
+    assert extents(bars, 0).tolist() == pytest.approx([0, 0.72])
     assert to_hex(bars.get_facecolor()[1]) != to_hex(bars.get_facecolor()[0])
 
 

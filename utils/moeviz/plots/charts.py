@@ -7,7 +7,7 @@ from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
 from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
-from moeviz.plots.names import name_lines
+from moeviz.plots.names import name_lines, write_names
 from moeviz.style import (
     INK,
     MONO,
@@ -192,7 +192,7 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
 
 def _draw_line(ax, name, x, band, color, dash, cut):
     """Draw a line and its band, in two parts where it is cut."""
-    (low, middle, high), gap = band, () if cut is None else np.searchsorted(x, [cut[0]])
+    (low, middle, high), gap = band, () if cut is None else np.searchsorted(x, [cut[0]], side="right")
     parts = zip(*(np.split(values, gap) for values in (x, low, middle, high)), strict=True)
     for number, (places, least, values, most) in enumerate(parts):
         ax.plot(places, values, color=color, linestyle=dash, label=name if number == 0 else "_")
@@ -365,14 +365,14 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
     ratios: {what: ratio > 0}, N of them. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_ratios({"steps": 0.25, "seconds": 4.0}).get_title()
-    'Steps 0.25 times, seconds 4 times'
+    'From 0.25 times (steps) to 4 times (seconds)'
     """
     names, values = list(map(str, ratios)), check_vector(list(dict(ratios).values()), "ratios")
     if not len(values) or values.min() <= 0:
         raise ValueError(f"ratios must hold one or more numbers above 0, got {values.tolist()}")
     ax = axes_or_new(ax, (9, 0.6 * len(values) + 1.9))
     rows = np.arange(len(values))
-    colors = [SERIES[2] if value > 1 else SERIES[1] for value in values]
+    colors = [SERIES[0] if value > 1 else SERIES[2] for value in values]
     ax.axvline(1, color=INK, linewidth=1.6)
     ax.hlines(rows, np.minimum(values, 1), np.maximum(values, 1), colors=colors, linewidth=4, zorder=2)
     ax.scatter(values, rows, s=130, c=colors, zorder=3)
@@ -387,8 +387,8 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     least, most = int(values.argmin()), int(values.argmax())
-    found = ", ".join(f"{names[at]} {as_text(values[at], 2)} times" for at in dict.fromkeys((least, most)))
-    headline(ax, found, title)
+    headline(ax, f"from {as_text(values[least], 2)} times ({names[least]}) to "
+                 f"{as_text(values[most], 2)} times ({names[most]})", title)
     set_matrix(ax, values[:, None], rows=("what", names), columns=(x_label, [""]), title=title or x_label)
     told = ", ".join(f"{name} {as_text(value, 3)}" for name, value in zip(names, values, strict=True))
     return set_description(ax, f"Dots around 1, {title or x_label}: {told}.")
@@ -415,15 +415,14 @@ def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     ax.plot(dates, values, "o", color=SERIES[0], markersize=9, alpha=0.75, zorder=3)
     ax.set(yscale="log", xlim=(years[0] - 0.1, years[-1] + 1.15), xlabel="published", ylabel=y_label,
            xticks=[*years, years[-1] + 1])
-    for at, name in enumerate(names):
-        if name in named:
-            ax.annotate(name, (dates[at], values[at]), xytext=(8, 4), textcoords="offset points", fontsize=12,
-                        path_effects=HALO, zorder=5)
     ax.xaxis.set_major_formatter(lambda year, _: f"{year:.0f}")
     plain_ticks(ax.yaxis)
     legend_below(ax, 1)
+    written = [at for at, name in enumerate(names) if name in named]
     headline(ax, f"median {as_text(medians[0], 2)} in {years[0]}, {as_text(medians[-1], 2)} in {years[-1]}",
              title)
     set_matrix(ax, medians[:, None], rows=("year", years.astype(str)), columns=("median,", [y_label]))
+    if written:
+        write_names(ax, [names[at] for at in written], np.column_stack([dates, values])[written])
     told = ", ".join(f"{year} {as_text(at, 3)}" for year, at in zip(years, medians, strict=True))
     return set_description(ax, f"Dots over years, {title or y_label}: {len(dates)} models; medians: {told}.")

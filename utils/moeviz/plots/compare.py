@@ -287,7 +287,7 @@ def plot_evidence(found):
 
     >>> axes = plot_evidence({"right": Evidence([0.2, 0.4], [0.2, 0.4], ("before", "after"))})
     >>> axes[0].get_xlabel(), axes[0].get_title()
-    ('before', 'right: 0 of 2 dots off the line')
+    ('before', 'right: 0 of 2 off')
     """
     checked = _check(found)
     bars = bool(next(iter(checked.values())).names)
@@ -308,7 +308,7 @@ def plot_evidence(found):
 
 
 def _off_diagonal(evidence):
-    return f"{(np.abs(evidence.x - evidence.y) > 1e-9).sum()} of {len(evidence.x)} dots off the line"
+    return f"{(np.abs(evidence.x - evidence.y) > 1e-9).sum()} of {len(evidence.x)} off"
 
 
 def _worst_pair(evidence):

@@ -20,6 +20,7 @@ from moeviz.style import (
     INK,
     LINE,
     MUTED,
+    PALE,
     SERIES,
     axes_or_new,
     headline,
@@ -332,14 +333,15 @@ def _describe_roofline(chips, points, title):
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
-                   shown=None, ax=None, title=""):
+                   shown=None, named=None, ax=None, title=""):
     """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
 
     names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
     that give colour and marker, at most 8 different ones. hollow: (N,) bool, drawn as rings, and
     hollow_label what the key says of them. limits: (low, high) of active and of total in billions.
     shown: (N,) bool, which models to draw; the others only keep their room, so that the map and its names
-    stand still from one picture to the next. Returns the Axes. Raises ValueError naming the wrong argument.
+    stand still from one picture to the next. named: names that are written; the other models are grey
+    points; None names them all. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_model_map(["Mixtral 8x7B"], [46.7e9], [12.9e9])
     >>> ax.get_xlabel()
@@ -361,10 +363,11 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     headline(ax, f"{names[wide]} holds {as_text(total[wide] / active[wide], 2)} times what it uses", title,
              pad=30)
     _draw_ratios(ax)
-    _draw_points(ax, active, total, kinds, rings, shown)
+    told = np.ones(len(names), bool) if named is None else np.isin(names, list(named))
+    _draw_points(ax, active, total, kinds, rings, shown, told)
     _draw_key_model_map(ax, kinds, hollow_label if rings.any() else "")
     _label_ticks(ax)
-    write_names(ax, names, np.stack([active, total], axis=1), shown=shown)
+    write_names(ax, list(compress(names, told)), np.stack([active, total], axis=1)[told], shown=shown[told])
     names, total, active = list(compress(names, shown)), total[shown], active[shown]
     set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
               zip(names, total, active, total / active, kinds[shown], strict=True))
@@ -406,7 +409,10 @@ def _label_ticks(ax):
         axis.set_minor_formatter(NullFormatter())
 
 
-def _draw_points(ax, active, total, kinds, rings, shown):
+def _draw_points(ax, active, total, kinds, rings, shown, told):
+    grey = shown & ~told
+    ax.plot(active[grey], total[grey], "o", color=PALE, markersize=9, zorder=2.5)
+    shown = shown & told
     for at, kind in enumerate(sorted(set(kinds))):
         color = GROUP_COLORS[at]
         for ring in (False, True):

@@ -38,7 +38,7 @@ from moeviz.training import History
 MAX_LABELLED, MAX_LABELLED_COMPACT = 16, 10
 DEAD = 0.1  # of the fair share, as in metrics.dead_experts
 WORST, OTHERS = SERIES[2], PALE
-LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.5, 0.8, 1.75, 0.3  # inches, at the default figure size
+LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.0, 0.72, 1.65, 0.26  # inches, at the default figure size
 ROW_HEIGHT = 0.95
 QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
             (1, 1): "undecided and even:\nseveral experts nearly tie",
