@@ -152,7 +152,8 @@ def test_wrong_sentences_are_named(sentence, layer, name):
 
 def test_the_default_gate_is_the_gate_itself():
     axes = widgets.draw_gate(GATE, TOKENS)
-    static = plots.plot_regions(GATE, tokens=TOKENS, bias=np.zeros(4), title=axes[0].get_title())
+    static = plots.plot_regions(GATE, tokens=TOKENS, bias=np.zeros(4),
+                                title=axes[0].get_title().replace("\n", " "))
     assert axes[0].get_title().replace("\n", " ") == "expert 0: turn 0°, length 1.0, bias 0.0"
     assert style.describe(axes[0]) == style.describe(static)
     counts = routing.top_k(TOKENS @ GATE, k=1).dispatch().sum(axis=0)

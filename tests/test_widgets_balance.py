@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from moeviz import metrics, routing, style, widgets
+from moeviz import capacity, metrics, routing, style, widgets
 
 pytestmark = pytest.mark.slow
 LOGITS = np.random.default_rng(1).normal(size=(24, 4))
@@ -111,3 +111,11 @@ def test_the_load_shows_the_choices_that_have_arrived():
     assert axes[1].get_title() == "33% of choices dropped"
     assert "100" in [text.get_text() for text in axes[1].texts]
     assert widgets.draw_capacity(routed, factor=2 / 3)[1].get_title() == "33% of choices dropped"
+
+
+def test_each_step_of_the_seats_is_a_whole_seat():
+    from moeviz.widgets.balancing import _whole_seats
+    for tokens, experts in ((6, 3), (34, 8), (7, 3)):
+        routed = routing.top_k(np.random.default_rng(0).normal(size=(tokens, experts)), k=2)
+        seats = [capacity.expert_capacity(tokens, experts, 2, factor) for _, factor in _whole_seats(routed)]
+        assert seats == list(range(1, len(seats) + 1))

@@ -60,13 +60,23 @@ def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=No
     routed: a Routing without drops. labels: T texts. step: how many choices have arrived; None for all.
     """
     total = int((check_routing(routed).expert_index >= 0).sum())
+    seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, factor)
+    options = _whole_seats(routed)
     return explore(
         lambda **values: draw_capacity(routed, labels=labels, **values),
         caption="Fewer seats drop more choices. Does the order change how many are dropped, or only who?",
         film=["factor", "step"],
-        factor=slider("capacity factor", factor, 0.25, 3.0, 0.05),
+        factor=ipywidgets.SelectionSlider(options=options, value=options[min(seats, len(options)) - 1][1],
+                                          description="seats per expert"),
         order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
         step=ipywidgets.IntSlider(total if step is None else step, 0, total, description="choices arrived"))
+
+
+def _whole_seats(routed):
+    """Return (text, factor) for each number of seats up to three times the fair one."""
+    fair = routed.k * routed.num_tokens / routed.num_experts
+    factors = [math.floor(1e6 * seats / fair) / 1e6 for seats in range(1, math.ceil(3 * fair) + 1)]
+    return [(f"{seats} (factor {factor:.2f})", factor) for seats, factor in enumerate(factors, start=1)]
 
 
 def draw_capacity(routed, *, labels=None, factor=1.0, order="choice", step=None):
