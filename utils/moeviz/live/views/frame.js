@@ -5,7 +5,7 @@ import { make } from "./dom.js";
 export function frame(root, build) {
   const state = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const body = make("div", { class: "body" });
-  root.addEventListener("keydown", event => event.stopPropagation());  // JupyterLab takes arrows and letters
+  root.addEventListener("keydown", event => turnsLecture(event) || event.stopPropagation());  // JupyterLab takes letters
   state.colors?.forEach((color, expert) => {
     root.style.setProperty(`--e${expert}`, color);
     root.style.setProperty(`--i${expert}`, state.inks[expert]);
@@ -14,6 +14,11 @@ export function frame(root, build) {
   build(state, body);
   followTheme(root);
   root.querySelector(".still").remove();
+}
+
+/** Tell whether a key turns the steps of a lecture, which a page of the course can be in. */
+function turnsLecture({ key }) {
+  return document.documentElement.classList.contains("lecture") && ["PageDown", "PageUp", "Escape"].includes(key);
 }
 
 /** Keep data-theme at "dark" or "light", as the page around is. */
