@@ -92,7 +92,7 @@ class Learner:
         """Put a sentence of one's own into the notebook and save it."""
         content = await self.notebook(name)
         cell = next(cell for cell in content["cells"] if cell["source"].startswith("sentence ="))
-        cell["source"] = re.sub(r'sentence = ".*?"', f'sentence = "{TYPED}"', cell["source"])
+        cell["source"] += f'\nsentence = "{TYPED}"'
         answer = await self.ask(f"/user/{self.name}/api/contents/notebooks/{name}", "PUT",
                                 {"type": "notebook", "content": content})
         assert answer.code == 200, answer.body

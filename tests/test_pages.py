@@ -44,8 +44,9 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pages(site):
-    """Return {name: HTML} of the site."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
+    """Return {name: HTML} of the map and of the notebooks' pages."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))
+            if path.name != "teaching.html"}
 
 
 # ---- as text

@@ -129,6 +129,15 @@ def test_pages_of_a_known_repository_link_to_binder_and_to_the_source(tmp_path, 
             ("https://github.com/octo-cat/moe.viz/blob/HEAD/notebooks/00_a.ipynb", "View source")]
 
 
+def test_the_teachers_page_is_on_the_map_and_folds_its_answers(tmp_path, monkeypatch):
+    build_small(tmp_path, monkeypatch, "")
+    page = (tmp_path / "site" / "teaching.html").read_text(encoding="utf-8")
+    assert page.count("<h1") == 1 and page.count("<details>") >= 15 and "<table>" in page
+    assert "Content-Security-Policy" in page and "@policy@" not in page
+    assert '<a href="teaching.html">Teaching with these notebooks</a>' in (
+        tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
 def test_pages_of_an_unknown_repository_link_nowhere(tmp_path, monkeypatch):
     for page in build_small(tmp_path, monkeypatch, ""):
         assert "https:" not in page and "elsewhere" not in page

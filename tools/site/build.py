@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tools import folders, notebooks, runs
 from tools.site.elsewhere import check_repository, elsewhere
 from tools.site.outputs import Figures
-from tools.site.pages import HERE, ROOT, linker, make_map, make_page, opening
+from tools.site.pages import HERE, ROOT, linker, make_map, make_page, make_text, opening
 
 WORKERS = 2
 
@@ -26,17 +26,25 @@ def build(site, paths=None, repository=""):
     done = run_all(paths)
     openings = [opening(path, notebook) for path, notebook in zip(paths, done, strict=True)]
     with folders.replaced(site) as folder:
-        return write_pages(folder, done, openings, repository)
+        return write_pages(folder, done, openings, repository, texts=[ROOT / "TEACHING.md"])
 
 
-def write_pages(site, done, openings, repository):
-    """Write a page for each executed notebook, the map and what they need; return the pages."""
+def write_pages(site, done, openings, repository, texts=()):
+    """Write a page for each executed notebook, the map and what they need; return the notebooks' pages.
+
+    texts: paths of Markdown files that become pages too.
+    """
     figures, link = Figures(site), linker({each.stem for each in openings}, site)
     pages = [make_page(notebook, openings, place, link, figures, elsewhere(repository, openings[place].stem))
              for place, notebook in enumerate(done)]
     for page in pages:
         write(site / f"{page.opening.stem}.html", page.html)
-    write(site / "index.html", make_map(pages, elsewhere(repository, openings[0].stem)))
+    titles = {}
+    for path in texts:
+        name = f"{path.stem.lower()}.html"
+        titles[name], html = make_text(path, site)
+        write(site / name, html)
+    write(site / "index.html", make_map(pages, elsewhere(repository, openings[0].stem), titles))
     # a script, because a page opened as a file may not fetch anything
     write(site / "headings.js", f"const HEADINGS = {json.dumps(index(pages), ensure_ascii=False)};\n")
     write(site / ".nojekyll", "")

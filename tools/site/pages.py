@@ -112,11 +112,24 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
     return Page(openings[place], with_policy(html), renderer.headings, address)
 
 
-def make_map(pages, elsewhere):
-    """Return the HTML of the first page: a sentence to type, then all others with question and picture."""
+def make_text(path, site):
+    """Return (title, HTML) of a page made of one of the project's own texts; it links into the site."""
+    renderer = PageRenderer(linker(set(), site, folder=""))
+    body = render(path.read_text(encoding="utf-8"), renderer)
+    title = renderer.headings[0].text
+    template = exporter({}).environment.get_template("text.html.j2")
+    return title, with_policy(template.render(title=title, body=body))
+
+
+def make_map(pages, elsewhere, texts=()):
+    """Return the HTML of the first page: a sentence to type, then all others with question and picture.
+
+    texts: {address: title} of pages without a notebook.
+    """
     template = exporter({}).environment.get_template("map.html.j2")
     sentence = str(live.sentence(tinylm.load()))
-    return with_policy(template.render(pages=pages, elsewhere=elsewhere, rows=rows, sentence=sentence))
+    return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts, rows=rows,
+                                       sentence=sentence))
 
 
 def rows(count):
