@@ -177,6 +177,24 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_traffic": (
         lambda: plots.plot_traffic([[5, 1], [2, 6]]),
         "from device | to device 0 | to device 1", "0 | 5 | 1", "1 | 2 | 6"),
+    "plot_attended_text": (
+        lambda: plots.plot_attended_text([TINY], [[0.2, 0.8, 0.0]], "aba", at=1),
+        "byte | block 1", "a | e0, 20%", "b | e1, 80%", "a | e0, 0%"),
+    "plot_damage": (
+        lambda: plots.plot_damage([[0.9], [0.1]], [[0.1], [0.3]], ["digit"]),
+        "expert | digit", "0 | 90% use, +0.10 nats", "1 | 10% use, +0.30 nats"),
+    "plot_effects": (
+        lambda: plots.plot_effects({"off": (0.8, 0.03)}),
+        "run | change of loss | standard error", "off | 0.800 | 0.030"),
+    "plot_told": (
+        lambda: plots.plot_told([[0.9, 0.05, 0.0]]),
+        "layer | the byte itself | the byte before it | its place in the word", "1 | 0.9 | 0.05 | 0"),
+    "plot_transformer_block": (
+        lambda: plots.plot_transformer_block({"attention": 400, "expert": 100}, active=(2, 4)),
+        "part | weights | used per byte", "attention | 400 | 1", "each expert | 100 | 2"),
+    "plot_written": (
+        lambda: plots.plot_written(TINY, "aba", window=1),
+        "after byte | expert 0 | expert 1", "0 | 0.5 | 0.5", "1 | 0 | 1", "2 | 1 | 0"),
 }
 
 

@@ -23,7 +23,7 @@ from moeviz.transformer.train import train
 from moeviz.transformer.upcycling import upcycle
 
 SEEDS = (0, 1, 2)
-STEPS = 500
+STEPS = 300
 CONFIG = Config(context=64, width=64, heads=4, layers=2, num_experts=8, hidden=64, k=2)
 DENSE = replace(CONFIG, num_experts=1, k=1)
 KINDS = {  # what each way of training is

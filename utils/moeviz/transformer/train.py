@@ -13,7 +13,7 @@ from moeviz.transformer.config import Config
 from moeviz.transformer.gradients import loss_and_gradients
 from moeviz.transformer.model import Transformer, init
 
-STEPS = 6000
+STEPS = 8400
 BYTES = 3_000_000  # of each domain, where there are so many
 MIX = {"prose": 0.36, "code": 0.36, "digits": 0.10, "names": 0.18}  # how often each is drawn
 

@@ -1,0 +1,73 @@
+"""The pictures of notebook 16: the block, a text with attention, damage, what tells, effects, writing."""
+
+import numpy as np
+import pytest
+
+from moeviz import plots
+from moeviz.routing import top_k
+from moeviz.style import describe
+from plot_contract import (
+    assert_draws_on_the_given_axes,
+    assert_makes_its_own_figure,
+    assert_texts_have_12_points,
+)
+
+ROUTED = top_k(np.eye(4)[[0, 1, 2, 3, 0, 0]], k=1)
+LABELS = list("abcdef")
+LOOKS = np.tri(2, 6, 2) / 3
+DRAW = {
+    "block": lambda **on: plots.plot_transformer_block({"attention": 400, "gate": 20, "expert": 100},
+                                                       active=(2, 4), **on),
+    "text": lambda **on: plots.plot_attended_text([ROUTED, ROUTED], LOOKS, LABELS, at=2, **on),
+    "damage": lambda **on: plots.plot_damage([[0.9, 0.0], [0.1, 1.0]], [[0.1, 0.2], [0.1, 0.0]],
+                                             ["digit", "space"], **on),
+    "told": lambda **on: plots.plot_told([[0.9, 0.05, 0.0], [0.5, 0.2, 0.1]], **on),
+    "effects": lambda **on: plots.plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}, **on),
+    "written": lambda **on: plots.plot_written(ROUTED, LABELS, window=2, **on),
+}
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_each_keeps_the_contract(name):
+    ax = assert_makes_its_own_figure(DRAW[name])
+    assert len(describe(ax)) > 30 and ax.get_title()
+    assert ax.figure.get_size_inches()[0] <= 10
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_each_draws_on_given_axes(name):
+    assert_draws_on_the_given_axes(DRAW[name])
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_texts_have_12_points(name):
+    assert_texts_have_12_points(DRAW[name])
+
+
+def test_the_difference_is_of_shares_of_a_column():
+    ax = DRAW["damage"]()
+    assert ax.get_title() == "Of the damage, 70% falls where use does not say it"
+    assert "expert 0 is needed for space" in describe(ax).lower()
+
+
+def test_areas_are_numbers_of_weights():
+    boxes = [patch.get_width() * patch.get_height() for patch in DRAW["block"]().patches]
+    assert boxes[0] / boxes[1] == pytest.approx(20) and boxes[0] / boxes[2] == pytest.approx(4)
+
+
+def test_bars_of_attention_have_its_heights():
+    ax = DRAW["text"]()
+    bars = [patch for patch in ax.patches if patch.get_height() < 0]
+    assert len(bars) == 7 and bars[0].get_height() == pytest.approx(-0.85)
+
+
+@pytest.mark.parametrize(("draw", "word"), [
+    (lambda: plots.plot_attended_text([ROUTED], LOOKS, LABELS, at=2), "layers"),
+    (lambda: plots.plot_attended_text([ROUTED, ROUTED], LOOKS, LABELS, at=6), "at must"),
+    (lambda: plots.plot_damage([[1.0]], [[1.0]], ["a", "b"]), "class_names"),
+    (lambda: plots.plot_effects({}), "effects"),
+    (lambda: plots.plot_written(ROUTED, LABELS, window=9), "window"),
+])
+def test_wrong_arguments_are_named(draw, word):
+    with pytest.raises(ValueError, match=word):
+        draw()
