@@ -179,7 +179,11 @@ def _zeros(index):
     """Whether some row of zeros stands for no choice."""
     if index.shape[2] == 1:
         return False
-    return any(not index[start:start + BLOCK].any(axis=2).all() for start in range(0, len(index), BLOCK))
+    for start in range(0, len(index), BLOCK):
+        if not index[start:start + BLOCK].any(axis=2).all():
+            return True
+        release(index)
+    return False
 
 
 def _numbers_of(shape, found, places):

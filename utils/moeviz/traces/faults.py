@@ -213,7 +213,7 @@ def _meters(trace, rows):
         keep = rows[start:start + len(block[0])]
         for at, ids in enumerate(block):
             loads[at] += np.bincount(ids[keep].ravel().astype(np.int64) + 1, minlength=size + 1)[1:size + 1]
-    sample = np.flatnonzero(rows)[:2**18]
+    sample = np.flatnonzero(rows)[:2**16]
     for at, index in enumerate(trace.index):
         chosen = np.array(index[sample])
         again[at] = repetition(chosen) if len(chosen) > 1 and (chosen[:, 0] != EMPTY).any() else np.nan
