@@ -34,8 +34,9 @@ def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
     assert texts == [["90", "10", "0", "100"], ["40", "60", "50", "50"]]
     limits = [ax.collections[0].get_clim() for ax in axes]
     assert limits[0] == limits[1] == (0, 100)
-    assert [ax.get_title() for ax in axes] == ["net: largest 100 at\ndomain b, expert 1",
-                                               "after a shuffle: largest\n60 at domain a, expert 1"]
+    titles = [ax.get_title().replace("\n", " ") for ax in axes]
+    assert titles == ["net: largest 100 at domain b, expert 1",
+                      "after a shuffle: largest 60 at domain a, expert 1"]
 
 
 @pytest.mark.parametrize(("counts", "shuffled", "message"), [

@@ -34,7 +34,7 @@ DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
-WHOLE = 5  # words of a title that needs no finding
+WHOLE = 6  # words of a title that needs no finding
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
@@ -193,7 +193,7 @@ def headline(ax, finding, subject="", *, pad=None):
     """Write what a picture found above it, after what it is about, wrapped to the width there is.
 
     finding: a sentence with its number, without a full stop. subject: a few words, or nothing; or a whole
-    sentence, five words or more with a number, that stands in place of the finding. pad: points between
+    sentence, six words or more with a number, that stands in place of the finding. pad: points between
     axes and title, where something else stands there.
 
     >>> ax = fixed_axes((6, 3), left=1)
