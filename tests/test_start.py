@@ -513,6 +513,13 @@ def test_an_interrupted_repair_is_repaired(start, machine):
     assert moment > 40
 
 
+def test_what_an_interrupted_removal_left_is_swept(start, machine):
+    start.prepare(start.COURSE)
+    (start.VENV.with_name(".venv.old") / "lib").mkdir(parents=True)
+    start.prepare(start.COURSE)
+    assert sorted(path.name for path in start.ROOT.glob(".venv*")) == [".venv", ".venv.lock"]
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows copies Python into environments")
 def test_a_python_that_would_install_elsewhere_is_refused(start):
     python = start.venv_python(start.VENV)
