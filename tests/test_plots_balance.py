@@ -12,7 +12,6 @@ from moeviz.routing import top_k
 from plot_contract import (
     assert_draws_on_the_given_axes,
     assert_makes_its_own_figure,
-    assert_texts_have_12_points,
 )
 
 LOADS = {"even": [3, 3, 3], "uneven": [8, 1, 0]}
@@ -39,11 +38,6 @@ def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(
     assert_makes_its_own_figure(draw)
     with pytest.raises(ValueError, match="ax must be"):
         draw(ax="left")
-
-
-@pytest.mark.parametrize("draw", [*ONE_AXES.values(), lambda: orders()[0]], ids=[*ONE_AXES, "orders"])
-def test_every_text_has_at_least_12_points_in_the_classroom_style(draw):
-    assert_texts_have_12_points(draw)
 
 
 # --- plot_meters ---

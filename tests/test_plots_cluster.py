@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz import cluster, plots, routing, style, widgets
-from plot_contract import assert_draws_on_the_given_axes, assert_texts_have_12_points, words_on
+from plot_contract import assert_draws_on_the_given_axes, words_on
 
 pytestmark = pytest.mark.slow
 MATRIX = np.array([[5, 1, 0], [7, 2, 3], [0, 4, 9]])
@@ -25,13 +25,6 @@ DRAWINGS = {"traffic": lambda **kw: plots.plot_traffic(MATRIX, **kw),
 @pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
 def test_a_plot_draws_on_the_given_axes_and_makes_no_figure(draw):
     assert_draws_on_the_given_axes(draw)
-
-
-@pytest.mark.parametrize("draw", DRAWINGS.values(), ids=DRAWINGS)
-def test_texts_have_at_least_12_points_and_an_ax_that_is_none_is_refused(draw):
-    assert_texts_have_12_points(draw)
-    with pytest.raises(ValueError, match="ax must be"):
-        draw(ax="left")
 
 
 # --- plot_traffic ---

@@ -21,7 +21,6 @@ from moeviz.routing import top_k
 from plot_contract import (
     assert_draws_on_the_given_axes,
     assert_makes_its_own_figure,
-    assert_texts_have_12_points,
 )
 
 pytestmark = pytest.mark.slow
@@ -65,11 +64,6 @@ def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(
 def test_what_is_no_axes_is_named(draw):
     with pytest.raises(ValueError, match="ax must be"):
         draw(ax="left")
-
-
-@pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
-def test_every_text_has_at_least_12_points_in_the_classroom_style(draw):
-    assert_texts_have_12_points(draw)
 
 
 # --- plot_regions ---
