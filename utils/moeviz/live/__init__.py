@@ -5,6 +5,7 @@ JavaScript computes what NumPy computes: the modules in `moe/` say again what `t
 """
 
 from moeviz.live.board import board
+from moeviz.live.coin import coin
 from moeviz.live.journey import journey
 from moeviz.live.plane import plane
 from moeviz.live.seats import seats
@@ -12,4 +13,4 @@ from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
 from moeviz.live.training import thermostat, training
 
-__all__ = ["Live", "board", "journey", "plane", "seats", "sentence", "thermostat", "training"]
+__all__ = ["Live", "board", "coin", "journey", "plane", "seats", "sentence", "thermostat", "training"]
