@@ -8,7 +8,9 @@ documents its fields: per model its shape, and what its publisher said, each wit
 """
 
 import json
+import os
 import re
+import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -362,5 +364,12 @@ def _statements():
             yield f"  {said.status}: {said.text} [{said.source}]"
 
 
+def _main():
+    try:
+        print(report(), flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 if __name__ == "__main__":
-    print(report())
+    _main()
