@@ -39,7 +39,7 @@
 
   if (innerWidth <= 1000) document.querySelector(".contents details")?.removeAttribute("open");
   const reach = () => document.querySelectorAll("pre, .scroll, .picture").forEach(part => {
-    if (part.scrollWidth > part.clientWidth) part.tabIndex = 0; else part.removeAttribute("tabindex");
+    if (part.scrollWidth > part.clientWidth || part.scrollHeight > part.clientHeight) part.tabIndex = 0; else part.removeAttribute("tabindex");
   });
   addEventListener("resize", reach);
   addEventListener("load", reach);
