@@ -93,6 +93,7 @@ def run(function, case):
         return Outcome(None, error, False, "")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", EXERCISES)
 def test_no_mistake_passes_or_can_be_taken_for_another(name):

@@ -156,6 +156,7 @@ def test_every_family_routes(name):
     assert np.abs(made.probs.sum(axis=1) - 1).max() < 1e-5
 
 
+@pytest.mark.slow
 @needs_torch
 @pytest.mark.parametrize("changes", [{}, {"normalize_router_prob_before_dropping": True},
                                      {"batch_prioritized_routing": True},

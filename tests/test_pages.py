@@ -244,7 +244,8 @@ def test_a_script_that_is_not_of_the_page_does_not_run(chromium, site):
 def test_search_finds_a_heading_and_goes_there(chromium, site):
     open_page(chromium, site, "index.html")
     chromium.get_by_label("Search headings").fill("limits toy capacity")
-    assert chromium.locator(".search .count").inner_text() == f"{chromium.locator('.results a').count()} found"
+    hits = chromium.locator(".results a").count()
+    assert chromium.locator(".search .count").inner_text() == f"{hits} found"
     chromium.keyboard.press("Enter")
     chromium.wait_for_url(re.compile(r"/06_capacity\.html#limits-of-this-toy$"))
 

@@ -84,6 +84,7 @@ def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path, monkeypatch):
     assert progress.report() == "Progress is turned off."
 
 
+@pytest.mark.slow
 def test_other_sentences_are_still_sentences(capsys):
     assert terminal.main(["my", "progress", "--no-color"]) == 0
     assert "load:" in capsys.readouterr().out

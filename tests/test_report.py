@@ -126,6 +126,7 @@ def test_words_without_a_file_stay_a_sentence(capsys):
     assert "load:" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
     np.save(tmp_path / "a.npy", np.argsort(DRAW.random((50, 40, 8)), axis=2)[:, :, :2])
     command = f"{sys.executable} -m moeviz trace {tmp_path / 'a.npy'}"

@@ -47,6 +47,7 @@ def test_it_writes_words_to_their_end(model, prompt, goes_on):
     assert written.text.decode() == goes_on
 
 
+@pytest.mark.slow
 def test_harm_has_structure_beyond_chance(model, rows):
     found = interventions.study(model, rows.text, layer=3)
     rng = np.random.default_rng(0)
