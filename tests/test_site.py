@@ -1,6 +1,10 @@
 """The site: small notebooks as pages, and the whole course opened in Chromium, heard and counted."""
 
+import os
 import re
+import subprocess
+import sys
+import time
 from html import unescape
 
 import pytest
@@ -195,6 +199,18 @@ def test_a_lock_is_held_by_one_and_freed(tmp_path):
     runs.os.utime(lock, (0, 0))  # left behind long ago
     with runs.locked(lock):
         assert lock.stat().st_mtime > 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not tell whether a process lives without ending it")
+def test_a_lock_of_a_process_that_is_gone_holds_nobody_up(tmp_path):
+    lock = tmp_path / "x.lock"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    lock.write_text(str(gone.pid))
+    start = time.monotonic()
+    with runs.locked(lock):
+        assert lock.read_text() == str(os.getpid())
+    assert time.monotonic() - start < 5
 
 
 @pytest.mark.notebook

@@ -92,17 +92,32 @@ def locked(lock):
     """Hold a lock file; wait while somebody else does."""
     while True:
         try:
-            os.close(os.open(lock, os.O_CREAT | os.O_EXCL))
+            with open(lock, "x", encoding="ascii") as file:
+                file.write(str(os.getpid()))
             break
         except (FileExistsError, PermissionError):  # on Windows also while the file is being deleted
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - lock.stat().st_mtime > LONGEST:
+                if time.time() - lock.stat().st_mtime > LONGEST or _is_left_behind(lock):
                     lock.unlink()
             time.sleep(0.1)
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)
+
+
+def _is_left_behind(lock):
+    """Tell whether the process that holds a lock is gone; unknown, and so no, on Windows."""
+    holder = lock.read_text(encoding="ascii")
+    if os.name == "nt" or not holder:  # there a signal of 0 would end it; an empty lock is just being made
+        return False
+    try:
+        os.kill(int(holder), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _write(notebook, file):
