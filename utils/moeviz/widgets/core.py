@@ -120,9 +120,12 @@ def show(redraw, values):
     return height
 
 
-def two_panels(size, width_ratios):
-    """Return the Axes (2,) of a new figure; fixed margins keep the panels still between two pictures."""
-    margins = {"left": 0.065, "right": 0.985, "bottom": 0.14, "top": 0.89, "wspace": 0.2}
+def two_panels(size, width_ratios, *, top=0.89):
+    """Return the Axes (2,) of a new figure; fixed margins keep the panels still between two pictures.
+
+    top: the share of the height below which the panels stay; titles of two lines need more room above it.
+    """
+    margins = {"left": 0.065, "right": 0.985, "bottom": 0.14, "top": top, "wspace": 0.2}
     return plt.subplots(1, 2, figsize=size, width_ratios=width_ratios, layout="none", gridspec_kw=margins)[1]
 
 

@@ -159,7 +159,7 @@ def draw_temperature(logits, draws, *, labels=None, temperature=1.0, k=2, noise=
     name = f"token {token}" if labels is None else f"token {token}: {labels[token]}"
     stages = [("score", routed.logits[token]), ("softmax", routed.probs[token]),
               (f"top-{k}, renormalised", routed.combine()[token])]
-    axes = two_panels((12.5, 5.6), (2.3, 1))
+    axes = two_panels((12.5, 5.6), (2.3, 1), top=0.79)
     plots.plot_gate_steps(stages, routed.dispatch()[token], ax=axes[0], title=name)
     plots.plot_load(routed, ax=axes[1], compact=True)
     entropy = metrics.router_entropy(routed)

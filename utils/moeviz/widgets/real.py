@@ -14,7 +14,7 @@ from moeviz.style import expert_colors
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes, byte_labels, encode
 from moeviz.widgets.core import explore, two_panels
 
-MARGINS = {"left": 0.01, "right": 0.985, "bottom": 0.13, "top": 0.9, "wspace": 0.26, "width_ratios": (2.5, 1)}
+MARGINS = {"left": 0.01, "right": 0.985, "bottom": 0.13, "top": 0.84, "wspace": 0.26, "width_ratios": (2.5, 1)}
 
 
 def explore_expert(nets, sentence, *, layer=1, expert=0):
@@ -121,7 +121,7 @@ def draw_placement(logits, *, k=8, devices=8, placement="contiguous", limit=0):
     placed = _place(routed, devices, placement)
     moved = cluster.traffic_matrix(routed, placed, merge="device")
     reach = cluster.nodes_per_token(routed, placed)
-    axes = two_panels((14, 5.4), (1, 1.2))
+    axes = two_panels((14, 5.4), (1, 1.2), top=0.88)
     title = f"devices per token: {reach.mean():.2f}, at most {reach.max()}"
     plots.plot_traffic(moved, ax=axes[0], title=title)
     load = cluster.device_load(routed, placed)
