@@ -43,10 +43,10 @@ def turn_off():
 
 
 def report():
-    """Return the progress as text, a line per notebook.
+    """Return the progress as text, a line per notebook, or that it is turned off.
 
-    >>> print(report().splitlines()[0].split()[0])
-    00
+    >>> report().split()[0] in ("00", "Progress")
+    True
     """
     kept = read()
     if kept is None:

@@ -4,7 +4,7 @@ import { coinStep, shareOf } from "../moe/coin.js";
 import { announcer, button, make, put, say, slider } from "./dom.js";
 import { frame } from "./frame.js";
 
-const HEIGHT = 240, PER_TICK = 4;
+const COIN_HEIGHT = 240, PER_TICK = 4;
 
 /** Build the view in its root. */
 export function open(root) {
@@ -14,7 +14,7 @@ export function open(root) {
 function buildCoin(state, body) {
   const raw = Uint8Array.from(atob(state.draws), sign => sign.charCodeAt(0));
   const view = { state, draws: new Float64Array(raw.buffer), a: state.a, running: false };
-  const canvas = make("canvas", { class: "film", width: 2 * state.steps, height: 2 * HEIGHT, role: "img" });
+  const canvas = make("canvas", { class: "film", width: 2 * state.steps, height: 2 * COIN_HEIGHT, role: "img" });
   view.ink = canvas.getContext("2d");
   view.ink.scale(2, 2);
   view.parts = { controls: coinControls(view), figures: make("p", { class: "figures" }), canvas, heard: announcer() };
@@ -40,13 +40,13 @@ function coinControls(view) {
 function tossAgain(view) {
   const { ink, state } = view;
   Object.assign(view, { running: false, step: 0, differences: Array(state.runs).fill(0) });
-  ink.clearRect(0, 0, state.steps, HEIGHT);
+  ink.clearRect(0, 0, state.steps, COIN_HEIGHT);
   ink.strokeStyle = "#8c8c8c";
   ink.lineWidth = 1;
-  ink.strokeRect(0.5, 0.5, state.steps - 1, HEIGHT - 1);
+  ink.strokeRect(0.5, 0.5, state.steps - 1, COIN_HEIGHT - 1);
   ink.beginPath();
-  ink.moveTo(0, HEIGHT / 2);
-  ink.lineTo(state.steps, HEIGHT / 2);
+  ink.moveTo(0, COIN_HEIGHT / 2);
+  ink.lineTo(state.steps, COIN_HEIGHT / 2);
   ink.stroke();
   paintCoin(view);
 }
@@ -58,7 +58,7 @@ function tossOn(view) {
 }
 
 function toss(view, count) {
-  const { state, ink } = view, place = difference => HEIGHT * (1 - shareOf(difference));
+  const { state, ink } = view, place = difference => COIN_HEIGHT * (1 - shareOf(difference));
   for (let token = 0; token < count && view.step < state.steps; token++) {
     const draws = view.draws.subarray(view.step * state.runs, (view.step + 1) * state.runs), before = view.differences;
     view.differences = coinStep(before, draws, { a: view.a, rate: state.rate, decay: state.decay });
