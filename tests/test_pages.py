@@ -173,7 +173,7 @@ def visit(page, site, name, both):
             page.goto((site / name).as_uri())
             seconds = min(seconds, page.evaluate(LOADED))
     page.evaluate("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
-    page.wait_for_function("[...document.images].every(image => image.complete)")
+    page.evaluate("Promise.all([...document.images].map(image => image.decode().catch(() => null)))")
     pictures = page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     serious, wide, cut = axe(page), page.evaluate(WIDE), page.evaluate(CUT_OFF)
     page.set_viewport_size({"width": 400, "height": 900})

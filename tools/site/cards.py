@@ -4,8 +4,9 @@ Each shows the one thing that its notebook is about. They are drawn and not meas
 notebooks.
 """
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from moeviz.style import INK, LINE, MUTED, expert_colors, ink_on
@@ -23,7 +24,8 @@ def card(stem):
     draw = CARDS.get(stem[:2])
     if draw is None:
         return None
-    figure = plt.figure(figsize=SIZE, dpi=DPI, layout="none")
+    figure = Figure(figsize=SIZE, dpi=DPI, layout="none")
+    FigureCanvasAgg(figure)  # what its pixels are drawn on
     ax = figure.add_axes((0, 0, 1, 1))
     ax.set(xlim=(0, 16), ylim=(0, 9))
     ax.set_axis_off()

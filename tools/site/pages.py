@@ -121,14 +121,14 @@ def make_text(path, site):
     return title, with_policy(template.render(title=title, body=body))
 
 
-def make_map(pages, elsewhere, texts=()):
+def make_map(pages, elsewhere, texts=None):
     """Return the HTML of the first page: a sentence to type, then all others with question and picture.
 
-    texts: {address: title} of pages without a notebook.
+    texts: {address: title} of pages without a notebook, if any.
     """
     template = exporter({}).environment.get_template("map.html.j2")
     sentence = str(live.sentence(tinylm.load()))
-    return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts, rows=rows,
+    return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts or {}, rows=rows,
                                        sentence=sentence))
 
 

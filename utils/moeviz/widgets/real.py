@@ -14,7 +14,8 @@ from moeviz.style import expert_colors
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes, byte_labels, encode
 from moeviz.widgets.core import explore, two_panels
 
-MARGINS = {"left": 0.01, "right": 0.985, "bottom": 0.13, "top": 0.84, "wspace": 0.26, "width_ratios": (2.5, 1)}
+MARGINS = {"left": 0.01, "right": 0.985, "bottom": 0.13, "top": 0.84, "wspace": 0.26,
+           "width_ratios": (2.5, 1)}
 
 
 def explore_expert(nets, sentence, *, layer=1, expert=0):
