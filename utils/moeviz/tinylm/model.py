@@ -3,7 +3,6 @@
 T bytes of a sentence, D model width, E experts, k choices, L MoE layers.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,13 +10,12 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import as_array, check_count, check_rng, softmax
-from moeviz.checks import check_kind
 from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
 from moeviz.tinylm.config import Config, weight_shapes
-from moeviz.tinylm.parts import check_weights
+from moeviz.tinylm.parts import freeze
 
 PAD = 10  # newline: what a position sees before the first byte
 CHUNK = 8192
@@ -47,11 +45,7 @@ class TinyLM:
     provenance: MappingProxyType = field(default_factory=dict)
 
     def __post_init__(self):
-        check_kind(self.weights, "weights", Mapping)
-        check_kind(self.provenance, "provenance", Mapping)
-        checked = check_weights(self.weights, weight_shapes(self.config))
-        object.__setattr__(self, "weights", MappingProxyType(checked))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        freeze(self, weight_shapes)
 
     def route(self, sentence, **steering):
         """Return one Routing per MoE layer for every byte of `sentence` (text, bytes or uint8 array).

@@ -3,10 +3,14 @@
 N positions, D model width.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import numpy as np
 
 from moeviz import experts
 from moeviz.arrays import softmax
+from moeviz.checks import check_kind
 
 EPSILON = 1e-6
 
@@ -88,6 +92,18 @@ def add_rows(rows, index, like):
     total = np.zeros_like(like)
     total[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
     return total
+
+
+def freeze(model, weight_shapes):
+    """Check a model's weights and provenance and make both read-only; for its `__post_init__`.
+
+    weight_shapes(config): {name: shape}. Raises ValueError as `check_weights` does, and for no mapping.
+    """
+    check_kind(model.weights, "weights", Mapping)
+    check_kind(model.provenance, "provenance", Mapping)
+    checked = check_weights(model.weights, weight_shapes(model.config))
+    object.__setattr__(model, "weights", MappingProxyType(checked))
+    object.__setattr__(model, "provenance", MappingProxyType(dict(model.provenance)))
 
 
 def check_weights(weights, shapes):

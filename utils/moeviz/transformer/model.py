@@ -3,7 +3,6 @@
 T bytes of a text, D model width, A heads, E experts, k choices, L blocks.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import check_count, check_number, check_rng, softmax
-from moeviz.checks import check_kind
 from moeviz.record import EMPTY, Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
-from moeviz.tinylm.parts import bank, check_weights
+from moeviz.tinylm.parts import bank, freeze
 from moeviz.transformer import network
 from moeviz.transformer.config import Config, weight_shapes
 
@@ -62,11 +60,7 @@ class Transformer:
     provenance: MappingProxyType = field(default_factory=dict)
 
     def __post_init__(self):
-        check_kind(self.weights, "weights", Mapping)
-        check_kind(self.provenance, "provenance", Mapping)
-        checked = check_weights(self.weights, weight_shapes(self.config))
-        object.__setattr__(self, "weights", MappingProxyType(checked))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        freeze(self, weight_shapes)
 
     def route(self, sentence, **steering):
         """Return one Routing per block for every byte of a text (text, bytes or uint8 array).
