@@ -230,6 +230,10 @@ class Units(NamedTuple):
     gate: np.ndarray | None = None  # (n, H) rows @ w_gate
     hidden: np.ndarray | None = None  # (n, H) what w_out multiplies; plain relu lets it take linear's place
 
+    def part(self, span):
+        """Return the Units of some rows, as views."""
+        return Units(*(None if array is None else array[span] for array in self))
+
 
 def run_network(rows, weights, activation, *, out=None, units=Units()):  # noqa: B008, it cannot change
     """Return hidden @ w_out, (n, D), and the Units: hidden is activation(rows @ w_in), or its gated form.
@@ -251,15 +255,15 @@ def run_network(rows, weights, activation, *, out=None, units=Units()):  # noqa:
     return np.dot(hidden, w_out, out), Units(linear, gate, hidden)
 
 
-def network_backward(rows, units, weights, activation, drows, dweights):
+def network_backward(rows, units, weights, activation, drows, dweights, *, dhidden=None):
     """Return the gradient of rows (n, D) and write those of the weights into dweights.
 
     rows, units: what `run_network` was given and returned. drows: (n, D), the gradient of its output;
-    overwritten. dweights: arrays of the shapes of weights, or None for w_gate.
+    overwritten. dweights: arrays of the shapes of weights, or None for w_gate. dhidden: (n, H), room.
     """
     (w_in, w_out, w_gate), (dw_in, dw_out, dw_gate) = weights, dweights
     np.dot(units.hidden.T, drows, dw_out)
-    dhidden = np.dot(drows, w_out.T)
+    dhidden = np.dot(drows, w_out.T, dhidden)
     if w_gate is None:
         dhidden *= slope(units.linear, activation)
         np.dot(rows.T, dhidden, dw_in)
@@ -416,9 +420,10 @@ def forward_grouped(tokens, bank, routed, *, threads=1):
     said = _make_rows(groups, bank, tokens.dtype)
 
     def work(queue):
+        room = _make_units(bank, _longest(groups.spans))  # once for all experts: fresh memory is slow
         for span, weights in queue:
             rows = _take_rows(tokens, groups.token[span], said[span])
-            run_network(rows, weights, bank.activation, out=rows)
+            run_network(rows, weights, bank.activation, out=rows, units=room.part(slice(len(rows))))
 
     queue = iter(list(zip(groups.spans, bank.each(), strict=True)))  # whoever is free takes the next expert
     if check_count(threads, "threads") == 1:
@@ -436,6 +441,7 @@ class Memory(NamedTuple):
     units: Units  # of (N + 1, H)
     said: np.ndarray  # (N + 1, D) what the experts say, before its weight
     dsaid: np.ndarray  # (N + 1, D) the gradient of said, and then of tokens
+    dhidden: np.ndarray  # (N + 1, H) of one expert after the other, from row 0
     dweights: tuple  # the gradients of w_in, w_out and w_gate or None
 
 
@@ -478,11 +484,9 @@ def forward_cached(tokens, bank, routed, *, workspace=None):
     groups = group_by_expert(routed, tokens.dtype)
     memory = _find_memory({} if workspace is None else workspace, bank, routed.kept.size + 1)
     memory.said[len(groups.token)] = 0
-    linear, gate, hidden = memory.units
     cache = Cache(bank, groups, memory, [])
     for span, weights in zip(groups.spans, bank.each(), strict=True):
-        rows = _take_rows(tokens, groups.token[span], memory.tokens[span])
-        units = Units(linear[span], None if gate is None else gate[span], hidden[span])
+        rows, units = _take_rows(tokens, groups.token[span], memory.tokens[span]), memory.units.part(span)
         cache.units.append(run_network(rows, weights, bank.activation, out=memory.said[span], units=units)[1])
     return _sum_rows(memory.said, groups.place, groups.weight), cache
 
@@ -508,7 +512,8 @@ def backward(cache, doutput):
         drows = _take_rows(doutput, groups.token[span], memory.dsaid[span])
         np.dot(drows * memory.said[span], ones, dweight[span])
         drows *= weight[span]
-        network_backward(memory.tokens[span], passed, weights, bank.activation, drows, dweights)
+        network_backward(memory.tokens[span], passed, weights, bank.activation, drows, dweights,
+                         dhidden=memory.dhidden[:len(drows)])
     return Gradients(_sum_rows(memory.dsaid, groups.place), *memory.dweights, dweight.take(groups.place))
 
 
@@ -522,11 +527,21 @@ def _find_memory(workspace, bank, length):
 
 
 def _make_memory(bank, length):
-    rows, units = (partial(np.empty, (length, width), bank.w_in.dtype) for width in (bank.width, bank.hidden))
-    linear, gate = units(), None if bank.w_gate is None else units()
-    hidden = linear if gate is None and bank.activation == "relu" else units()
+    rows = partial(np.empty, (length, bank.width), bank.w_in.dtype)
+    dhidden = np.empty((length, bank.hidden), bank.w_in.dtype)
     dweights = map_weights(np.empty_like, bank.expert(slice(None)))
-    return Memory(rows(), Units(linear, gate, hidden), rows(), rows(), dweights)
+    return Memory(rows(), _make_units(bank, length), rows(), rows(), dhidden, dweights)
+
+
+def _make_units(bank, length):
+    """Return Units of so many rows to write to."""
+    make = partial(np.empty, (length, bank.hidden), bank.w_in.dtype)
+    linear, gate = make(), None if bank.w_gate is None else make()
+    return Units(linear, gate, linear if gate is None and bank.activation == "relu" else make())
+
+
+def _longest(spans):
+    return max(span.stop - span.start for span in spans)
 
 
 def _make_rows(groups, bank, dtype):
