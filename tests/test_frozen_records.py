@@ -12,9 +12,9 @@ from moeviz import cost, models
 from moeviz.cluster import Placement
 from moeviz.routing import top_k
 from moeviz.routing.published import Router, Seats
-from moeviz.tinylm.config import Config as ByteConfig
+from moeviz.tinylm import Config as ByteConfig
 from moeviz.training import Plan
-from moeviz.transformer.config import Config as TransformerConfig
+from moeviz.transformer import Config as TransformerConfig
 
 MADE = [
     cost.Attention(layers=2, heads=4, head_dim=8, kv_heads=2, v_head_dim=8, window=16),

@@ -166,3 +166,8 @@ def test_layers_of_files():
     assert layer_of(PACKAGE / "arrays.py") == "arrays"
     assert layer_of(PACKAGE / "plots" / "load.py") == "plots"
     assert layer_of(PACKAGE / "__init__.py") is layer_of(PACKAGE / "cost" / "__main__.py") is None
+
+
+def test_the_two_trained_models_share_no_name_of_a_module():
+    one, two = ({path.name for path in (PACKAGE / m).glob("[!_]*.py")} for m in ("tinylm", "transformer"))
+    assert one & two == set() and len(one) == len(two) == 4

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from moeviz import experts, routing, text, tinylm
 from moeviz.tinylm import network
-from moeviz.tinylm.report import held_out_windows
-from moeviz.tinylm.train import draw_batch, training_starts
+from moeviz.tinylm.train import draw_batch, held_out_windows, training_starts
 from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from moeviz import environment, text, tinylm
 from moeviz.tinylm import __main__ as command
-from moeviz.tinylm.report import held_out_loss, held_out_windows, routing_statistics
+from moeviz.tinylm import held_out_loss, held_out_windows
+from moeviz.tinylm.__main__ import routing_statistics
 from tinylm_tools import SMALL
 
 pytestmark = pytest.mark.slow

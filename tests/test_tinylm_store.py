@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moeviz import text, tinylm
-from moeviz.tinylm import store
+from moeviz.tinylm.model import stored_path
+from moeviz.tinylm.parts import MAX_BYTES
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_numpy_itself_can_read_the_file(small, saved):
 
 
 def test_the_stored_file_is_small_and_says_where_it_comes_from(stored):
-    path = store.resources.files("moeviz").joinpath("data", "tiny_moe.npz")
+    path = stored_path()
     assert path.stat().st_size < 1_500_000
     assert {"text_sha256", "seed", "steps", "python", "numpy", "held_out_loss"} <= set(stored.provenance)
     assert len(stored.provenance["text_sha256"]) == 64
@@ -110,7 +111,7 @@ def test_a_bare_pickle_is_refused_and_nothing_runs(tmp_path):
 def test_a_zip_bomb_is_refused(saved, tmp_path):
     rewrite(saved, change={"gate_1.npy": npy(np.zeros(30_000_000, dtype=np.uint8))},
             compression=zipfile.ZIP_DEFLATED)
-    assert saved.stat().st_size < store.MAX_BYTES
+    assert saved.stat().st_size < MAX_BYTES
     refuse(saved, "4000000 allowed")
 
 
@@ -128,7 +129,7 @@ def test_members_that_overlap_to_look_larger_are_refused(tmp_path):
             info.header_offset = len(data) - size
             archive.filelist.append(info)
         archive.start_dir, archive._didModify = len(data), True
-    assert path.stat().st_size < store.MAX_BYTES
+    assert path.stat().st_size < MAX_BYTES
     refuse(path, "4000000 allowed")
 
 
@@ -227,7 +228,7 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path):
 @settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.integers(0, 10**9), st.binary(min_size=1, max_size=40))
 def test_a_spoiled_file_gives_a_model_or_a_value_error(tmp_path_factory, place, junk):
-    path = store.resources.files("moeviz").joinpath("data", "tiny_moe.npz")
+    path = stored_path()
     content = bytearray(path.read_bytes())
     start = -(place % 3000) - len(junk) if place % 2 else place % len(content)
     content[start:start + len(junk)] = junk

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from moeviz import experts, interventions, routing, text, training, transformer
-from moeviz.transformer import network, store
-from moeviz.transformer.report import held_out_loss, held_out_losses, held_out_rows
+from moeviz.transformer import blocks, decoder, held_out_loss, held_out_losses, held_out_rows
 
 TINY = transformer.Config(width=16, heads=2, hidden=8, layers=2, num_experts=4, context=16, batch=4,
                           warm_up=2)
@@ -33,7 +32,7 @@ def rows(corpus):
 
 def test_a_text_of_many_windows_is_routed_as_one_forward_pass_would(model):
     raw = np.frombuffer(("\n" + LONG).encode(), np.uint8)
-    whole = network.forward(model.weights, TINY, raw[None], lambda logits, layer: routing.top_k(logits, 2))
+    whole = blocks.forward(model.weights, TINY, raw[None], lambda logits, layer: routing.top_k(logits, 2))
     for layer, routed in zip(whole.layers, model.route(LONG), strict=True):
         np.testing.assert_array_equal(layer.routed.expert_index[1:], routed.expert_index)
     np.testing.assert_allclose(model.losses(LONG), -np.log(_softmax(whole.logits[0])[np.arange(len(raw) - 1),
@@ -128,7 +127,7 @@ def test_progress_is_a_bar_on_stderr(corpus, capsys):
 
 
 def test_training_never_sees_held_out_bytes(corpus):
-    from moeviz.transformer.train import draw_batch, training_starts
+    from moeviz.transformer.descent import draw_batch, training_starts
     marked = text.Corpus(np.where(corpus.held_out, 255, 7).astype(np.uint8), corpus.domain,
                          corpus.domain_names, held_out=corpus.held_out)
     config = transformer.Config(batch=200, context=16)
@@ -140,14 +139,14 @@ def test_training_never_sees_held_out_bytes(corpus):
 
 
 def test_a_saved_model_comes_back_rounded(model, tmp_path):
-    store.save(model, tmp_path / "a.npz")
+    decoder.save(model, tmp_path / "a.npz")
     again = transformer.load_weights(tmp_path / "a.npz")
     assert again.config == TINY and again.provenance["seed"] == 0
     for name, array in model.weights.items():
         np.testing.assert_array_equal(again.weights[name], array.astype(np.float16).astype(np.float32))
-    store.save(model, tmp_path / "b.npz")
+    decoder.save(model, tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    np.testing.assert_array_equal(store.rounded(model).weights["gate_1"], again.weights["gate_1"])
+    np.testing.assert_array_equal(decoder.rounded(model).weights["gate_1"], again.weights["gate_1"])
 
 
 def test_files_of_another_kind_are_refused(model, tmp_path):
@@ -159,7 +158,7 @@ def test_files_of_another_kind_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match="weights file"):
         transformer.load_weights(path)
     with pytest.raises(ValueError, match="model must"):
-        store.save(3, path)
+        decoder.save(3, path)
 
 
 # --- interventions -----------------------------------------------------------------------------

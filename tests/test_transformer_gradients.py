@@ -9,10 +9,8 @@ from gradient_tools import assert_is_gradient
 from moeviz import training
 from moeviz.arrays import softmax
 from moeviz.training import routers
-from moeviz.transformer import attention, network
-from moeviz.transformer.config import Config
+from moeviz.transformer import Config, blocks, init
 from moeviz.transformer.gradients import loss_and_gradients
-from moeviz.transformer.model import init
 
 SMALL = Config(context=7, width=12, heads=3, layers=2, num_experts=4, hidden=5, k=2, batch=2, aux_weight=0.5)
 PLAIN = {"aux_weight": 0.0}
@@ -54,7 +52,7 @@ def test_every_gradient_agrees_with_finite_differences(case):
 
     def total(name, array):
         rng = np.random.default_rng(5)
-        done = network.forward({**weights, name: array}, config, text, lambda logits, layer: router.route(
+        done = blocks.forward({**weights, name: array}, config, text, lambda logits, layer: router.route(
             logits, training.Context(logits, None, bias[layer - 1], None, rng, True)))
         chances = softmax(done.logits)[np.arange(2)[:, None], np.arange(config.context), targets]
         balance = sum(slow_switch(each.routed) for each in done.layers)
@@ -124,7 +122,7 @@ def route(logits, layer):
 
 def test_the_forward_pass_agrees_with_the_slow_specification():
     weights, text = spread_out(SMALL), batch_of(SMALL)[0]
-    done = network.forward(weights, SMALL, text, route)
+    done = blocks.forward(weights, SMALL, text, route)
     for row, logits in zip(text, done.logits, strict=True):
         np.testing.assert_allclose(logits, slow_logits(weights, SMALL, row, 2), rtol=1e-9, atol=1e-9)
 
@@ -132,7 +130,7 @@ def test_the_forward_pass_agrees_with_the_slow_specification():
 def test_a_text_longer_than_the_context_is_seen_through_a_window():
     weights = spread_out(SMALL)
     text = np.random.default_rng(2).integers(97, 103, 20).astype(np.uint8)
-    whole = network.forward(weights, SMALL, text[None], route)
+    whole = blocks.forward(weights, SMALL, text[None], route)
     np.testing.assert_allclose(whole.logits[0], slow_logits(weights, SMALL, text, 2), rtol=1e-9, atol=1e-9)
 
 
@@ -140,9 +138,9 @@ def test_a_text_longer_than_the_context_is_seen_through_a_window():
 def test_parts_that_remember_keys_and_values_give_what_the_whole_text_gives(cuts):
     weights = spread_out(SMALL)
     text = np.random.default_rng(3).integers(97, 103, (2, 20)).astype(np.uint8)
-    whole, past, parts = network.forward(weights, SMALL, text, route), None, []
+    whole, past, parts = blocks.forward(weights, SMALL, text, route), None, []
     for part in np.split(text, np.cumsum(cuts)[:-1], axis=1):
-        past = network.forward(weights, SMALL, part, route, past=past)
+        past = blocks.forward(weights, SMALL, part, route, past=past)
         parts.append(past.logits)
     np.testing.assert_allclose(np.concatenate(parts, axis=1), whole.logits, rtol=1e-9, atol=1e-9)
 
@@ -151,14 +149,14 @@ def test_no_position_looks_ahead():
     weights, text = spread_out(SMALL), batch_of(SMALL)[0]
     other = text.copy()
     other[:, 4:] = 120
-    one, two = (network.forward(weights, SMALL, each, route).logits for each in (text, other))
+    one, two = (blocks.forward(weights, SMALL, each, route).logits for each in (text, other))
     np.testing.assert_allclose(one[:, :4], two[:, :4], rtol=1e-12, atol=1e-12)
     assert np.abs(one[:, 4:] - two[:, 4:]).max() > 1e-3
 
 
 def test_products_of_turned_rows_depend_on_the_distance_alone():
     query, key = np.random.default_rng(0).normal(size=(2, 1, 8))
-    near, far = (attention.rotate(query, np.array([t + 3])) @ attention.rotate(key, np.array([t])).T
+    near, far = (blocks.rotate(query, np.array([t + 3])) @ blocks.rotate(key, np.array([t])).T
                  for t in (0, 57))
     np.testing.assert_allclose(near, far, rtol=1e-10)
     assert abs(near - query @ key.T) > 1e-3

@@ -77,7 +77,7 @@ def test_a_short_run_can_be_made_again(corpus, tmp_path):
 def test_copies_of_a_dense_layer_say_what_it_said():
     config = transformer.Config(width=16, heads=2, hidden=8, layers=2, num_experts=1, k=1, context=16)
     dense = transformer.init(np.random.default_rng(0), config)
-    from moeviz.transformer.upcycling import upcycle
+    from moeviz.transformer import upcycle
     copies = upcycle(dense, 4, rng=np.random.default_rng(1))
     assert copies.config.num_experts == 4 and copies.config.k == 2
     np.testing.assert_allclose(copies.losses("the same"), dense.losses("the same"), rtol=1e-4)

@@ -15,7 +15,7 @@ from moeviz import metrics
 from moeviz.arrays import check_count, check_number, check_rng
 from moeviz.steering import make_route
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes
-from moeviz.transformer.report import SKIPPED
+from moeviz.transformer.descent import SKIPPED
 
 CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
 

@@ -21,8 +21,7 @@ from moeviz.cost import DenseFFN, ModelSpec, MoEFFN, StateLayer, flops_per_token
 from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target, stored, write_whole
 from moeviz.text import load_corpus
-from moeviz.tinylm import Config, weight_shapes
-from moeviz.tinylm.report import held_out_windows
+from moeviz.tinylm import Config, held_out_windows, weight_shapes
 
 TOP_K = 2
 WIDTH = 64  # active hidden units of the networks that are compared at equal active size

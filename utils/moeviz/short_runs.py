@@ -17,10 +17,7 @@ import numpy as np
 from moeviz import interventions
 from moeviz.arrays import check_count
 from moeviz.files import stored
-from moeviz.transformer.config import Config
-from moeviz.transformer.report import held_out_losses, held_out_rows
-from moeviz.transformer.train import train
-from moeviz.transformer.upcycling import upcycle
+from moeviz.transformer import Config, held_out_losses, held_out_rows, train, upcycle
 
 SEEDS = (0, 1, 2)
 STEPS = 300

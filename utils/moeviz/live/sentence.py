@@ -5,8 +5,7 @@ from moeviz.arrays import check_choice
 from moeviz.checks import check_kind
 from moeviz.live.show import colors, pack, page
 from moeviz.tinylm import TinyLM
-from moeviz.tinylm.model import PAD
-from moeviz.tinylm.network import EPSILON
+from moeviz.tinylm.parts import EPSILON, PAD
 
 MAX_BYTES = 200
 EXAMPLES = {

@@ -4,10 +4,17 @@
 `python -m moeviz.tinylm`.
 """
 
-from moeviz.tinylm.config import Config, weight_shapes
-from moeviz.tinylm.model import LayerTrace, TinyLM, init
-from moeviz.tinylm.store import load, load_weights, save
-from moeviz.tinylm.train import History, train
+from moeviz.tinylm.model import (
+    Config,
+    LayerTrace,
+    TinyLM,
+    init,
+    load,
+    load_weights,
+    save,
+    weight_shapes,
+)
+from moeviz.tinylm.train import History, held_out_loss, held_out_windows, train
 
-__all__ = ["Config", "History", "LayerTrace", "TinyLM", "init", "load", "load_weights", "save", "train",
-           "weight_shapes"]
+__all__ = ["Config", "History", "LayerTrace", "TinyLM", "held_out_loss", "held_out_windows", "init", "load",
+           "load_weights", "save", "train", "weight_shapes"]

@@ -1,24 +1,82 @@
-"""TinyLM: the trained model as one frozen record, with what notebooks ask of it.
+"""TinyLM: the trained model as one frozen record, its sizes, its file, and what notebooks ask of it.
 
-T bytes of a sentence, D model width, E experts, k choices, L MoE layers.
+T bytes of a sentence, D model width, E experts, k choices, L MoE layers. The arrays of a file are stored, not
+compressed, so a small one cannot unfold into a large one, and their dates are fixed, so the same weights give
+the same bytes.
 """
 
+import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_count, check_rng, softmax
+from moeviz.arrays import as_array, check_count, check_number, check_rng, softmax
+from moeviz.checks import check_kind, store
+from moeviz.files import npz, stored, write_whole
 from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
-from moeviz.tinylm.config import Config, weight_shapes
-from moeviz.tinylm.parts import freeze
+from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, freeze, pack, unpack
 
-PAD = 10  # newline: what a position sees before the first byte
 CHUNK = 8192
+FORMAT = "moeviz.tinylm 1"
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Sizes and hyper-parameters of a TinyLM; every one is checked.
+
+    context: bytes that a position sees, itself included. embedding: numbers per byte. width: D.
+    num_experts: E. hidden: H, the width inside an expert. top_k: k. layers: L, the MoE layers.
+    aux_weight: weight of the Switch loss. batch: windows per step. learning_rate: of Adam.
+    warm_up: steps until the full rate. decay_share: last share of the steps, falling to 0.
+    Raises ValueError naming the field that is wrong.
+
+    >>> Config(top_k=9)
+    Traceback (most recent call last):
+    ValueError: top_k must be a whole number between 1 and 8, got 9
+    """
+
+    context: int = 8
+    embedding: int = 16
+    width: int = 96
+    num_experts: int = 8
+    hidden: int = 48
+    top_k: int = 2
+    layers: int = 2
+    aux_weight: float = 0.02
+    batch: int = 512
+    learning_rate: float = 3e-3
+    warm_up: int = 50
+    decay_share: float = 0.3
+
+    def __post_init__(self):
+        self.check_counts(context=64, embedding=256, width=1024, num_experts=256, hidden=4096,
+                          top_k=self.num_experts, layers=8, batch=65_536, warm_up=100_000)
+        store(self, check_number, "aux_weight", low=0.0, high=10.0)
+        store(self, check_number, "learning_rate", "decay_share", low=0.0, high=1.0)
+
+
+def weight_shapes(config):
+    """Return {name: shape} of every weight array, in the order of the forward pass.
+
+    Raises ValueError for what is no Config.
+
+    >>> weight_shapes(Config())["gate_1"]
+    (96, 8)
+    """
+    check_kind(config, "config", Config)
+    d, h, e = config.width, config.hidden, config.num_experts
+    shapes = {"embedding": (SYMBOLS, config.embedding), "w_mix": (config.context * config.embedding, d),
+              "b_mix": (d,)}
+    for layer in range(1, config.layers + 1):
+        shapes |= {f"norm_{layer}": (d,), f"gate_{layer}": (d, e), f"w_in_{layer}": (e, d, h),
+                   f"w_out_{layer}": (e, h, d)}
+    return shapes | {"w_read": (d, SYMBOLS), "b_read": (SYMBOLS,)}
 
 
 class LayerTrace(NamedTuple):
@@ -184,3 +242,41 @@ def _draw(rng, name, shape):
 
 def _sliding(text, width):
     return np.lib.stride_tricks.sliding_window_view(text, width)
+
+
+def stored_path():
+    """Return where the package keeps the trained model."""
+    return stored("tiny_moe.npz")
+
+
+@functools.cache
+def load():
+    """Return the trained course model that is stored with the package; read once, then shared.
+
+    >>> len(load().route("moe"))
+    2
+    """
+    return load_weights(stored_path())
+
+
+def save(model, path):
+    """Write a TinyLM to `path` (.npz); the same model gives the same bytes.
+
+    The file is complete or not there at all. Raises ValueError for what is no TinyLM.
+    """
+    check_kind(model, "model", TinyLM)
+    write_whole(Path(path), lambda file: npz.write(file, pack(model, FORMAT, model.weights)))
+
+
+def load_weights(path):
+    """Read a TinyLM from `path` (.npz).
+
+    Raises ValueError saying what is wrong when the file is too large, truncated, compressed, of another
+    format, made to be unpickled, or holds arrays of wrong names, shapes, dtypes or values; OSError when
+    it cannot be read at all. Nothing in the file is ever unpickled.
+    """
+    return npz.load(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
+
+
+def _model(archive, members):
+    return TinyLM(*unpack(archive, members, FORMAT, Config.from_dict, weight_shapes))

@@ -1,7 +1,7 @@
 """The model as pure functions: forward over windows of bytes, and the gradient derived by hand.
 
 N windows, D model width, E experts, k choices. Weights are a mapping from names (see
-`config.weight_shapes`) to arrays; nothing here keeps state.
+`model.weight_shapes`) to arrays; nothing here keeps state.
 """
 
 from typing import NamedTuple
@@ -9,17 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import experts, losses, routing
-from moeviz.tinylm.parts import (
-    EPSILON,
-    add_rows,
-    bank,
-    cross_entropy,
-    rms_norm,
-    rms_norm_backward,
-    run_experts,
-)
-
-__all__ = ["EPSILON", "Layer", "Pass", "bank", "cross_entropy", "forward", "loss_and_gradients"]
+from moeviz.tinylm.parts import add_rows, bank, cross_entropy, rms_norm, rms_norm_backward, run_experts
 
 
 class Layer(NamedTuple):

@@ -1,18 +1,42 @@
-"""What the byte model and the Transformer are both made of: norm, cross-entropy, a bank of named weights.
+"""What the byte model and the Transformer are both made of: settings, norm, cross-entropy, weights and files.
 
 N positions, D model width.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import fields
 from types import MappingProxyType
 
 import numpy as np
 
 from moeviz import experts
-from moeviz.arrays import softmax
-from moeviz.checks import check_kind
+from moeviz.arrays import check_count, softmax
+from moeviz.checks import check_kind, store
+from moeviz.files import npz
 
+SYMBOLS = 256
 EPSILON = 1e-6
+PAD = 10  # newline: what stands before the first byte
+MAX_BYTES = 4_000_000  # of a file of weights
+
+
+class Settings:
+    """What the two Configs have in common; each is a frozen record of sizes and hyper-parameters."""
+
+    def check_counts(self, **limits):
+        """Check that each field named is a whole number between 1 and its limit; ValueError otherwise."""
+        for name, high in limits.items():
+            store(self, check_count, name, high=high)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Build one from a mapping that names every field and no other; ValueError otherwise."""
+        names = {field.name for field in fields(cls)}
+        if not isinstance(values, dict) or set(values) != names:
+            seen = sorted(values) if isinstance(values, dict) else values
+            raise ValueError(f"config must hold the fields {', '.join(sorted(names))}, got {seen}")
+        return cls(**values)
 
 
 def bank(weights, layer):
@@ -130,3 +154,33 @@ def _check_weight(value, name, shape):
     array = array.copy()
     array.setflags(write=False)
     return array
+
+
+def unpack(archive, members, known, config_of, shapes_of):
+    """Return (weights, config, provenance) of an opened file of the format `known`, or raise ValueError.
+
+    config_of makes a Config of what the file says, shapes_of(config) the names and shapes of its arrays.
+    """
+    if any(info.compress_type for info in members.values()):
+        raise ValueError("its arrays are compressed")
+    about = npz.read_about(archive, members.pop("about", None), known)
+    if not isinstance(about.get("provenance"), dict) or "config" not in about:
+        raise ValueError("`about` must hold config and provenance")
+    config = config_of(about["config"])
+    wanted = set(shapes_of(config))
+    if set(members) != wanted:
+        missing, extra = sorted(wanted - set(members)), sorted(set(members) - wanted)
+        raise ValueError(f"arrays missing: {missing}, not expected: {extra}")
+    weights = {name: npz.read_array(archive, info) for name, info in members.items()}
+    return weights, config, about["provenance"]
+
+
+def pack(model, known, arrays):
+    """Return {name: array} of a file of this format: the arrays, and what is known of the model.
+
+    >>> from moeviz import tinylm
+    >>> sorted(pack(tinylm.load(), "a format", {"a": np.zeros(2)}))
+    ['a', 'about']
+    """
+    about = {"format": known, "config": vars(model.config), "provenance": dict(model.provenance)}
+    return {"about": np.array(json.dumps(about, sort_keys=True)), **arrays}

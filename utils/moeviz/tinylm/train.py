@@ -1,4 +1,4 @@
-"""Training: Adam on random windows of a corpus, every domain drawn equally often."""
+"""Training: Adam on random windows of a corpus, every domain drawn equally often; and what is held out."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,8 +10,7 @@ from moeviz.arrays import check_choice, check_count
 from moeviz.checks import check_kind, check_several
 from moeviz.optimiser import adam, learning_rate
 from moeviz.text import window_starts
-from moeviz.tinylm.config import Config
-from moeviz.tinylm.model import TinyLM, init
+from moeviz.tinylm.model import Config, TinyLM, init
 from moeviz.tinylm.network import loss_and_gradients
 
 STEPS = 2000
@@ -20,12 +19,12 @@ SEQUENCE = 8  # windows of one domain that count as a sequence
 
 
 class History(NamedTuple):
-    """What happened in S training steps."""
+    """What happened in S training steps, of a TinyLM or of a Transformer."""
 
-    loss: np.ndarray     # (S,) nats per byte of the step's own windows
+    loss: np.ndarray     # (S,) nats per byte of the step's own text
     balance: np.ndarray  # (S,) weighted balancing loss, all layers
     load: np.ndarray     # (S, L, E) share of the choices that each expert got
-    snapshots: tuple = ()  # of TinyLM: the model after so many steps, as asked for
+    snapshots: tuple = ()  # the model after so many steps, as asked for
 
 
 def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="global", route=None,
@@ -57,7 +56,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     choose = None if route is None else lambda logits, layer: route(logits, rng)
     moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
     seen = []
-    for step in _bar(steps, progress):
+    for step in progress_bar(range(steps), steps) if progress else range(steps):
         _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
         loss, penalty, gradients, done = loss_and_gradients(
@@ -72,13 +71,10 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
 
 
 def training_starts(corpus, config):
-    """Return per domain the starts (n,) of its training windows of context + 1 bytes.
-
-    Raises ValueError for a domain without any.
-    """
+    """Return {domain: starts (n,)} of its training windows of context + 1 bytes; ValueError if none."""
     starts = window_starts(corpus, width=config.context + 1, held_out=False)
-    pools = [starts[corpus.domain[starts] == d] for d in range(len(corpus.domain_names))]
-    for name, pool in zip(corpus.domain_names, pools, strict=True):
+    pools = {name: starts[corpus.domain[starts] == d] for d, name in enumerate(corpus.domain_names)}
+    for name, pool in pools.items():
         if len(pool) == 0:
             raise ValueError(f"corpus has no training window of {config.context + 1} bytes in {name}")
     return pools
@@ -86,12 +82,31 @@ def training_starts(corpus, config):
 
 def draw_batch(rng, corpus, pools, config):
     """Draw windows (N, context), their next bytes and domains (N,), each domain equally probable."""
-    domain = rng.integers(len(pools), size=config.batch)
+    pools, domain = list(pools.values()), rng.integers(len(pools), size=config.batch)
     sizes = np.array([len(pool) for pool in pools])
     at = (rng.random(config.batch) * sizes[domain]).astype(int)
     starts = np.array([pools[d][i] for d, i in zip(domain, at, strict=True)])
     rows = corpus.text[starts[:, None] + np.arange(config.context + 1)]
     return rows[:, :-1], rows[:, -1], domain
+
+
+def held_out_windows(model, corpus):
+    """Return windows (N, context), next bytes (N,) and domains (N,) of all held-out positions, in order.
+
+    Raises ValueError for what is no TinyLM or no Corpus.
+    """
+    width = check_kind(model, "model", TinyLM).config.context + 1
+    starts = window_starts(corpus, width=width, held_out=True)
+    rows = corpus.text[starts[:, None] + np.arange(width)]
+    return rows[:, :-1], rows[:, -1], corpus.domain[starts]
+
+
+def held_out_loss(model, corpus):
+    """Return {domain: mean held-out loss in nats per byte}."""
+    windows, targets, domains = held_out_windows(model, corpus)
+    losses = model.window_losses(windows, targets)
+    return {name: float(losses[domains == d].mean()) for d, name in enumerate(corpus.domain_names)
+            if (domains == d).any()}
 
 
 def _parts(domain, balance):
@@ -123,8 +138,7 @@ def _load(routed):
     return counts / counts.sum()
 
 
-def _bar(steps, progress):
-    if not progress:
-        return range(steps)
+def progress_bar(each, steps):
+    """Return what goes through so many training steps again, under a tqdm bar."""
     from tqdm import tqdm
-    return tqdm(range(steps), desc="training", unit="step", mininterval=0.5)
+    return tqdm(each, total=steps, desc="training", unit="step", mininterval=0.5)

@@ -4,11 +4,26 @@
 `python -m moeviz.transformer`.
 """
 
-from moeviz.transformer.config import Config, weight_shapes
-from moeviz.transformer.model import BlockTrace, Transformer, Written, init
-from moeviz.transformer.report import held_out_loss, held_out_losses, held_out_rows
-from moeviz.transformer.store import load, load_weights, save
-from moeviz.transformer.train import History, train
+from moeviz.transformer.decoder import (
+    BlockTrace,
+    Config,
+    Transformer,
+    Written,
+    init,
+    load,
+    load_weights,
+    save,
+    weight_shapes,
+)
+from moeviz.transformer.descent import (
+    History,
+    held_out_loss,
+    held_out_losses,
+    held_out_rows,
+    train,
+    upcycle,
+)
 
 __all__ = ["BlockTrace", "Config", "History", "Transformer", "Written", "held_out_loss", "held_out_losses",
-           "held_out_rows", "init", "load", "load_weights", "save", "train", "weight_shapes"]
+           "held_out_rows", "init", "load", "load_weights", "save", "train", "upcycle",
+           "weight_shapes"]

@@ -13,11 +13,9 @@ from moeviz import short_runs
 from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target
 from moeviz.text import load_corpus
-from moeviz.transformer import held_out_loss, load_weights, save
-from moeviz.transformer.config import Config
-from moeviz.transformer.report import report
-from moeviz.transformer.store import rounded, stored_path
-from moeviz.transformer.train import BYTES, STEPS, begin, descend, freeze, progress_bar
+from moeviz.transformer import Config, held_out_loss, load_weights, save
+from moeviz.transformer.decoder import rounded, stored_path
+from moeviz.transformer.descent import BYTES, STEPS, begin, descend, freeze, progress_bar
 
 CHECKPOINT = 500
 
@@ -93,6 +91,19 @@ def _short(options):
     for path in filter(None, [options.out, short_runs.stored_path() if options.replace else None]):
         short_runs.save_short(path, runs, about)
     return 0
+
+
+def report(losses):
+    """Return the lines of {domain: loss} and their mean.
+
+    >>> print(report({"prose": 1.0}))
+    held-out loss, nats per byte
+      prose      1.0000
+      mean       1.0000
+    """
+    lines = [f"  {name:<10}{loss:7.4f}" for name, loss in losses.items()]
+    mean = np.mean(list(losses.values()))
+    return "\n".join(["held-out loss, nats per byte", *lines, f"  {'mean':<10}{mean:7.4f}"])
 
 
 def _say(corpus):

@@ -1,6 +1,6 @@
 """The loss of the Transformer and its gradient, derived by hand: the forward pass read backwards.
 
-The same letters as in `network`.
+The same letters as in `blocks`.
 """
 
 import numpy as np
@@ -8,8 +8,7 @@ import numpy as np
 from moeviz import experts, losses
 from moeviz.tinylm.parts import add_rows, cross_entropy, rms_norm, rms_norm_backward
 from moeviz.training import Context
-from moeviz.transformer.attention import attend_backward, merge_heads, rotate, split_heads
-from moeviz.transformer.network import forward
+from moeviz.transformer.blocks import attend_backward, forward, merge_heads, rotate, split_heads
 
 
 def loss_and_gradients(weights, config, text, targets, *, router, bias, rng=None):

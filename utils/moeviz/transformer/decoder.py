@@ -1,23 +1,88 @@
-"""Transformer: the trained model as one frozen record, with what notebooks ask of it.
+"""Transformer: the trained model as one frozen record, its sizes, its file, and what notebooks ask of it.
 
-T bytes of a text, D model width, A heads, E experts, k choices, L blocks.
+T bytes of a text, D model width, A heads, E experts, k choices, L blocks. A file holds the weights rounded to
+half precision, 2 bytes each; what is loaded, and what pages compute with, are the rounded numbers as float32.
 """
 
+import functools
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
 from moeviz.arrays import check_count, check_number, check_rng, softmax
+from moeviz.checks import check_kind, store
+from moeviz.files import npz, stored, write_whole
 from moeviz.record import EMPTY, Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
-from moeviz.tinylm.parts import bank, freeze
-from moeviz.transformer import network
-from moeviz.transformer.config import Config, weight_shapes
+from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, bank, freeze, pack, unpack
+from moeviz.transformer import blocks
 
-PAD = 10  # newline: what stands before the first byte
+FORMAT = "moeviz.transformer 1"
+
+
+@dataclass(frozen=True)
+class Config(Settings):
+    """Sizes and hyper-parameters of a Transformer; every one is checked.
+
+    context: bytes that a position sees, itself included. width: D. heads: attention heads, D / heads numbers
+    each, an even count. layers: L blocks. num_experts: E, 1 for a dense layer. hidden: H, the width inside
+    an expert. k: choices per byte. aux_weight: weight of the Switch loss. bias_rate: step of the bias rule,
+    0 for none. batch: sequences per step. learning_rate: of AdamW. warm_up: steps until the full rate.
+    decay_share: last share of the steps, falling to 0. weight_decay: of all matrices. clip: longest gradient.
+    Raises ValueError naming the field that is wrong.
+
+    >>> Config(k=9)
+    Traceback (most recent call last):
+    ValueError: k must be a whole number between 1 and 8, got 9
+    """
+
+    context: int = 128
+    width: int = 96
+    heads: int = 4
+    layers: int = 3
+    num_experts: int = 8
+    hidden: int = 96
+    k: int = 2
+    aux_weight: float = 0.01
+    bias_rate: float = 0.0
+    batch: int = 16
+    learning_rate: float = 3e-3
+    warm_up: int = 100
+    decay_share: float = 0.25
+    weight_decay: float = 0.05
+    clip: float = 1.0
+
+    def __post_init__(self):
+        self.check_counts(context=4096, width=1024, heads=64, layers=32, num_experts=256, hidden=4096,
+                          k=self.num_experts, batch=4096, warm_up=100_000)
+        store(self, check_number, "aux_weight", "bias_rate", "learning_rate", "weight_decay", low=0.0,
+              high=10.0)
+        store(self, check_number, "decay_share", low=0.0, high=1.0)
+        store(self, check_number, "clip", low=1e-9, high=1e9)
+        if self.width % (2 * self.heads):
+            raise ValueError(f"heads must cut the width {self.width} into even parts, got {self.heads}")
+
+
+def weight_shapes(config):
+    """Return {name: shape} of every weight array, in the order of the forward pass.
+
+    Raises ValueError for what is no Config.
+
+    >>> weight_shapes(Config())["gate_1"]
+    (96, 8)
+    """
+    check_kind(config, "config", Config)
+    d, h, e = config.width, config.hidden, config.num_experts
+    shapes = {"embedding": (SYMBOLS, d)}
+    for layer in range(1, config.layers + 1):
+        shapes |= {f"norm_attention_{layer}": (d,), f"w_query_{layer}": (d, d), f"w_key_{layer}": (d, d),
+                   f"w_value_{layer}": (d, d), f"w_merge_{layer}": (d, d), f"norm_experts_{layer}": (d,),
+                   f"gate_{layer}": (d, e), f"w_in_{layer}": (e, d, h), f"w_out_{layer}": (e, h, d)}
+    return shapes | {"norm_read": (d,), "w_read": (d, SYMBOLS)}
 
 
 class BlockTrace(NamedTuple):
@@ -99,7 +164,7 @@ class Transformer:
             raise ValueError(f"sentence must have at most {self.config.context - 1} bytes to be traced, "
                              f"got {len(text)}")
         padded = np.concatenate([[np.uint8(PAD)], text])[None]
-        done = network.forward(self.weights, self.config, padded, self._seated(steering, padded=True))
+        done = blocks.forward(self.weights, self.config, padded, self._seated(steering, padded=True))
         return tuple(_block(layer, number) for number, layer in enumerate(done.layers, start=1))
 
     def write(self, prompt, length, *, rng, temperature=0.7, **steering):
@@ -118,14 +183,14 @@ class Transformer:
         route = self._make_route(**steering)
         past = None
         for part in self._parts(encode(prompt, "prompt")):
-            past = network.forward(self.weights, self.config, part[None], route, past=past)
+            past = blocks.forward(self.weights, self.config, part[None], route, past=past)
         written, chances, seen = [], [], []
         for _ in range(length):
             byte, chance = _draw_byte(past.logits[0, -1], temperature, rng)
             written.append(byte)
             chances.append(chance)
             part = np.array([[byte]], dtype=np.uint8)
-            past = network.forward(self.weights, self.config, part, route, past=past)
+            past = blocks.forward(self.weights, self.config, part, route, past=past)
             seen.append(tuple(layer.routed for layer in past.layers))
         return Written(bytes(written), join(seen), np.array(chances))
 
@@ -133,14 +198,14 @@ class Transformer:
         """Return the losses (B, T) of bytes 1..T of rows (B, T + 1), each row a text cut out of another one.
 
         No newline stands before a row. route(logits (B T, E), layer) -> Routing; the trained one if None.
-        look_at: {layer: (key, value)} of another run of these rows, see `network.forward`.
+        look_at: {layer: (key, value)} of another run of these rows, see `blocks.forward`.
         """
         return _surprise(self.run_rows(rows, route=route, look_at=look_at).logits, rows[:, 1:])
 
     def run_rows(self, rows, *, route=None, look_at=None):
-        """Return the `network.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
+        """Return the `blocks.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
         route = self._make_route() if route is None else route
-        return network.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
+        return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
 
     def gate(self, layer):
         """Return the gate (D, E) of a block, counted from 1; ValueError for another block."""
@@ -179,7 +244,7 @@ class Transformer:
             length = len(part) - (number == 0)
             own = {} if where is None else {"where": np.asarray(where)[at:at + length]}
             route = self._seated({**steering, **own}, padded=number == 0)
-            past = network.forward(self.weights, self.config, part[None], route, past=past)
+            past = blocks.forward(self.weights, self.config, part[None], route, past=past)
             logits.append(past.logits[0])
             routed.append(tuple(_rows(layer.routed, number == 0) for layer in past.layers))
             at += length
@@ -272,3 +337,48 @@ def _draw_byte(logits, temperature, rng):
     chances = softmax(logits.astype(float) / temperature)
     byte = int(rng.choice(len(chances), p=chances))
     return byte, float(chances[byte])
+
+
+def stored_path():
+    """Return where the package keeps the trained model."""
+    return stored("transformer.npz")
+
+
+@functools.cache
+def load():
+    """Return the trained Transformer that is stored with the package; read once, then shared."""
+    return load_weights(stored_path())
+
+
+def save(model, path):
+    """Write a Transformer to `path` (.npz), its weights as float16; the same model gives the same bytes.
+
+    The file is complete or not there at all. Raises ValueError for what is no Transformer.
+    """
+    weights = check_kind(model, "model", Transformer).weights
+    arrays = {name: array.astype(np.float16) for name, array in weights.items()}
+    write_whole(Path(path), lambda file: npz.write(file, pack(model, FORMAT, arrays)))
+
+
+def rounded(model):
+    """Return the Transformer with the weights that it would have after `save` and `load_weights`."""
+    weights = {name: array.astype(np.float16).astype(np.float32) for name, array in model.weights.items()}
+    return Transformer(weights, model.config, model.provenance)
+
+
+def load_weights(path):
+    """Read a Transformer from `path` (.npz).
+
+    Raises ValueError saying what is wrong with the file, as `tinylm.load_weights` does; OSError when it
+    cannot be read at all. Nothing in the file is ever unpickled.
+    """
+    return npz.load(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
+
+
+def _model(archive, members):
+    weights, config, provenance = unpack(archive, members, FORMAT, Config.from_dict, weight_shapes)
+    halves = {name: array.dtype for name, array in weights.items() if array.dtype != np.float16}
+    if halves:
+        raise ValueError(f"its arrays must be float16, got {halves}")
+    weights = {name: array.astype(np.float32) for name, array in weights.items()}
+    return Transformer(weights, config, provenance)

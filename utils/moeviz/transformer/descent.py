@@ -1,30 +1,24 @@
-"""Training: AdamW on random stretches of a corpus, by the gradients of `gradients`."""
+"""Training: AdamW on random stretches of a corpus, from nothing or a dense model; and what is held out."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from moeviz import losses, metrics, training
-from moeviz.arrays import check_count
+from moeviz.arrays import check_count, check_rng
 from moeviz.checks import check_kind, check_several
 from moeviz.optimiser import adam, clipped, learning_rate
 from moeviz.text import Corpus, window_starts
-from moeviz.transformer.config import Config
+from moeviz.tinylm.train import History, progress_bar, training_starts
+from moeviz.transformer.decoder import Config, Transformer, init, weight_shapes
 from moeviz.transformer.gradients import loss_and_gradients
-from moeviz.transformer.model import Transformer, init
 
 STEPS = 8400
 BYTES = 3_000_000  # of each domain, where there are so many
 MIX = {"prose": 0.36, "code": 0.36, "digits": 0.10, "names": 0.18}  # how often each is drawn
-
-
-class History(NamedTuple):
-    """What happened in S training steps."""
-
-    loss: np.ndarray     # (S,) nats per byte of the step's own sequences
-    balance: np.ndarray  # (S,) weighted balancing loss, all layers
-    load: np.ndarray     # (S, L, E) share of the choices that each expert got
-    snapshots: tuple = ()  # of Transformer: the model after so many steps, as asked for
+SKIPPED = 32  # positions at the beginning of a row that have too little before them to be judged
+BATCH = 32
 
 
 class Step(NamedTuple):
@@ -106,16 +100,6 @@ def descend(corpus, state, *, config, seed, steps, router=None):
         yield Step(step + 1, weights, bias, float(loss), float(balance), load)
 
 
-def training_starts(corpus, config):
-    """Return {domain: starts (n,)} of its stretches of context + 1 bytes; ValueError for one without any."""
-    starts = window_starts(corpus, width=config.context + 1, held_out=False)
-    pools = {name: starts[corpus.domain[starts] == d] for d, name in enumerate(corpus.domain_names)}
-    for name, pool in pools.items():
-        if len(pool) == 0:
-            raise ValueError(f"corpus has no training stretch of {config.context + 1} bytes in {name}")
-    return pools
-
-
 def draw_batch(rng, corpus, pools, config):
     """Draw rows (B, context + 1) of bytes, each domain as often as MIX says, evenly where it does not."""
     share = np.array([MIX.get(name, 1 / len(pools)) for name in pools])
@@ -135,7 +119,89 @@ def adam_w(weights, moments, gradients, rate, step, config):
                                             rate, step, beta2=0.98)
 
 
-def progress_bar(states, steps):
-    """Return the Steps again, under a tqdm bar."""
-    from tqdm import tqdm
-    return tqdm(states, total=steps, desc="training", unit="step", mininterval=0.5)
+def upcycle(model, num_experts, *, k=2, rng):
+    """Return a Transformer with num_experts copies of each dense layer of a model, and new small gates.
+
+    At first it says what the dense model says, for the weights of the k chosen copies sum to 1.
+    Raises ValueError for a model that has experts already, counts that are wrong or no rng.
+    Source: Komatsuzaki et al. 2023, arXiv 2212.05055.
+
+    >>> from moeviz import transformer
+    >>> dense = transformer.Config(width=8, heads=2, hidden=4, num_experts=1, k=1, layers=1)
+    >>> upcycle(transformer.init(np.random.default_rng(0), dense), 4, rng=np.random.default_rng(0)).config.k
+    2
+    """
+    config, rng = check_kind(model, "model", Transformer).config, check_rng(rng)
+    if config.num_experts != 1:
+        raise ValueError(f"model must be dense, with one expert, got {config.num_experts}")
+    config = replace(config, num_experts=check_count(num_experts, "num_experts", low=2), k=k)
+    weights = {}
+    for name, shape in weight_shapes(config).items():
+        old = model.weights[name]
+        if name.startswith("gate"):
+            weights[name] = (0.02 * rng.normal(size=shape)).astype(old.dtype)
+        else:
+            weights[name] = np.repeat(old, num_experts, axis=0) if name.startswith(("w_in", "w_out")) else old
+    return Transformer(weights, config, {**model.provenance, "upcycled": True})
+
+
+# --- held out ------------------------------------------------------------------------------------------
+
+
+class Rows(NamedTuple):
+    """Stretches of held-out text, R of them, that do not overlap."""
+
+    text: np.ndarray    # (R, T + 1) bytes
+    domain: np.ndarray  # (R,) index into the corpus's domain_names
+
+
+def held_out_rows(corpus, *, length=128, per_domain=None):
+    """Return the Rows of length T + 1 of held-out bytes that follow one another in each domain.
+
+    per_domain: at most so many of each, spread evenly over what there is; all if None.
+    Raises ValueError for what is no Corpus, or a count that is wrong.
+
+    >>> from moeviz import text
+    >>> held_out_rows(text.load_corpus(bytes_per_domain=4000, fallback=True), length=64).text.shape[1]
+    65
+    """
+    starts = window_starts(check_kind(corpus, "corpus", Corpus), width=check_count(length, "length") + 1,
+                           held_out=True)
+    chosen = []
+    for domain in range(len(corpus.domain_names)):
+        inside = starts[corpus.domain[starts] == domain]
+        picked = _apart(inside, length)
+        if per_domain is not None and len(picked) > check_count(per_domain, "per_domain"):
+            picked = picked[np.linspace(0, len(picked) - 1, per_domain).astype(int)]
+        chosen.append(picked)
+    starts = np.concatenate(chosen)
+    return Rows(corpus.text[starts[:, None] + np.arange(length + 1)], corpus.domain[starts])
+
+
+def held_out_losses(model, rows, **options):
+    """Return the losses (R, T - 32) of the bytes of held-out Rows that have 32 or more before them.
+
+    options: as in `Transformer.row_losses`.
+    """
+    check_kind(model, "model", Transformer)
+    parts = [model.row_losses(rows.text[start:start + BATCH], **options)
+             for start in range(0, len(rows.text), BATCH)]
+    return np.concatenate(parts)[:, SKIPPED:]
+
+
+def held_out_loss(model, corpus, *, length=128):
+    """Return {domain: mean held-out loss in nats per byte}, in rows of that length."""
+    rows = held_out_rows(corpus, length=length)
+    losses = held_out_losses(model, rows)
+    return {name: float(losses[rows.domain == d].mean()) for d, name in enumerate(corpus.domain_names)
+            if (rows.domain == d).any()}
+
+
+def _apart(starts, length):
+    """Keep of rising starts those that begin where the one kept before them ends, or later."""
+    kept, free = [], -1
+    for start in starts:
+        if start >= free:
+            kept.append(start)
+            free = start + length
+    return np.array(kept, dtype=int)
