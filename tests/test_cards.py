@@ -6,6 +6,7 @@ import pytest
 
 from tools import notebooks
 from tools.notebook_style import OFFENDERS
+from tools.site.formulas import letters
 
 SYMBOL = re.compile(r"^\| \$(\w)\$ \| ([^|]+) \|", re.MULTILINE)
 FORMULA = re.compile(r"^\| [^|$]+ \| (.*\$.*) \| \[\d\d\]\(([^)]+)\) \|$", re.MULTILINE)
@@ -18,16 +19,6 @@ LOCAL = {  # letters that a notebook defines for itself beside its formula
 TEXTS = {path.name[:2]: "\n".join(cell.source for cell in notebooks.markdown_cells(notebooks.load(path)))
          for path in notebooks.paths()}
 SYMBOLS = dict(SYMBOL.findall(TEXTS["00"]))
-
-
-def letters(text):
-    """Return the single letters that the formulas of a text use as symbols."""
-    plain = re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.DOTALL)
-    found = set()
-    for formula in re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", plain, re.DOTALL):
-        bare = re.sub(r"\\(?:text|mathrm|operatorname)\{[^}]*\}|\\[A-Za-z]+", "", formula)
-        found |= set(re.findall(r"(?<![A-Za-z])[A-Za-z](?![A-Za-z])", bare))
-    return found
 
 
 def test_the_letters_of_a_formula_are_found():

@@ -19,6 +19,7 @@ from tools.site.cards import CARDS, POINTS, card
 
 pytestmark = [pytest.mark.notebook, pytest.mark.timeout(1200)]  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
+TEXTS = {"cards.html", "teaching.html"}  # pages without a notebook
 SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
 AXE = {"resultTypes": ["violations"], "selectors": False, "preload": False}
 WIDE = """() => document.documentElement.scrollWidth - document.documentElement.clientWidth"""
@@ -44,16 +45,15 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pages(site):
-    """Return {name: HTML} of the map and of the notebooks' pages."""
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))
-            if path.name != "teaching.html"}
+    """Return {name: HTML} of all pages."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(site.glob("*.html"))}
 
 
 # ---- as text
 
 def test_every_notebook_has_a_page_and_a_place_on_the_map(pages):
     stems = [path.stem for path in notebooks.paths()]
-    assert set(pages) == {f"{stem}.html" for stem in stems} | {"index.html"}
+    assert set(pages) == {f"{stem}.html" for stem in stems} | TEXTS | {"index.html"}
     assert re.findall(r'<li class="of-\d"><a href="([^"]+)\.html"><img ', pages["index.html"]) == stems
     assert pages["index.html"].count(" minutes</p>") == len(stems)
 
@@ -75,7 +75,7 @@ def test_every_picture_has_a_table_of_its_numbers(pages):
     for name, text in pages.items():
         figures = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
         frames = [part.partition("</details>")[0] for part in text.split('<div class="numbers"')[1:]]
-        assert name in ("index.html", "teaching.html") or figures, name
+        assert name in TEXTS | {"index.html"} or figures, name
         assert [each[:200] for each in (*figures, *frames) if "<td" not in each] == [], name
         assert not re.search(r"<th[^>]*>\s*</th>", text), name
 
@@ -160,7 +160,7 @@ class Visit(NamedTuple):
 @pytest.fixture(scope="module")
 def visits(chromium, site, pages):
     """Go through all pages once and return {name: Visit}."""
-    in_the_dark = {"index.html", *list(pages)[1:-1:9]}  # one file of colours serves all
+    in_the_dark = {"index.html", "cards.html", *list(pages)[1:-1:9]}  # one file of colours serves all
     return {name: visit(chromium, site, name, both=name in in_the_dark) for name in pages}
 
 

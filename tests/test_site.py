@@ -16,7 +16,7 @@ from tools.site.__main__ import read_options
 from tools.site.elsewhere import check_repository
 from tools.site.markdown import PageRenderer, render
 from tools.site.outputs import Figures, join_streams, show
-from tools.site.pages import linker, opening, with_policy
+from tools.site.pages import Page, linker, make_map, make_text, opening, with_policy
 
 pytestmark = pytest.mark.timeout(1200)  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
@@ -140,6 +140,28 @@ def test_the_teachers_page_is_on_the_map_and_folds_its_answers(tmp_path, monkeyp
     assert "Content-Security-Policy" in page and "@policy@" not in page
     assert '<a href="teaching.html">Teaching with these notebooks</a>' in (
         tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+
+
+def text_page(path, notebook):
+    """Return the page of a notebook's text alone, which is made sooner."""
+    renderer = PageRenderer(lambda url: url)
+    html = "".join(render(cell.source, renderer) for cell in notebooks.markdown_cells(notebook))
+    return Page(opening(path, notebook), html, renderer.headings, "")
+
+
+@pytest.mark.slow
+def test_the_cards_are_a_page_whose_entries_lead_to_their_sections(tmp_path):
+    course = [notebooks.load(path) for path in notebooks.paths()]
+    pages = {path.stem: text_page(path, each) for path, each in zip(notebooks.paths(), course, strict=True)}
+    texts = builder.make_texts(course, list(pages.values()), tmp_path)
+    page = make_text(texts[0], texts)
+    entries = [row for row in re.findall(r"<tr>(.*?)</tr>", page, re.DOTALL) if "<math" in row]
+    assert len(entries) >= 37 and all(".html#" in row for row in entries)
+    links = re.findall(r'<a href="(\d\d_\w+)\.html#([^"]+)"', page)
+    assert [link for link in links if f'id="{link[1]}"' not in pages[link[0]].html] == []
+    assert ("06_capacity", "how-many-seats") in links and ("00_start_here", "symbols") not in links
+    for other in (make_text(texts[1], texts), make_map([], {}, texts)):
+        assert '<a href="cards.html">Symbols, formulas and words</a>' in other
 
 
 def test_pages_of_an_unknown_repository_link_nowhere(tmp_path, monkeypatch):

@@ -41,6 +41,15 @@ class Page(NamedTuple):
     card: str  # address of its picture in the site; "" where there is none
 
 
+class Text(NamedTuple):
+    """A page without a notebook."""
+
+    address: str
+    title: str
+    body: str  # HTML
+    headings: list[Heading]
+
+
 def opening(path, notebook):
     """Read the title, the question, the minutes and the part from the first cell."""
     text = notebook.cells[0].source
@@ -112,23 +121,28 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
     return Page(openings[place], with_policy(html), renderer.headings, address)
 
 
-def make_text(path, site):
-    """Return (title, HTML) of a page made of one of the project's own texts; it links into the site."""
-    renderer = PageRenderer(linker(set(), site, folder=""))
-    body = render(path.read_text(encoding="utf-8"), renderer)
-    title = renderer.headings[0].text
+def read_text(address, source, link):
+    """Return the Text of a page in Markdown; its first heading is the title."""
+    renderer = PageRenderer(link)
+    body = render(source, renderer)
+    return Text(address, renderer.headings[0].text, body, renderer.headings)
+
+
+def make_text(text, texts):
+    """Return the HTML of a Text; it links to the other texts."""
     template = exporter({}).environment.get_template("text.html.j2")
-    return title, with_policy(template.render(title=title, body=body))
+    others = [other for other in texts if other is not text]
+    return with_policy(template.render(text=text, texts=others))
 
 
-def make_map(pages, elsewhere, texts=None):
+def make_map(pages, elsewhere, texts=()):
     """Return the HTML of the first page: a sentence to type, then all others with question and picture.
 
-    texts: {address: title} of pages without a notebook, if any.
+    texts: the pages without a notebook.
     """
     template = exporter({}).environment.get_template("map.html.j2")
     sentence = str(live.sentence(tinylm.load()))
-    return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts or {}, rows=rows,
+    return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts, rows=rows,
                                        sentence=sentence))
 
 
