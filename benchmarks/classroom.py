@@ -248,7 +248,7 @@ async def loss(learners, hub, folder, port, process):
 def end_hub(process):
     """End the class as Ctrl-C does and wait for it."""
     process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    process.wait(PATIENCE)
 
 
 def main(numbers):

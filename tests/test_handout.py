@@ -71,6 +71,18 @@ def test_nbgrader_gets_its_marks(small):
     assert "Because" not in texts(edition)
 
 
+def test_headings_after_a_solution_are_headings_in_both_editions(small):
+    small.cells[-2].source += "\n\n### Level 2: drops"
+    for edition in (handout.students(small), handout.teachers(small, small), handout.for_nbgrader(small)):
+        assert "\n\n### Level 2" in texts(edition)
+    assert "\n\n**Solution**\n\n```python" in texts(handout.teachers(small, small))
+
+
+def test_a_repair_lists_each_fault_once():
+    listed = handout.mistakes("repaired").splitlines()[2:]
+    assert len(listed) == 4 and not any(";" in each for each in listed)
+
+
 @pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
 def test_no_solution_is_left_in_any_notebook_for_students(path):
     notebook = notebooks.load(path)

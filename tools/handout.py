@@ -23,7 +23,7 @@ from tools import folders, notebooks, quiz, runs
 from tools.site import build
 from tools.site.pages import opening
 
-SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>(.*?)</details>\s*", re.DOTALL)
+SOLUTION = re.compile(r"\s*<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 PLANNED = re.compile(r" · (\d+) min$")
 WORDS_A_MINUTE, CELL, EXERCISE = 180, 1.0, 6.0  # minutes, where a section does not say its own
@@ -87,14 +87,19 @@ def write_editions(folder, paths, *, pages):
 def students(notebook):
     """Return a copy without solutions; hints stay.
 
-    >>> students(_with("a <details><summary>Solution</summary> b </details> c")).cells[0].source
-    'a c'
+    >>> students(_with("a\\n<details><summary>Solution</summary>b</details>\\n# c")).cells[0].source
+    'a\\n\\n# c'
     """
     edition = copy.deepcopy(notebook)
     for cell in notebooks.markdown_cells(edition):
-        cell.source = SOLUTION.sub("", cell.source).rstrip()
+        cell.source = without_solution(cell.source)
     edition.cells = [cell for cell in edition.cells if cell.source or cell.cell_type == "code"]
     return edition
+
+
+def without_solution(source):
+    """Return Markdown without its folded solution; blank lines stay, or a heading after it is none."""
+    return SOLUTION.sub("\n\n", source).strip()
 
 
 def teachers(notebook, ran):
@@ -108,7 +113,7 @@ def teachers(notebook, ran):
     for cell in others:
         edition.cells.append(cell)
         if cell.cell_type == "markdown":
-            cell.source = SOLUTION.sub(r"**Solution**\n\1\n", cell.source)
+            cell.source = SOLUTION.sub(r"\n\n**Solution**\n\n\1\n\n", cell.source).strip()
         elif cell.cell_type == "code":
             edition.cells += remarks(cell.source, answers)
     return edition
@@ -141,9 +146,20 @@ def expected(ran):
 
 
 def mistakes(name):
-    """Return the typical mistakes of an exercise as a sentence with a list."""
+    """Return the typical mistakes of an exercise as a sentence with a list; of a repair, each fault once."""
     found = getattr(check, name).mistakes
-    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(f"- {each}" for each in found)
+    single = [each for each in found if not several(each, found)]
+    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(f"- {each}" for each in single)
+
+
+def several(sentence, others):
+    """Return whether a sentence says at once what others say one by one.
+
+    >>> several("still there: a; b", ["still there: a", "still there: b"])
+    True
+    """
+    start, colon, parts = sentence.partition(": ")
+    return "; " in parts and all(start + colon + part in others for part in parts.split("; "))
 
 
 def plan(notebook):
@@ -185,7 +201,7 @@ def for_nbgrader(notebook):
     """Return the source of an nbgrader assignment: solutions between marks, a graded cell for each check."""
     edition = notebooks.strip(notebook)
     for cell in notebooks.markdown_cells(edition):
-        cell.source = SOLUTION.sub("", cell.source)
+        cell.source = without_solution(cell.source)
     for points, task in enumerate(notebooks.tasks(notebook), start=1):
         first, *body = task.solution.splitlines()
         cell = edition.cells[task.cell]
