@@ -14,7 +14,7 @@ CARD = re.compile(r"^> \*\*You may think:\*\* (.+?) \*\*Run this", re.MULTILINE)
 INDICES = set("teij")
 LOCAL = {  # letters that a notebook defines for itself beside its formula
     "00": set("dnquIh"), "02": set("g"), "03": set("hvZ"), "07": set("adgJ"), "08": set("u"),
-    "15": set("dhn"), "16": set("dnqR"), "18": set("dqI"), "19": set("hmn"),
+    "15": set("dhn"), "16": set("dnqR"), "18": set("dqI"), "19": set("hmn"), "20": set("ag"),
 }
 TEXTS = {path.name[:2]: "\n".join(cell.source for cell in notebooks.markdown_cells(notebooks.load(path)))
          for path in notebooks.paths()}

@@ -232,7 +232,13 @@ WRONG = {
     "device_load": [lambda load, hosts: hosts @ (load / 2),
                     lambda load, hosts: hosts @ np.where(hosts.sum(axis=0) > 1, load / 2, load)],
     "wire_bytes": [wire_bytes_without_homes],
+    "identical": [lambda i, n: check.identical.spec(i, min(n, 3)),
+                  lambda i, n: check.identical.spec(np.sign(i), n)],
     "lru_hits": [lambda r, s: len(r) - len(set(r.tolist()))],
+    "read_bytes": [lambda i, e, s, b: (s + len(np.unique(i)) * e) * (b // 8 or 1),
+                   lambda i, e, s, b: (s + len(np.unique(i[:, :2])) * e) * b / 8],
+    "known_load": [lambda x, w, n: check.known_load.spec(x, min(w, 3), n),
+                   lambda x, w, n: check.known_load.spec(x, w, min(n, 3))],
     "weighed": [lambda z, n, b, k, t: check.weighed.spec(z, n, b, min(2, z.shape[1]), t)],
     "served": [lambda i, w, m, s, e: np.hstack([_served(i[:, :2], w[:, :2], m, s, e), 0 * w[:, 2:]])],
 }

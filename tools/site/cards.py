@@ -238,11 +238,15 @@ def _devices(ax):
     _word(ax, 8, 1.1, "exchange")
 
 
-def _tune(ax):
-    x = np.linspace(-1, 1, 80)
-    _line(ax, 8 + 6.6 * x, 2.2 + 5.2 * x**2, COLORS[0])
-    ax.add_patch(Circle((8, 2.2), 0.55, color=COLORS[5]))
-    _word(ax, 8, 7.4, "loss")
+def _serving(ax):
+    for reader, chosen in enumerate(((0, 3), (3, 5), (0, 1), (3, 0))):
+        ax.add_patch(Circle((2.2, 7.9 - 1.9 * reader), 0.55, color=INK))
+        for expert in chosen:
+            _arrow(ax, (2.9, 7.9 - 1.9 * reader), (10.8, 8.0 - 1.4 * expert), COLORS[expert])
+    for expert in range(6):
+        wanted = expert in (0, 1, 3, 5)
+        _box(ax, 11, 7.5 - 1.4 * expert, 3.6, 1.05, COLORS[expert], alpha=1 if wanted else 0.2)
+    _word(ax, 3.2, 0.8, "readers")
 
 
 def _bugs(ax):
@@ -255,4 +259,4 @@ def _bugs(ax):
 CARDS = {"00": _start, "01": _cut, "02": _plane, "03": _knobs, "04": _dispatch, "05": _load, "06": _capacity,
          "07": _collapse, "08": _thermostat, "09": _rows, "10": _board, "11": _count, "12": _models,
          "13": _faster, "14": _learning, "15": _context, "16": _transformer, "17": _specialise, "18": _flow,
-         "19": _devices, "20": _tune, "21": _bugs}
+         "19": _devices, "20": _serving, "21": _bugs}

@@ -18,18 +18,19 @@ from moeviz.exercises.nb14_learning import factor, reach, training_flops
 from moeviz.exercises.nb15_context import cache, crossover, saving
 from moeviz.exercises.nb16_real_transformer import beyond_chance, block_step, causal, without
 from moeviz.exercises.nb17_specialise import repeated, together, within_script
-from moeviz.exercises.nb18_traces import above_null, lru_hits, rule
+from moeviz.exercises.nb18_traces import above_null, identical, rule
 from moeviz.exercises.nb19_cluster import device_load, straggle, wire_bytes
+from moeviz.exercises.nb20_serving import known_load, lru_hits, read_bytes
 from moeviz.exercises.nb21_hunt import Budget, balanced, budget, name_bug, served, weighed
 
 __all__ = [
     "Budget", "above_null", "balanced", "beyond_chance", "biased", "block_step", "budget", "cache",
     "causal", "chip", "columns", "combine", "count", "crossover", "dead", "device_load", "entropies",
-    "factor", "favourites", "fitting", "from_config", "gather", "intensity", "layers", "leaked", "load",
-    "lru_hits", "margin", "moves", "name_bug", "next_best", "overheard", "reach", "reading", "readings",
-    "repaired", "repeated", "rule", "saving", "scatter", "scopes", "seated", "seats", "served",
-    "sparse", "split", "step_time", "straggle", "sure_first", "survivors", "sweep", "swings",
-    "switch_gradient", "switch_loss", "thermostat", "threshold", "together", "token_flops", "tolerance",
-    "training_flops", "wanted", "waste", "weighed", "whole_model", "wire_bytes", "within_script",
-    "without",
+    "factor", "favourites", "fitting", "from_config", "gather", "identical", "intensity", "known_load",
+    "layers", "leaked", "load", "lru_hits", "margin", "moves", "name_bug", "next_best", "overheard",
+    "reach", "read_bytes", "reading", "readings", "repaired", "repeated", "rule", "saving", "scatter",
+    "scopes", "seated", "seats", "served", "sparse", "split", "step_time", "straggle", "sure_first",
+    "survivors", "sweep", "swings", "switch_gradient", "switch_loss", "thermostat", "threshold",
+    "together", "token_flops", "tolerance", "training_flops", "wanted", "waste", "weighed", "whole_model",
+    "wire_bytes", "within_script", "without",
 ]

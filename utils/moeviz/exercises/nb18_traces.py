@@ -1,4 +1,4 @@
-"""Exercises of notebook 18: a model's rule from its trace, information above its null, an LRU cache."""
+"""Exercises of notebook 18: a model's rule from its trace, identical rows, information above its null."""
 
 import math
 
@@ -132,61 +132,54 @@ def above_null_of_one_shuffle(tables, nulls):
     return slow_above_null(tables, nulls[:1])
 
 
-def _hits(requests, size, leaves, refresh=True, forget=True):
-    """Count hits of a shelf whose end is the newest; `leaves` gives the place that is emptied."""
-    shelf, hits = [], 0
-    for expert in requests.tolist():
-        if expert in shelf:
-            hits += 1
-            if refresh:
-                if forget:
-                    shelf.remove(expert)
-                shelf.append(expert)
-            continue
-        if len(shelf) >= size:
-            shelf.pop(leaves)
-        shelf.append(expert)
-    return hits
+def slow_identical(index, least):
+    identical, start = np.zeros(len(index), bool), 0
+    for row in range(1, len(index) + 1):
+        if row == len(index) or (index[row] != index[start]).any():
+            identical[start:row] = row - start >= least
+            start = row
+    return identical
 
 
-def slow_lru_hits(requests, size):
-    return _hits(requests, size, 0)
+def draw_identical(rng):
+    blocks, k, num_experts, least = whole(rng, (1, 6), (1, 3), (3, 4), (2, 4))
+    rows = choices(rng, blocks, num_experts, k)
+    if rng.random() < 0.3:  # a row that comes back later
+        rows[-1] = rows[0]
+    return np.repeat(rows, rng.integers(1, 6, blocks), axis=0), least
 
 
-def draw_lru_hits(rng):
-    number, num_experts = whole(rng, (1, 25), (2, 6))
-    return rng.integers(0, num_experts, number), *whole(rng, (1, num_experts))
+identical = Exercise("identical", 18, slow_identical, (
+    (np.array([[1, 2], [1, 2], [1, 2], [0, 3], [1, 2]]), 3),
+    (np.array([[1, 2], [1, 0], [1, 3]]), 2), (np.array([[1, 2], [2, 1]]), 2)), draw_identical)
 
 
-lru_hits = Exercise("lru_hits", 18, slow_lru_hits, (
-    (np.array([0, 1, 0, 2, 0, 1]), 2), (np.array([0, 0, 1, 0, 2, 1]), 2)), draw_lru_hits)
+@identical.mistake("equal rows were counted wherever they stand; only consecutive rows make a stretch")
+def identical_anywhere(index, least):
+    return (index[:, None] == index).all(axis=2).sum(axis=1) >= least
 
 
-@lru_hits.mistake("the expert used most recently left; the one unused for longest has to")
-def lru_evicts_the_newest(requests, size):
-    return _hits(requests, size, -1)
+@identical.mistake("only the first choices were compared; a row is equal if all of its choices are")
+def identical_of_first_choices(index, least):
+    return slow_identical(index[:, :1], least)
 
 
-@lru_hits.mistake("a hit has to count as a use too; yours lets the expert leave that was loaded first")
-def lru_without_refresh(requests, size):
-    return _hits(requests, size, 0, refresh=False)
+@identical.mistake("the order of the choices was dropped; [1, 2] and [2, 1] are different rows")
+def identical_of_sets(index, least):
+    return slow_identical(np.sort(index, axis=1), least)
 
 
-@lru_hits.mistake("after a hit the expert stands in the cache twice: remove it before you append it")
-def lru_without_remove(requests, size):
-    return _hits(requests, size, 0, forget=False)
+@identical.mistake("a stretch of exactly `least` rows counts too")
+def identical_longer(index, least):
+    return slow_identical(index, least + 1)
 
 
-@lru_hits.mistake("nobody ever left; the cache holds only so many experts")
-def lru_without_limit(requests, size):
-    return len(requests) - len(set(requests.tolist()))
+@identical.mistake("the first row of each stretch is missing; it belongs to it")
+def identical_without_the_first(index, least):
+    before = np.concatenate([[False], (index[1:] == index[:-1]).all(axis=1)])
+    return slow_identical(index, least) & before
 
 
-@lru_hits.mistake("you counted the misses")
-def lru_counts_misses(requests, size):
-    return len(requests) - slow_lru_hits(requests, size)
-
-
-@lru_hits.mistake("that is the share of hits; count them")
-def lru_share(requests, size):
-    return slow_lru_hits(requests, size) / len(requests)
+@identical.mistake("every repeated row was marked; a stretch of fewer than `least` rows is normal text")
+def identical_of_two(index, least):
+    return slow_identical(index, 2)

@@ -1,0 +1,179 @@
+"""Exercises of notebook 20: the bytes of a step, an LRU cache, what a placement may know."""
+
+import numpy as np
+
+from moeviz.exercises.cases import choices, whole
+from moeviz.exercises.engine import Exercise
+
+
+def slow_read_bytes(expert_index, expert_weights, shared_weights, bits):
+    read = set()
+    for chosen in expert_index.tolist():
+        read |= set(chosen)
+    return (shared_weights + sum(expert_weights for _ in read)) * bits / 8
+
+
+def draw_read_bytes(rng):
+    readers, num_experts = whole(rng, (1, 8), (4, 9))
+    index = choices(rng, readers, num_experts, *whole(rng, (1, 3)))
+    return index, *whole(rng, (1, 50), (0, 90)), int(rng.choice([4, 8, 16]))
+
+
+read_bytes = Exercise("read_bytes", 20, slow_read_bytes, (
+    (np.array([[0, 3], [3, 1]]), 100, 50, 4), (np.array([[2, 0]]), 10, 0, 16)), draw_read_bytes)
+
+
+@read_bytes.mistake("an expert was counted once for each of its tokens; one reading serves them all")
+def bytes_of_choices(expert_index, expert_weights, shared_weights, bits):
+    return (shared_weights + expert_index.size * expert_weights) * bits / 8
+
+
+@read_bytes.mistake("you counted up to the highest expert; those that nobody chose stay where they are")
+def bytes_of_all_up_to(expert_index, expert_weights, shared_weights, bits):
+    return (shared_weights + (int(expert_index.max()) + 1) * expert_weights) * bits / 8
+
+
+@read_bytes.mistake("the shared weights are missing; every token uses them, so a step reads them once")
+def bytes_without_shared(expert_index, expert_weights, shared_weights, bits):
+    return slow_read_bytes(expert_index, expert_weights, 0, bits)
+
+
+@read_bytes.mistake("the shared weights were read once for each token; one reading serves the step")
+def bytes_shared_per_token(expert_index, expert_weights, shared_weights, bits):
+    return slow_read_bytes(expert_index, expert_weights, len(expert_index) * shared_weights, bits)
+
+
+@read_bytes.mistake("these are bits; eight of them are a byte")
+def bits_for_bytes(expert_index, expert_weights, shared_weights, bits):
+    return 8 * slow_read_bytes(expert_index, expert_weights, shared_weights, bits)
+
+
+@read_bytes.mistake("only the first reader's experts were read")
+def bytes_of_first_reader(expert_index, expert_weights, shared_weights, bits):
+    return slow_read_bytes(expert_index[:1], expert_weights, shared_weights, bits)
+
+
+def _hits(requests, size, leaves, refresh=True, forget=True):
+    """Count hits of a shelf whose end is the newest; `leaves` gives the place that is emptied."""
+    shelf, hits = [], 0
+    for expert in requests.tolist():
+        if expert in shelf:
+            hits += 1
+            if refresh:
+                if forget:
+                    shelf.remove(expert)
+                shelf.append(expert)
+            continue
+        if len(shelf) >= size:
+            shelf.pop(leaves)
+        shelf.append(expert)
+    return hits
+
+
+def slow_lru_hits(requests, size):
+    return _hits(requests, size, 0)
+
+
+def draw_lru_hits(rng):
+    number, num_experts = whole(rng, (1, 25), (2, 6))
+    return rng.integers(0, num_experts, number), *whole(rng, (1, num_experts))
+
+
+lru_hits = Exercise("lru_hits", 20, slow_lru_hits, (
+    (np.array([0, 1, 0, 2, 0, 1]), 2), (np.array([0, 0, 1, 0, 2, 1]), 2)), draw_lru_hits)
+
+
+@lru_hits.mistake("the expert used most recently left; the one unused for longest has to")
+def lru_evicts_the_newest(requests, size):
+    return _hits(requests, size, -1)
+
+
+@lru_hits.mistake("a hit has to count as a use too; yours lets the expert leave that was loaded first")
+def lru_without_refresh(requests, size):
+    return _hits(requests, size, 0, refresh=False)
+
+
+@lru_hits.mistake("after a hit the expert stands in the cache twice: remove it before you append it")
+def lru_without_remove(requests, size):
+    return _hits(requests, size, 0, forget=False)
+
+
+@lru_hits.mistake("nobody ever left; the cache holds only so many experts")
+def lru_without_limit(requests, size):
+    return len(requests) - len(set(requests.tolist()))
+
+
+@lru_hits.mistake("you counted the misses")
+def lru_counts_misses(requests, size):
+    return len(requests) - slow_lru_hits(requests, size)
+
+
+@lru_hits.mistake("that is the share of hits; count them")
+def lru_share(requests, size):
+    return slow_lru_hits(requests, size) / len(requests)
+
+
+def slow_known_load(loads, window, interval):
+    known = []
+    for step in range(len(loads)):
+        made = step - step % interval
+        before = [loads[earlier] for earlier in range(made - window, made) if earlier >= 0]
+        known.append(sum(before) / len(before) if before else np.ones(loads.shape[1]))
+    return np.array(known)
+
+
+def draw_known_load(rng):
+    steps, num_experts = whole(rng, (1, 9), (2, 4))
+    return rng.integers(0, 20, (steps, num_experts)), *whole(rng, (1, 5), (1, 4))
+
+
+LOADS = np.array([[4, 0], [0, 4], [4, 0]])
+LONGER = np.array([[6, 0], [0, 6], [3, 9], [9, 3], [0, 0]])
+
+known_load = Exercise("known_load", 20, slow_known_load, (
+    (LOADS, 2, 1), (LONGER, 1, 2), (LONGER, 9, 2)), draw_known_load)
+
+
+def _known(loads, window, interval, ahead=0, start=1.0, read=lambda seen: seen.mean(axis=0)):
+    """Like the specification, with a window that ends `ahead` steps late, or is read in another way."""
+    known = np.full(loads.shape, start)
+    for step in range(len(loads)):
+        made = step - step % interval + ahead
+        if made:
+            known[step] = read(loads[max(0, made - window):made])
+    return known
+
+
+@known_load.mistake("the window reaches into the step to be served; its load is not known yet")
+def known_ahead(loads, window, interval):
+    return _known(loads, window, interval, ahead=1)
+
+
+@known_load.mistake("the placement is made at multiples of the interval; in between nothing new enters it")
+def known_at_every_step(loads, window, interval):
+    return slow_known_load(loads, window, 1)
+
+
+@known_load.mistake("all steps were averaged; the window keeps the last ones alone")
+def known_from_the_beginning(loads, window, interval):
+    return slow_known_load(loads, len(loads), interval)
+
+
+@known_load.mistake("only the last step was used; the window may be longer")
+def known_from_the_last_step(loads, window, interval):
+    return slow_known_load(loads, 1, interval)
+
+
+@known_load.mistake("before the first step a load of ones is assumed, not of zeros")
+def known_zero_at_first(loads, window, interval):
+    return _known(loads, window, interval, start=0.0)
+
+
+@known_load.mistake("these are sums over the window; take the mean, so that windows can be compared")
+def known_sums(loads, window, interval):
+    return _known(loads, window, interval, read=lambda seen: seen.sum(axis=0))
+
+
+@known_load.mistake("where fewer steps than the window have run, divide by their number")
+def known_over_the_window(loads, window, interval):
+    return _known(loads, window, interval, read=lambda seen: seen.sum(axis=0) / window)
