@@ -327,12 +327,12 @@ def test_wrong_blocks_are_named(call, name):
     ([2e-5, 1e-6], "time (µs)", "20 µs"), ([0.0, 0.0], "time (µs)", "0 µs"),
 ])
 def test_times_have_one_unit_that_suits_the_longest(seconds, label, first):
-    ax = plots.plot_timing(["a", "b"], seconds, floor=seconds[1])
+    ax = plots.plot_timing(["a", "b"], seconds, mark=(seconds[1], "a quarter"))
     assert ax.get_xlabel() == label
     assert ax.texts[0].get_text() == first
     scale = {"time (s)": 1, "time (ms)": 1e-3, "time (µs)": 1e-6}[label]
     assert [bar.get_width() * scale for bar in ax.patches] == pytest.approx(seconds)
-    assert ax.texts[2].get_text().startswith("floor")
+    assert ax.texts[2].get_text().startswith(f"a quarter: {seconds[1] / scale:.3g}")
 
 
 def test_curves_are_named_at_their_ends_and_bands_are_filled():
@@ -374,7 +374,7 @@ def test_spread_keeps_order_and_distance_and_the_lower_limit(places, gap):
 @pytest.mark.parametrize(("call", "name"), [
     (lambda: plots.plot_timing(["a"], [1.0, 2.0]), "names"),
     (lambda: plots.plot_timing(["a"], [-1.0]), "seconds"), (lambda: plots.plot_timing([], []), "seconds"),
-    (lambda: plots.plot_timing(["a"], [1.0], floor=-1), "floor"),
+    (lambda: plots.plot_timing(["a"], [1.0], mark=(-1, "x")), "mark"),
     (lambda: plots.plot_curves([0], {}, x_label="x", y_label="y"), "curves"),
     (lambda: plots.plot_curves([0, 1], {"a": [1.0]}, x_label="x", y_label="y"), "curves"),
     (lambda: plots.plot_curves([0], {"a": ([2.0], [1.0], [0.0])}, x_label="x", y_label="y"), "curves"),

@@ -107,11 +107,11 @@ def _describe_matrix(matrix, row_names, column_names, labels, title):
             f"largest {place(matrix.argmax())}, smallest {place(matrix.argmin())}.")
 
 
-def plot_timing(names, seconds, *, floor=None, ax=None, title=""):
+def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
     """Draw measured times as horizontal bars with their values, in one unit that suits the longest.
 
-    The title compares the longest with the shortest. names: N texts. seconds: (N,). floor: seconds that
-    no version can beat, drawn as a dashed line.
+    The title compares the longest with the shortest. names: N texts. seconds: (N,). mark: (seconds, text)
+    to compare with, drawn as a dashed line.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_timing(["loop", "grouped"], [0.020, 0.004]).get_xlabel()
@@ -128,8 +128,9 @@ def plot_timing(names, seconds, *, floor=None, ax=None, title=""):
     headline(ax, _compare_times(names, seconds / scale, unit), title)
     bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=SERIES[0])
     ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14)
-    if floor is not None:
-        _draw_floor(ax, check_number(floor, "floor", low=0.0) / scale, unit)
+    if mark is not None:
+        place = check_number(mark[0], "mark", low=0.0) / scale
+        _draw_mark(ax, place, f"{mark[1]}: {place:.3g} {unit}")
     ax.set_yticks(range(len(names)), names, fontsize=14)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
@@ -145,10 +146,9 @@ def _compare_times(names, times, unit):
             f"{names[shortest]}")
 
 
-def _draw_floor(ax, floor, unit):
-    ax.axvline(floor, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
-    ax.annotate(f"floor {floor:.3g} {unit}", (floor, -0.75), xytext=(6, 0), textcoords="offset points",
-                va="center")
+def _draw_mark(ax, place, text):
+    ax.axvline(place, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
+    ax.annotate(text, (place, -0.75), xytext=(6, 0), textcoords="offset points", va="center")
     ax.set_ylim(top=-1.1)
 
 

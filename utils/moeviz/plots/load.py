@@ -40,10 +40,10 @@ DEAD = 0.1  # of the fair share, as in metrics.dead_experts
 WORST, OTHERS = SERIES[2], PALE
 LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.0, 0.72, 1.65, 0.26  # inches, at the default figure size
 ROW_HEIGHT = 0.95
-QUARTERS = {(0, 1): "sure and even:\nexperts can differ",
-            (1, 1): "undecided and even:\nseveral experts nearly tie",
-            (0, 0): "sure and collapsed:\none expert gets all",
-            (1, 0): "undecided and collapsed:\nby a hair, but always"}
+CORNERS = {(0, 1): "this corner: sure, even\nexperts can differ",
+           (1, 1): "this corner: undecided, even\nscores nearly tie",
+           (0, 0): "this corner: sure, collapsed\none expert gets all",
+           (1, 0): "this corner: undecided, collapsed\nby a hair, but always"}
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
 MAX_NAMED = 16
@@ -311,7 +311,7 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     """Draw routers as points in the square of router entropy (across) and load entropy (up), both 0 to 1.
 
     points: {name: (router entropy, load entropy)}. paths: {name: (M, 2)}, lines of the same two numbers,
-    for instance over a temperature. Each quarter of the square carries its meaning. Returns the Axes.
+    for instance over a temperature. Each corner of the square carries its meaning. Returns the Axes.
     Raises ValueError naming the wrong argument.
 
     >>> plot_entropy_map({"fair": (1.0, 1.0)}).get_xlabel()
@@ -320,7 +320,7 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     spots = {str(name): _check_spots([spot], f"points[{name!r}]")[0] for name, spot in dict(points).items()}
     lines = {str(name): _check_spots(line, f"paths[{name!r}]") for name, line in dict(paths or {}).items()}
     ax = axes_or_new(ax, (9.5, 6.6))
-    _draw_quarters(ax)
+    _draw_corners(ax)
     looks = zip(cycle(SERIES), cycle(LINE_DASHES), strict=False)
     for (name, line), (color, dash) in zip(lines.items(), looks, strict=False):
         ax.plot(*line.T, color=color, linestyle=dash, label=name, zorder=2.5)
@@ -352,10 +352,9 @@ def _check_spots(value, name):
     return np.clip(spots, 0.0, 1.0)  # so that nobody reads of an entropy of -0.00
 
 
-def _draw_quarters(ax):
-    for (right, up), words in QUARTERS.items():
-        ax.add_patch(Rectangle((0.5 * right, 0.5 * up), 0.5, 0.5, facecolor=FAINT, edgecolor="white",
-                               linewidth=4, zorder=0))
+def _draw_corners(ax):
+    ax.add_patch(Rectangle((0, 0), 1, 1, facecolor=FAINT, zorder=0))
+    for (right, up), words in CORNERS.items():
         ax.text(0.25 + 0.5 * right, 0.25 + 0.5 * up, words, ha="center", va="center", color=MUTED,
                 fontsize=14, zorder=2.8, path_effects=[withStroke(linewidth=5, foreground=FAINT)])
 
