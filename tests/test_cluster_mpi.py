@@ -113,7 +113,7 @@ def test_two_engines_of_a_profile_agree_and_are_stopped_when_a_cell_fails(tmp_pa
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     folder = tmp_path / "profile_mine"
     folder.mkdir()
-    (folder / "ipcluster_config.py").write_text(PROFILE.format(launcher=cluster.find_launcher()))
+    (folder / "ipcluster_config.py").write_text(PROFILE.format(launcher=processes.find_launcher()))
     tokens, routed, bank = layer()
     first = cluster.split_work(tokens, routed, bank, cluster.contiguous(8, 2))[0]
     with pytest.raises(Exception, match="did not come within"), cluster.engines(2, profile="mine") as view:
@@ -128,19 +128,26 @@ def test_two_engines_of_a_profile_agree_and_are_stopped_when_a_cell_fails(tmp_pa
 @needs_mpi
 @pytest.mark.timeout(120)
 def test_the_exchange_runs_under_mpiexec_without_ipyparallel():
-    command = [cluster.find_launcher(), "-n", "3", sys.executable, "-W", "error", "-c", PROGRAM]
+    command = [processes.find_launcher(), "-n", "3", sys.executable, "-W", "error", "-c", PROGRAM]
     environment = {**os.environ, **processes.ENVIRONMENT}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[True, True, True]"), done.stderr
 
 
-def test_what_is_missing_is_named_with_the_command_that_installs_it():
-    said = cluster.missing_extras(find=lambda name: None, launcher=lambda: None)
+def test_what_is_missing_is_named_with_the_command_that_installs_it(monkeypatch):
+    def found(packages, launcher):
+        monkeypatch.setattr(processes.importlib.util, "find_spec", lambda name: packages)
+        monkeypatch.setattr(processes, "find_launcher", lambda: launcher)
+
+    found(None, None)
+    said = cluster.missing_extras()
     assert said.startswith("ipyparallel, mpi4py, mpich: ")
     assert "pip install -r ../requirements-cluster.txt" in said
-    assert cluster.missing_extras(find=lambda name: name, launcher=lambda: "mpiexec") == ""
-    assert "mpich" in cluster.missing_extras(find=lambda name: name, launcher=lambda: None)
-    assert cluster.missing_extras(profile="mine", find=lambda name: name, launcher=lambda: None) == ""
+    found("there", "mpiexec")
+    assert cluster.missing_extras() == ""
+    found("there", None)
+    assert "mpich" in cluster.missing_extras()
+    assert cluster.missing_extras(profile="mine") == ""
     assert pathlib.Path(__file__).parent.parent.joinpath("requirements-cluster.txt").is_file()
 
 
@@ -153,16 +160,18 @@ def test_engines_that_cannot_start_say_why(monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="scripts are executables by their name there")
-def test_the_launcher_beside_python_comes_before_the_one_on_the_path(tmp_path):
+def test_the_launcher_beside_python_comes_before_the_one_on_the_path(tmp_path, monkeypatch):
     for folder, names in (("env", ["mpiexec"]), ("system", ["mpiexec", "mpiexec.gforker"]), ("none", [])):
         (tmp_path / folder).mkdir()
         for name in names:
             (tmp_path / folder / name).write_text("#!/bin/sh\n")
             (tmp_path / folder / name).chmod(0o755)
-    own, system, none = (str(tmp_path / folder) for folder in ("env", "system", "none"))
-    assert cluster.find_launcher(beside=own, path=system) == f"{own}/mpiexec"
-    assert cluster.find_launcher(beside=none, path=system) == f"{system}/mpiexec.gforker"
-    assert cluster.find_launcher(beside=none, path=none) is None
+    wanted = {("env", "system"): "env/mpiexec", ("none", "system"): "system/mpiexec.gforker",
+              ("none", "none"): None}
+    for (beside, path), launcher in wanted.items():
+        monkeypatch.setattr(sys, "executable", str(tmp_path / beside / "python"))
+        monkeypatch.setenv("PATH", str(tmp_path / path))
+        assert processes.find_launcher() == (launcher and str(tmp_path / launcher))
 
 
 DEAF = ("import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

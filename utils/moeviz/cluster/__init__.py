@@ -7,12 +7,9 @@
         view.map_sync(cluster.run_rank, shares)
 """
 
-from moeviz.cluster.exchange import Exchanged, Share, exchange, run_experts, split_work
-from moeviz.cluster.expected import expected_nodes, straggler_estimate
-from moeviz.cluster.local import LocalComm, run_threads
+from moeviz.cluster.exchange import Exchanged, LocalComm, Share, exchange, run_threads, split_work
 from moeviz.cluster.placement import (
     Placement,
-    check_placement,
     contiguous,
     greedy,
     hierarchical,
@@ -20,27 +17,31 @@ from moeviz.cluster.placement import (
     replicated,
     round_robin,
 )
-from moeviz.cluster.processes import engines, find_launcher, missing_extras, run_rank
-from moeviz.cluster.step import Phases, Span, device_phases, step_seconds, timeline
+from moeviz.cluster.processes import engines, missing_extras, run_rank
 from moeviz.cluster.traffic import (
     MERGES,
     Padding,
+    Phases,
+    Span,
     between_nodes,
     device_load,
+    device_phases,
     exchange_bytes,
+    expected_nodes,
     homes,
     nodes_per_token,
     padding,
     served_rows,
     serving_device,
+    straggler_estimate,
+    timeline,
     traffic_matrix,
 )
 
 __all__ = [
     "MERGES", "Exchanged", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
-    "between_nodes", "check_placement", "contiguous", "device_load", "device_phases", "engines",
-    "exchange", "exchange_bytes", "expected_nodes", "find_launcher", "greedy", "hierarchical", "homes",
-    "missing_extras", "nodes_per_token", "padding", "rebalanced", "replicated", "round_robin",
-    "run_experts", "run_rank", "run_threads", "served_rows", "serving_device", "split_work",
-    "step_seconds", "straggler_estimate", "timeline", "traffic_matrix",
+    "between_nodes", "contiguous", "device_load", "device_phases", "engines", "exchange", "exchange_bytes",
+    "expected_nodes", "greedy", "hierarchical", "homes", "missing_extras", "nodes_per_token", "padding",
+    "rebalanced", "replicated", "round_robin", "run_rank", "run_threads", "served_rows", "serving_device",
+    "split_work", "straggler_estimate", "timeline", "traffic_matrix",
 ]

@@ -23,28 +23,20 @@ ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THR
                "UCX_NET_DEVICES": "lo", "FI_TCP_IFACE": "lo"}
 
 
-def missing_extras(*, profile=None, find=importlib.util.find_spec, launcher=None):
+def missing_extras(*, profile=None):
     """Return what stands in the way of starting engines and how to fix it; "" if nothing does.
 
     profile: a name where an ipyparallel profile starts the engines, so that no mpiexec is needed here.
-    find, launcher: how packages and mpiexec are looked for, for tests.
-
-    >>> missing_extras(find=lambda name: None).startswith("ipyparallel, mpi4py")
-    True
     """
-    missing = [name for name in EXTRAS if find(name) is None]
-    if profile is None and (launcher or find_launcher)() is None:
+    missing = [name for name in EXTRAS if importlib.util.find_spec(name) is None]
+    if profile is None and find_launcher() is None:
         missing.append("mpich")
     return f"{', '.join(missing)}: {INSTALL}" if missing else ""
 
 
-def find_launcher(*, beside=None, path=None):
-    """Return the path of mpiexec, or None: first beside this Python, where pip puts it, then on PATH.
-
-    beside: the folder of the Python in use. path: PATH, for tests.
-    """
-    beside = Path(sys.executable).parent if beside is None else Path(beside)
-    for folder in (str(beside), path):
+def find_launcher():
+    """Return the path of mpiexec, or None: first beside this Python, where pip puts it, then on PATH."""
+    for folder in (str(Path(sys.executable).parent), None):
         for name in LAUNCHERS:
             found = shutil.which(name, path=folder)
             if found:
