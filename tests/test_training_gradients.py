@@ -43,6 +43,7 @@ CASES = {
     "top-2, importance": (routers.top_k(2, renormalize=True), [(0.3, balance.importance)]),
     "top-2, GShard's loss": (routers.top_k(2, renormalize=True), [(0.3, balance.gshard)]),
     "top-2 with capacity, Switch": (Router(capped), [(0.3, balance.switch)]),
+    "one shared, top-2, Switch": (routers.shared_top_k(2), [(0.3, balance.switch_routed)]),
     "biased, z": (routers.biased_top_k(2), [(0.2, balance.z)]),
     "biased renormalised": (routers.biased_top_k(2, renormalize=True), []),
     "sigmoid": (routers.sigmoid_top_k(2, renormalize=True), []),

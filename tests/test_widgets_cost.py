@@ -50,7 +50,7 @@ def other_value(control):
 
 def test_more_active_than_there_are_becomes_a_line_of_text(shown, capsys):
     box = widgets.explore_model(SPEC)
-    controls(box)["k, active experts"].value = 9
+    controls(box)["k, active of them"].value = 9
     assert len(shown) == 1
     assert "top_k must be a whole number between 1 and 8, got 9" in capsys.readouterr().out
 
@@ -61,7 +61,7 @@ def sums(ax):
 
 
 def test_the_start_is_the_published_model():
-    axes = widgets.draw_model(SPEC, experts=8, k=2, hidden=14336)
+    axes = widgets.draw_model(SPEC, experts=8, k=2)
     assert [sums(ax) for ax in axes] == [["46.7", "12.9"], ["42.7", "110"], ["97.7", "747"]]
     assert "3.6 times" in title(axes[0])
     assert "at 32k: 2.6 times" in title(axes[1])
@@ -69,23 +69,24 @@ def test_the_start_is_the_published_model():
 
 
 def test_finer_experts_keep_parameters_and_flops_and_the_line_stays():
-    axes = widgets.draw_model(SPEC, experts=32, k=8, hidden=3584)
+    axes = widgets.draw_model(SPEC, experts=8, k=2, parts=4)
     assert [sums(ax)[0] for ax in axes] == ["46.7", "42.7", "97.7"]  # but for larger routers
     assert axes[1].lines[0].get_xdata()[0] == pytest.approx(42.7, rel=1e-3)
 
 
 def test_more_experts_move_parameters_and_memory_and_not_the_flops():
-    few, many = (widgets.draw_model(SPEC, experts=experts, k=2, hidden=14336) for experts in (8, 64))
+    few, many = (widgets.draw_model(SPEC, experts=experts, k=2) for experts in (8, 64))
     assert sums(few[1])[0] == sums(many[1])[0]
     assert [ax.lines[0].get_xdata()[0] for ax in many] == [ax.lines[0].get_xdata()[0] for ax in few]
     assert float(sums(many[2])[0].replace(",", "")) > 7 * float(sums(few[2])[0])
 
 
-def test_shared_experts_have_a_bar_of_their_own():
-    axes = widgets.draw_model(SPEC, experts=8, k=2, hidden=14336, shared=1)
+def test_a_shared_expert_takes_the_place_of_a_chosen_one_and_the_flops_stay():
+    axes = widgets.draw_model(SPEC, experts=8, k=2, parts=4, shared=1)
     colors = [to_hex(bar.get_facecolor()) for bar in axes[0].patches]
     assert PART_COLORS["shared experts"].lower() in colors
-    assert sums(axes[0])[1] == "18.5"
+    assert "7 of 31 experts chosen, 1 shared, 3,584 wide" in title(axes[0])
+    assert [sums(ax)[0] for ax in axes] == ["46.7", "42.7", "97.7"]
 
 
 @pytest.mark.parametrize("longest", [0.05, 1.0, 13.05, 46.7, 99.9, 347.9, 12_345.0])
@@ -133,9 +134,10 @@ def test_the_prompt_has_half_the_scores():
     lambda: widgets.draw_years(SOME, year=1999), lambda: widgets.draw_years(SOME, year=2024, reading="D"),
     lambda: widgets.draw_context(SPEC, context=0),
     lambda: widgets.draw_context(SPEC, context=9, phase="both"),
-    lambda: widgets.draw_model(SPEC, experts=8, k=2, hidden=0),
-    lambda: widgets.draw_model(SPEC, experts=4, k=8, hidden=64)])
+    lambda: widgets.draw_model(SPEC, experts=8, k=2, parts=0),
+    lambda: widgets.draw_model(SPEC, experts=4, k=8),
+    lambda: widgets.draw_model(SPEC, experts=8, k=2, shared=2)])
 def test_wrong_values_are_refused(call):
-    with pytest.raises(ValueError, match=r"year|reading|context|phase|hidden|top_k"):
+    with pytest.raises(ValueError, match=r"year|reading|context|phase|parts|top_k"):
         call()
     assert np.size(plt.get_fignums()) == 0

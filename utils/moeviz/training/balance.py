@@ -10,6 +10,7 @@ import numpy as np
 from moeviz import losses
 from moeviz.arrays import check_count
 from moeviz.record import check_routing
+from moeviz.training.routers import without_shared
 
 
 def switch(routed, context, *, scoring="softmax"):
@@ -20,6 +21,17 @@ def switch(routed, context, *, scoring="softmax"):
     1.0
     """
     return losses.switch_loss(routed, scoring=scoring)
+
+
+def switch_routed(routed, context, *, shared=1):
+    """Return Switch's loss of all experts but the first `shared`, which `routers.shared_top_k` always runs.
+
+    >>> from moeviz.training.routers import shared_top_k
+    >>> round(switch_routed(shared_top_k(1).route([[0.0, 0.0, 9.0], [0.0, 9.0, 0.0]], None), None)[0], 6)
+    1.0
+    """
+    value, gradient = losses.switch_loss(without_shared(routed, shared))
+    return value, np.pad(gradient, ((0, 0), (shared, 0)))
 
 
 def switch_by_cluster(routed, context, *, scoring="softmax"):

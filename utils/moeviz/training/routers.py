@@ -132,6 +132,37 @@ def top_k(k=1, *, renormalize=False):
     return Router(lambda logits, context: routing.top_k(logits, k, renormalize=renormalize))
 
 
+def shared_top_k(k=1, *, shared=1):
+    """Run the first `shared` experts for every token, with weight 1, and the top k of the others.
+
+    Balance the others alone, by `balance.switch_routed`. Raises ValueError unless 1 <= shared < E.
+    Source: Dai et al. 2024 (DeepSeekMoE), arXiv 2401.06066.
+
+    >>> shared_top_k(1).route([[0.0, 1.0, 0.0]], None).expert_index.tolist()
+    [[0, 1]]
+    """
+    def route(logits, context):
+        logits = check_matrix(logits, "logits")
+        first = np.tile(np.arange(check_count(shared, "shared", high=logits.shape[1] - 1)), (len(logits), 1))
+        others = routing.top_k(logits[:, shared:], k, renormalize=False)
+        index = np.hstack([first, others.expert_index + shared])
+        weight = np.hstack([np.ones_like(first, logits.dtype), others.combine_weight])
+        probs = np.hstack([np.zeros_like(first, logits.dtype), others.probs])
+        return Routing(logits, probs, index, weight, np.ones(index.shape, bool), f"{shared} shared, top-{k}")
+
+    def backward(routed, dweight):
+        others = without_shared(routed, shared)
+        return np.pad(weights_from_probs(others, dweight[:, shared:]), ((0, 0), (shared, 0)))
+    return Router(route, backward)
+
+
+def without_shared(routed, shared=1):
+    """Return the Routing of the experts from `shared` on, of a Routing that `shared_top_k` made."""
+    logits, probs, index, weight, kept = (part[:, shared:] for part in (
+        routed.logits, routed.probs, routed.expert_index, routed.combine_weight, routed.kept))
+    return Routing(logits, probs, index - shared, weight, kept, routed.label)
+
+
 def biased_top_k(k=1, *, renormalize=False):
     """Choose the top k of softmax + bias, weigh by the softmax alone; needs a bias_rule to do anything.
 

@@ -23,25 +23,25 @@ from moeviz.style import INK, fixed_axes
 from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
 
-EXPERTS, WIDTH_PARTS, SHARED, MAX_K = (2, 4, 8, 16, 32, 64, 128, 256), (16, 8, 4, 2, 1), (0, 1, 2), 16
+EXPERTS, PARTS, SHARED, MAX_K = (2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16), (0, 1, 2, 4), 16
 STEPS = (15, 25, 40, 60, 100, 160, 250)  # right ends of an axis, times a power of ten
 MODEL_MARGINS = {"left": 0.15, "right": 0.775, "bottom": 0.08, "top": 0.94, "hspace": 0.85}
 
 
 def explore_model(spec, *, context=32_768):
-    """Change E, k, the width of an expert and the shared experts; watch parameters, FLOPs and memory.
+    """Change E, k, the parts of each expert and the shared ones; watch parameters, FLOPs and memory.
 
+    A cut keeps the FLOPs: E and k grow with the parts, and a shared expert takes the place of a chosen one.
     spec: a ModelSpec with one group of MoE layers, where the controls start and the dashed lines stay.
     context: tokens that the cache and the attention scores are counted for.
     """
     start = spec.moe[0]
-    widths = [(f"{start.hidden // part:,}", start.hidden // part) for part in WIDTH_PARTS]
     return explore(
         lambda **values: draw_model(spec, context=context, **values),
-        caption="Halve the width, double E and k: what stays, what moves? Which control moves only memory?",
-        experts=_choose("E, experts", sorted({*EXPERTS, start.experts}), start.experts),
-        k=ipywidgets.IntSlider(start.top_k, 1, max(MAX_K, start.top_k), description="k, active experts"),
-        hidden=_choose("width of an expert", widths, start.hidden),
+        caption="Cut the experts, then share one: do the FLOPs move? Which control moves only memory?",
+        experts=_choose("E, experts before the cut", sorted({*EXPERTS, start.experts}), start.experts),
+        k=ipywidgets.IntSlider(start.top_k, 1, max(MAX_K, start.top_k), description="k, active of them"),
+        parts=_choose("parts of an expert", PARTS, 1),
         shared=_choose("shared experts", sorted({*SHARED, start.shared_experts}), start.shared_experts))
 
 
@@ -49,13 +49,17 @@ def _choose(description, options, value):
     return ipywidgets.SelectionSlider(options=options, value=value, description=description)
 
 
-def draw_model(spec, *, experts, k, hidden, shared=0, context=32_768):
+def draw_model(spec, *, experts, k, parts=1, shared=0, context=32_768):
     """Draw the ledgers of a model with its MoE layers changed: parameters, FLOPs, memory; return Axes (3,).
 
-    Dashed lines stay where `spec` itself has its total parameters, its FLOPs per token and its bytes to
-    serve. Raises ValueError as `ModelSpec.with_moe` does.
+    parts: into how many each expert is cut; shared: how many of the pieces every token uses in place of
+    chosen ones. Dashed lines stay where `spec` itself has its total parameters, its FLOPs per token and its
+    bytes to serve. Raises ValueError as `ModelSpec.with_moe` does.
     """
-    built = spec.with_moe(experts=experts, top_k=k, hidden=hidden, shared_experts=shared)
+    start, parts = spec.moe[0], check_count(parts, "parts")
+    built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared,
+                          top_k=(k + start.shared_experts) * parts - shared,
+                          hidden=start.hidden // parts, shared_experts=shared)
     axes = plt.subplots(3, 1, figsize=(13, 9), layout="none", gridspec_kw=MODEL_MARGINS)[1]
     titles = _titles(built, context)
     for ax, unit, title, now, start in zip(axes, ("billion parameters", "GFLOP", "GB"), titles,
@@ -87,9 +91,10 @@ def _bills(spec, context):
 
 
 def _titles(spec, context):
-    count = count_parameters(spec)
+    count, moe = count_parameters(spec), spec.moe[0]
     saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
-    return (f"parameters: total is {count.total / count.active:.1f} times active",
+    return (f"{moe.top_k} of {moe.experts} experts chosen, {moe.shared_experts} shared, {moe.hidden:,} wide: "
+            f"total is {count.total / count.active:.1f} times active",
             f"FLOPs per token at {as_tick(context)}: {saved:.1f} times less than with all experts on",
             "memory: an expert needs it, active or not")
 
