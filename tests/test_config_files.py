@@ -7,6 +7,7 @@ import warnings
 import pytest
 
 from moeviz.cost import ModelSpec, count_parameters, kv_cache_bytes
+from moeviz.models import model
 from moeviz.routing.families import families, find_family, read_config
 
 FILES = pathlib.Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "configs"
@@ -133,6 +134,68 @@ def test_shapes_counted_by_hand():
     assert latent.total == tables + norms + router + 4 + attention + experts + shared
 
 
+TINY = {"hidden_size": 8, "vocab_size": 10, "num_hidden_layers": 2, "num_attention_heads": 2, "head_dim": 4,
+        "num_key_value_heads": 1, "num_experts_per_tok": 1, "moe_intermediate_size": 3,
+        "intermediate_size": 5}
+
+
+def test_a_dense_block_beside_the_experts_of_grok_2():
+    grok = TINY | {"model_type": "git", "architectures": ["Grok1ForCausalLM"], "num_local_experts": 4,
+                   "residual_moe": True}
+    attention, experts, dense, norms = 2 * 8 * 8 + 2 * 8 * 4, 4 * 3 * 8 * 3 + 8 * 4, 3 * 8 * 5, 4 * 8
+    assert count(grok).total == 2 * (attention + experts + dense + norms) + 8 + 2 * 80
+
+
+def test_sizes_that_a_saved_file_names_layer_by_layer():
+    gemma = TINY | {"model_type": "gemma4_text", "enable_moe_block": True, "num_experts": 4,
+                    "top_k_experts": 1, "hidden_size_per_layer_input": 0,
+                    "layer_types": ["sliding_attention", "full_attention"]}
+    named = count(gemma, per_layer_config={"1": {"head_dim": 16}})
+    assert named.by_part == count(gemma, global_head_dim=16).by_part
+    assert named.total - count(gemma, per_layer_config={}).total == 12 * 8 * (2 + 1 + 1 + 2) + 2 * 12
+
+
+def test_small_readers_of_pages_have_plain_attention():
+    pages = TINY | {"model_type": "deepseek_v2", "use_mla": False, "n_routed_experts": 4,
+                    "n_shared_experts": 1, "first_k_dense_replace": 1, "kv_lora_rank": None,
+                    "qk_nope_head_dim": 0}
+    assert count({"model_type": "deepseek_vl_v2", "language_config": pages}).by_part["attention"] == 2 * (
+        8 * 8 + 2 * 8 * 4 + 8 * 8)
+
+
+def test_pairs_of_values_are_those_of_text_and_of_pictures():
+    text = TINY | {"model_type": "ernie4_5_moe", "moe_num_experts": 4, "moe_num_shared_experts": 1,
+                   "moe_k": 1, "moe_layer_start_index": 1, "moe_layer_end_index": 1, "num_hidden_layers": 3}
+    pair = text | {"model_type": "ernie4_5_moe_vl", "moe_num_experts": [4, 2],
+                   "moe_layer_start_index": [1, 2], "moe_layer_end_index": [1, 2],
+                   "moe_intermediate_size": [3, 1]}
+    assert count(pair).by_part == count(text).by_part
+
+
+def test_a_file_of_dbrx_without_its_width_is_refused():
+    dbrx = {"model_type": "dbrx", "n_heads": 48, "n_layers": 40, "attn_config": {"kv_n_heads": 8},
+            "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4}}
+    with pytest.raises(ValueError, match="lacks the field 'd_model'"):
+        count(dbrx)
+    with pytest.raises(ValueError, match="d_model = 2048 must be a multiple of n_heads = 48"):
+        count(dbrx, d_model=2048)
+    with pytest.raises(ValueError, match="and that of ffn_config, got 4096"):
+        count(dbrx, d_model=6144, ffn_config=dbrx["ffn_config"] | {"hidden_size": 4096})
+    assert count(dbrx, d_model=6144, vocab_size=100352).total == 131_596_523_520
+
+
+def test_chunks_are_no_window():
+    """Each token of a chunk sees the tokens before it in the chunk: half of it on average."""
+    scout = ModelSpec.from_hf_config({"model_type": "llama4_text"})
+    local, full = scout.attention
+    assert (local.chunk, local.layers, full.layers) == (8192, 36, 12)
+    width = 2 * 40 * 2 * 128
+    assert local.score_flops(131_072, "prefill") == width * 8193 / 2
+    assert local.score_flops(8193, "decode") == width and local.score_flops(8192, "decode") == width * 8192
+    assert local.cache_values(10**6) == 8192 * 2 * 8 * 128
+    assert model("Llama 4 Scout").spec.attention[0].chunk == 8192
+
+
 def test_an_indexer_is_counted_and_kept():
     plain, indexed = ({"model_type": kind} for kind in ("deepseek_v3", "deepseek_v32"))
     index = 61 * (1536 * 64 * 128 + 7168 * 128 + 7168 * 64 + 2 * 128)
@@ -153,3 +216,17 @@ def test_defaults_agree_with_the_installed_transformers():
         for field in ("num_experts", "num_experts_per_tok", "hidden_size", "num_hidden_layers", "vocab_size",
                       "num_attention_heads", "intermediate_size", "tie_word_embeddings"):
             assert config.get(field) == getattr(made, config.own(field), config.get(field)), (name, field)
+
+
+FROM_CLASSES = {  # counts of the classes of transformers 5.24.0 at their defaults, biases of routers included
+    "axk2": 20_314_500_992, "hy_v4": 58_278_201_581, "hy_v4_vl": 769_907_408_797,
+    "dots3_note": 279_551_729_536, "glm5_next": 313_326_828_862, "mistral_large4": 1_050_118_202_912,
+    "bailing_hybrid": 124_414_211_552, "inkling": 975_340_287_042, "inkling2": 593_718_497_280,
+    "inkling2_loop": 26_068_159_488, "sarvam_mla": 106_031_767_424, "sarvam_moe": 32_152_650_368,
+    "zaya": 8_840_489_464,
+}
+
+
+@pytest.mark.parametrize(("kind", "total"), FROM_CLASSES.items())
+def test_defaults_of_a_family_are_those_of_its_class(kind, total):
+    assert count({"model_type": kind}).total == total

@@ -5,6 +5,10 @@ Sources: the modeling files of transformers; Mamba: arXiv 2312.00752; Mamba-2: a
 rule: arXiv 2412.06464; Kimi's delta attention: arXiv 2510.26692.
 """
 
+import itertools
+import math
+
+from moeviz.cost.latents import index_owners, latent_fields, streams
 from moeviz.cost.layouts import (
     attention_fields,
     bias_fields,
@@ -13,7 +17,6 @@ from moeviz.cost.layouts import (
     experts,
     granite_shared,
     kinds_of_layers,
-    latent_fields,
     model_fields,
     qwen_blocks,
     shared,
@@ -27,12 +30,17 @@ def _qwen_hybrid(config):
     step = config.whole("full_attention_interval", 4)
     linear = kinds_of_layers(config, every(step, "linear_attention",
                                            "full_attention")).count("linear_attention")
+    groups = two_kinds(_gated_delta(config), _gated(config), linear, config.layers())
+    return qwen_blocks(config, groups, **shared_and_gate(config))
+
+
+def _gated(config):
+    """Return the fields of Qwen's softmax attention; its gate is part of the query's projection."""
     gate = config.flag("attn_output_gate", True)
     full = attention_fields(config, qk_norm="head", output_gate=gate, **bias_fields(config))
     if gate and full["qkv_bias"]:
-        full["extra"] = full["heads"] * full["head_dim"]  # the gate is part of the query's projection
-    return qwen_blocks(config, two_kinds(_gated_delta(config), full, linear, config.layers()),
-                        **shared_and_gate(config))
+        full["extra"] = full["heads"] * full["head_dim"]
+    return full
 
 
 def _gated_delta(config):
@@ -158,8 +166,10 @@ def _delta(config, heads, head, kernel, full_gate=False, full_decay=False):
 def _bailing_hybrid(config):
     layers, step = config.layers(), config.whole("layer_group_size")
     kinds = kinds_of_layers(config, every(step, "linear_attention", "full_attention"))
-    delta = _delta(config, config.whole("num_attention_heads"), config.whole("head_dim"),
-                   config.whole("short_conv_kernel_size"), full_gate=True, full_decay=True)
+    delta = _delta(config, config.whole("linear_num_heads", config.whole("num_attention_heads")),
+                   config.whole("linear_head_dim", config.whole("head_dim")),
+                   config.whole("linear_conv_kernel_dim", config.whole("short_conv_kernel_size")),
+                   full_gate=True, full_decay=True)
     gate = config.whole("hidden_size") * config.whole("num_attention_heads")
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
     groups = two_kinds(delta, latent_fields(config, extra=gate), kinds.count("linear_attention"), layers)
@@ -178,6 +188,135 @@ def _kimi_k3(config):
                         **blocks(config, moe))
 
 
+def _glm5_next(config):
+    """Delta attention and, every fourth layer, latent attention whose indexer scores pools of positions."""
+    layers, number = config.layers(), config.whole("hc_mult")
+    kinds = kinds_of_layers(config, every(4, "linear_attention", "full_attention"))
+    inner = config.get("linear_attn_config") or {}
+    delta = _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
+                   inner.get("head_dim", config.get("linear_head_dim")),
+                   inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
+    full = latent_fields(config)
+    full["extra"] = full["index_dim"] * (config.whole("hidden_size") + config.whole("index_kpool"))
+    seeing = [own for kind, own in zip(kinds, index_owners(config), strict=False)
+              if kind != "linear_attention"]
+    without = full | {"index_heads": 0, "index_dim": 0, "extra": 0}
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    groups = [group | {"layers": count} for group, count in (
+        (delta, layers - len(seeing)), (full, sum(seeing)), (without, len(seeing) - sum(seeing))) if count]
+    mixing = streams(config, 2 * layers, 2 * number + number * number, 3, head=False)
+    return model_fields(config, groups, extra=mixing, **blocks(config, moe))
+
+
+def _qwen4_exp(config):
+    """Residual streams that are mixed by maps of low rank, an indexer, tables of n-grams in some layers."""
+    layers, d_model = config.layers(), config.whole("hidden_size")
+    kinds = kinds_of_layers(config, every(config.whole("full_attention_interval", 4), "linear_attention",
+                                          "full_attention"))
+    linear = kinds.count("linear_attention")
+    full = _gated(config)
+    if config.get("indexer_n_heads"):
+        heads, dim = config.whole("indexer_n_heads"), config.whole("indexer_head_dim")
+        full |= {"index_heads": heads, "index_dim": dim, "index_top_k": config.whole("indexer_budget")}
+    wide = config.whole("hc_count") * d_model
+    mixer = wide + 2 * wide * config.whole("hc_lowrank")
+    extra = 2 * layers * (mixer + wide * config.whole("hc_count")) + mixer + _ngrams(config, wide, d_model)
+    moe = experts(config, layers, **shared_and_gate(config))
+    fields = model_fields(config, two_kinds(_gated_delta(config), full, linear, layers), extra=extra, moe=moe)
+    return fields | {"norms": 0}
+
+
+def _ngrams(config, wide, d_model):
+    """Return the parameters of the tables of n-grams; each head of each table has a prime number of rows."""
+    layers, width = config.several("ple_layer_ids"), config.whole("ple_embed_dim", d_model)
+    heads = (config.whole("ngram_size") - 1) * config.whole("heads_per_ngram")
+    size, by = config.whole("ngram_vocab_size_base"), config.whole("make_ngram_vocab_size_divisible_by")
+    primes, total = iter(_primes(size)), 0
+    for _ in range(len(layers)):
+        rows = sum(next(primes) for _ in range(heads))
+        total += -(-rows // by) * by * (width // heads)
+    around = width * (wide + d_model) + wide * (3 + config.whole("ple_conv_kernel_size"))
+    return total + len(layers) * around
+
+
+def _primes(start):
+    """Yield the prime numbers from `start` on."""
+    for number in itertools.count(start):
+        if number > 1 and all(number % divisor for divisor in range(2, math.isqrt(number) + 1)):
+            yield number
+
+
+def _zaya(config):
+    """Convolutions over queries and keys, half of the values late, and a router that is a small MLP."""
+    config.refuse("lm_head_bias", False)
+    layers, d_model, small = config.layers(), config.whole("hidden_size"), config.whole("router_hidden_size")
+    full = attention_fields(config, out_bias=config.flag("attention_bias"))
+    head, kv_heads = full["head_dim"], full["kv_heads"]
+    mixed = (full["heads"] + kv_heads) * head
+    taps, grouped = config.whole("cca_time0"), config.whole("cca_time1")
+    full["extra"] = mixed * (taps + 1 + head * grouped + 1) + kv_heads
+    full["state"] = mixed * (taps + grouped - 2) + kv_heads * head // 2
+    if config.flag("attention_bias"):
+        full["extra"] += mixed + kv_heads * head
+    moe = experts(config, layers)
+    router = d_model * small + 4 * small + 2 * small * small + (moe["experts"] + 1) * (small + 1)
+    moe["router_extra"] = router - d_model * moe["experts"]
+    extra = 2 * d_model + (layers - 1) * small
+    return model_fields(config, full, moe=moe, norms=10 * layers + 1, extra=extra)
+
+
+def _inkling(config):
+    """Short convolutions over keys, values and both outputs, and logits that depend on the distance."""
+    layers, d_model, rank = config.layers(), config.whole("hidden_size"), config.whole("d_rel")
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    moe["router_extra"] = moe["shared_experts"] * d_model + 1
+    groups = [group | {"extra": group["extra"] + rank * (d_model * group["heads"] + reach)}
+              for group, reach in _distances(config)]
+    rows, vocab = config.whole("unpadded_vocab_size", config.whole("vocab_size")), config.whole("vocab_size")
+    fields = model_fields(config, groups, **blocks(config, moe))
+    left = layers - moe["layers"]  # a dense block scales its output
+    return fields | {"vocab": rows, "extra": (vocab - rows + 1) * d_model + left}
+
+
+def _distances(config):
+    """Return Inkling's groups, with the distances that each knows; extra holds what the convolutions take."""
+    d_model, kernel = config.whole("hidden_size"), config.whole("conv_kernel_size")
+    kinds = kinds_of_layers(config, every(6, "hybrid_sliding", "hybrid"))
+    full = attention_fields(config, qk_norm="head")
+    window = config.whole("sliding_window")
+    local = {"kind": "sliding-window", "window": window, "heads": config.whole("swa_num_attention_heads"),
+             "kv_heads": config.whole("swa_num_key_value_heads"), "head_dim": config.whole("swa_head_dim"),
+             "qk_norm": "head"}
+    groups = ((local, "hybrid_sliding", window), (full, "hybrid", config.whole("rel_extent")))
+    made = []
+    for group, kind, reach in groups:
+        width = 2 * (group["kv_heads"] * group["head_dim"] + d_model)
+        made.append((group | {"layers": kinds.count(kind), "extra": width * kernel,
+                              "state": width * (kernel - 1)}, reach))
+    return [(group, reach) for group, reach in made if group["layers"]]
+
+
+def _inkling2(config):
+    """As Inkling, with gates, sinks and queries that read earlier blocks; some layers may repeat."""
+    layers, d_model, rank = config.layers(), config.whole("hidden_size"), config.whole("d_rel")
+    kernel, groups = config.whole("conv_kernel_size"), []
+    for group, reach in _distances(config):
+        heads, kv_heads = group["heads"], group["kv_heads"]
+        wide = group["kind"] == "grouped-query"  # three queries and norms, and other convolutions
+        extra = rank * (d_model * heads + reach + heads) + heads * (d_model + group["head_dim"])
+        extra += d_model * (2 * kernel * kv_heads * wide + (7 if wide else 3))
+        groups.append(group | {"qk_norm": None, "output_gate": True, "extra": group["extra"] + extra})
+    first = 3 if groups[0]["kind"] == "grouped-query" else 1  # the first layer has no query of its own
+    start, end = config.get("loop_layer_index_start", 0), config.get("loop_layer_index_end", 0)
+    repeated = end - start
+    loops = 4 * repeated * d_model * (4 * config.whole("loop_gate_rank", 0, low=0) + 1)
+    moe = experts(config, layers, router_bias=True)
+    rows, vocab = config.whole("unpadded_vocab_size"), config.whole("vocab_size")
+    return model_fields(config, groups, moe=moe) | {
+        "vocab": rows, "norms": layers + 1, "extra": (vocab - rows + 2 - first) * d_model + loops}
+
+
+
 NEMOTRON = {"M": "mamba", "*": "attention", "E": "moe", "-": "mlp", "mamba": "mamba",
             "attention": "attention",
             "linear_attention": "mamba", "full_attention": "attention", "moe": "moe", "mlp": "mlp"}
@@ -193,18 +332,16 @@ def _nemotron_h(config):
         raise ValueError(f"config.json of type {config.kind!r}: a layer is neither of {', '.join(NEMOTRON)}")
     mamba = _mamba2(config, config.whole("hidden_size"), config.whole("mamba_num_heads"),
                     config.whole("mamba_head_dim"), config.whole("n_groups"), config.whole("ssm_state_size"),
-                    config.whole("conv_kernel"), config.flag("use_conv_bias", True),
-                    config.flag("mamba_proj_bias"))
+                    config.whole("conv_kernel"), config.flag("use_conv_bias", True), config.flag("use_bias"))
     groups = [group | {"layers": kinds.count(kind)} for group, kind in (
         (mamba, "mamba"), (attention_fields(config), "attention"))]
-    bias = config.flag("mlp_bias")
+    config.refuse("mlp_bias", False)
     wide = config.get("shared_intermediate_size")
     latent = {"latent": config.whole("moe_latent_size")} if config.get("moe_latent_size") else {}
     beside = {"shared_experts": 1, "shared_hidden": wide} if wide and config.get("num_shared_experts",
                                                                                  1) else {}
-    moe = experts(config, kinds.count("moe"), gated=False, bias=bias, router_bias=True, **latent, **beside)
-    dense = {"layers": kinds.count("mlp"), "hidden": config.whole("intermediate_size"), "gated": False,
-             "bias": bias}
+    moe = experts(config, kinds.count("moe"), gated=False, router_bias=True, **latent, **beside)
+    dense = {"layers": kinds.count("mlp"), "hidden": config.whole("intermediate_size"), "gated": False}
     parts = {name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}
     return {"name": str(config.get("_name_or_path") or config.kind), "d_model": config.whole("hidden_size"),
             "vocab": config.whole("vocab_size"), "tied": config.flag("tie_word_embeddings"),
@@ -217,14 +354,11 @@ def _gemma4(config):
     config.refuse("num_kv_shared_layers", 0)
     config.refuse("use_double_wide_mlp", False)
     local = attention_fields(config, qk_norm="head", **bias_fields(config))
-    same = config.flag("attention_k_eq_v")
-    full = local | {"head_dim": config.whole("global_head_dim")}
-    if same:
-        full["kv_heads"] = config.whole("num_global_key_value_heads", local["kv_heads"])
-        full["key_as_value"] = True
-    local |= {"kind": "sliding-window", "window": config.whole("sliding_window")}
     kinds = kinds_of_layers(config, every(6, "sliding_attention", "full_attention"))
-    near = kinds[:-1].count("sliding_attention")  # the last layer sees everything, whatever the list says
+    kinds[-1] = "full_attention"  # whatever the list says
+    full = local | _far(config, kinds, local)
+    local |= {"kind": "sliding-window", "window": config.whole("sliding_window")}
+    near = kinds.count("sliding_attention")
     parts = {"dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}]}
     norms, number = 4 * layers + 1, config.whole("num_experts", 0, low=0)
     if config.flag("enable_moe_block") and number:
@@ -236,6 +370,17 @@ def _gemma4(config):
     fields = model_fields(config, two_kinds(local, full, near, layers), **parts)
     return {name: value for name, value in fields.items() if name != "layers"} | {"norms": norms,
                                                                                   "extra": extra}
+
+
+def _far(config, kinds, local):
+    """Return what differs in Gemma's layers that see everything; a saved file says it layer by layer."""
+    same = config.flag("attention_k_eq_v")
+    if config.get("per_layer_config") is not None:
+        named = config.at_first(kinds, "full_attention")
+        return {"head_dim": named.get("head_dim", local["head_dim"]), "key_as_value": same,
+                "kv_heads": named.get("num_key_value_heads", local["kv_heads"])}
+    own = config.whole("num_global_key_value_heads", local["kv_heads"]) if same else local["kv_heads"]
+    return {"head_dim": config.whole("global_head_dim"), "key_as_value": same, "kv_heads": own}
 
 
 def _lfm2_moe(config):
@@ -264,14 +409,13 @@ def _longcat_flash(config):
 
 
 def _deepseek_v4(config):
-    layers, d_model, streams = config.layers(), config.whole("hidden_size"), config.whole("hc_mult")
+    layers, number = config.layers(), config.whole("hc_mult")
     kinds = config.get("mlp_layer_types")
     hashed = (list(kinds)[:layers].count("hash_moe") if kinds
               else min(layers, config.whole("num_hash_layers", 3, low=0)))
     moe = experts(config, layers - hashed, router_bias=True, **shared(config))
     parts = [group for group in (moe, moe | {"layers": hashed, "router_bias": False}) if group["layers"]]
-    maps = 2 * streams + streams * streams
-    mixing = layers * 2 * (maps * streams * d_model + maps + 3) + streams * streams * d_model + streams + 1
+    mixing = streams(config, 2 * layers, 2 * number + number * number, 3)
     ratios = _ratios(config, layers)
     groups = [_compressed(config, ratio) | {"layers": ratios.count(ratio)} for ratio in dict.fromkeys(ratios)]
     fields = model_fields(config, groups, moe=parts)
@@ -369,5 +513,6 @@ HYBRIDS = {
     "jamba": _jamba, "jetmoe": _jetmoe, "kimi_linear": _kimi_linear, "bailing_hybrid": _bailing_hybrid,
     "kimi_k3": _kimi_k3, "nemotron_h": _nemotron_h, "gemma4": _gemma4, "lfm2_moe": _lfm2_moe,
     "longcat_flash": _longcat_flash, "deepseek_v4": _deepseek_v4,
-    "switch_transformers": _switch_transformers, "nllb_moe": _nllb_moe,
+    "switch_transformers": _switch_transformers, "nllb_moe": _nllb_moe, "glm5_next": _glm5_next,
+    "qwen4_exp": _qwen4_exp, "zaya": _zaya, "inkling": _inkling, "inkling2": _inkling2,
 }

@@ -23,7 +23,8 @@ class Attention:
     layers: how many such layers. heads: h. head_dim: a, the width of one query and key.
     kv_heads: g; left out g = h (multi-head), 1 is multi-query, between is grouped-query.
     v_head_dim: width of one value; left out it is a.
-    window: the last positions a token sees; left out it sees all of them.
+    window: the last positions a token sees; left out it sees all of them. chunk: a token sees the positions
+    of its own chunk of so many tokens, up to itself.
     stack: "decoder" (causal), "encoder" (sees everything) or "cross" (decoder looks at encoder).
     qkv_bias, out_bias: biases on the projections. qk_norm: None, "head" (one scale of width a for
     queries, one for keys) or "full" (over all heads). output_gate: a further d x h a matrix.
@@ -32,6 +33,7 @@ class Attention:
     key's matrix makes the values too.
     index_heads, index_dim, index_top_k: an indexer that scores every position with small queries and one
     small cached key, and lets the layer see the best index_top_k positions. extra: further matrix entries.
+    state: numbers that one layer keeps whatever the context, such as the last inputs of a convolution.
     Raises ValueError naming the field that is wrong.
     Source: arXiv 1706.03762 (multi-head), 1911.02150 (multi-query), 2305.13245 (grouped-query).
 
@@ -58,13 +60,15 @@ class Attention:
     index_dim: int = 0
     index_top_k: int | None = None
     extra: int = 0
+    chunk: int | None = None
+    state: int = 0
 
     part = "attention"
 
     def __post_init__(self):
         store(self, check_count, "layers", "heads", "head_dim")
-        store(self, check_count, "index_heads", "index_dim", "extra", low=0)
-        store(self, check_optional, "kv_heads", "v_head_dim", "window", "index_top_k")
+        store(self, check_count, "index_heads", "index_dim", "extra", "state", low=0)
+        store(self, check_optional, "kv_heads", "v_head_dim", "window", "index_top_k", "chunk")
         store(self, check_flag, "qkv_bias", "out_bias", "output_gate", "sinks", "own_kv", "own_queries",
               "key_as_value")
         check_choice(self.stack, "stack", STACKS)
@@ -95,7 +99,7 @@ class Attention:
         """Return the numbers one layer keeps for one sequence of `context` tokens."""
         if self.stack == "encoder":
             return 0
-        return self._kv_width() * self._in_window(context) + self.index_dim * context
+        return self._kv_width() * self._in_window(context) + self.index_dim * context + self.state
 
     def score_flops(self, context, phase, absorbed=False):
         """Return the FLOPs of q k^T and of weighting the values, for one token in one layer."""
@@ -107,11 +111,13 @@ class Attention:
         return self.kv_heads * (self.head_dim + self.v_head_dim) if self.own_kv else 0
 
     def _in_window(self, context):
-        return context if self.window is None else min(context, self.window)
+        return min([context, *(limit for limit in (self.window, self.chunk) if limit is not None)])
 
     def _positions(self, context, phase):
         if self.stack != "decoder":
             return self._in_window(context)
+        if self.chunk is not None:
+            return seen_in_chunk(context, phase, self.chunk)
         return seen(context, phase, self.window, self.index_top_k)
 
 
@@ -125,6 +131,20 @@ def seen(context, phase, *limits):
     """
     most = min([context, *(limit for limit in limits if limit is not None)])
     return most if phase == "decode" else mean_positions(context, most)
+
+
+def seen_in_chunk(context, phase, chunk):
+    """Return how many positions a causal layer sees whose tokens look at their own chunk alone.
+
+    Every chunk begins with a token that sees itself: on average a token sees half a chunk, not all of it.
+
+    >>> seen_in_chunk(10, "decode", 4), seen_in_chunk(8, "prefill", 4)
+    (2, 2.5)
+    """
+    whole, rest = divmod(context, chunk)
+    if phase == "decode":
+        return rest or chunk
+    return (whole * chunk * (chunk + 1) + rest * (rest + 1)) / (2 * context)
 
 
 def mean_positions(context, window):
@@ -147,7 +167,8 @@ class LatentAttention:
     v_dim: width of one value. q_rank: width of the query latent; left out queries are not compressed.
     bias: biases on the down projections and the output. index_heads, index_dim, index_top_k: the indexer
     of sparse attention, which reads the query latent, keeps one key of index_dim per position and lets the
-    layer see the best index_top_k positions. extra: further matrix entries.
+    layer see the best index_top_k positions. extra: further matrix entries. window: the last positions a
+    token sees. own_kv: False where the latent of another layer is used.
     Raises ValueError naming the field that is wrong.
     Source: DeepSeek-V2, arXiv 2405.04434, section 2.1; indexer: transformers models/deepseek_v32.
 
@@ -168,6 +189,8 @@ class LatentAttention:
     index_dim: int = 0
     index_top_k: int | None = None
     extra: int = 0
+    window: int | None = None
+    own_kv: bool = True
 
     part = "attention"
     stack = "decoder"
@@ -175,24 +198,25 @@ class LatentAttention:
     def __post_init__(self):
         store(self, check_count, "layers", "heads", "kv_rank", "nope_dim", "v_dim")
         store(self, check_count, "rope_dim", "index_heads", "index_dim", "extra", low=0)
-        store(self, check_optional, "q_rank", "index_top_k")
-        store(self, check_flag, "bias")
+        store(self, check_optional, "q_rank", "index_top_k", "window")
+        store(self, check_flag, "bias", "own_kv")
 
     def weights(self, d_model):
         """Return the matrix entries of one layer: down and up projections, and the output."""
         queries = self.heads * (self.nope_dim + self.rope_dim)
         query = d_model * queries if self.q_rank is None else self.q_rank * (d_model + queries)
-        down, up = d_model * (self.kv_rank + self.rope_dim), self.kv_rank * (self.nope_dim + self.v_dim)
+        down, up = d_model * self._cached(), self.kv_rank * (self.nope_dim + self.v_dim)
         return query + down + self.heads * (up + self.v_dim * d_model) + self._index(d_model) + self.extra
 
     def vectors(self, d_model):
         """Return the scales of the norms on the latents of one layer, the index key's norm, and biases."""
-        norms = self.kv_rank + (self.q_rank or 0) + (2 * self.index_dim if self.index_heads else 0)
-        return norms + self.bias * ((self.q_rank or 0) + self.kv_rank + self.rope_dim + d_model)
+        index = 2 * self.index_dim if self.index_heads else 0
+        norms = self.kv_rank * self.own_kv + (self.q_rank or 0) + index
+        return norms + self.bias * ((self.q_rank or 0) + self._cached() + d_model)
 
     def cache_values(self, context):
         """Return the numbers one layer keeps for one sequence of `context` tokens."""
-        return (self.kv_rank + self.rope_dim + self.index_dim) * context
+        return self._cached() * min(context, self.window or context) + self.index_dim * context
 
     def score_flops(self, context, phase, absorbed=False):
         """Return the FLOPs of scores and values for one token in one layer.
@@ -203,7 +227,10 @@ class LatentAttention:
         expanded = self.nope_dim + self.rope_dim + self.v_dim
         width = 2 * self.kv_rank + self.rope_dim if absorbed else expanded
         index = self.index_heads * self.index_dim * seen(context, phase)
-        return 2 * (self.heads * width * seen(context, phase, self.index_top_k) + index)
+        return 2 * (self.heads * width * seen(context, phase, self.window, self.index_top_k) + index)
+
+    def _cached(self):
+        return (self.kv_rank + self.rope_dim) * self.own_kv
 
     def _index(self, d_model):
         """Return the matrix entries of the indexer: queries, one key, one weight per head."""

@@ -1,4 +1,4 @@
-"""From the fields of a config.json to groups of layers: families of softmax and latent attention.
+"""From the fields of a config.json to groups of layers: families of softmax attention.
 
 What the families share stands first. Then comes one function per layout, named in the table of
 `moeviz.routing.families`; each takes a `Config` and returns the dictionary of `moeviz.cost.schema`.
@@ -31,19 +31,6 @@ def bias_fields(config, default=False):
     return {"qkv_bias": bias, "out_bias": bias}
 
 
-def latent_fields(config, **options):
-    """Return the fields of a latent attention group (MLA), with the indexer where there is one."""
-    index = {}
-    if config.get("index_head_dim") and config.get("index_n_heads"):
-        index = {"index_heads": config.whole("index_n_heads"), "index_dim": config.whole("index_head_dim"),
-                 "index_top_k": config.whole("index_topk", 2048)}
-    return {"kind": "latent", "heads": config.whole("num_attention_heads"),
-            "q_rank": config.get("q_lora_rank"),
-            "kv_rank": config.whole("kv_lora_rank"), "nope_dim": config.whole("qk_nope_head_dim"),
-            "rope_dim": config.whole("qk_rope_head_dim"), "v_dim": config.whole("v_head_dim"),
-            "bias": config.flag("attention_bias"), **index, **options}
-
-
 def two_kinds(first, second, first_layers, layers):
     """Return the groups that are not empty, with their numbers of layers."""
     counts = ((first, first_layers), (second, layers - first_layers))
@@ -57,6 +44,18 @@ def windowed(config, full, local_layers):
         return two_kinds(full, full, 0, layers)
     local = full | {"kind": "sliding-window", "window": config.whole("sliding_window")}
     return two_kinds(local, full, local_layers, layers)
+
+
+def tally(items):
+    """Return {item: how often it comes}, in the order of their first coming.
+
+    >>> tally("aba")
+    {'a': 2, 'b': 1}
+    """
+    counts = {}
+    for item in items:
+        counts[item] = counts.get(item, 0) + 1
+    return counts
 
 
 def kinds_of_layers(config, default):
@@ -172,7 +171,7 @@ def _mellum(config):
 
 def _kolibri1(config):
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
-    moe = experts(config, sparse_layers(config), router_bias=True, shared_experts=1,
+    moe = experts(config, config.layers(), router_bias=True, shared_experts=1,
                   shared_hidden=config.whole("shared_intermediate_size"))
     return model_fields(config, windowed(config, full, sliding(config, all_full)), norms_per_sublayer=2,
                         **blocks(config, moe))
@@ -196,38 +195,13 @@ def granite_shared(config):
     return {"shared_experts": 1, "shared_hidden": width} if width else {}
 
 
-def _deepseek(config):
-    moe = experts(config, sparse_layers(config), router_bias=not _scored_by_softmax(config), **shared(config))
-    norm = config.name == "axk1"  # of the experts' output
-    extra = norm * moe["layers"] * config.whole("hidden_size")
-    return model_fields(config, _indexed(config), extra=extra, **blocks(config, moe))
-
-
-def _scored_by_softmax(config):
-    return config.family["router"]["scores"] == "softmax"
-
-
-def _indexed(config):
-    """Return the groups of latent attention; where some layers take the choice of another's indexer, two."""
-    full = latent_fields(config)
-    own = config.get("indexer_types")
-    pattern, step = config.get("index_topk_pattern"), config.whole("index_topk_freq", 1)
-    layers, offset = config.layers(), config.whole("index_skip_topk_offset", 2, low=0)
-    if "index_dim" not in full or (own is None and pattern is None and step == 1):
-        return full
-    if own is None:
-        own = pattern or [0 if max(i - offset + 1, 0) % step else "F" for i in range(layers)]
-    having = sum(kind in ("full", "F") for kind in list(own)[:layers])
-    without = full | {"index_heads": 0, "index_dim": 0}
-    return two_kinds(full, without, having, layers)
-
-
 def _glm4_moe(config):
     norm = "head" if config.flag("use_qk_norm", config.name == "dots1") else None
     bias = config.flag("attention_bias")
     attention = attention_fields(config, qkv_bias=bias, out_bias=bias and config.name == "dots1",
                                  qk_norm=norm)
-    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    sparse = config.layers() if config.name == "solar_open" else sparse_layers(config)
+    moe = experts(config, sparse, router_bias=True, **shared(config))
     return model_fields(config, attention, **blocks(config, moe))
 
 
@@ -262,8 +236,9 @@ def _mimo_v2_flash(config):
                             sinks=config.flag("add_full_attention_sink_bias"))
     local = full | {"kind": "sliding-window", "window": config.whole("sliding_window"),
                     "heads": config.whole("swa_num_attention_heads", full["heads"]),
-                    "kv_heads": config.whole("swa_num_key_value_heads"),
-                    "head_dim": config.whole("swa_head_dim"), "v_head_dim": config.whole("swa_v_head_dim"),
+                    "kv_heads": config.whole("swa_num_key_value_heads", 2 * full["kv_heads"]),
+                    "head_dim": config.whole("swa_head_dim", full["head_dim"]),
+                    "v_head_dim": config.whole("swa_v_head_dim", full["v_head_dim"]),
                     "sinks": config.flag("add_swa_attention_sink_bias", True)}
     listed = config.get("mlp_layer_types") or config.get("moe_layer_freq")
     moe = experts(config, sparse_layers(config) if listed else layers - 1, router_bias=True, **shared(config))
@@ -299,6 +274,9 @@ def _gpt_oss(config):
 def _dbrx(config):
     inner, ffn = config.inner("attn_config"), config.inner("ffn_config")
     heads, d_model = config.whole("num_attention_heads"), config.whole("hidden_size")
+    if d_model % heads or ffn.get("hidden_size", d_model) != d_model:
+        raise ValueError(f"config.json of type 'dbrx': d_model = {d_model} must be a multiple of n_heads = "
+                         f"{heads}, and that of ffn_config, got {ffn.get('hidden_size', d_model)}")
     attention = {"kind": "grouped-query", "heads": heads, "kv_heads": inner.whole("kv_n_heads"),
                  "head_dim": d_model // heads}
     moe = experts(ffn, config.layers(), "intermediate_size")
@@ -309,7 +287,7 @@ def _dbrx(config):
 def _llama4(config):
     layers, step = config.layers(), config.whole("interleave_moe_layer_step", 1)
     full = attention_fields(config, **bias_fields(config))
-    local = full | {"kind": "sliding-window", "window": config.whole("attention_chunk_size")}
+    local = full | {"kind": "chunked", "chunk": config.whole("attention_chunk_size")}
     groups = two_kinds(local, full, _chunked_layers(config, layers), layers)
     listed = config.get("moe_layers")
     sparse = layers // step if listed is None else len(_places(config, "moe_layers", layers))
@@ -385,9 +363,12 @@ def _step3p7(config):
     layers, d_model = config.layers(), config.whole("hidden_size")
     heads = config.whole("num_attention_heads")
     other = config.get("attention_other_setting") or {}
+    config.refuse("mlp_bias", False)
+    kinds = kinds_of_layers(config, all_full)
+    near, named = kinds.count("sliding_attention"), config.at_first(kinds, "sliding_attention")
     near_heads = config.whole("num_sliding_attention_heads", other.get("num_attention_heads", heads))
-    full = attention_fields(config, qk_norm="head", extra=d_model * heads)
-    near = sliding(config, all_full)
+    near_heads = named.get("num_attention_heads", near_heads)
+    full = attention_fields(config, qk_norm="head", extra=d_model * heads, **bias_fields(config))
     groups = two_kinds(full, full, 0, layers)
     if near:
         local = full | {"kind": "sliding-window", "window": config.whole("sliding_window"),
@@ -425,11 +406,11 @@ def _ernie4_5_moe(config):
     last = config.get("moe_layer_end_index", -1)
     last = layers - 1 if last == -1 else config.whole("moe_layer_end_index", low=0)
     first = config.whole("moe_layer_start_index", low=0)
-    bias = config.flag("use_bias")
-    moe = experts(config, sum(first <= i <= last and (i + 1) % step == 0 for i in range(layers)),
-                  router_bias=True, bias=bias, **shared(config))
-    attention = attention_fields(config, qkv_bias=bias, out_bias=bias)
-    return model_fields(config, attention, **blocks(config, moe, bias=bias))
+    config.refuse("use_bias", False)
+    sparse = (sparse_layers(config) if config.get("mlp_layer_types")
+              else sum(first <= i <= last and (i + 1) % step == 0 for i in range(layers)))
+    moe = experts(config, sparse, router_bias=True, **shared(config))
+    return model_fields(config, attention_fields(config), **blocks(config, moe))
 
 
 def _aria(config):
@@ -454,24 +435,17 @@ def _cohere2_moe(config):
 def _laguna(config):
     layers, d_model = config.layers(), config.whole("hidden_size")
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
+    gate = d_model * (1 if config.get("gating", True) in (True, "per-head") else full["head_dim"])
     per_layer = config.several("num_attention_heads_per_layer") or [full["heads"]] * layers
     kinds = kinds_of_layers(config, all_full)
-    groups = [full | {"heads": heads, "extra": d_model * heads, "layers": number}
+    groups = [full | {"heads": heads, "extra": gate * heads, "layers": number}
               | ({"kind": "sliding-window", "window": config.whole("sliding_window")}
                  if kind == "sliding_attention" else {})
-              for (heads, kind), number in _tally(zip(per_layer, kinds, strict=False)).items()]
-    listed = config.get("mlp_layer_types")
-    moe = experts(config, sparse_layers(config) if listed else layers - 1, router_bias=True, shared_experts=1,
-                  shared_hidden=config.whole("shared_intermediate_size"))
+              for (heads, kind), number in tally(zip(per_layer, kinds, strict=False)).items()]
+    listed, dense = config.get("mlp_layer_types"), config.several("mlp_only_layers", [0])
+    moe = experts(config, sparse_layers(config) if listed else layers - len(dense), router_bias=True,
+                  shared_experts=1, shared_hidden=config.whole("shared_intermediate_size"))
     return model_fields(config, groups, **blocks(config, moe))
-
-
-def _tally(items):
-    """Return {item: how often it comes}, in the order of their first coming."""
-    counts = {}
-    for item in items:
-        counts[item] = counts.get(item, 0) + 1
-    return counts
 
 
 def _muse_spark(config):
@@ -510,15 +484,19 @@ def _arctic(config):
 
 
 def _grok_1(config):
-    moe = experts(config, config.layers(), "intermediate_size")
-    return model_fields(config, attention_fields(config), norms_per_sublayer=2,
-                        moe=moe) | {"name": config.name}
+    """With residual_moe (Grok-2) a dense block stands beside the experts, which have a width of their own."""
+    layers, beside = config.layers(), config.flag("residual_moe")
+    moe = experts(config, layers, "moe_intermediate_size" if beside else "intermediate_size")
+    dense = {"dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}]} if beside else {}
+    fields = model_fields(config, attention_fields(config) | {"layers": layers}, moe=[moe], **dense)
+    return {name: value for name, value in fields.items() if name != "layers"} | {
+        "name": config.name, "norms": 4 * layers + 1}
 
 
 LAYOUTS = {
     "plain": _plain, "phimoe": _phimoe, "qwen2_moe": _qwen2_moe, "qwen3_moe": _qwen3_moe,
     "flint": _flint, "mellum": _mellum, "kolibri1": _kolibri1, "olmoe": _olmoe,
-    "granitemoe": _granitemoe, "deepseek": _deepseek, "glm4_moe": _glm4_moe, "exaone_moe": _exaone_moe,
+    "granitemoe": _granitemoe, "glm4_moe": _glm4_moe, "exaone_moe": _exaone_moe,
     "hy_v3": _hy_v3, "mimo_v2_flash": _mimo_v2_flash, "afmoe": _afmoe, "beam": _beam,
     "gpt_oss": _gpt_oss, "dbrx": _dbrx, "llama4": _llama4, "minimax": _minimax,
     "minimax_m2": _minimax_m2, "minimax_m3": _minimax_m3, "step3p7": _step3p7, "hunyuan": _hunyuan,

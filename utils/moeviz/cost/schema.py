@@ -17,10 +17,11 @@ Each attention group has a `kind` and, unless it is the only one, its number of 
     "grouped-query"     heads, kv_heads, head_dim
     "multi-query"       heads, head_dim
     "sliding-window"    heads, head_dim, window, and kv_heads if it is not multi-head
+    "chunked"           heads, head_dim, chunk, and kv_heads if it is not multi-head
     "latent"            heads, kv_rank, nope_dim, rope_dim, v_dim, and q_rank if queries are compressed
     "compressed"        parameters of one layer, heads, head_dim, window, ratio (see `CompressedAttention`)
     "other"             parameters of one layer and its constant state: state-space, linear attention
-The first four also take the options of `Attention` (window, qk_norm, qkv_bias, ...). One group of an
+The first five also take the options of `Attention` (window, qk_norm, qkv_bias, ...). One group of an
 encoder-decoder stands for all three of its stacks; in a list each group names its `stack`.
 
 moe: experts, top_k, hidden, and the options of `MoEFFN` (shared_experts, router_bias, ...). Where the
@@ -38,8 +39,8 @@ KINDS = ("decoder", "encoder-decoder")
 PLAIN = ("name", "kind", "d_model", "vocab", "tied", "norms_per_sublayer", "norm_vectors", "norms",
          "extra")
 LAYERS = ("layers", "encoder_layers", "decoder_layers")
-ATTENTION_KINDS = ("multi-head", "grouped-query", "multi-query", "sliding-window", "latent", "compressed",
-                   "other")
+ATTENTION_KINDS = ("multi-head", "grouped-query", "multi-query", "sliding-window", "chunked", "latent",
+                   "compressed", "other")
 SPECIAL = {"latent": LatentAttention, "compressed": CompressedAttention, "other": StateLayer}
 
 
@@ -136,7 +137,8 @@ def _attention_group(group, where):
         if "kv_heads" in group:
             raise ValueError(f"{where}: {kind} has no field 'kv_heads'; use grouped-query")
         group |= {"kv_heads": 1} if kind == "multi-query" else {}
-    needed = {"grouped-query": ("kv_heads",), "sliding-window": ("window",)}.get(kind, ())
+    needed = {"grouped-query": ("kv_heads",), "sliding-window": ("window",),
+              "chunked": ("chunk",)}.get(kind, ())
     return build(Attention, group, where, needed, also=("kind",))
 
 

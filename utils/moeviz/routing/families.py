@@ -151,7 +151,7 @@ def read_config(config):
     if name is None:
         raise _unknown(text if "model_type" in text else config)
     family = families()[name]
-    text = _opened(text, family.get("inner", ()))
+    text = _firsts(_opened(text, family.get("inner", ())), family.get("first_of", ()))
     outer = {field: config[field] for field in ("tie_word_embeddings",) if wrapped and field in config}
     filled = family["defaults"] | (family.get("wrapper", {}) if wrapped else {})
     kind = text.get("model_type") or config.get("model_type") or name
@@ -239,6 +239,15 @@ class Config:
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_several(value, f"{self.own(name)} of type {self.kind!r}")
 
+    def at_first(self, kinds, kind):
+        """Return what `per_layer_config` changes in the first layer of a kind; nothing where it does not.
+
+        Saved files of families whose layers differ in size name the differences layer by layer.
+        """
+        given = self.get("per_layer_config") or {}
+        numbered = {int(place): values for place, values in given.items()}
+        return numbered.get(kinds.index(kind), {}) if kind in kinds else {}
+
     def refuse(self, name, *harmless):
         """Raise a ValueError where the field is set to anything but null or a harmless value."""
         if self.get(name) not in (None, *harmless):
@@ -302,6 +311,13 @@ def _opened(config, names):
         if isinstance(config.get(name), dict):
             config = config[name] | config
     return config
+
+
+def _firsts(config, names):
+    """Return a config with the first of each pair of values: of text, where pictures have experts too."""
+    return config | {name: config[name][0] for name in config
+                     if (name in names or usual_name(name) in names) and isinstance(config[name], list)
+                     and config[name]}
 
 
 def _unknown(config):
