@@ -11,21 +11,20 @@ from tools import browser
 
 
 class Ran(NamedTuple):
-    """NumPy's answer: one Routing per layer, the next bytes' chances (T, 256), the loss (T,)."""
+    """NumPy's answer: one Routing per layer, the loss (T,) of each byte."""
 
     layers: list
-    predictions: np.ndarray
     loss: np.ndarray
 
 
 def in_double(model):
-    """Return a TinyLM of the same weights as float64, in which JavaScript computes."""
+    """Return a model of the same weights as float64, in which JavaScript computes."""
     return dataclasses.replace(model, weights={name: w.astype(float) for name, w in model.weights.items()})
 
 
 def run(model, sentence, **steering):
     """Run a sentence otherwise than trained, by the model's own words."""
-    return Ran(*(ask(sentence, **steering) for ask in (model.route, model.predict, model.losses)))
+    return Ran(model.route(sentence, **steering), model.losses(sentence, **steering))
 
 
 @contextlib.contextmanager

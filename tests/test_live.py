@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import live_tools as tools
-from moeviz import live, tinylm
+from moeviz import live, tinylm, transformer
 from moeviz.live import show
 from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
 from tools.site.pages import HERE, make_map
@@ -308,6 +308,75 @@ class TestSentence:
         page.locator(".tile").first.press("b")
         assert page.evaluate("window.keys") == 0
         assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
+
+
+@pytest.fixture(scope="module")
+def attentive(opened, tmp_path_factory):
+    file = tools.write(live.sentence(transformer.load(), TEXT), tmp_path_factory.mktemp("transformer"))
+    page, said = opened.context.browser.new_page(viewport={"width": 1280, "height": 900}), []
+    page.on("console", lambda line: said.append(line.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(file.as_uri())
+    yield page
+    assert said == []
+    page.close()
+
+
+@pytest.mark.browser
+class TestTransformer:
+    @pytest.fixture
+    def page(self, attentive):
+        attentive.emulate_media(color_scheme="light")
+        attentive.set_viewport_size({"width": 1280, "height": 900})
+        attentive.reload()
+        return attentive
+
+    def test_it_says_what_python_says(self, page):
+        model = transformer.load()
+        assert read(page) == [pytest.approx(model.loss(TEXT), abs=6e-4)] * 2 + [0.0]
+        page.get_by_role("switch", name="expert 4 of layer 3 is on").click()
+        page.get_by_label("capacity factor").press("Home")
+        assert call(page) == f'model.route("{TEXT}", off={{3: [4]}}, capacity=0.25, order="choice")'
+        routed = eval(call(page), {"model": model})
+        for layer, each in enumerate(routed):
+            assert loads(page, layer) == np.bincount(each.expert_index.ravel(), minlength=8).tolist()
+        assert page.locator(".tile").first.locator(".block").count() == 3
+
+    def test_attention_of_the_byte_under_the_pointer_is_drawn_and_said(self, page):
+        at = 20
+        looks = [block.looks[:, at].mean(axis=0) for block in transformer.load().trace(TEXT)]
+        page.locator(".tile").nth(at).hover()
+        tools.settle(page)
+        heights = page.evaluate("""() => [...document.querySelectorAll(".tile")].map(tile =>
+            [...tile.querySelectorAll(".look")].map(look => new DOMMatrix(look.style.transform).d))""")
+        for layer, row in enumerate(looks):
+            wanted = row / row.max()
+            shown = np.where(wanted < 0.05, 0, wanted)
+            np.testing.assert_allclose(np.array(heights)[:, layer], shown, atol=6e-3)
+            words = f" at {row.argmax() + 1} ({row.max():.2f}) in layer {layer + 1}"
+            assert words in page.locator(".tale").last.inner_text()
+        page.get_by_role("button", name="Light the bytes of expert 4 of layer 2").click()
+        tools.settle(page)
+        flat = "[...document.querySelectorAll('.look')].every(look => look.style.transform === 'scaleY(0)')"
+        assert page.evaluate(flat)
+
+    def test_it_writes_on_until_it_is_told_to_stop_or_the_reader_types(self, page):
+        writer = page.get_by_role("button", name="Write on")
+        writer.click()
+        page.wait_for_function(f"document.querySelectorAll('.tile:not([hidden])').length > {len(TEXT) + 3}")
+        field = page.get_by_label("Your sentence")
+        written = field.input_value()
+        assert written.startswith(TEXT) and written.isascii()
+        field.press("End")
+        field.press("x")
+        assert writer.get_attribute("aria-pressed") == "false"
+        typed = field.input_value()
+        page.wait_for_timeout(250)
+        assert field.input_value() == typed
+
+    @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
+    def test_axe_finds_nothing_and_the_page_fits(self, page, scheme, width):
+        tools.assert_accessible(page, scheme, width)
 
 
 @pytest.mark.browser

@@ -1,11 +1,13 @@
-"""The sentence: the course's byte model under the reader's hands."""
+"""The sentence: one of the course's trained models under the reader's hands."""
+
+import numpy as np
 
 from moeviz import plots, text
-from moeviz.arrays import check_choice
 from moeviz.checks import check_kind
 from moeviz.live.show import colors, pack, page
 from moeviz.tinylm import TinyLM
 from moeviz.tinylm.parts import EPSILON, PAD
+from moeviz.transformer import Transformer
 
 MAX_BYTES = 200
 EXAMPLES = {
@@ -17,27 +19,31 @@ EXAMPLES = {
 }
 
 
-def sentence(model, start=EXAMPLES["Prose"], *, size="full"):
-    """Return the byte model as a live view: type, point, drag the load of an expert, switch experts off.
+def sentence(model, start=EXAMPLES["Prose"]):
+    """Return a trained model as a live view: type, point, drag the load of an expert, switch experts off.
 
-    model: a TinyLM. start: the text that stands there first, cut at 200 bytes. size: "full", or "small" for
-    the front page of a site: the sentence, the ways of its bytes and the next byte, without the controls.
-    Everything is computed where it is read, from the model's own weights, without kernel or network.
-    Raises ValueError for what is no TinyLM, an empty text or another size.
+    model: a TinyLM, or a Transformer, whose tiles show too where the byte under the pointer looks. start: the
+    text that stands there first, cut at 200 bytes. Everything is computed where it is read, from the model's
+    own weights, without kernel or network. Raises ValueError for another model or an empty text.
     """
-    check_kind(model, "model", TinyLM)
+    if not isinstance(model, Transformer):
+        check_kind(model, "model", TinyLM)
     start = clip(start)
-    check_choice(size, "size", ("full", "small"))
     drawn = plots.plot_text_layers(model.route(start), text.byte_labels(start), text_bytes=start.encode())
-    state = {"text": start, "size": size, "most": MAX_BYTES, "examples": EXAMPLES, **model_state(model)}
-    return page("sentence", state, label="The router of a byte model, live", fallback=drawn)
+    state = {"text": start, "most": MAX_BYTES, "examples": EXAMPLES, **model_state(model)}
+    of = "a byte model" if isinstance(model, TinyLM) else "a Transformer"
+    return page("sentence", state, label=f"The router of {of}, live", fallback=drawn)
 
 
 def model_state(model):
-    """Return what JavaScript needs of a TinyLM: sizes, constants, weights and colours."""
-    sizes = ("context", "embedding", "width", "num_experts", "hidden", "top_k", "layers")
-    return {"config": {name: getattr(model.config, name) for name in sizes}, "pad": PAD, "epsilon": EPSILON,
-            **pack(model.weights), **colors(model.config.num_experts)}
+    """Return what JavaScript needs of a TinyLM or a Transformer: sizes, constants, weights and colours."""
+    config = vars(model.config)
+    sizes = {name: config[name] for name in ("context", "width", "num_experts", "hidden", "layers")}
+    sizes |= {name: config[name] for name in ("embedding", "heads") if name in config}
+    sizes["top_k"] = config.get("top_k", config.get("k"))
+    half = all(np.array_equal(array, array.astype(np.float16)) for array in model.weights.values())
+    return {"config": sizes, "pad": PAD, "epsilon": EPSILON, **pack(model.weights, half=half),
+            **colors(model.config.num_experts)}
 
 
 def clip(start):

@@ -79,15 +79,18 @@ def _read(name):
     return (HERE / name).read_text(encoding="utf-8")
 
 
-def pack(arrays):
-    """Return {"shapes", "weights"}: arrays by name as one base64 text of little-endian float32.
+def pack(arrays, *, half=False):
+    """Return {"shapes", "weights", "half"}: arrays by name as one base64 text of little-endian float32.
 
-    >>> pack({"gate": np.zeros((1, 2))})
-    {'shapes': {'gate': [1, 2]}, 'weights': 'AAAAAAAAAAA='}
+    half: float16 instead, for numbers that this leaves as they are.
+
+    >>> pack({"gate": np.zeros((1, 2))}, half=True)
+    {'shapes': {'gate': [1, 2]}, 'weights': 'AAAAAA==', 'half': True}
     """
-    raw = b"".join(np.ascontiguousarray(array, dtype="<f4").tobytes() for array in arrays.values())
+    raw = b"".join(np.ascontiguousarray(array, dtype="<f2" if half else "<f4").tobytes()
+                   for array in arrays.values())
     return {"shapes": {name: list(array.shape) for name, array in arrays.items()},
-            "weights": b64encode(raw).decode()}
+            "weights": b64encode(raw).decode(), "half": half}
 
 
 def colors(num_experts):

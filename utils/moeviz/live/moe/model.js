@@ -1,14 +1,13 @@
-// The course's byte model: weights that Python hands over, and the forward pass of moeviz.tinylm.
-import { multiply, softmax } from "./arrays.js";
+// The course's models: weights that Python hands over, and the forward pass of moeviz.tinylm.
+import { multiply, softmax, sum } from "./arrays.js";
 import { applyCapacity, expertCapacity } from "./capacity.js";
 import { routeTopK, untouched } from "./routers.js";
 
 const MOST_REMEMBERED = 4000;
 
-/** Read {config, pad, epsilon, shapes, weights}: weights are one base64 text of float32, in the order of shapes. */
+/** Read {config, pad, epsilon, shapes, weights, half}: one base64 text of float32, or of float16, in the order of shapes. */
 export function readModel(state) {
-  const raw = Uint8Array.from(atob(state.weights), sign => sign.charCodeAt(0));
-  const values = new Float32Array(raw.buffer), weights = {};
+  const values = readNumbers(state.weights, state.half), weights = {};
   let start = 0;
   for (const [name, shape] of Object.entries(state.shapes)) {
     const size = shape.reduce((one, other) => one * other, 1);
@@ -16,6 +15,21 @@ export function readModel(state) {
     start += size;
   }
   return { ...state.config, pad: state.pad, epsilon: state.epsilon, weights, remembered: new Map() };
+}
+
+function readNumbers(text, half) {
+  const signs = atob(text), raw = new Uint8Array(signs.length);
+  for (let at = 0; at < raw.length; at++) raw[at] = signs.charCodeAt(at);
+  return half ? widen(new Uint16Array(raw.buffer)) : new Float32Array(raw.buffer);
+}
+
+/** Return float16 numbers, given by their bits, as float32. */
+function widen(bits) {
+  const units = Array.from({ length: 32 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
+  return Float32Array.from(bits, each => {
+    const exponent = each >> 10 & 31, size = (each & 1023) + (exponent ? 1024 : 0);
+    return (each & 0x8000 ? -1 : 1) * size * units[exponent];
+  });
 }
 
 /** Return the options under which the model was trained, one set per layer and no capacity. */
@@ -38,13 +52,17 @@ export function mix(model, window) {
   return multiply(joined, w_mix, model.width).map((value, at) => Math.max(value + b_mix[at], 0));
 }
 
-/** Return {stream, tokens, logits} of one token at the door of a layer, counted from 1. */
-export function enter(model, number, stream) {
-  const scale = model.weights[`norm_${number}`];
+/** Return a vector (D,) at root mean square 1, times scale (D,). */
+export function rmsNorm(stream, scale, epsilon) {
   let squares = 0;
   for (const value of stream) squares += value * value;
-  const size = Math.sqrt(squares / stream.length + model.epsilon);
-  const tokens = stream.map((value, at) => value / size * scale[at]);
+  const size = Math.sqrt(squares / stream.length + epsilon);
+  return stream.map((value, at) => value / size * scale[at]);
+}
+
+/** Return {stream, tokens, logits} of one token at the door of a layer, counted from 1. */
+export function enter(model, number, stream) {
+  const tokens = rmsNorm(stream, model.weights[`norm_${number}`], model.epsilon);
   return { stream, tokens, logits: multiply(tokens, model.weights[`gate_${number}`], model.num_experts) };
 }
 
@@ -86,7 +104,8 @@ function behind(model, number, door, routed, token) {
   return door.behind.next;
 }
 
-function seat(routed, { capacity, order }) {
+/** Seat the choices of a routing; capacity is a factor, or null for no limit. */
+export function seat(routed, { capacity, order }) {
   if (capacity === null) return routed;
   const k = routed.expertIndex[0].length;
   const seats = expertCapacity(routed.expertIndex.length, routed.numExperts, k, capacity);
@@ -116,7 +135,6 @@ function firstDoor(model, window) {
   const key = window.join();
   let door = model.remembered.get(key);
   if (!door) {
-    if (model.remembered.size >= MOST_REMEMBERED) model.remembered.clear();
     door = { ...enter(model, 1, mix(model, window)), answers: [] };
     model.remembered.set(key, door);
   }
@@ -125,6 +143,7 @@ function firstDoor(model, window) {
 
 /** Return the untouched run {layers: rows, prediction} of each window; each is computed once. */
 export function runTrained(model, windows) {
+  if (model.remembered.size >= MOST_REMEMBERED) model.remembered.clear();
   const fresh = windows.filter(window => !firstDoor(model, window).trained);
   if (fresh.length) {
     const done = forward(model, fresh, asTrained(model));
@@ -145,6 +164,23 @@ export function stackTrained(model, windows) {
   const layers = Array.from({ length: model.layers }, (_, at) => ({ numExperts: model.num_experts,
     ...Object.fromEntries(names.map(name => [name, rows.map(row => row.layers[at][name])])) }));
   return { layers, predictions: rows.map(row => row.prediction) };
+}
+
+/** Return {layers, predictions, first} of a text; options are null for the untouched model. */
+export function answerBytes(model, bytes, options) {
+  const windows = windowsOf(model, bytes);
+  model.first ||= predictFirst(model, asTrained(model));
+  if (!options || !bytes.length) return { ...stackTrained(model, windows), first: model.first };
+  return { ...forward(model, windows, options), first: predictFirst(model, options) };
+}
+
+/** Draw the next byte among those of ASCII that can be shown, by chances sharpened as a temperature does; as text. */
+export function drawSign(chances, temperature, random) {
+  const weights = Array.from(chances.subarray(0, 127), (chance, byte) =>
+    byte >= 32 || byte === 10 ? chance ** (1 / temperature) : 0);
+  let left = random() * sum(weights);
+  const byte = weights.findIndex(weight => (left -= weight) < 0);
+  return String.fromCharCode(byte < 0 ? 32 : byte);
 }
 
 /** Return the loss (T,) of each byte in nats: the first after padding alone, each other after the byte before it. */

@@ -1,8 +1,9 @@
-// The sentence: type, point, drag; the trained model answers at once.
+// The sentence: type, point, drag; a trained model answers at once.
 import { sum } from "../moe/arrays.js";
-import { asTrained, forward, losses, predictFirst, readModel, stackTrained, windowsOf } from "../moe/model.js";
+import { answerBytes, asTrained, drawSign, losses, readModel } from "../moe/model.js";
 import { biasFor, countChoices, thresholds } from "../moe/routers.js";
 import { byteLabels, clip, encode } from "../moe/text.js";
+import { answerTransformer, looksFrom } from "../moe/transformer.js";
 import { chancesPanel } from "./chances.js";
 import { announcer, beforePaint, button, list, make, put, say, signed, slider } from "./dom.js";
 import { frame } from "./frame.js";
@@ -11,6 +12,7 @@ import { callOf } from "./python.js";
 import { tileStrip, tileWords } from "./tiles.js";
 
 const ORDERS = { choice: "first choices first", token: "token by token", score: "surest first" };
+const PACE = 100, WARMTH = 0.7;  // of writing on: milliseconds from byte to byte, and the temperature of the draws
 const NO_LIMIT = 2.25;  // the right end of the capacity's slider
 
 /** Build the view in its root. */
@@ -19,14 +21,14 @@ export function open(root) {
 }
 
 function buildSentence(state, body) {
-  const model = readModel(state);
-  const view = { model, most: state.most, text: state.text, options: asTrained(model), pinned: null, pointed: null };
+  const model = readModel(state), answer = model.heads ? answerTransformer : answerBytes;
+  const view = { model, answer, most: state.most, text: state.text, options: asTrained(model), pinned: null, pointed: null };
   view.refresh = beforePaint(() => { compute(view); paint(view); });
   view.repaint = beforePaint(() => paint(view));
   view.parts = buildParts(view, state);
   const { writing, controls, tiles, reading, layers, chances, code, heard } = view.parts;
   body.append(writing.node, controls.node, tiles.node, reading.node,
-    make("div", { class: "flow" }, ...layers.map(layer => layer.node), chances.node), code.node, heard.node);
+    make("div", { class: layers.length % 2 ? "flow odd" : "flow" }, ...layers.map(layer => layer.node), chances.node), code.node, heard.node);
   compute(view);
   paint(view);
 }
@@ -36,7 +38,7 @@ function buildParts(view, state) {
   const pin = tile => { view.pinned = view.pinned?.tile === tile ? null : { tile }; view.repaint(); };
   return {
     writing: writingField(view, state), controls: controlRow(view),
-    tiles: tileStrip({ layers: view.model.layers, point, pin }), reading: readingLine(),
+    tiles: tileStrip({ layers: view.model.layers, looking: Boolean(view.model.heads), colors: state.colors, point, pin }), reading: readingLine(),
     layers: view.options.layers.map((_, at) => layerPanel({
       number: at + 1, numExperts: view.model.num_experts, hooks: layerHooks(view, at) })),
     chances: chancesPanel(), code: codeLine(), heard: announcer(),
@@ -59,10 +61,31 @@ function writingField(view, { examples, most }) {
     view.refresh();
   };
   field.value = view.text;
-  field.addEventListener("input", () => write(field.value));
+  const writer = writerButton(view, sign => { field.value = view.text + sign; write(field.value); });
+  field.addEventListener("input", () => { writer.stop(); write(field.value); });
   const picks = Object.entries(examples).map(([name, text]) => button(name, () => { field.value = text; write(text); }));
   return { node: make("div", { class: "writing" }, field,
-    make("div", { class: "picks", role: "group", "aria-label": "Examples" }, ...picks, count)), count, field };
+    make("div", { class: "picks", role: "group", "aria-label": "Examples" }, ...picks, writer.node, count)), count, field };
+}
+
+/** Return {node, stop}: a button that lets the model write on, with its routers as they stand, until it is pressed again. */
+function writerButton(view, add) {
+  let timer = null;
+  const stop = () => {
+    clearInterval(timer);
+    timer = null;
+    put(node, "aria-pressed", "false");
+  };
+  const step = () => {
+    if (view.bytes.length >= view.most) stop();
+    else if (view.answered === view.text) add(drawSign(view.done.predictions.at(-1) ?? view.done.first, WARMTH, Math.random));
+  };
+  const node = button("Write on", () => {
+    if (timer !== null) return stop();
+    put(node, "aria-pressed", "true");
+    timer = setInterval(step, PACE);
+  }, { class: "go", "aria-pressed": "false" });
+  return { node, stop };
 }
 
 /** Return sliders for k, temperature and capacity, the order of seating, and the way back. */
@@ -149,13 +172,11 @@ function codeLine() {
 
 /** Run the model on the text: as trained, and with the options where they differ. */
 function compute(view) {
-  const { model, text, options } = view, bytes = encode(text), windows = windowsOf(model, bytes);
-  const trained = stackTrained(model, windows), plain = isPlain(view);
-  const done = plain || !bytes.length ? trained : forward(model, windows, options);
-  model.first ||= predictFirst(model, asTrained(model));
-  const first = plain ? model.first : predictFirst(model, options);
-  Object.assign(view, { bytes, labels: byteLabels(text), windows, done, trained, plain,
-    loss: losses(first, done.predictions, bytes), trainedLoss: losses(model.first, trained.predictions, bytes) });
+  const { model, text, options } = view, bytes = encode(text);
+  const trained = view.answer(model, bytes, null), plain = isPlain(view);
+  const done = plain ? trained : view.answer(model, bytes, options);
+  Object.assign(view, { answered: text, bytes, labels: byteLabels(text), done, trained, plain,
+    loss: losses(done.first, done.predictions, bytes), trainedLoss: losses(trained.first, trained.predictions, bytes) });
 }
 
 function isPlain({ model, options }) {
@@ -169,7 +190,9 @@ function paint(view) {
   const lit = target?.layer === undefined ? null : target;
   const wanted = target?.tile ?? view.pinned?.tile ?? labels.length - 1;
   const tile = Math.min(wanted, labels.length - 1);
-  parts.tiles.paint({ labels, routed: done.layers, tile, lit });
+  view.looks = empty || !view.model.heads ? null
+    : done.layers.map((_, layer) => looksFrom(view.model, done, layer + 1, tile));
+  parts.tiles.paint({ labels, routed: done.layers, tile, lit, looks: lit ? null : view.looks });
   parts.controls.show();
   paintReading(view, tile, lit);
   if (!empty) {
@@ -217,9 +240,21 @@ function paintReading(view, tile, lit) {
 }
 
 function byteWords(view, tile) {
-  const seen = byteLabels(view.text).slice(Math.max(0, tile - view.model.context + 1), tile + 1).join("");
   const words = tileWords(view.labels, view.done.layers, tile);
-  return `${words[0].toUpperCase()}${words.slice(1)}. It reads “${seen}”.`;
+  return `${words[0].toUpperCase()}${words.slice(1)}. ${view.looks ? lookWords(view) : readWords(view, tile)}`;
+}
+
+function readWords({ labels, model }, tile) {
+  return `It reads “${labels.slice(Math.max(0, tile - model.context + 1), tile + 1).join("")}”.`;
+}
+
+/** Return in words which byte attention takes most from, layer by layer. */
+function lookWords({ looks, labels }) {
+  const most = looks.map((row, layer) => {
+    const at = row.indexOf(Math.max(...row));
+    return `${labels[at]} at ${at + 1} (${row[at].toFixed(2)}) in layer ${layer + 1}`;
+  });
+  return `It looks most at ${most.join(", ")}.`;
 }
 
 function litWords(view, { layer, expert }) {
