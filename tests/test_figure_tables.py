@@ -147,9 +147,6 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_shares": (
         lambda: plots.plot_shares([1024, 4096], {"experts": [3, 1], "router": [1, 1]}, x_label="context"),
         "context | experts | router", "1024 | 75 | 25", "4096 | 50 | 50"),
-    "plot_sorting": (
-        lambda: plots.plot_sorting(TINY, labels="abc"), "place | token | expert", "0 | a | 0", "1 | c | 0",
-        "2 | b | 1"),
     "plot_text": (lambda: plots.plot_text(TINY, "aba"), *TEXT),
     "plot_text_layers": (lambda: plots.plot_text_layers([TINY], "aba"), *TEXT),
     "plot_text_orders": (

@@ -13,7 +13,7 @@ from moeviz import style
 from test_figure_tables import OTHERS, TABLES
 
 pytestmark = pytest.mark.slow
-DRAWS_EXPERTS = {"plot_block", "plot_network", "plot_noisy_threshold", "plot_products", "plot_sorting",
+DRAWS_EXPERTS = {"plot_block", "plot_network", "plot_noisy_threshold", "plot_products",
                  "plot_thermostat"}  # with lines, in their colours
 
 

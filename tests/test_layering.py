@@ -16,10 +16,10 @@ PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record", "routing", "capacity",
          "steering", "experts", "losses", "metrics", "scoreboard", "text", "tinylm", "training",
          "transformer", "interventions", "short_runs", "cost", "models", "learning", "cluster",
-         "traces", "style", "plots", "filmstrip", "live", "widgets", "exercises", "terminal",
+         "traces", "style", "forms", "plots", "filmstrip", "live", "widgets", "exercises", "terminal",
          "report")
 DRAWING = frozenset({"numpy", "matplotlib"})
-DRAWERS = ("style", "plots", "filmstrip", "live", "terminal")
+DRAWERS = ("style", "forms", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"},

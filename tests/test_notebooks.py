@@ -10,6 +10,8 @@ from tools import notebooks, runs
 
 SECONDS = 30
 FILM_SECONDS = 15  # for drawing the frames of a notebook's filmstrips
+MOST_PIXELS = 1000
+NO_NUMBER = set()  # titles that need none
 SOLUTION = "<details><summary>Solution</summary>\n\n```python\n{}\n```\n\n</details>"
 WARNS = "import warnings\nwarnings.warn('beware')\n"
 RIGHT = "def my_wanted(weights):\n    scores = np.log(weights)\n    return scores - scores[:, :1]"
@@ -39,6 +41,28 @@ def test_a_notebook_runs_as_shipped_and_with_its_solutions(path):
     assert notebooks.complaints(done) == []
     assert all("not attempted" in text for text in verdicts(done).values())
     assert {name: text for name, text in done.metadata.solved.items() if not solves(text)} == {}
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
+def test_the_figures_of_a_notebook_keep_what_all_figures_promise(path):
+    seen = figures(runs.executed(path))
+    assert {cell: look for cell, look in seen.items() if not look or look["smallest"] < 12} == {}
+    assert [cell for cell, look in seen.items() if not look["same"]] == []  # a second save gives its pixels
+    assert {cell: look["width"] for cell, look in seen.items() if look["width"] > MOST_PIXELS} == {}
+    titles = {cell: look["titles"] for cell, look in seen.items() if not all(map(has_number, look["titles"]))}
+    assert {cell: each for cell, each in titles.items() if not each or not set(each) <= NO_NUMBER} == {}
+
+
+def figures(done):
+    """Return {number and last line of a cell: what was seen of its figure}; None of a reader's own figure."""
+    return {f"{place}: {cell.source.splitlines()[-1]}": output.metadata["image/png"].get("seen")
+            for place, cell in enumerate(done.cells) for output in cell.get("outputs", ())
+            if "image/png" in output.get("data", {})}
+
+
+def has_number(title):
+    return any(map(str.isdigit, title))
 
 
 def solves(text):

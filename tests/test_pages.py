@@ -28,6 +28,8 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
     const style = getComputedStyle(part);
     return style.overflowX === "hidden" && part.scrollWidth > part.clientWidth + 1;
 }).map(part => part.outerHTML.slice(0, 200))"""
+FORMS_SHOWN = """[...new Set([...document.querySelectorAll(".by-day, .by-night")]
+    .filter(part => part.checkVisibility()).map(part => part.className.match(/by-\\w+/)[0]))]"""
 LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
 TEXT_SIZES = """() => [...document.querySelectorAll("main *, .lecture-bar *")].filter(part =>
     part.checkVisibility() && !part.closest("svg, math, sup, sub, .moeviz-live")
@@ -260,10 +262,23 @@ def test_the_theme_can_be_chosen_and_is_kept(chromium, site):
     assert dark != light
     open_page(chromium, site, "00_start_here.html")
     assert chromium.evaluate(ground) == dark
-    filtered = "getComputedStyle(document.querySelector('.picture img')).filter"
-    assert "invert" in chromium.evaluate(filtered)  # no white cards in the dark
+    assert chromium.evaluate(FORMS_SHOWN) == ["by-night"]  # figures drawn for the dark
     chromium.get_by_role("button", name="Light theme").click()
-    assert chromium.evaluate(ground) == light and chromium.evaluate(filtered) == "none"
+    assert chromium.evaluate(ground) == light and chromium.evaluate(FORMS_SHOWN) == ["by-day"]
+
+
+@pytest.mark.browser
+def test_panels_stack_on_a_narrow_page(chromium, site):
+    wide, narrow = [], []
+    for seen, width in ((wide, 1280), (narrow, 400)):
+        open_page(chromium, site, "17_do_experts_specialise.html", width=width)
+        picture = chromium.locator("picture.by-day:has(source) img").first
+        picture.scroll_into_view_if_needed()
+        picture.evaluate("image => image.decode()")
+        seen.extend(picture.bounding_box()[side] for side in ("width", "height"))
+    assert wide[0] > 900 > 380 > narrow[0] and narrow[1] > narrow[0] > wide[1] / 2
+    strip = chromium.locator(".stacks")
+    assert strip.count() == 0 or strip.first.locator(".panels .by-day").count() > 1
 
 
 @pytest.mark.browser
@@ -279,9 +294,9 @@ def test_the_first_tab_skips_to_the_content(chromium, site):
 def test_a_slider_moves_its_picture_in_the_page(chromium, site):
     open_page(chromium, site, "03_topk_noise_temperature.html")
     strip = chromium.locator(".moeviz-filmstrip").first
-    before = strip.locator("img").get_attribute("src")
+    before = strip.locator("img.by-day").get_attribute("src")
     strip.locator("input").press("ArrowLeft")
-    assert strip.locator("img").get_attribute("src") != before
+    assert strip.locator("img.by-day").get_attribute("src") != before
 
 
 # ---- lecture and handout
@@ -368,6 +383,6 @@ def test_a_handout_has_exercises_and_no_solutions(chromium, site):
         assert code.count() >= 3 and not any(code.nth(at).is_visible() for at in range(code.count()))
         assert not chromium.locator("details.hint").first.is_visible()
         assert chromium.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        assert chromium.evaluate("getComputedStyle(document.querySelector('.picture img')).filter") == "none"
+        assert chromium.evaluate(FORMS_SHOWN) == ["by-day"]
     finally:
         chromium.emulate_media(media="screen")

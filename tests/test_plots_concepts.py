@@ -6,7 +6,6 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from moeviz import plots, style
-from moeviz.record import Routing
 
 
 def test_the_foot_of_a_token_on_a_vector_is_where_their_product_says():
@@ -34,15 +33,6 @@ def test_rows_and_columns_of_one_matrix_are_each_chosen_evenly():
         (np.argsort(np.argsort(-scores, axis=0), axis=0) < 2).sum(axis=1).tolist()
     assert [int(text.get_text()) for text in left.texts[18:]] == \
         np.bincount(scores.argmax(axis=1), minlength=3).tolist()
-
-
-def test_sorting_moves_every_token_there_and_back():
-    routed = Routing(None, np.full((4, 2), 0.5), [[1], [0], [1], [0]], [[1.0]] * 4, [[True]] * 4)
-    ax = plots.plot_sorting(routed, labels="abcd")
-    places = [line.get_ydata() for line in ax.lines]
-    assert [y[1] - 0.5 for y in places[::2]] == [2, 0, 3, 1]
-    assert all(there[0] == back[1] and there[1] == back[0]
-               for there, back in zip(places[::2], places[1::2], strict=True))
 
 
 def test_no_line_of_a_cut_net_joins_two_experts_and_masks_look_back_alone():

@@ -183,16 +183,19 @@ def _tidy(output):
     return tidy
 
 
-def execute(notebook, timeout=120, **variables):
+def execute(notebook, timeout=120, startup="", **variables):
     """Return an executed copy: a fresh kernel in notebooks/, one BLAS thread; the first error raises.
 
-    variables: more of the kernel's environment.
+    startup: code that the kernel runs before. variables: more of its environment.
     """
     from nbclient import NotebookClient
 
     done = copy.deepcopy(notebook)
     with tempfile.TemporaryDirectory() as home, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the machinery's own; the kernel's appear in the outputs
+        first = pathlib.Path(home, "profile_default", "startup", "first.py")
+        first.parent.mkdir(parents=True)
+        first.write_text(startup, encoding="utf-8")
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
                                 extra_arguments=["--log-level=40"],
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})

@@ -23,6 +23,8 @@ from tools import notebooks
 RUNS = notebooks.ROOT / "build" / "runs"
 PACKAGE = notebooks.ROOT / "utils" / "moeviz"
 LONGEST = 900  # seconds; an older lock was left behind by a run that was killed
+EDITION = notebooks.ROOT / "tools" / "site" / "edition.py"
+STARTUP = "from tools.site import edition\nedition.install()\ndel edition"
 CLOCK = "import time\nprint(time.process_time())"
 
 
@@ -40,17 +42,21 @@ def executed(path, runs=RUNS):
         if not file.is_file():
             for old in runs.glob(f"{path.stem}-*.ipynb"):
                 old.unlink()
-            _write(timed_run(notebook, MOEVIZ_EDITION="page"), file)
+            places = os.pathsep.join([str(notebooks.ROOT), os.environ.get("PYTHONPATH", "")])
+            _write(timed_run(notebook, startup=STARTUP, MOEVIZ_EDITION="page", PYTHONPATH=places), file)
         return nbformat.read(file, as_version=4)
 
 
-def timed_run(notebook, **variables):
-    """Return an executed copy with `metadata.seconds` and `.solved`; the cells that gave these are gone."""
+def timed_run(notebook, **options):
+    """Return an executed copy with `metadata.seconds` and `.solved`; the cells that gave these are gone.
+
+    options: of `notebooks.execute`.
+    """
     functions = {notebooks.stub_function(task.stub).name: task for task in notebooks.tasks(notebook)}
     solutions = {name: solved_cells(notebook, name, task) for name, task in functions.items()}
     added = [new_code_cell(CLOCK), *(cell for cells in solutions.values() for cell in cells)]
     longer = nbformat.from_dict({**notebook, "cells": [*notebook.cells, *added]})
-    done = notebooks.execute(longer, **variables)
+    done = notebooks.execute(longer, **options)
     clock, *rest = done.cells[len(notebook.cells):]
     del done.cells[len(notebook.cells):]
     done.metadata["seconds"], rest = float(notebooks.printed(clock)), iter(rest)
@@ -83,7 +89,7 @@ def fingerprint(notebook):
 def _surroundings():
     files = sorted(path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
     versions = [importlib.metadata.version(name) for name in ("numpy", "matplotlib", "ipywidgets", "pillow")]
-    contents = [path.read_bytes() for path in files]
+    contents = [path.read_bytes() for path in (EDITION, *files)]
     return b"\0".join([sys.version.encode(), *map(str.encode, versions), *contents])
 
 

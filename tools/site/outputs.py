@@ -5,15 +5,17 @@ import hashlib
 from html import escape
 from io import BytesIO
 
-import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from moeviz.filmstrip import picture
+from moeviz.forms import DarkCanvas
 from moeviz.tables import as_html
 
 LONG_LINE = 40  # characters
 WIDE = 680  # pixels; a wider figure is not shrunk below this on a phone, it scrolls
+NARROW, ROOM = 700, 6  # of a page whose panels stack; around a panel that stands alone
 
 
 class Figures:
@@ -29,11 +31,13 @@ class Figures:
         return self._write(data, kind.rpartition("/")[2])
 
     def card(self, drawn):
-        """Write the figure of a card, close it, and return its address in the site."""
-        drawn.canvas.draw()
-        image = Image.fromarray(np.asarray(drawn.canvas.buffer_rgba())).convert("RGB")
-        plt.close(drawn)
-        file = BytesIO()
+        """Write the figure of a card for both themes and return {class: address in the site}."""
+        return {name: self._drawn(canvas(drawn)) for name, canvas in
+                (("by-day", FigureCanvasAgg), ("by-night", DarkCanvas))}
+
+    def _drawn(self, canvas):
+        canvas.draw()
+        image, file = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), BytesIO()
         image.save(file, "webp", lossless=True)
         return self._write(file.getvalue(), "webp")
 
@@ -74,13 +78,47 @@ def _line(text):
 
 
 def figure(png, metadata, figures):
-    """Return a figure with its alt text and its data folded below."""
-    pixels = np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
-    height, width = pixels.shape[:2]
-    wide = ' class="wide"' if width > WIDE else ""
-    words = escape(metadata.get("alt", ""))
-    image = (f'<img{wide} src="{figures.save(pixels)}" alt="{words}" width="{width}" height="{height}" '
-             'loading="lazy">')
+    """Return a figure, by day and by night, with its alt text and its data folded below."""
+    words, panels = metadata.get("alt", ""), metadata.get("panels", [])
+    forms = {"by-day": png} | ({"by-night": metadata["dark"]} if "dark" in metadata else {})
+    pictures = "".join(picture_of(pixels_of(data), panels, words, name, figures)
+                       for name, data in forms.items())
     tables = "".join(as_html(each) for each in metadata.get("tables", []))
-    return (f'<figure><div class="picture">{image}</div><details><summary>In words and numbers</summary>'
-            f"<p>{words}</p>{tables}</details></figure>")
+    return (f'<figure><div class="picture">{pictures}</div><details><summary>In words and numbers</summary>'
+            f"<p>{escape(words)}</p>{tables}</details></figure>")
+
+
+def pixels_of(png):
+    """Return the pixels (H, W, 4) of a PNG in base64."""
+    return np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
+
+
+def picture_of(pixels, panels, words, name, figures):
+    """Return the HTML of a picture of class `name`, whose panels stack on a narrow screen."""
+    height, width = pixels.shape[:2]
+    narrow, least = "", width
+    if panels:
+        stack = stacked(pixels, panels)
+        high, least = stack.shape[:2]
+        narrow = (f'<source media="(max-width: {NARROW}px)" srcset="{figures.save(stack)}" width="{least}" '
+                  f'height="{high}">')
+    wide = ' class="wide"' if least > WIDE else ""
+    return (f'<picture class="{name}">{narrow}<img{wide} src="{figures.save(pixels)}" alt="{escape(words)}" '
+            f'width="{width}" height="{height}" loading="lazy"></picture>')
+
+
+def stacked(pixels, panels):
+    """Return panels of a picture one below the other: each [left, top, right, bottom] in pixels.
+
+    >>> stacked(np.zeros((20, 90, 4), np.uint8), [[0, 0, 40, 20], [50, 0, 90, 18]]).shape
+    (40, 46, 4)
+    """
+    crops = [pixels[max(top - ROOM, 0):bottom + ROOM, max(left - ROOM, 0):right + ROOM]
+             for left, top, right, bottom in panels]
+    width = max(crop.shape[1] for crop in crops)
+    stack = np.broadcast_to(pixels[0, 0], (sum(map(len, crops)), width, 4)).copy()
+    bottom = 0
+    for crop in crops:
+        stack[bottom:bottom + len(crop), :crop.shape[1]] = crop
+        bottom += len(crop)
+    return stack

@@ -38,7 +38,7 @@ class Page(NamedTuple):
     opening: Opening
     html: str
     headings: list[Heading]
-    card: str  # address of its picture in the site; "" where there is none
+    card: dict  # {class: address in the site} of its picture for both themes; empty where there is none
 
 
 class Text(NamedTuple):
@@ -117,8 +117,8 @@ def make_page(notebook, openings, place, link, figures, elsewhere):
         before=openings[place - 1] if place else None, after=[*openings, None][place + 1])
     html, _ = maker.from_notebook_node(notebook)
     drawn = card(openings[place].stem)
-    address = figures.card(drawn) if drawn else ""
-    return Page(openings[place], with_policy(html), renderer.headings, address)
+    return Page(openings[place], with_policy(html), renderer.headings,
+                figures.card(drawn) if drawn else {})
 
 
 def read_text(address, source, link):

@@ -1,7 +1,7 @@
 """A plot over a parameter as self-contained HTML: a slider over pictures, without kernel or network.
 
-The frames are drawn by the same functions as everywhere else; below stand the words and the tables of the
-frame that is shown. Where scripts do not run, one frame stands still; the player is the file
+The frames are drawn by the same functions as everywhere else, for both themes; below stand the words and the
+tables of the frame that is shown. Where scripts do not run, one frame stands still; the player is the file
 data/filmstrip.html.
 """
 
@@ -15,12 +15,15 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.transforms import Bbox
 
 from moeviz.arrays import check_count
+from moeviz.forms import DarkCanvas, panels_of, united
 from moeviz.style import describe, tables_of
 from moeviz.tables import as_html
 
-MAX_BYTES = 400_000
+MAX_BYTES = 700_000  # with the pictures of both themes
 SHADES = 31  # per channel: what is rounded away is never more than 4 of 255, and half the bytes go with it
 PLAYER = Path(__file__).with_name("data") / "filmstrip.html"
 
@@ -30,11 +33,13 @@ class TooLargeError(ValueError):
 
 
 class Shot(NamedTuple):
-    """One frame: pixels (H, W, 4) uint8, its alt text and the tables of its figure."""
+    """One frame: pixels (H, W, 4) uint8, the same for the dark theme; alt text, tables and panels."""
 
     pixels: np.ndarray
+    night: np.ndarray
     alt: str
     tables: list
+    panels: list
 
 
 class Html(str):
@@ -51,7 +56,7 @@ def filmstrip(plot, frames, *, captions, label, start=0):
     white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
     that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`, its
     tables are `style.tables_of`. Raises ValueError naming a wrong argument, and TooLargeError, a
-    ValueError, for more than 400 kB.
+    ValueError, for more than 700 kB.
 
     >>> from moeviz import plots
     >>> loads = [[[0.5, 0.5]] * 9, [[0.9, 0.1]] * 9]
@@ -91,27 +96,43 @@ def picture(pixels):
 def shoot(drawn):
     """Return the Shot of what was drawn, and close its figure."""
     figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
-    alt, raw = describe(figure), BytesIO()
-    figure.savefig(raw, format="rgba", dpi=figure.dpi)
+    pixels = [_drawn(canvas(figure)) for canvas in (FigureCanvasAgg, DarkCanvas)]
+    panels = panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches()))
     plt.close(figure)
-    width, height = figure.canvas.get_width_height()
-    pixels = np.frombuffer(raw.getvalue(), dtype=np.uint8).reshape(height, width, 4)
-    return Shot(pixels, alt, tables_of(figure))
+    return Shot(*pixels, describe(figure), tables_of(figure), panels)
+
+
+def _drawn(canvas):
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
 
 
 def _page(shots, captions, label, start):
     """Fill the player with shots and their captions."""
     height, width = np.max([shot.pixels.shape[:2] for shot in shots], axis=0)
-    sources = [_source(shot.pixels, height, width) for shot in shots]
-    frames = [{"caption": caption, "alt": shot.alt, "source": "" if at == start else sources[at]}
-              for at, (caption, shot) in enumerate(zip(captions, shots, strict=True))]
-    safe = json.dumps(frames).replace("<", "\\u003c")  # a caption must not end the script
-    numbers = "\n".join(_numbers(shot, hidden=at != start) for at, shot in enumerate(shots))
+    forms = [{"day": _source(shot.pixels, height, width), "night": _source(shot.night, height, width)}
+             for shot in shots]
+    frames = [{"caption": caption, "alt": shot.alt, **form}
+              for caption, shot, form in zip(captions, shots, forms, strict=True)]
+    frames[start] |= dict.fromkeys(forms[start], "")  # it stands in the page
     player = Template(PLAYER.read_text(encoding="utf-8"))
     return Html(player.substitute(
         label=escape(label), caption=escape(captions[start]), alt=escape(shots[start].alt), width=width,
-        height=height, source=sources[start], start=start, last=len(frames) - 1, frames=safe,
-        numbers=numbers))
+        height=height, **forms[start], start=start, last=len(frames) - 1,
+        frames=_safe(frames), panels=_safe(_panels(shots)),
+        numbers="\n".join(_numbers(shot, hidden=at != start) for at, shot in enumerate(shots))))
+
+
+def _safe(value):
+    return json.dumps(value).replace("<", "\\u003c")  # a caption must not end the script
+
+
+def _panels(shots):
+    """Return the panels of all frames, each as large as it is in any; none where frames differ in number."""
+    every = [shot.panels for shot in shots]
+    if len({len(panels) for panels in every}) > 1:
+        return []
+    return [list(united(boxes)) for boxes in zip(*every, strict=True)]
 
 
 def _numbers(shot, *, hidden):
@@ -121,8 +142,8 @@ def _numbers(shot, *, hidden):
 
 
 def _source(pixels, height, width):
-    """Return pixels with white margins as an address that holds the picture itself."""
-    wide = np.full((height, width, 4), 255, dtype=np.uint8)
+    """Return pixels with margins as an address that holds the picture itself."""
+    wide = np.broadcast_to(pixels[0, 0], (height, width, 4)).copy()
     wide[:pixels.shape[0], :pixels.shape[1]] = pixels
     kind, data = picture(wide)
     return f"data:{kind};base64,{b64encode(data).decode()}"

@@ -50,10 +50,10 @@ def use():
     plt.style.use(Path(__file__).with_name("classroom.mplstyle"))
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell:
-        shell.display_formatter.mimebundle_formatter.for_type(mpl.figure.Figure, _with_alt_text)
+        shell.display_formatter.mimebundle_formatter.for_type(mpl.figure.Figure, as_output)
 
 
-def _with_alt_text(figure):
+def as_output(figure):
     """Return a figure as PNG for code hosts and as HTML for front ends, which drop a PNG's alt text."""
     try:
         alt = describe(figure)

@@ -15,7 +15,7 @@ from moeviz.plots.charts import (
 from moeviz.plots.compare import Evidence, plot_evidence, plot_scoreboard, plot_tradeoff
 from moeviz.plots.cost import plot_ledger, plot_model_map, plot_roofline, plot_shares
 from moeviz.plots.devices import plot_cache, plot_device_load, plot_timeline, plot_traffic
-from moeviz.plots.dispatch import plot_assignment, plot_flow, plot_seats, plot_sorting, plot_two_choices
+from moeviz.plots.dispatch import plot_assignment, plot_flow, plot_seats, plot_two_choices
 from moeviz.plots.gate import (
     plot_gate_steps,
     plot_noisy_threshold,
@@ -57,7 +57,7 @@ __all__ = [
     "plot_matrix", "plot_meters", "plot_model_map", "plot_network", "plot_noisy_threshold",
     "plot_nulls", "plot_pair_flow", "plot_products", "plot_profile", "plot_push", "plot_ratios",
     "plot_region_change", "plot_regions", "plot_roofline", "plot_scoreboard", "plot_seats",
-    "plot_settings", "plot_shares", "plot_sorting", "plot_text", "plot_text_layers",
+    "plot_settings", "plot_shares", "plot_text", "plot_text_layers",
     "plot_text_orders", "plot_text_rows", "plot_thermostat", "plot_timeline", "plot_timing",
     "plot_told", "plot_tradeoff", "plot_traffic", "plot_transformer_block", "plot_two_choices",
     "plot_written", "plot_years",

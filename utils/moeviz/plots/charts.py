@@ -3,10 +3,9 @@
 from itertools import cycle
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
-from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
+from moeviz.plots.draw import HALO, check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
 from moeviz.plots.names import name_lines, write_names
 from moeviz.style import (
     INK,
@@ -34,7 +33,6 @@ DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (M
 NAME_WIDTH, NAME_PITCH = 95, 17  # points
 ABOVE = 11  # points from a line to a name above or below it
 FOOT = 0.12  # of the height is added below the lines for the texts of marks
-HALO = [withStroke(linewidth=3.5, foreground="white")]
 
 
 def plot_matrix(matrix, *, row_label, column_label, row_names=None, column_names=None, title="",

@@ -7,13 +7,12 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import offset_copy
 
 from moeviz.arrays import check_choice, check_mask, check_number, check_vector
 from moeviz.cost import Hardware
-from moeviz.plots.draw import check_labels, draw_bars, plain_ticks
+from moeviz.plots.draw import HALO, check_labels, draw_bars, legend_below, plain_ticks
 from moeviz.plots.names import RADIUS, write_names
 from moeviz.style import (
     FAINT,
@@ -64,21 +63,23 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     """
     rows = {name: _check_parts(parts, f"ledgers[{name!r}]") for name, parts in _check_map(ledgers).items()}
     scale = check_number(scale, "scale", low=1e-300)
-    ax = axes_or_new(ax, (10, 0.85 * len(rows) + 2.2))
+    marks, own = mark if isinstance(mark, Mapping) else {"": mark} if mark else {}, ax is None
+    ax = axes_or_new(ax, (10, 0.7 * len(rows) + 2.2), bottom=1.4, left=0.3 + 0.085 * max(map(len, rows)))
     sums = {name: sum(parts.values()) / scale for name, parts in rows.items()}
     right = check_number(limit, "limit", low=0.0) if limit is not None else 1.12 * max(sums.values())
-    ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.5), xlabel=unit)
+    ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.9 if any(marks) else -0.5),
+           xlabel=unit)
     headline(ax, _largest_part(rows, scale, unit), title)
     named = set().union(*(_draw_bar(ax, row, parts, scale) for row, parts in enumerate(rows.values())))
     for row, total in enumerate(sums.values()):
         ax.annotate(as_text(total, 3), (total, row), xytext=(7, 0), textcoords="offset points", va="center",
-                    fontsize=15, fontweight="bold")
-    _draw_limits(ax, {} if mark is None else mark if isinstance(mark, Mapping) else {"": mark}, scale)
+                    fontsize=15, fontweight="bold", path_effects=HALO, zorder=5)
+    _draw_limits(ax, marks, scale)
     ax.set_yticks(range(len(rows)), list(rows), fontsize=14)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     _draw_key_cost(ax, [part for parts in rows.values() for part, amount in parts.items()
-                   if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]])
+                   if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]], below=own)
     _tabulate(ax, rows, sums, scale, ", ".join(filter(None, [title, unit])))
     return set_description(ax, _describe_ledgers(rows, sums, scale, unit, title))
 
@@ -124,10 +125,9 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
 def _draw_limits(ax, marks, scale):
     for row, (words, amount) in enumerate(marks.items()):
         at = check_number(amount, "mark", low=0.0) / scale
-        ax.axvline(at, color=INK, linestyle=(0, (4, 3)), linewidth=1.8, zorder=3 if words else 0.5)
-        ax.annotate(words, (at, 0), xycoords=("data", "axes fraction"), xytext=(4, 4 + 17 * row), color=INK,
-                    fontsize=13, textcoords="offset points", zorder=4,
-                    path_effects=[withStroke(linewidth=3.5, foreground="white")])
+        ax.axvline(at, color=INK, linestyle=(0, (4, 3)), linewidth=1.8, zorder=0.5)
+        ax.annotate(words, (at, 1), xycoords=("data", "axes fraction"), xytext=(4, 2 - 17 * row), color=INK,
+                    fontsize=13, textcoords="offset points", zorder=4, va="top", path_effects=HALO)
 
 
 def _largest_part(rows, scale, unit):
@@ -170,9 +170,11 @@ def _draw_bar(ax, row, parts, scale):
     return named
 
 
-def _draw_key_cost(ax, parts):
+def _draw_key_cost(ax, parts, *, below=False):
     patches = [Patch(color=PART_COLORS[part], label=part) for part in dict.fromkeys(parts)]
-    if patches:
+    if patches and below:
+        legend_below(ax, 3, handles=patches)
+    elif patches:
         ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.02, 1.0))
 
 

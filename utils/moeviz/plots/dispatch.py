@@ -402,39 +402,3 @@ def _draw_choices(ax, scores, chosen, labels):
     ax.spines[:].set_visible(False)
     set_matrix(ax, np.where(chosen, scores, np.nan), rows=("token", labels),
                columns=("expert", range(experts)))
-
-
-def plot_sorting(routed, *, labels=None, ax=None):
-    """Draw how choices are sorted by expert, computed in blocks, and scattered back to their tokens.
-
-    Left column: the first choice of every token, in the text's order; middle: sorted by expert, one block
-    each; right: the text's order again. labels: T texts. Returns the Axes.
-    Raises ValueError naming the wrong argument.
-
-    >>> from moeviz.record import Routing
-    >>> three = Routing(None, np.full((3, 2), 0.5), [[1], [0], [1]], [[1.0]] * 3, [[True]] * 3)
-    >>> plot_sorting(three).get_title()
-    '3 tokens become 2 blocks: one product each'
-    """
-    labels = readable(check_labels(labels, check_routing(routed).num_tokens))
-    expert = routed.expert_index[:, 0]
-    order, colors = np.argsort(expert, kind="stable"), expert_colors(routed.num_experts)
-    rank, blocks = np.argsort(order), len(np.unique(expert))
-    ax = axes_or_new(ax, (9, 0.42 * len(labels) + 1.9))
-    for token, label in enumerate(labels):
-        color = colors[expert[token]] if expert[token] != EMPTY else FAINT
-        for x, y in ((0.0, token), (1.0, rank[token]), (2.0, token)):
-            ax.add_patch(Rectangle((x - 0.16, y + 0.06), 0.32, 0.88, facecolor=color, edgecolor="white"))
-            ax.text(x, y + 0.5, label, color=ink_on(color), family=MONO, ha="center", va="center",
-                    fontsize=14, parse_math=False)
-        for start, stop, left in ((token, rank[token], 0.16), (rank[token], token, 1.16)):
-            ax.plot([left, left + 0.68], [start + 0.5, stop + 0.5], color=color, linewidth=2.2, zorder=0)
-    for x, words in enumerate(("text", "sorted by expert", "scattered back")):
-        ax.text(x, -0.2, words, ha="center", va="bottom", color=MUTED, fontsize=14)
-    ax.set(xlim=(-0.3, 2.3), ylim=(len(labels) + 0.1, -0.9))
-    ax.set_axis_off()
-    headline(ax, f"{len(labels)} tokens become {blocks} blocks: one product each")
-    set_table(ax, ["place", "token", "expert"], title=f"{routed.label}: sorted by expert",
-              rows=[[place, labels[at], expert[at]] for place, at in enumerate(order)])
-    return set_description(ax, f"Three columns, {routed.label}: {len(labels)} tokens in the text's order, "
-                               f"sorted by expert into {blocks} blocks, and scattered back.")

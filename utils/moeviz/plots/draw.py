@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.patches import Rectangle
 from matplotlib.path import Path
+from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import NullFormatter, NullLocator
 from matplotlib.transforms import Affine2D, offset_copy
@@ -21,6 +22,7 @@ from moeviz.tables import as_tick
 
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT = 0.73  # of the type size, in DejaVu
+HALO = [withStroke(linewidth=3.5, foreground="white")]  # around words on lines
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
 
@@ -214,7 +216,8 @@ def draw_colour_bar(ax, mesh, label):
     ax.figure.colorbar(mesh, ax=ax, label=label).outline.set_visible(False)
 
 
-def legend_below(ax, columns, *, down=58):
+def legend_below(ax, columns, *, down=58, **options):
     """Put the key of a chart below it, so many points under the axes, where it covers nothing."""
     under = offset_copy(ax.transAxes, ax.figure, y=-down, units="points")
-    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=under, ncols=columns, borderaxespad=0)
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=under, ncols=columns, borderaxespad=0,
+              **options)

@@ -3,10 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
-from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_vector
-from moeviz.plots.draw import check_labels, draw_bars
+from moeviz.plots.draw import HALO, check_labels, draw_bars
 from moeviz.style import (
     INK,
     LINE,
@@ -144,7 +143,7 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
     names = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
     for place, label in zip(tokens, names, strict=True) if labels is not None else ():
         ax.annotate(label, place, xytext=(7, 5), textcoords="offset points", fontsize=14, zorder=5,
-                    path_effects=[withStroke(linewidth=3.5, foreground="white")])
+                    path_effects=HALO)
     for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
         _draw_number(ax, expert, regions[expert], colors[expert])
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal",
@@ -339,7 +338,8 @@ def plot_products(token, gate, *, label="token", ax=None):
     token, gate = check_vector(token, "token", 2), check_matrix(gate, "gate", "(2, E)")
     scores, colors = token @ gate, expert_colors(gate.shape[1])
     ax = axes_or_new(ax, (7, 6.6))
-    for expert, (vector, color) in enumerate(zip(gate.T, colors, strict=True)):
+    for expert in np.argsort(scores):  # feet may fall together; the one with the highest score is seen
+        vector, color = gate[:, expert], colors[expert]
         foot = scores[expert] / max(vector @ vector, 1e-12) * vector
         ax.plot(*np.stack([token, foot], axis=1), color=color, linestyle=(0, (2, 2)), linewidth=1.8)
         ax.plot(*foot, "o", color=color, markeredgecolor=INK, markersize=8, zorder=4)
@@ -360,10 +360,10 @@ def plot_products(token, gate, *, label="token", ax=None):
 def _draw_arrow(ax, tip, color, words):
     ax.annotate("", tip, (0, 0), zorder=3, arrowprops={"arrowstyle": "-|>", "color": color, "linewidth": 2.6,
                                                        "mutation_scale": 18, "shrinkA": 0, "shrinkB": 0})
-    ax.annotate(words, tip, xytext=8 * np.sign(tip), textcoords="offset points", fontsize=13, zorder=5,
-                path_effects=[withStroke(linewidth=3.5, foreground="white")],
-                ha="center" if tip[0] == 0 else "left" if tip[0] > 0 else "right",
-                va="center" if tip[0] else "bottom" if tip[1] > 0 else "top")
+    aside = 8 * np.where(tip, np.sign(tip), [0, -1] if tip[0] else [1, 0])
+    ax.annotate(words, tip, xytext=aside, textcoords="offset points", fontsize=13, zorder=5,
+                path_effects=HALO, ha="center" if tip[0] == 0 else "left" if tip[0] > 0 else "right",
+                va="bottom" if tip[1] > 0 else "top")
 
 
 def plot_settings(shares, *, limit=None, x_label="expert", ax=None, title=""):

@@ -208,7 +208,7 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     if not rows or len(nulls) > len(MARKERS):
         raise ValueError(f"measured must hold a row and nulls at most {len(MARKERS)}, got {len(rows)} rows, "
                          f"{len(nulls)} nulls")
-    ax = axes_or_new(ax, (10, 0.62 * len(rows) + 2.4))
+    ax = axes_or_new(ax, (10, min(0.62, 2.6 / len(rows) ** 0.75) * len(rows) + 2.4))
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):
@@ -227,13 +227,14 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
 
 
 def _furthest(rows, nulls):
-    """Say which row is furthest above the highest of its nulls, and by how much."""
-    best = None
+    """Say which row is furthest above the highest of its nulls; rows with more nulls know better."""
+    found = []
     for at, (name, values) in enumerate(rows.items()):
-        chance = max((entries[at].mean() for entries in nulls.values() if len(entries[at])), default=0.0)
-        if best is None or values.mean() - chance > best[1] - best[2]:
-            best = name, values.mean(), chance
-    return "{}: {:.3g}, by chance {:.3g}".format(*best).replace("\n", " ")
+        chance = [entries[at].mean() for entries in nulls.values() if len(entries[at])]
+        found.append((len(chance), values.mean() - max(chance, default=0.0), name, values.mean(),
+                      max(chance, default=0.0)))
+    _, _, name, value, chance = max(found, key=lambda each: each[:2])
+    return f"{name}: {value:.3g}, by chance at most {chance:.3g}".replace("\n", " ")
 
 
 def _check_null(entries, name, length):

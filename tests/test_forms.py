@@ -1,0 +1,104 @@
+"""Other forms of a figure: the dark one, read from its pixels, and where its panels stand."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.transforms import Bbox
+
+from moeviz import forms, plots, style
+from moeviz.record import Routing
+
+ONE_EACH = Routing(None, np.full((8, 8), 1 / 8), np.arange(8)[:, None], np.ones((8, 1)),
+                   np.ones((8, 1), bool), "one token for each expert")
+
+
+def drawn(figure, canvas=forms.DarkCanvas):
+    """Return the colours of a figure's pixels, {hex: how many}."""
+    there = canvas(figure)
+    there.draw()
+    pixels = np.asarray(there.buffer_rgba())[..., :3].reshape(-1, 3)
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    return {to_hex(color / 255): int(count) for color, count in zip(colors, counts, strict=True)}
+
+
+@pytest.fixture
+def ax():
+    figure = plt.figure(figsize=(2, 1), dpi=50)
+    yield figure.add_axes((0, 0, 1, 1))
+    plt.close(figure)
+
+
+def filled(ax, color):
+    ax.set_axis_off()
+    ax.set(xlim=(0, 1), ylim=(0, 1))
+    ax.add_patch(plt.Rectangle((0, 0), 1, 1, color=color))
+    return ax
+
+
+@pytest.mark.parametrize("color", style.expert_colors(8)[:7])
+def test_an_expert_keeps_its_colour_and_white_becomes_the_ground(ax, color):
+    seen = drawn(filled(ax, color).figure)
+    assert max(seen, key=seen.get) == color.lower()
+    assert to_hex(forms.partner(to_rgb("white"))) == forms.GROUND
+
+
+@pytest.mark.parametrize("color", [*style.SERIES, *style.OKABE_ITO, style.MUTED, *style.expert_colors(64)])
+def test_whatever_is_drawn_can_be_seen(color):
+    assert style.contrast(forms.partner(to_rgb(color)), forms.GROUND) >= forms.SEEN
+    assert style.contrast(forms.partner(to_rgb(style.INK)), forms.GROUND) >= 7
+
+
+def test_zero_is_the_ground_and_more_is_lighter():
+    for ramp, start in ((style.HEAT, 0.0), (style.AROUND, 0.5)):
+        shades = forms.partner(ramp(np.linspace(start, 1, 9)))
+        assert style.contrast(shades[0, :3], forms.GROUND) < 1.05
+        light = [style.luminance(shade[:3]) for shade in shades]
+        assert light == sorted(light)
+
+
+@pytest.mark.parametrize("expert", range(8))
+def test_a_text_can_be_read_on_what_it_stands(ax, expert):
+    color = style.expert_colors(8)[expert]
+    filled(ax, color).text(0.5, 0.5, "MMM", fontsize=40, ha="center", va="center", color=style.ink_on(color))
+    seen = drawn(ax.figure)
+    ground, ink, *_ = sorted(seen, key=seen.get, reverse=True)
+    assert ink in (forms.GROUND, forms.LIGHT)
+    other, = {forms.GROUND, forms.LIGHT} - {ink}
+    assert style.contrast(ground, ink) > style.contrast(ground, other)
+
+
+def test_letters_that_are_outlines_can_be_read_too(monkeypatch):
+    inks, choose = [], forms._inks
+    monkeypatch.setattr(forms, "_inks", lambda *given: inks.append(choose(*given)) or inks[-1])
+    figure = plots.plot_text(ONE_EACH, "M" * 8).figure
+    drawn(figure)
+    plt.close(figure)
+    letters = next(each for each in inks if len(each) >= 8)[:8]
+    grounds = [forms.partner(to_rgb(color)) for color in style.expert_colors(8)]
+    assert min(style.contrast(ink[:3], ground) for ink, ground in zip(letters, grounds, strict=True)) >= 3.4
+
+
+def test_the_figure_stays_as_it_is(ax):
+    before = drawn(filled(ax, "#E69F00").figure, FigureCanvasAgg)
+    assert drawn(ax.figure) != before == drawn(ax.figure, FigureCanvasAgg)
+
+
+def test_panels_are_found_side_by_side_with_their_colour_bars():
+    figure, axes = plt.subplots(2, 2, figsize=(8, 4), gridspec_kw={"hspace": 0.5, "wspace": 0.5})
+    shown = axes[0, 0].imshow(np.eye(2))
+    figure.colorbar(shown, ax=axes[0, 0])
+    figure.canvas.draw()
+    panels = forms.panels_of(figure, Bbox.from_bounds(0, 0, 8, 4))
+    assert len(panels) == 4
+    lefts, tops, rights, bottoms = np.transpose(panels)
+    bar = figure.axes[-1].get_window_extent()
+    assert lefts[0] < bar.x0 and bar.x1 <= rights[0] <= lefts[1] and lefts[2] < rights[2] <= lefts[3]
+    assert (bottoms[:2] <= tops[2:] + forms.OVERLAP).all()
+
+
+def test_panels_that_stand_below_each_other_are_no_reason_to_cut():
+    figure, _ = plt.subplots(3, 1, layout="constrained")
+    figure.canvas.draw()
+    assert forms.panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches())) == []
