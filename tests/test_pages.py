@@ -29,7 +29,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
     return style.overflowX === "hidden" && part.scrollWidth > part.clientWidth + 1;
 }).map(part => part.outerHTML.slice(0, 200))"""
 FORMS_SHOWN = """[...new Set([...document.querySelectorAll(".by-day, .by-night")]
-    .filter(part => part.checkVisibility()).map(part => part.className.match(/by-\\w+/)[0]))]"""
+    .filter(part => part.checkVisibility()).map(part => part.className.match(/by-[a-z]+/)[0]))]"""
 LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
 TEXT_SIZES = """() => [...document.querySelectorAll("main *, .lecture-bar *")].filter(part =>
     part.checkVisibility() && !part.closest("svg, math, sup, sub, .moeviz-live")

@@ -12,7 +12,7 @@ def test_the_foot_of_a_token_on_a_vector_is_where_their_product_says():
     token, gate = np.array([2.0, 1.0]), np.array([[1.0, 3.0, -1.0], [0.0, 4.0, 1.0]])
     ax = plots.plot_products(token, gate)
     feet = np.array([line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"])
-    for foot, vector in zip(feet, gate.T, strict=True):
+    for foot, vector in zip(feet, gate.T[np.argsort(token @ gate)], strict=True):
         assert foot @ vector == pytest.approx(token @ vector)
         assert (token - foot) @ vector == pytest.approx(0)
     assert ax.get_title() == "Token scores highest with expert 1: 10.00"
