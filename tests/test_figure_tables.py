@@ -6,6 +6,7 @@ import pytest
 
 from moeviz import cluster, cost, learning, metrics, plots, scoreboard, training
 from moeviz.record import EMPTY, Routing
+from moeviz.routing import top_k
 from moeviz.style import tables_of
 
 pytestmark = pytest.mark.slow
@@ -60,6 +61,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_device_load": (
         lambda: plots.plot_device_load([[3, 0], [1, 4]]),
         "device | in all | of these for", "0 | 3 | expert 0: 3", "1 | 5 | expert 0: 1, expert 1: 4"),
+    "plot_device_loads": (
+        lambda: plots.plot_device_loads({"a": [[3, 0], [1, 4]]}),
+        "device | in all | of these for", "0 | 3 | expert 0: 3", "1 | 5 | expert 0: 1, expert 1: 4"),
     "plot_domain_experts": (
         lambda: plots.plot_domain_experts([[1.5, 0.5]], [[1.1, 0.9]], domain_names=["code"]),
         "times the fair share | expert 0 | expert 1", "code | 1.5 | 0.5", "code, shuffled | 1.1 | 0.9"),
@@ -71,6 +75,11 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "dot | before | after", "1 | 0.2 | 0.5", "2 | 0.3 | 0.4", "0 | 0.1 | 0.1"),
     "plot_evidence, pairs": (
         lambda: plots.plot_evidence({"bars": PAIRS}), "expert | kept | lost", "0 | 3 | 2", "1 | 1 | 2"),
+    "plot_exchange": (
+        lambda: plots.plot_exchange(top_k([[2.0, 1.0]] * 2, 1), cluster.contiguous(2, 2), moves=3),
+        "from | to | crosses", "token 0 on device 0 | expert 0 on device 0 | no",
+        "token 1 on device 1 | expert 0 on device 0 | yes",
+        "expert 0 on device 0 | token 0 on device 0 | no"),
     "plot_flow": (lambda: plots.plot_flow(TINY, labels="abc"), *WEIGHTS),
     "plot_gate_steps": (
         lambda: plots.plot_gate_steps([("score", [2.0, -1.0]), ("top-1", [1.0, 0.0])], [True, False]),

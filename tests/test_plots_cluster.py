@@ -5,7 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import Rectangle
+from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from moeviz import cluster, plots, routing, style, widgets
 from plot_contract import assert_draws_on_the_given_axes, words_on
@@ -16,7 +16,10 @@ SERVED = np.array([[30, 0, 10], [0, 20, 0]])
 PHASES = cluster.Phases(np.array([1.0, 2.0]), np.array([4.0, 1.0]), np.array([1.0, 1.0]))
 SPANS = cluster.timeline(PHASES)
 LOGITS = np.random.default_rng(0).normal(size=(64, 16))
-DRAWINGS = {"traffic": lambda **kw: plots.plot_traffic(MATRIX, **kw),
+TYPED = routing.top_k([[3.0, 2, 0, 0], [3, 0, 2, 0], [0, 0, 3, 2]], 2)
+TWO = cluster.contiguous(4, 2)
+DRAWINGS = {"exchange": lambda **kw: plots.plot_exchange(TYPED, TWO, home=[0, 0, 1], **kw),
+            "traffic": lambda **kw: plots.plot_traffic(MATRIX, **kw),
             "load": lambda **kw: plots.plot_device_load(SERVED, **kw),
             "timeline": lambda **kw: plots.plot_timeline(SPANS, **kw),
             "lanes": lambda **kw: plots.plot_timeline(cluster.timeline(PHASES, chunks=2), **kw)}
@@ -129,7 +132,59 @@ def test_bad_input_is_named(draw, message):
         draw()
 
 
+# --- plot_device_loads ---
+
+def test_placements_stand_side_by_side_on_one_scale():
+    axes = plots.plot_device_loads({"one": SERVED, "two": SERVED[:, ::-1]})
+    assert [ax.get_ylim() for ax in axes] == [(0, 46)] * 2
+    assert [" ".join(ax.get_title().split()).partition(":")[0] for ax in axes] == ["one", "two"]
+    assert [len(ax.get_yticklabels()) > 0 and ax.get_ylabel() != "" for ax in axes] == [True, False]
+    with pytest.raises(ValueError, match="placements must hold at least one"):
+        plots.plot_device_loads({})
+
+
+# --- plot_exchange ---
+
+def arrows(moves):
+    ax = plots.plot_exchange(TYPED, TWO, home=[0, 0, 1], moves=moves)
+    return [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]
+
+
+def test_rows_go_out_one_by_one_and_answers_come_back():
+    assert len(arrows(0)) == 0 and len(arrows(4)) == 4
+    assert len(arrows(6)) == len(arrows(9)) == len(arrows(12)) == 6
+    out, back = (arrow._posA_posB for arrow in (arrows(4)[3], arrows(10)[-1]))
+    assert [list(end) for end in out] == [list(end) for end in back[::-1]]
+    assert out[0][1] > out[1][1]  # from the token above to the expert below
+
+
+def test_what_crosses_has_the_colour_of_its_expert_and_the_last_move_is_thick():
+    drawn = arrows(4)
+    plain = [arrow.get_linestyle() in ("-", "solid") for arrow in drawn]
+    assert plain == [False, False, False, True]
+    assert to_hex(drawn[3].get_edgecolor()) == style.on_white(style.expert_colors(4)[2]).lower()
+    assert [arrow.get_linewidth() for arrow in drawn] == [2, 2, 2, 4]
+    ax = plots.plot_exchange(TYPED, TWO, home=[0, 0, 1], moves=12)
+    assert ax.get_title() == "2 of 12 moves went from device to device"
+    assert "12 moves, of which 2 went" in style.describe(ax)
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"moves": 13}, "moves must be"), ({"home": [0, 1]}, "home"), ({"home": [0, 1, 2]}, "home must lie")])
+def test_bad_exchanges_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        plots.plot_exchange(TYPED, TWO, **({"home": [0, 0, 1]} | values))
+
+
 # --- the explorer ---
+
+def test_the_exchange_counts_its_moves(shown):
+    box = widgets.explore_exchange(TYPED, TWO, home=[0, 0, 1])
+    control, = (child for child in box.children[1].children if isinstance(child, ipywidgets.IntSlider))
+    assert (control.min, control.max, control.value) == (0, 12, 12)
+    control.value = 3
+    assert len(shown) == 2
+
 
 def test_every_control_shows_one_more_picture(shown):
     box = widgets.explore_placement(LOGITS, k=2, devices=4)

@@ -10,7 +10,7 @@ from unittest import mock
 
 SETUP = """
 import numpy as np
-from moeviz import cost, models, routing, scoreboard, style, text, tinylm, widgets
+from moeviz import cluster, cost, models, routing, scoreboard, style, text, tinylm, widgets
 from moeviz.exercises.nb21_suspects import SUSPECTS, VIEWS, find, make_batch
 
 style.use()
@@ -46,6 +46,7 @@ CELLS = {  # by the name of the explorer; the last line of each calls it
     "expert": 'nets = {"trained": model, "untrained": tinylm.init(rng, model.config)}\n'
               "widgets.explore_expert(nets, corpus.text[:288])",
     "cache": "widgets.explore_cache(routing.top_k(logits, k=2), labels=letters, size=1)",
+    "exchange": "widgets.explore_exchange(routing.top_k(logits[:4], 2), cluster.contiguous(8, 2))",
     "placement": "widgets.explore_placement(logits @ rng.normal(size=(8, 64)), k=4)",
     "evidence": "real, bias = np.arange(len(logits)) % 9 > 0, rng.uniform(0, 0.3, (1, 8))\n"
                 "batch = make_batch(logits[None], real, bias=bias)\n"

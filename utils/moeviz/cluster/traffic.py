@@ -100,7 +100,7 @@ def traffic_matrix(routed, placement, *, home=None, merge="none"):
     [[0, 1], [0, 1]]
     """
     device = serving_device(routed, placement)
-    home = _check_home(home, routed.num_tokens, placement.num_devices)
+    home = check_home(home, routed.num_tokens, placement.num_devices)
     check_choice(merge, "merge", MERGES)
     token, slot = np.nonzero(device != EMPTY)
     source, target, places = home[token], device[token, slot], placement.num_devices
@@ -311,7 +311,8 @@ def _check_phases(phases):
     return checked
 
 
-def _check_home(home, num_tokens, num_devices):
+def check_home(home, num_tokens, num_devices):
+    """Return home (T,) if every entry is a device, or those of `homes` for None; ValueError otherwise."""
     if home is None:
         return homes(num_tokens, num_devices)
     home = check_vector(home, "home", num_tokens, kind="iu")

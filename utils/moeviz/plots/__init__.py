@@ -14,7 +14,14 @@ from moeviz.plots.charts import (
 )
 from moeviz.plots.compare import Evidence, plot_evidence, plot_scoreboard, plot_tradeoff
 from moeviz.plots.cost import plot_ledger, plot_model_map, plot_roofline, plot_shares
-from moeviz.plots.devices import plot_cache, plot_device_load, plot_timeline, plot_traffic
+from moeviz.plots.devices import (
+    plot_cache,
+    plot_device_load,
+    plot_device_loads,
+    plot_exchange,
+    plot_timeline,
+    plot_traffic,
+)
 from moeviz.plots.dispatch import plot_assignment, plot_flow, plot_seats, plot_two_choices
 from moeviz.plots.gate import (
     plot_gate_steps,
@@ -52,7 +59,8 @@ from moeviz.plots.transformer import (
 __all__ = [
     "Evidence", "plot_against_null", "plot_assignment", "plot_attended_text", "plot_block",
     "plot_cache", "plot_curves", "plot_damage", "plot_dense_blocks", "plot_device_load",
-    "plot_domain_experts", "plot_effects", "plot_entropy_map", "plot_evidence", "plot_flow",
+    "plot_device_loads", "plot_domain_experts", "plot_effects", "plot_entropy_map", "plot_evidence",
+    "plot_exchange", "plot_flow",
     "plot_gate_steps", "plot_learning", "plot_ledger", "plot_load", "plot_load_film", "plot_masks",
     "plot_matrix", "plot_meters", "plot_model_map", "plot_network", "plot_noisy_threshold",
     "plot_nulls", "plot_pair_flow", "plot_products", "plot_profile", "plot_push", "plot_ratios",

@@ -2,9 +2,11 @@
 
 import numpy as np
 from matplotlib.collections import PolyCollection
+from matplotlib.patches import FancyArrowPatch
 from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import as_array, check_count
+from moeviz.cluster.traffic import check_home, serving_device
 from moeviz.metrics import CacheRun
 from moeviz.plots.draw import (
     SANS,
@@ -21,13 +23,17 @@ from moeviz.record import EMPTY
 from moeviz.style import (
     DROPPED,
     DROPPED_LINES,
+    FAINT,
     HATCH,
     INK,
+    MUTED,
     SERIES,
     axes_or_new,
     expert_colors,
+    fixed_axes,
     headline,
     ink_on,
+    on_white,
     set_description,
     set_matrix,
     set_table,
@@ -116,6 +122,99 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     set_table(ax, ["device", "in all", "of these for"], zip(range(num_devices), load, parts, strict=True))
     return set_description(ax, f"Stacked bars, {title or 'load of devices'}: {load.sum()} assignments on "
                                f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
+
+
+def plot_device_loads(placements, *, top=None):
+    """Draw the load of devices under several placements side by side, on one scale; return the Axes (P,).
+
+    placements: {name: served (N, E)}, P of them, as of `plot_device_load`. top: as there.
+    Raises ValueError naming the wrong argument.
+
+    >>> [ax.get_ylabel() for ax in plot_device_loads({"a": [[3, 0], [0, 1]], "b": [[2, 0], [1, 1]]})]
+    ['assignments to compute', '']
+    """
+    checked = {name: _check_counts(served, "placements") for name, served in placements.items()}
+    if not checked:
+        raise ValueError("placements must hold at least one, got none")
+    top = 1.15 * max(served.sum(axis=1).max() for served in checked.values()) if top is None else top
+    axes = np.atleast_1d(fixed_axes((10, 4.4), left=0.85, right=0.3, top=1.05, columns=len(checked),
+                                    gap=(0.6, 0), sharey=True))
+    for ax, (name, served) in zip(axes, checked.items(), strict=True):
+        plot_device_load(served, title=name, top=top, ax=ax)
+        ax.label_outer()
+    return axes
+
+
+def plot_exchange(routed, placement, *, home=None, moves=None, title="", ax=None):
+    """Draw tokens above the experts of their devices, and the first moves of an exchange as arrows.
+
+    A row goes out for each of the R kept choices, token by token and best first; then the answers come back
+    in the same order. home: (T,) as of `cluster.traffic_matrix`. moves: how many of these 2 R are made; None
+    for the R rows out. What stays on its device is grey and dashed; the last move is thick. For few tokens.
+    Returns the Axes. Raises ValueError naming the wrong argument.
+
+    >>> from moeviz.cluster import contiguous
+    >>> from moeviz.routing import top_k
+    >>> plot_exchange(top_k([[2.0, 1.0], [2.0, 1.0]], 1), contiguous(2, 2)).get_title()
+    '1 of 2 moves went from device to device'
+    """
+    device = serving_device(routed, placement)
+    home = check_home(home, routed.num_tokens, placement.num_devices)
+    ways = [(token, expert, host) for token, row in enumerate(routed.expert_index)
+            for expert, host in zip(row, device[token], strict=True) if host != EMPTY]
+    moves = check_count(len(ways) if moves is None else moves, "moves", low=0, high=2 * len(ways))
+    ax = axes_or_new(ax, (10, 4.6), left=0.15, right=0.15, bottom=0.5)
+    tokens, experts = _draw_devices(ax, placement, home)
+    made = [(*way, back) for back in (False, True) for way in ways][:moves]
+    crosses = [host != home[token] for token, _, host, _ in made]
+    for at, (token, expert, host, back) in enumerate(made):
+        if back or at + len(ways) >= moves:  # a way is drawn once: the row, until the answer is back
+            ends = tokens[token] - (0, 0.1), experts[host, expert] + (0, 0.1)
+            _draw_move(ax, *ends[::-1 if back else 1], crosses=crosses[at], last=at == moves - 1,
+                       color=expert_colors(placement.num_experts)[expert])
+    headline(ax, f"{sum(crosses)} of {moves} moves went from device to device", title)
+    places = [(f"token {t} on device {home[t]}", f"expert {e} on device {d}") for t, e, d, _ in made]
+    set_table(ax, ["from", "to", "crosses"],
+              [(*ends[::-1 if back else 1], "yes" if cross else "no")
+               for ends, cross, (*_, back) in zip(places, crosses, made, strict=True)])
+    return set_description(ax, f"Exchange, {title or 'rows and answers'}: {len(home)} tokens on "
+                               f"{placement.num_devices} devices; {moves} moves, of which {sum(crosses)} "
+                               "went from device to device.")
+
+
+def _draw_devices(ax, placement, home):
+    """Draw a box per device; return the places of tokens {t: (2,)} and of experts {(n, e): (2,)}."""
+    tokens, experts, colors = {}, {}, expert_colors(placement.num_experts)
+    count = placement.num_devices
+    draw_bars(ax, np.arange(count) + 0.04, np.zeros(count), 0.92, 1, facecolor=FAINT, edgecolor=HOME,
+              linewidth=1)
+    for device in range(count):
+        for at, token in _spread(np.flatnonzero(home == device), device):
+            tokens[token] = _write_box(ax, at, 0.86, f"token {token}", INK)
+        for at, expert in _spread(placement.experts_on(device), device):
+            experts[device, expert] = _write_box(ax, at, 0.14, f"e{expert}", colors[expert])
+    ax.set(xlim=(0, count), ylim=(0, 1), yticks=[])
+    ax.set_xticks(np.arange(count) + 0.5, [f"device {device}" for device in range(count)])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return tokens, experts
+
+
+def _spread(numbers, device):
+    """Return (x, number) of what stands side by side on a device."""
+    return [(device + (at + 1) / (len(numbers) + 1), number) for at, number in enumerate(numbers)]
+
+
+def _write_box(ax, x, y, text, color):
+    ax.text(x, y, text, color=ink_on(color), ha="center", va="center", zorder=4,
+            bbox={"facecolor": color, "edgecolor": "none", "boxstyle": "round,pad=0.4"})
+    return np.array([x, y])
+
+
+def _draw_move(ax, start, end, *, crosses, last, color):
+    look = {"color": on_white(color)} if crosses else {"color": MUTED, "linestyle": (0, (3, 2))}
+    ax.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=22 if last else 14, shrinkA=0,
+                                 shrinkB=0, linewidth=4 if last else 2, zorder=3, **look))
 
 
 def _print_counts(ax, matrix, mesh):

@@ -50,6 +50,7 @@ from moeviz.widgets.real import (
     draw_placement,
     explore_cache,
     explore_evidence,
+    explore_exchange,
     explore_expert,
     explore_placement,
 )
@@ -60,7 +61,7 @@ __all__ = [
     "draw_placement", "draw_saving", "draw_scoreboard", "draw_sentence", "draw_temperature",
     "draw_years", "explore", "explore_balance", "explore_batch", "explore_bias", "explore_cache",
     "explore_capacity", "explore_context", "explore_drops", "explore_entropy", "explore_evidence",
-    "explore_expert", "explore_gate", "explore_k", "explore_model", "explore_placement",
-    "explore_saving", "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years",
-    "missing_shares",
+    "explore_exchange", "explore_expert", "explore_gate", "explore_k", "explore_model",
+    "explore_placement", "explore_saving", "explore_scoreboard", "explore_sentence",
+    "explore_temperature", "explore_years", "missing_shares",
 ]

@@ -93,6 +93,18 @@ def draw_cache(routed, *, labels=None, size=3, policy="lru", start=0, shown=40):
                             title=f"{policy}, {size} experts, tokens {start} to {start + shown - 1}")
 
 
+def explore_exchange(routed, placement, *, home=None):
+    """Make the moves of an exchange one by one: rows out to the experts, then the answers back.
+
+    routed, placement, home: as of `plots.plot_exchange`.
+    """
+    moves = 2 * int(check_routing(routed).kept.sum())
+    return explore(
+        lambda moves: plots.plot_exchange(routed, placement, home=home, moves=moves),
+        caption="Rows go out to their experts, and the answers come back. Which moves need no wire?",
+        moves=ipywidgets.IntSlider(moves, 0, moves, description="moves made"))
+
+
 PLACEMENTS = ("contiguous", "round robin", "greedy by load", "8 extra copies")
 DEVICES = (2, 4, 8, 16)
 SCALE = 2.5  # times the mean: the scale stays still between two pictures, unless a bar grows out of it
