@@ -2,14 +2,26 @@
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from moeviz import text, tinylm, widgets
 from tinylm_tools import SMALL
 
 
+def pytest_configure(config):
+    """Try every property on the same examples each time, a quarter of them in a quick run."""
+    settings.register_profile("moeviz", deadline=None, derandomize=True, database=None,
+                              max_examples=16 if is_quick(config) else 60)
+    settings.load_profile("moeviz")
+
+
+def is_quick(config):
+    return "not slow" in config.option.markexpr
+
+
 def pytest_ignore_collect(collection_path, config):
     """Spare a quick run what modules import that are slow as a whole, PyTorch among it."""
-    if "not slow" in config.option.markexpr and collection_path.match("tests/test_*.py"):
+    if is_quick(config) and collection_path.match("tests/test_*.py"):
         return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
     return None
 

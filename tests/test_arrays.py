@@ -5,18 +5,17 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as random_arrays
 
+from cases import cases
 from moeviz import arrays
 
 MATRICES = random_arrays(float, st.tuples(st.integers(1, 5), st.integers(1, 5)),
                          elements=st.floats(-1e4, 1e4) | st.sampled_from([0.0, 1.0, -1e4, 1e4]))
-EXAMPLES = settings(deadline=None, max_examples=60, derandomize=True)
 
 
-@EXAMPLES
 @given(MATRICES)
 def test_softmax_and_log_sum_exp_equal_a_loop(scores):
     for row, shares, total in zip(scores, arrays.softmax(scores), arrays.log_sum_exp(scores), strict=True):
@@ -48,7 +47,6 @@ def test_softmax_backward_equals_finite_differences():
     assert got == pytest.approx(expected, rel=1e-7)
 
 
-@EXAMPLES
 @given(st.floats(-700, 700))
 def test_sigmoid_softplus_and_normal_cdf_equal_math(value):
     assert arrays.sigmoid(np.array([value]))[0] == pytest.approx(1 / (1 + math.exp(-value)), rel=1e-12)
@@ -57,7 +55,6 @@ def test_sigmoid_softplus_and_normal_cdf_equal_math(value):
     assert arrays.normal_cdf(np.array([value]))[0] == pytest.approx(NormalDist().cdf(value), abs=1e-12)
 
 
-@EXAMPLES
 @given(random_arrays(float, (4, 6), elements=st.sampled_from([0.0, 1.0, 2.0])), st.integers(1, 6))
 def test_top_k_index_takes_the_largest_and_ties_go_to_the_lowest_column(scores, k):
     expected = [sorted(range(6), key=lambda column: (-row[column], column))[:k] for row in scores.tolist()]
@@ -84,7 +81,7 @@ def test_checks_return_what_they_were_given():
     assert arrays.check_rng(rng) is rng
 
 
-@pytest.mark.parametrize(("check", "message"), [
+@cases(("check", "message"), [
     (lambda: arrays.check_matrix([[1.0], [1.0, 2.0]], "logits"), "logits is not an array"),
     (lambda: arrays.check_matrix([["a"]], "logits"), "logits must hold real numbers, got dtype <U1"),
     (lambda: arrays.check_matrix([[True]], "logits"), "logits must hold real numbers, got dtype bool"),

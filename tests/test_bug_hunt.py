@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import plots, routing, scoreboard, text, tinylm, widgets
 from moeviz.arrays import softmax, top_k_index
 from moeviz.exercises import check
@@ -102,7 +103,7 @@ def test_padding_takes_no_seat_and_a_bias_per_layer_is_kept():
     assert (batch.bias[0] != batch.bias[1]).all()
 
 
-@pytest.mark.parametrize(("change", "name"), [
+@cases(("change", "name"), [
     ({"logits": np.zeros((3, 4))}, "logits"), ({"logits": np.full((1, 3, 4), np.nan)}, "logits"),
     ({"logits": np.zeros((1, 3, 1))}, "logits"), ({"logits": [[["a", "b"]]]}, "logits"),
     ({"mask": np.zeros(3, bool)}, "mask"),
@@ -240,7 +241,7 @@ def test_a_router_without_a_row_holds_nothing_and_is_told_why(capsys):
     assert "it returned None" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("boards", "limits"), [
+@cases(("boards", "limits"), [
     ([], Budget(0.9, 1, 1)), (["board"], Budget(0.9, 1, 1)),
     ([scoreboard.score({"top-k": routing.top_k}, CROWD)], {"captured": 0.9})])
 def test_bad_boards_and_limits_are_named(boards, limits):
@@ -290,7 +291,7 @@ def test_nothing_to_draw_is_said():
     assert ax.texts[0].get_text() == "nothing to see" and "0 dots" in describe(ax)
 
 
-@pytest.mark.parametrize("found", [
+@cases("found", [
     {}, {"a": 1}, {"a": Evidence([0.1], [0.1, 0.2], ("x", "y"))},
     {"a": Evidence([np.nan], [0.1], ("x", "y"))},
     {"a": Evidence([0.1], [0.1], ("x", "y")), "b": Evidence([1], [1], ("x", "y"), ("n",))}])

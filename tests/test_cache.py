@@ -5,14 +5,14 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import EMPTY, metrics, routing
 
 SEQUENCES = st.lists(st.integers(0, 5), min_size=1, max_size=60)
 SIZES = st.integers(1, 6)
-some = settings(deadline=None, max_examples=60, derandomize=True)
 
 
 def slow_lru(requests, size):
@@ -58,27 +58,23 @@ def hits(requests, size, policy):
     return metrics.cache_hits(requests, size, policy=policy) * len(requests)
 
 
-@some
 @given(SEQUENCES, SIZES)
 def test_lru_and_lfu_are_the_slow_loops(requests, size):
     assert hits(requests, size, "lru") == pytest.approx(slow_lru(requests, size))
     assert hits(requests, size, "lfu") == pytest.approx(slow_lfu(requests, size))
 
 
-@some
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=16), st.integers(1, 4))
 def test_belady_is_the_best_that_any_choice_gives(requests, size):
     assert hits(requests, size, "belady") == pytest.approx(most_hits(requests, size))
 
 
-@some
 @given(SEQUENCES, SIZES)
 def test_belady_is_never_below_the_others(requests, size):
     best = hits(requests, size, "belady")
     assert all(best >= hits(requests, size, policy) - 1e-9 for policy in ("lru", "lfu"))
 
 
-@some
 @given(SEQUENCES, st.sampled_from(["lru", "belady"]))
 def test_a_larger_cache_never_hits_less_and_one_for_all_misses_each_expert_once(requests, policy):
     curve = [hits(requests, size, policy) for size in range(1, 7)]
@@ -86,7 +82,6 @@ def test_a_larger_cache_never_hits_less_and_one_for_all_misses_each_expert_once(
     assert curve[-1] == pytest.approx(len(requests) - len(set(requests)))
 
 
-@some
 @given(SEQUENCES, SIZES, st.sampled_from(metrics.cache.POLICIES))
 def test_a_run_never_holds_too_much_and_hits_what_it_holds(requests, size, policy):
     run, held = metrics.cache_run(requests, size, policy=policy), set()
@@ -112,7 +107,7 @@ def test_the_published_example_of_belady():
     assert faults == {"belady": 9, "lru": 12}
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
+@cases(("arguments", "message"), [
     (([0, 1], 0, "lru"), "size must be a whole number of at least 1, got 0"),
     (([0, 1], 1, "fifo"), "policy must be one of 'lru', 'lfu', 'belady', got 'fifo'"),
     (([EMPTY], 1, "lru"), "got only EMPTY slots"),
@@ -127,7 +122,6 @@ def test_bad_input_is_named(arguments, message):
 
 # --- the null of a table of counts
 
-@some
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 4))
 def test_a_shuffled_table_keeps_its_margins(seed, rows, columns):
     rng = np.random.default_rng(seed)
@@ -149,7 +143,7 @@ def test_the_null_of_a_table_is_that_of_its_tokens_and_of_the_closed_form():
     assert of_table == pytest.approx(4 * 7 / (2 * 4000 * np.log(2)), rel=0.1)  # (N - 1)(M - 1) / (2 n ln 2)
 
 
-@pytest.mark.parametrize(("table", "message"), [
+@cases(("table", "message"), [
     ([[0.5]], "table must hold whole numbers"), ([[1, -1]], "table must hold whole numbers"),
     ([1, 2], "in shape"), ([[0, 0]], "table must sum to"), ([[10**9, 1]], "table must sum to"),
 ])

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import EMPTY, Routing
 from moeviz.capacity import apply_capacity, expert_capacity, seat_positions
 
@@ -63,7 +64,7 @@ def kept_per_group_and_expert(routed, groups):
 
 # --- the number of seats
 
-@pytest.mark.parametrize("tokens, experts, k, factor, seats", [
+@cases("tokens, experts, k, factor, seats", [
     (32, 8, 2, 1.25, 10), (6, 4, 1, 1.0, 2), (1024, 128, 1, 1.25, 10), (10, 1, 1, 1.1, 11),
     (100, 1, 1, 1.1, 110), (30, 3, 1, 0.7, 7), (7, 7, 1, 0.0, 1), (1, 64, 1, 1.0, 1), (5, 2, 2, 1, 5),
     (10, 1, 1, np.float32(1.1), 11), (3, 1, 1, np.float64(1.0), 3),
@@ -72,7 +73,6 @@ def test_seats_are_the_exact_ceiling(tokens, experts, k, factor, seats):
     assert expert_capacity(tokens, experts, k, factor) == seats
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.integers(1, 5000), st.integers(1, 64), st.integers(1, 400), st.data())
 def test_seats_are_enough_and_one_less_would_not_be(tokens, experts, hundredths, data):
     k = data.draw(st.integers(1, experts))
@@ -83,9 +83,9 @@ def test_seats_are_enough_and_one_less_would_not_be(tokens, experts, hundredths,
 
 # --- who is seated
 
-@pytest.mark.parametrize("order", ["choice", "token", "score"])
-@pytest.mark.parametrize("groups", [1, 3, 12])
-@pytest.mark.parametrize("k", [1, 2, 4])
+@cases("order", ["choice", "token", "score"])
+@cases("groups", [1, 3, 12])
+@cases("k", [1, 2, 4])
 def test_positions_equal_the_slow_loop(order, groups, k):
     for seed in range(6):
         routed = random_routing(seed, k=k)
@@ -161,7 +161,7 @@ def exact_drop_rate(tokens, experts, k, factor):
     return over / (tokens * share)
 
 
-@pytest.mark.parametrize("tokens, factor, quoted", [
+@cases("tokens, factor, quoted", [
     (32, 1.0, 0.119), (32, 1.25, 0.035), (32, 1.5, 0.008), (256, 1.0, 0.044), (256, 1.25, 0.0004),
 ])
 def test_a_fair_router_drops_as_much_as_the_binomial_says(tokens, factor, quoted):
@@ -186,7 +186,6 @@ routings = st.builds(random_routing, st.integers(0, 10**6), st.sampled_from([1, 
                      st.integers(2, 5), st.integers(1, 2), st.booleans())
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(routings, st.integers(0, 8), st.sampled_from(ORDERS), st.data())
 def test_seats_are_respected_and_never_wasted(routed, capacity, order, data):
     groups = data.draw(st.sampled_from([g for g in (1, 2, 3) if routed.num_tokens % g == 0]))
@@ -196,7 +195,6 @@ def test_seats_are_respected_and_never_wasted(routed, capacity, order, data):
     assert not (limited.kept & ~routed.kept).any()
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(routings, st.integers(0, 6))
 def test_only_kept_and_label_change(routed, capacity):
     limited = apply_capacity(routed, capacity)
@@ -207,7 +205,6 @@ def test_only_kept_and_label_change(routed, capacity):
     assert limited.label == f"by hand, C = {capacity} by choice"
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(routings)
 def test_positions_count_up_from_zero_without_a_gap(routed):
     place = seat_positions(routed)
@@ -217,7 +214,6 @@ def test_positions_count_up_from_zero_without_a_gap(routed):
         assert sorted(mine) == list(range(len(mine)))
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(0, 5))
 def test_permuting_tokens_permutes_the_score_order(seed, capacity):
     # Only the score order looks past the position; distinct scores leave no tie to break.
@@ -230,7 +226,7 @@ def test_permuting_tokens_permutes_the_score_order(seed, capacity):
     np.testing.assert_array_equal(kept[0][order], kept[1])
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@cases("order", ORDERS)
 def test_enough_seats_drop_nothing_and_no_seats_drop_everything(order):
     routed, rng = random_routing(4), np.random.default_rng(0)
     np.testing.assert_array_equal(apply_capacity(routed, 12, order=order, rng=rng).kept, routed.kept)
@@ -249,7 +245,7 @@ def test_a_routing_without_any_choice_stays_empty():
 
 # --- bad input
 
-@pytest.mark.parametrize("name, call", [
+@cases("name, call", [
     ("num_tokens", lambda r: expert_capacity(0, 8, 2, 1.0)),
     ("num_tokens", lambda r: expert_capacity(32.0, 8, 2, 1.0)),
     ("num_experts", lambda r: expert_capacity(32, 0, 2, 1.0)),

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import traces
 from moeviz.routing import top_k
 from moeviz.traces import inspect, read
@@ -163,7 +164,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("message", BAD)
+@cases("message", BAD)
 def test_what_does_not_fit_is_named(message):
     with pytest.raises(ValueError) as error:
         read(BAD[message])
@@ -189,7 +190,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@cases("name", HOSTILE)
 def test_hostile_files_are_refused(tmp_path, name):
     (tmp_path / name).write_bytes(HOSTILE[name])
     with pytest.raises(ValueError):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import checks
 
 
@@ -16,7 +17,7 @@ def test_what_is_right_comes_back():
     assert checks.check_kind(True, "flag", int) is True
 
 
-@pytest.mark.parametrize(("check", "message"), [
+@cases(("check", "message"), [
     (lambda: checks.check_flag(1, "tied"), "^tied must be True or False, got 1$"),
     (lambda: checks.check_optional(0, "window"), "^window must be a whole number of at least 1, got 0$"),
     (lambda: checks.check_text("", "name"), "^name must be text, got ''$"),

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from cases import cases
 from tools import classroom
 from tools.hand_out import GIVEN, hand_out
 
@@ -20,7 +21,7 @@ def options(*words):
     return classroom.read_options(list(words))
 
 
-@pytest.mark.parametrize(("words", "said"), [
+@cases(("words", "said"), [
     (("--password", "short"), "8 characters"), (("--certificate", "a.pem"), "belong together"),
     (("--memory", "100"), "1024 MB"), (("--idle", "0"), "one minute")])
 def test_options_that_cannot_be_are_refused(words, said, capsys):

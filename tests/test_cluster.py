@@ -5,15 +5,14 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import cluster, metrics
 from moeviz.capacity import apply_capacity, expert_capacity
 from moeviz.record import EMPTY
 from moeviz.routing import random_route, softmax_group_limited, top_k
-
-quick = settings(deadline=None, max_examples=40, derandomize=True)
 
 
 @st.composite
@@ -65,7 +64,6 @@ def test_extra_copies_go_to_the_most_load_per_copy():
     assert device_of(by_copy) == [[1, 2], [0], [1], [2]]
 
 
-@quick
 @given(load=st.lists(st.floats(0, 100), min_size=3, max_size=12), devices=st.integers(1, 3),
        extra=st.integers(0, 5))
 def test_no_device_gets_more_copies_than_its_room(load, devices, extra):
@@ -76,7 +74,6 @@ def test_no_device_gets_more_copies_than_its_room(load, devices, extra):
     assert len(load) <= placed.hosts.sum() <= len(load) + extra
 
 
-@quick
 @given(st.integers(0, 1000))
 def test_greedy_is_within_its_bound_of_the_best_placement(seed):
     """Longest first is at most 4/3 - 1/(3 N) of the optimum where room does not matter (Graham 1969)."""
@@ -101,7 +98,7 @@ def test_a_placement_is_frozen_counts_and_prints():
     mine[0, 0] = False  # a learner's own array stays writeable
 
 
-@pytest.mark.parametrize(("make", "message"), [
+@cases(("make", "message"), [
     (lambda: cluster.Placement(np.ones((2, 2))), "hosts must be bool"),
     (lambda: cluster.Placement([True]), "hosts must be bool"),
     (lambda: cluster.Placement([[True, False]]), "expert 1 without a device"),
@@ -148,7 +145,6 @@ def slow_traffic(routed, placed, home, merge):
     return matrix
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
 @given(layers(), st.sampled_from(cluster.MERGES))
 def test_traffic_and_serving_agree_with_slow_loops(layer, merge):
     routed, placed, home = layer
@@ -157,7 +153,6 @@ def test_traffic_and_serving_agree_with_slow_loops(layer, merge):
     assert moved.tolist() == slow_traffic(routed, placed, home, merge).tolist()
 
 
-@quick
 @given(layers())
 def test_every_kept_choice_is_served_once_by_a_device_that_holds_its_expert(layer):
     routed, placed, _ = layer
@@ -166,7 +161,6 @@ def test_every_kept_choice_is_served_once_by_a_device_that_holds_its_expert(laye
     assert placed.hosts[device[routed.kept], routed.expert_index[routed.kept]].all()
 
 
-@quick
 @given(layers())
 def test_copies_of_an_expert_differ_by_one_token_at_most(layer):
     routed, placed, _ = layer
@@ -177,7 +171,6 @@ def test_copies_of_an_expert_differ_by_one_token_at_most(layer):
         assert np.ptp(each) <= 1
 
 
-@quick
 @given(layers())
 def test_rows_and_columns_conserve_what_is_sent_and_computed(layer):
     routed, placed, home = layer
@@ -189,7 +182,6 @@ def test_rows_and_columns_conserve_what_is_sent_and_computed(layer):
     assert there == cluster.exchange_bytes(moved.T, 3, dispatch=0, combine=4)  # what goes out comes back
 
 
-@quick
 @given(layers(), st.randoms())
 def test_a_permutation_of_the_tokens_permutes_the_traffic_of_unique_experts(layer, random):
     routed, placed, home = layer
@@ -205,7 +197,6 @@ def test_a_permutation_of_the_tokens_permutes_the_traffic_of_unique_experts(laye
         assert one.tolist() == other.tolist()
 
 
-@quick
 @given(layers())
 def test_merging_never_sends_more_and_nodes_add_up(layer):
     routed, placed, home = layer
@@ -215,7 +206,7 @@ def test_merging_never_sends_more_and_nodes_add_up(layer):
     assert cluster.between_nodes(none, placed).sum() == none.sum()
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3])
+@cases("limit", [1, 2, 3])
 def test_a_node_limit_holds_for_neighbours_and_not_for_dealt_out_experts(limit):
     logits = np.random.default_rng(0).normal(size=(200, 32))
     limited = softmax_group_limited(logits, 8, num_groups=8, top_groups=max(limit, 2))
@@ -231,7 +222,7 @@ def test_bytes_by_hand():
     assert round(facts / 1e6) == 705
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda r, p: cluster.traffic_matrix(r, p, merge="all"), "merge must be one of"),
     (lambda r, p: cluster.traffic_matrix(r, p, home=[0, 1]), "home must have shape"),
     (lambda r, p: cluster.traffic_matrix(r, p, home=[0, 2, 0]), "home must lie in 0..1"),
@@ -257,7 +248,6 @@ def test_bad_traffic_is_named(call, message):
 
 # --- padding ---
 
-@quick
 @given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 1.25, 2.0]))
 def test_the_waste_of_seats_is_the_closed_form(seed, factor):
     routed = top_k(np.random.default_rng(seed).normal(size=(32, 4)), 2)
@@ -270,7 +260,7 @@ def test_the_waste_of_seats_is_the_closed_form(seed, factor):
 
 # --- what chance predicts ---
 
-@pytest.mark.parametrize(("nodes", "published"), [(2, 1.99), (4, 3.60), (8, 5.25), (16, 6.45), (32, 7.18)])
+@cases(("nodes", "published"), [(2, 1.99), (4, 3.60), (8, 5.25), (16, 6.45), (32, 7.18)])
 def test_expected_nodes_of_independent_choices(nodes, published):
     assert cluster.expected_nodes(nodes, 8) == pytest.approx(published, abs=0.005)
 
@@ -284,7 +274,7 @@ def test_expected_nodes_by_counting_every_team():
     assert cluster.expected_nodes(8, 4, num_experts=8) == pytest.approx(4)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@cases("seed", range(3))
 def test_random_routing_reaches_the_expected_number_of_nodes(seed):
     routed = random_route(2000, 64, 8, rng=np.random.default_rng(seed))
     reached = cluster.nodes_per_token(routed, cluster.contiguous(64, 8))
@@ -292,7 +282,7 @@ def test_random_routing_reaches_the_expected_number_of_nodes(seed):
     assert abs(reached.mean() - cluster.expected_nodes(8, 8, num_experts=64)) < 4 * noise
 
 
-@pytest.mark.parametrize("per_device", [8, 32, 128, 1024])
+@cases("per_device", [8, 32, 128, 1024])
 def test_the_straggler_of_a_fair_router_lies_near_and_below_the_estimate(per_device):
     rng, placed = np.random.default_rng(per_device), cluster.contiguous(64, 64)
     ratios = [1 + metrics.max_violation(cluster.device_load(
@@ -301,7 +291,7 @@ def test_the_straggler_of_a_fair_router_lies_near_and_below_the_estimate(per_dev
     assert 0.55 * (estimate - 1) < np.mean(ratios) - 1 < 1.05 * (estimate - 1)
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda: cluster.expected_nodes(0, 2), "num_nodes"), (lambda: cluster.expected_nodes(3, 2, num_experts=8),
      "num_nodes must divide"), (lambda: cluster.expected_nodes(2, 5, num_experts=4), "num_experts"),
     (lambda: cluster.straggler_estimate(0, 1.0), "num_devices"),
@@ -339,14 +329,12 @@ def end_of(phases, chunks=1):
     return max(span.stop for span in cluster.timeline(phases, chunks=chunks))
 
 
-@quick
 @given(TIMES, st.integers(1, 5))
 def test_a_step_agrees_with_following_it_event_by_event(times, chunks):
     phases = phases_of(times)
     assert end_of(phases, chunks=chunks) == pytest.approx(slow_step(phases, chunks))
 
 
-@quick
 @given(TIMES, st.integers(1, 5))
 def test_overlap_stays_between_its_bounds(times, chunks):
     phases = phases_of(times)
@@ -358,7 +346,6 @@ def test_overlap_stays_between_its_bounds(times, chunks):
     assert least - 1e-9 <= fast <= whole + 1e-9
 
 
-@quick
 @given(TIMES, st.integers(1, 4))
 def test_spans_conserve_each_device_s_work_and_no_lane_overlaps(times, chunks):
     phases = phases_of(times)
@@ -385,7 +372,7 @@ def test_phases_by_hand_take_the_busier_direction_and_leave_home_rows_out():
     assert [part.tolist() for part in phases] == [[6.0, 6.0], [3.0, 1.0], [12.0, 12.0]]
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda: cluster.device_phases([1], [[1, 2]], 4, row_seconds=1.0, bandwidth=1.0), "moved must have"),
     (lambda: cluster.device_phases([1], [[1, 2], [3]], 4, row_seconds=1.0, bandwidth=1.0), "moved is not an"),
     (lambda: cluster.device_phases([1], [[1]], 4, row_seconds=-1.0, bandwidth=1.0), "row_seconds"),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moeviz import cluster, experts
@@ -29,7 +29,6 @@ def sent(done, field):
     return np.array([getattr(one, field) for one in done])
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 1000), st.integers(1, 4), st.integers(0, 2), st.sampled_from(["none", "device"]),
        st.sampled_from([1, 4, 100]))
 def test_output_is_the_layer_s_and_bytes_are_the_simulation_s(seed, devices, extra, merge, capacity):

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+from cases import cases
 from moeviz.cost import ModelSpec, count_parameters, kv_cache_bytes
 from moeviz.models import model
 from moeviz.routing.families import families, find_family, read_config
@@ -19,7 +20,7 @@ def count(config, **changes):
     return count_parameters(ModelSpec.from_hf_config(config | changes))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@cases("name", NAMES)
 def test_a_real_file_gives_the_known_count(name):
     config = json.loads((FILES / f"{name}.json").read_text(encoding="utf-8"))
     found, known = count(config), EXPECTED[name]  # a warning would be an error here
@@ -39,12 +40,12 @@ FROM_DEFAULTS = {
 }
 
 
-@pytest.mark.parametrize(("kind", "total"), FROM_DEFAULTS.items())
+@cases(("kind", "total"), FROM_DEFAULTS.items())
 def test_defaults_of_a_family_are_those_of_its_release(kind, total):
     assert count({"model_type": kind}).total == total
 
 
-@pytest.mark.parametrize("name", sorted(families()))
+@cases("name", sorted(families()))
 def test_every_family_is_found_by_each_of_its_names(name):
     family = families()[name]
     assert family["source"] and family["types"]
@@ -69,7 +70,7 @@ def test_spellings_of_a_field_count_as_one():
     assert both.whole("num_experts") == 5  # the family's own spelling
 
 
-@pytest.mark.parametrize("wrapper", ["text_config", "llm_config", "language_config"])
+@cases("wrapper", ["text_config", "llm_config", "language_config"])
 def test_a_nested_text_model_is_read(wrapper):
     nested = {"model_type": "some_vl", "tie_word_embeddings": True, wrapper: QWEN, "vision_config": {"n": 3}}
     assert count(nested).total == count(QWEN, tie_word_embeddings=True).total

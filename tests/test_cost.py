@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import cost
 from moeviz.cost import ModelSpec, mean_positions
 from moeviz.models import catalogue, model
@@ -142,7 +143,6 @@ def test_layers_that_borrow_keys_and_values_weigh_and_cache_less():
     assert (own.vectors(16), borrowed.vectors(16)) == (16, 8)
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 16), st.data())
 def test_active_grows_with_k_up_to_the_total(experts, data):
     top_k = data.draw(st.integers(1, experts))
@@ -153,7 +153,6 @@ def test_active_grows_with_k_up_to_the_total(experts, data):
     assert sum(count.by_part.values()) == count.total
 
 
-@settings(deadline=None, max_examples=40)
 @given(st.integers(2, 40), st.data())
 def test_every_nth_and_first_dense_place_the_layers(layers, data):
     first = data.draw(st.integers(0, layers - 1))
@@ -186,7 +185,7 @@ TABLE = [(4_096, 7.8, 4.0, 81.6, 3.45, 3.55), (32_000, 39.7, 24.8, 53.3, 2.60, 3
          (1_000_000, 95.4, 91.1, 4.1, 1.12, 1.24), (10_000_000, 99.5, 99.0, 0.4, 1.01, 1.03)]
 
 
-@pytest.mark.parametrize(("context", "decode", "prefill", "experts", "saved", "saved_prefill"), TABLE)
+@cases(("context", "decode", "prefill", "experts", "saved", "saved_prefill"), TABLE)
 def test_context_table(context, decode, prefill, experts, saved, saved_prefill):
     dense = dense_spec(8 * 14336)
     at_end = cost.flops_per_token(spec(), context)
@@ -209,7 +208,7 @@ def test_changing_the_experts_is_describing_another_model():
     assert spec(SMALL).with_moe(hidden=3).moe[0].shared_hidden == 9
 
 
-@pytest.mark.parametrize(("base", "changes", "message"), [
+@cases(("base", "changes", "message"), [
     (MIXTRAL, {"top_k": 9}, "top_k"), (MIXTRAL, {"expert": 4}, "field to change must be one of 'layers'"),
     (WITHOUT_FFN | {"dense": {"hidden": 8}}, {"experts": 4}, "with_moe needs a model with MoE layers")])
 def test_wrong_changes_of_the_experts_are_named(base, changes, message):
@@ -227,7 +226,6 @@ def test_flops_over_contexts_are_those_of_each_context():
         cost.flops_over(spec(), [])
 
 
-@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_mean_positions_is_the_mean_of_a_loop(context, window):
     window = min(window, context)
@@ -270,13 +268,13 @@ def test_state_layers_cost_the_same_at_any_context():
 # --- memory ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "per_token"), [("DeepSeek-V3", 70_272), ("Mixtral 8x7B", 131_072)])
+@cases(("name", "per_token"), [("DeepSeek-V3", 70_272), ("Mixtral 8x7B", 131_072)])
 def test_cache_bytes_per_token(name, per_token):
     assert cost.kv_cache_bytes(model(name).spec, 1) == per_token
     assert cost.kv_cache_bytes(model(name).spec, 32_768) == 32_768 * per_token
 
 
-@pytest.mark.parametrize(("layers", "per_token"), [(80, 327_680), (126, 516_096)])
+@cases(("layers", "per_token"), [(80, 327_680), (126, 516_096)])
 def test_cache_of_dense_models_that_the_deepseek_paper_prints(layers, per_token):
     """Qwen-2.5 72B and LLaMA-3.1 405B in arXiv 2505.09343, table 1: 8 key/value heads of 128."""
     dense = spec(WITHOUT_FFN, layers=layers, dense={"hidden": 8192})
@@ -286,7 +284,7 @@ def test_cache_of_dense_models_that_the_deepseek_paper_prints(layers, per_token)
 JAMBA_TABLE = [("Mixtral 8x7B", 32), ("Mixtral 8x22B", 56), ("Jamba v0.1", 4), ("Jamba-1.5-Large", 9)]
 
 
-@pytest.mark.parametrize(("name", "gibibytes"), JAMBA_TABLE)
+@cases(("name", "gibibytes"), JAMBA_TABLE)
 def test_cache_at_256k_that_the_jamba_paper_prints(name, gibibytes):
     """arXiv 2408.12570, table 1, in GiB at 262,144 tokens; the states of the Mamba layers are < 1 % of it."""
     printed = cost.kv_cache_bytes(model(name).spec, 2**18) / 2**30
@@ -333,7 +331,7 @@ TOUCHED = [(8, 2, 1, 2), (8, 2, 4, 5.5), (8, 2, 16, 7.9), (64, 8, 16, 56), (256,
            (256, 8, 128, 252), (256, 8, 256, 256)]
 
 
-@pytest.mark.parametrize(("experts", "k", "batch", "touched"), TOUCHED)
+@cases(("experts", "k", "batch", "touched"), TOUCHED)
 def test_experts_touched_as_printed(experts, k, batch, touched):
     rounding = 0.5 if touched > 10 else 0.05
     assert cost.experts_touched(experts, k, batch) == pytest.approx(touched, abs=rounding)
@@ -368,7 +366,7 @@ HUMP = [(8, 2, {1: 1.0, 8: 3.6, 32: 4.0, 256: 4.0, 512: 2.3, 1024: 1.15, 2048: 1
         (256, 8, {1: 1.0, 8: 7.2, 32: 20, 64: 28, 256: 32, 512: 18, 2048: 4.6, 8192: 1.15, 16384: 1.0})]
 
 
-@pytest.mark.parametrize(("experts", "k", "ratios"), HUMP)
+@cases(("experts", "k", "ratios"), HUMP)
 def test_hump_as_printed(experts, k, ratios):
     found = cost.time_against_dense(experts, k, np.array(list(ratios)), ridge=989 / 3.35)
     assert found == pytest.approx(list(ratios.values()), rel=0.03)
@@ -457,13 +455,13 @@ BAD_FIELDS = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "message"), BAD_FIELDS)
+@cases(("changes", "message"), BAD_FIELDS)
 def test_wrong_fields_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         spec(**changes)
 
 
-@pytest.mark.parametrize("missing", ["d_model", "vocab", "attention"])
+@cases("missing", ["d_model", "vocab", "attention"])
 def test_missing_fields_are_named(missing):
     with pytest.raises(ValueError, match=f"missing field '{missing}'"):
         ModelSpec.from_dict({key: value for key, value in MIXTRAL.items() if key != missing})
@@ -516,7 +514,7 @@ BAD_CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("call", "message"), BAD_CALLS)
+@cases(("call", "message"), BAD_CALLS)
 def test_bad_calls_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()

@@ -5,8 +5,8 @@ import sys
 import time
 
 import numpy as np
-import pytest
 
+from cases import cases
 from moeviz.exercises import answers, engine, progress
 from moeviz.exercises.engine import DRAWS, Exercise, Result
 from moeviz.record import Routing
@@ -45,7 +45,7 @@ def my_todo(matrix):
     raise NotImplementedError
 
 
-@pytest.mark.parametrize("stub", [my_stub, my_empty, my_todo])
+@cases("stub", [my_stub, my_empty, my_todo])
 def test_a_stub_gets_one_quiet_line(stub):
     assert SUMS.grade(stub) == Result("not attempted", f"{stub.__name__}: not attempted yet")
 
@@ -118,7 +118,7 @@ def test_an_error_names_the_line_of_the_learner():
     assert f"raised ValueError in line {line}, `return np.reshape(total, (5, 5))`: cannot" in result.message
 
 
-@pytest.mark.parametrize("stop", [sys.exit, lambda: exec("raise SystemExit(3)")])
+@cases("stop", [sys.exit, lambda: exec("raise SystemExit(3)")])
 def test_leaving_python_is_an_error_like_others(stop):
     def my_sums(matrix):
         stop()
@@ -172,7 +172,7 @@ def test_prints_and_warnings_of_the_attempt_are_shown_once_with_the_failing_case
     assert "    9\n    ... and 40 more lines" in talkative.message
 
 
-@pytest.mark.parametrize("attempt", [3, None, "softmax"])
+@cases("attempt", [3, None, "softmax"])
 def test_something_that_is_no_function_is_said(attempt):
     assert SUMS.grade(attempt).status == "error"
 
@@ -191,7 +191,7 @@ class Rude:
         raise ValueError("no")
 
 
-@pytest.mark.parametrize("value", [
+@cases("value", [
     holds_itself(), np.array([{}, None]), np.array([(1, 2.0)], dtype=[("a", int), ("b", float)]), "text",
     [[1.0], [2.0, 3.0]], {1, 2}, iter([1]), np.array(["a", "b"]), 10**400, [10**400] * 2, Rude(), {"a": 1},
     b"ab", np.ma.masked, object, np.array([None, 1.0])])
@@ -201,7 +201,7 @@ def test_whatever_is_returned_the_check_says_something(value):
         assert result.status in ("wrong shape", "wrong value") and result.message
 
 
-@pytest.mark.parametrize(("right", "answer"), [
+@cases(("right", "answer"), [
     (np.array([1.0, 2.0]), [1, 2]), (np.array([1.0, 2.0]), (1.0, 2.0)), (np.array([1, 1]), np.ones(2)),
     ((1.0, 2), [1, 2]), ((1.0, 2), np.array([1, 2])), (3.0, np.array(3)), (3, np.float32(3)), (3, 3.0),
     ((np.zeros(2), np.ones((2, 2))), [[0, 0], [[1, 1], [1, 1]]]), ((np.zeros(2), 1.0), ([0, 0], np.array(1))),
@@ -211,7 +211,7 @@ def test_an_answer_counts_in_any_container_that_means_the_same(right, answer):
     assert always(right).grade(lambda x: answer).status == "right"
 
 
-@pytest.mark.parametrize(("right", "answer"), [
+@cases(("right", "answer"), [
     (np.zeros(2), np.zeros((2, 1))), (np.zeros(1), 0.0), (0.0, np.zeros(1)), ((1.0, 2.0), (1.0,)),
     ((1.0, 2.0), (2.0, 1.0)), (1e-7, 2e-7), (np.array([1e-9, 1e-9]), np.zeros(2)), (1.0, 1.00001),
     (np.nan, 0.0), (0.0, np.nan), ("all", "any"), (np.array([0, 1]), np.array([[0, 1]]))])

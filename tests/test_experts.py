@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import EMPTY, Routing, experts
 from moeviz.experts import activate
 
@@ -68,8 +69,8 @@ def slow_layer(tokens, bank, routed):
     return output
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
-@pytest.mark.parametrize(("activation", "gated"), KINDS)
+@cases("forward", FORWARDS)
+@cases(("activation", "gated"), KINDS)
 def test_every_forward_is_the_weighted_sum_of_the_kept_experts(forward, activation, gated):
     tokens, bank, routed = make_layer(0, activation, gated)
     assert (routed.expert_index == EMPTY).any() and (~routed.kept & (routed.expert_index != EMPTY)).any()
@@ -79,7 +80,6 @@ def test_every_forward_is_the_weighted_sum_of_the_kept_experts(forward, activati
 
 @given(seed=st.integers(0, 2**32 - 1), num_tokens=st.integers(1, 9), num_experts=st.integers(1, 6),
        k=st.integers(1, 6), kind=st.sampled_from(KINDS))
-@settings(deadline=None, max_examples=60, derandomize=True)
 def test_the_forwards_agree_on_any_routing(seed, num_tokens, num_experts, k, kind):
     tokens, bank, routed = make_layer(seed, *kind, num_tokens, num_experts, min(k, num_experts))
     outputs = [forward(tokens, bank, routed) for forward in FORWARDS.values()]
@@ -87,8 +87,8 @@ def test_the_forwards_agree_on_any_routing(seed, num_tokens, num_experts, k, kin
         np.testing.assert_allclose(output, outputs[0], rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
-@pytest.mark.parametrize("sizes", [(1, 1, 1), (1, 5, 5), (9, 1, 1), (6, 4, 4), (1, 8, 2)])
+@cases("forward", FORWARDS)
+@cases("sizes", [(1, 1, 1), (1, 5, 5), (9, 1, 1), (6, 4, 4), (1, 8, 2)])
 def test_one_token_one_expert_and_k_equal_to_e(forward, sizes):
     num_tokens, num_experts, k = sizes
     tokens, bank, routed = make_layer(1, num_tokens=num_tokens, num_experts=num_experts, k=k)
@@ -96,7 +96,7 @@ def test_one_token_one_expert_and_k_equal_to_e(forward, sizes):
     np.testing.assert_allclose(FORWARDS[forward](tokens, bank, routed), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("forward", ["padded", "grouped", "cached"])
+@cases("forward", ["padded", "grouped", "cached"])
 def test_more_tokens_than_one_block(forward):
     tokens, bank, routed = make_layer(1, num_tokens=700, k=3)
     expected = experts.forward_all(tokens, bank, routed.combine())
@@ -111,7 +111,7 @@ def test_tokens_without_an_expert_get_zeros(forward, gone):
     assert FORWARDS[forward](tokens, bank, routed).tolist() == np.zeros(tokens.shape).tolist()
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
+@cases("forward", FORWARDS)
 def test_an_expert_may_get_every_token_and_others_none(forward):
     tokens, bank, _ = make_layer(3)
     ones = np.ones((len(tokens), 1))
@@ -120,8 +120,8 @@ def test_an_expert_may_get_every_token_and_others_none(forward):
     np.testing.assert_allclose(FORWARDS[forward](tokens, bank, only), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
-@pytest.mark.parametrize("gated", [False, True])
+@cases("forward", FORWARDS)
+@cases("gated", [False, True])
 def test_float32_tokens_give_a_float32_output(forward, gated):
     tokens, bank, routed = make_layer(4, "silu", gated)
     singles = [None if part is None else part.astype(np.float32) for part in bank.expert(slice(None))]
@@ -132,7 +132,7 @@ def test_float32_tokens_give_a_float32_output(forward, gated):
         np.testing.assert_allclose(output, slow_layer(tokens, bank, routed), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("forward", FORWARDS)
+@cases("forward", FORWARDS)
 def test_the_output_has_the_dtype_of_the_tokens_whatever_the_weights_have(forward):
     tokens, bank, routed = make_layer(4)
     mixed = experts.ExpertBank(bank.w_in.astype(np.float32), bank.w_out.astype(np.float16))
@@ -159,8 +159,8 @@ def test_the_order_of_the_tokens_only_orders_the_output():
     np.testing.assert_allclose(experts.forward_grouped(tokens[order], bank, moved), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", experts.ACTIVATIONS)
-@pytest.mark.parametrize("gated", [False, True])
+@cases("activation", experts.ACTIVATIONS)
+@cases("gated", [False, True])
 def test_split_dense_adds_up_to_the_dense_layer(activation, gated):
     rng = np.random.default_rng(6)
     tokens, w_in, w_out = (rng.standard_normal(shape) for shape in [(9, 4), (4, 12), (12, 4)])
@@ -207,7 +207,7 @@ def relative_error(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@pytest.mark.parametrize(("activation", "gated"), KINDS)
+@cases(("activation", "gated"), KINDS)
 def test_backward_matches_finite_differences(activation, gated):
     tokens, bank, routed = make_layer(8, activation, gated)
     doutput = np.random.default_rng(9).standard_normal(tokens.shape)
@@ -225,7 +225,7 @@ def test_backward_matches_finite_differences(activation, gated):
         assert relative_error(getattr(gradients, name), expected) < 1e-6, name
 
 
-@pytest.mark.parametrize(("activation", "gated"), KINDS)
+@cases(("activation", "gated"), KINDS)
 def test_gradient_of_the_weight_is_what_the_expert_says_along_doutput(activation, gated):
     tokens, bank, routed = make_layer(10, activation, gated)
     doutput = np.random.default_rng(9).standard_normal(tokens.shape)
@@ -244,7 +244,7 @@ def test_gradients_are_zero_where_nothing_was_kept():
     assert [part.shape for part in gradients] == [(7, 3), (4, 3, 5), (4, 5, 3), (4, 3, 5), (7, 2)]
 
 
-@pytest.mark.parametrize("load", [(0, 700, 3, 2, 0, 600, 0), (512, 1, 511, 0), (0, 0, 5), (600,)])
+@cases("load", [(0, 700, 3, 2, 0, 600, 0), (512, 1, 511, 0), (0, 0, 5), (600,)])
 def test_experts_of_any_load_lose_nobody(load):
     """More rows than fit in one block, experts larger than a block, and experts with nothing to do."""
     rng = np.random.default_rng(0)
@@ -275,15 +275,15 @@ def one_expert_gradients(tokens, bank, routed, doutput, e):
     return experts.backward(experts.forward_cached(tokens, alone, everybody)[1], doutput)
 
 
-@pytest.mark.parametrize("shape", [(5,), (0, 4), (7, 4), (64, 4), (3, 7, 4), (2, 3, 7, 4)])
-@pytest.mark.parametrize("order", ["C", "F"])
+@cases("shape", [(5,), (0, 4), (7, 4), (64, 4), (3, 7, 4), (2, 3, 7, 4)])
+@cases("order", ["C", "F"])
 def test_relu_takes_any_shape_and_memory_order(shape, order):
     values = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)
     for view in (values, values[::-1], values.T):
         np.testing.assert_array_equal(activate(view, "relu"), np.maximum(view, 0))
 
 
-@pytest.mark.parametrize(("activation", "gated"), KINDS)
+@cases(("activation", "gated"), KINDS)
 def test_a_workspace_changes_no_number_and_saves_fresh_memory(activation, gated):
     workspace, seen = {}, []
     for seed, dropped in ((0, 0.0), (1, 0.0), (2, 0.3), (0, 0.0)):
@@ -308,13 +308,13 @@ def test_two_forward_passes_share_no_array():
     assert all((a == b).all() for a, b in zip(first, before, strict=True))
 
 
-@pytest.mark.parametrize("threads", [0, -1, 1.5, "two"])
+@cases("threads", [0, -1, 1.5, "two"])
 def test_threads_are_counted(threads):
     with pytest.raises(ValueError, match="threads"):
         experts.forward_grouped(*make_layer(0), threads=threads)
 
 
-@pytest.mark.parametrize("activation", experts.ACTIVATIONS)
+@cases("activation", experts.ACTIVATIONS)
 def test_huge_values_stay_finite(activation):
     tokens, bank, routed = make_layer(12, activation, gated=True)
     output, cache = experts.forward_cached(tokens * 1e4, bank, routed)
@@ -379,7 +379,7 @@ BAD_BANKS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_BANKS)
+@cases("case", BAD_BANKS)
 def test_a_bad_bank_is_refused(case):
     fields, message = BAD_BANKS[case]
     with pytest.raises(ValueError, match=message):
@@ -402,8 +402,8 @@ BAD_LAYERS = {
 }
 
 
-@pytest.mark.parametrize("forward", ["loop", "padded", "grouped", "cached"])
-@pytest.mark.parametrize("case", BAD_LAYERS)
+@cases("forward", ["loop", "padded", "grouped", "cached"])
+@cases("case", BAD_LAYERS)
 def test_a_layer_that_does_not_fit_is_refused(forward, case):
     inputs, message = BAD_LAYERS[case]
     with pytest.raises(ValueError, match=message):
@@ -441,7 +441,7 @@ BAD_CALLS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_CALLS)
+@cases("case", BAD_CALLS)
 def test_a_bad_call_is_refused(case):
     function, inputs, options, message = BAD_CALLS[case]
     with pytest.raises(ValueError, match=message):

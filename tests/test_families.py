@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz.routing import sigmoid_top_k, top_k
 from moeviz.routing.families import families, router_of
 from moeviz.routing.published import Router, Seats
@@ -148,7 +149,7 @@ def test_what_a_family_does_not_take_is_refused():
         router_of("gpt2")
 
 
-@pytest.mark.parametrize("name", sorted(name for name, family in families().items() if "router" in family))
+@cases("name", sorted(name for name, family in families().items() if "router" in family))
 def test_every_family_routes(name):
     logits = np.random.default_rng(1).standard_normal((6, 64)).astype(np.float32)
     made = router_of({"model_type": families()[name]["types"][0], "n_group": 1, "topk_group": 1})(logits, k=2)
@@ -176,6 +177,7 @@ def test_nllb_as_transformers_has_it(changes):
 
 
 @needs_torch
+@pytest.mark.slow
 def test_switch_as_transformers_has_it():
     import torch
     from transformers import SwitchTransformersConfig

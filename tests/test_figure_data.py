@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import plots
 from moeviz.style import set_matrix, set_table, tables_of
 from moeviz.tables import as_html, as_lines, as_table, as_text
@@ -123,7 +124,7 @@ def test_a_table_without_a_title_is_named_by_its_columns():
     assert "<caption>" not in html and 'aria-label="Table: expert, share"' in html
 
 
-@pytest.mark.parametrize(("value", "text"), [
+@cases(("value", "text"), [
     (45_097_156_608, "45,097,156,608"), (np.float64(0.02070908895736867), "0.02071"), (-1.388e-17, "0"),
     (2024, "2024"), (12_345.6, "12,346"), (1234.56, "1235"), (0.00001234, "1.234×10⁻⁵"), (1e-6, "10⁻⁶"),
     (3.14159e20, "3.142×10²⁰"), ((1, 0.5), "1, 0.5"), (np.eye(2), "1, 0, 0, 1"), (True, "yes"), (np.nan, ""),

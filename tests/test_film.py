@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import plots, style
 
 LOAD = np.array([[0.25, 0.25, 0.25, 0.25]] * 10 + [[0.6, 0.39, 0.01, 0.0]] * 10)
@@ -41,7 +42,7 @@ def test_a_smoothed_band_is_the_mean_of_its_stretch():
     assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == pytest.approx(50)
 
 
-@pytest.mark.parametrize("load, options, name", [
+@cases("load, options, name", [
     ([0.5, 0.5], {}, "load"), ([[0.5, 0.2]], {}, "load"), ([[1.5, -0.5]], {}, "load"),
     ([[np.nan, 1]], {}, "load"), (LOAD, {"smooth": 0}, "smooth"), (LOAD, {"smooth": 21}, "smooth")])
 def test_bad_input_is_named(load, options, name):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cases import cases
 from moeviz import filmstrip as films
 from moeviz import plots, style, widgets
 from moeviz.widgets.core import make_film
@@ -113,7 +114,7 @@ def test_it_is_self_contained_and_small():
     assert page._repr_html_() == page
 
 
-@pytest.mark.parametrize(("changes", "message"), [
+@cases(("changes", "message"), [
     ({"captions": ["one"]}, "captions must be one per frame, got 1 for 3"),
     ({"frames": [], "captions": []}, "captions must be one per frame"),
     ({"label": " "}, "label must say"),

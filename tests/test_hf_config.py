@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import cases
 from moeviz.cost import ModelSpec, count_parameters
 from moeviz.models import model
 
@@ -74,12 +75,12 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize(("name", "config"), CONFIGS.items())
+@cases(("name", "config"), CONFIGS.items())
 def test_config_and_catalogue_describe_the_same_shape(name, config):
     assert ModelSpec.from_hf_config(config, name) == model(name).spec
 
 
-@pytest.mark.parametrize("name", [name for name in CONFIGS if model(name).exact_total])
+@cases("name", [name for name in CONFIGS if model(name).exact_total])
 def test_configs_give_the_public_count_to_the_digit(name):
     count = count_parameters(ModelSpec.from_hf_config(CONFIGS[name]))
     assert count.total == model(name).exact_total.value
@@ -147,7 +148,7 @@ BAD_CONFIGS = [
 ]
 
 
-@pytest.mark.parametrize(("config", "message"), BAD_CONFIGS)
+@cases(("config", "message"), BAD_CONFIGS)
 def test_wrong_configs_are_named(config, message):
     with pytest.raises(ValueError, match=message):
         ModelSpec.from_hf_config(config)

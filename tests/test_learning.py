@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import learning, text, tinylm
 from moeviz.learning import PLAN, SEEDS, Curve, Run, amount_to_reach, main, probe_loss
 from moeviz.tinylm import network
@@ -32,14 +33,14 @@ def curve(loss, steps=(10, 20, 40), *, experts=1, width=64, flops_per_step=2.0, 
 
 # --- sizes and FLOPs ---
 
-@pytest.mark.parametrize("experts", [2, 4, 16, 64])
+@cases("experts", [2, 4, 16, 64])
 def test_every_byte_meets_as_many_hidden_units_as_in_the_dense_layer(experts):
     config = learning.byte_model(experts)
     assert config.top_k * config.hidden == learning.byte_model(1).hidden == 64
     assert config.num_experts == experts and config.layers == 1
 
 
-@pytest.mark.parametrize("config", [learning.byte_model(1, width=256), learning.byte_model(16, batch=7)])
+@cases("config", [learning.byte_model(1, width=256), learning.byte_model(16, batch=7)])
 def test_flops_are_those_of_the_products_of_the_forward_pass_three_times(config):
     d, h, n = config.width, config.hidden, config.batch
     products = [(n, config.context * config.embedding, d), (n, d, 256)]
@@ -59,7 +60,7 @@ def test_the_backward_pass_has_two_products_for_each_one_of_the_forward_pass(tin
     assert {name: each.shape for name, each in gradients.items()} == tinylm.weight_shapes(config)
 
 
-@pytest.mark.parametrize("experts", [1, 4, 64])
+@cases("experts", [1, 4, 64])
 def test_weights_are_counted_as_the_model_holds_them(experts):
     config = learning.byte_model(experts)
     model = tinylm.init(np.random.default_rng(0), config)
@@ -74,7 +75,7 @@ def test_a_mixture_costs_its_router_on_top():
     assert learning.shape_of(learning.byte_model(1)).moe == ()
 
 
-@pytest.mark.parametrize(("call", "name"), [
+@cases(("call", "name"), [
     (lambda: learning.byte_model(0), "experts"), (lambda: learning.byte_model(4, width=63), "width"),
     (lambda: learning.byte_model(1, width=0), "width"), (lambda: learning.byte_model(1, batch=0), "batch"),
     (lambda: learning.training_flops(learning.byte_model(1), 0), "steps")])
@@ -86,7 +87,6 @@ def test_wrong_sizes_are_named(call, name):
 # --- the amount for a loss ---
 
 @given(st.floats(0.1, 3), st.floats(0.05, 1), st.floats(0.01, 0.99))
-@settings(deadline=None, max_examples=50, derandomize=True)
 def test_a_loss_that_falls_with_the_logarithm_is_inverted_exactly(height, slope, place):
     amount = np.geomspace(1, 1000, 7)
     loss = height - slope * np.log(amount)
@@ -105,7 +105,7 @@ def test_the_first_crossing_counts_where_a_loss_rises_again():
     assert amount_to_reach([1, 2, 4, 8], [3, 2, 2.5, 1], 2.0) == pytest.approx(2)
 
 
-@pytest.mark.parametrize(("amount", "loss", "target", "name"), [
+@cases(("amount", "loss", "target", "name"), [
     ([2, 1], [3, 2], 2, "amount"), ([0, 1], [3, 2], 2, "amount"), ([], [], 2, "amount"),
     ([1, 2], [3], 2, "loss"), ([1, 2], [3, np.nan], 2, "loss"), ([1, 2], [3, 2], np.inf, "target")])
 def test_wrong_points_are_named(amount, loss, target, name):
@@ -127,7 +127,7 @@ def test_runs_become_one_curve_per_network_whatever_their_order():
     assert [each.is_dense for each in made.values()] == [False, True]
 
 
-@pytest.mark.parametrize("runs", [
+@cases("runs", [
     [Run(1, 64, 2, 0, 5.0, 1.0), Run(1, 64, 3, 1, 5.0, 1.0)],
     [Run(1, 64, 2, 0, 5.0, 1.0), Run(1, 64, 2, 0, 4.0, 1.0)]])
 def test_a_curve_with_holes_or_doubles_is_refused(runs):
@@ -155,7 +155,7 @@ def test_the_cheapest_opponent_is_chosen_anew_for_every_loss_and_unit():
         learning.cheapest(both, 2.5, of="hours")
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda: learning.cheapest([3.0], 1.0), "curves must be a dict, got list"),
     (lambda: learning.cheapest({"a": [3.0]}, 1.0), r"curves\['a'\] must be a Curve, got list"),
     (lambda: learning.saving(3.0, {}), "curve must be a Curve, got float"),

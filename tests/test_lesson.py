@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz.exercises import claim, lesson, predict, reveal, table
 from moeviz.exercises.guess import judge
 from moeviz.exercises.lesson import Prediction
 from moeviz.tables import as_text
 
 
-@pytest.mark.parametrize(("guess", "value", "verdict"), [
+@cases(("guess", "value", "verdict"), [
     (2, 2, "Right."), (3, 2, "What did you overlook?"), (0.5, 0.54, "Close."),
     (np.array([1, 2]), [1, 2], "Right.")])
 def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
@@ -21,7 +22,7 @@ def test_a_guess_is_set_beside_the_value(guess, value, verdict, capsys):
     assert said.endswith(f" {verdict}\n")
 
 
-@pytest.mark.parametrize(("guess", "value"), [
+@cases(("guess", "value"), [
     ("Two", 2), ("2", 2), ("expert 2", 2), (" e2 ", 2), ("1/8", 0.125), ("50%", 0.5), ("50 %", 50),
     ("a half", 0.5), ("1,000", 1000), ("32k", 32_000), ("8 experts", 8), ("4x", 4),
     ("The Soft one", "soft one"),
@@ -31,7 +32,7 @@ def test_a_guess_counts_by_what_it_means(guess, value):
     assert judge(guess, [value]) == "Right."
 
 
-@pytest.mark.parametrize(("guess", "value"), [
+@cases(("guess", "value"), [
     (13, 12), ("three", 2), ("e3", 2), ("neither", "both"), (True, 1), (1, True), ("", 0), ("2 or 3", 5),
     (float("nan"), 2), ({}, 2), (None, 0), ("soft", "softmax"), ([1], np.array([1, 2])), (0.5, 0.6),
     (1e-3, 0.0)])
@@ -54,7 +55,7 @@ def test_any_of_several_right_answers_is_right(capsys):
     assert capsys.readouterr().out.endswith("You said Hash, measured: sinkhorn or hash. Right.\n")
 
 
-@pytest.mark.parametrize("guess", [None, ..., "", "  "])
+@cases("guess", [None, ..., "", "  "])
 def test_without_a_guess_the_value_stands_alone(guess, capsys):
     prediction = predict("How many?", guess)
     assert "in place of None" in capsys.readouterr().out
@@ -74,7 +75,7 @@ def test_a_claim_holds_or_fails_the_run(capsys):
         claim("the shares sum to", 0.5, False)
 
 
-@pytest.mark.parametrize("holds", ["False", float("nan"), 1, None, np.array([True])])
+@cases("holds", ["False", float("nan"), 1, None, np.array([True])])
 def test_a_claim_takes_nothing_but_true_and_false(holds, capsys):
     with pytest.raises(ValueError, match="holds must be True or False, got"):
         claim("the shares sum to", 1.0, holds)

@@ -3,8 +3,7 @@
 import re
 import subprocess
 
-import pytest
-
+from cases import cases
 from tools import notebooks
 
 ROOT = notebooks.ROOT
@@ -98,19 +97,19 @@ def test_broken_links_are_seen(tmp_path):
     assert broken_links(text, tmp_path) == ["gone.md", "gone.png", "lost.png"]
 
 
-@pytest.mark.parametrize("parts", [("/wo", "rk/main/x"), (" /ro", "ot/x"), ("see /home", "/ann/x"),
+@cases("parts", [("/wo", "rk/main/x"), (" /ro", "ot/x"), ("see /home", "/ann/x"),
                                    ("/tm", "p/venv/bin"), ("/opt", "/wheels/x"), ("C:\\Us", "ers\\ann")])
 def test_machine_paths_are_seen(parts):
     assert MACHINE.search("".join(parts))
 
 
-@pytest.mark.parametrize("parts", [("https:/", "/py", "pi.org/simple"), ("http:/", "/deb.deb", "ian.org/x"),
+@cases("parts", [("https:/", "/py", "pi.org/simple"), ("http:/", "/deb.deb", "ian.org/x"),
                                    ("files.python", "hosted.org")])
 def test_index_hosts_are_seen(parts):
     assert INDEX.search("".join(parts))
 
 
-@pytest.mark.parametrize("text", ["https://example.org/work/x", "/usr/bin/chromium", "utils/moeviz",
+@cases("text", ["https://example.org/work/x", "/usr/bin/chromium", "utils/moeviz",
                                   "../work/x", "pip install -r requirements.txt", "Path('a') / 'root'"])
 def test_other_paths_are_let_through(text):
     assert not MACHINE.search(text)

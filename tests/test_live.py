@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import live_tools as tools
+from cases import cases
 from moeviz import live, tinylm, transformer
 from moeviz.live import show
 from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
@@ -79,7 +80,7 @@ def test_sentences_are_cut_between_characters():
     assert all(len(text.encode()) <= MAX_BYTES for text in EXAMPLES.values())
 
 
-@pytest.mark.parametrize(("changes", "message"), [
+@cases(("changes", "message"), [
     ({"model": 7}, "model must be a TinyLM"), ({"start": ""}, "start must")])
 def test_wrong_arguments_are_named(stored, changes, message):
     with pytest.raises(ValueError, match=message):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import live_tools as tools
+from cases import cases
 from moeviz import live
 from moeviz.live.coin import RUNS, STEPS
 from moeviz.training import pitchfork
@@ -32,7 +33,7 @@ def test_every_run_is_numpys():
             np.testing.assert_allclose(path, wanted, atol=1e-12)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
+@cases(("changes", "message"), [
     ({"a": 7}, "a must be a number"), ({"seed": -1}, "seed must")])
 def test_wrong_values_are_named(changes, message):
     with pytest.raises(ValueError, match=message):

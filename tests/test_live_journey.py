@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import live_tools as tools
+from cases import cases
 from moeviz import live, routing
 from moeviz.arrays import softmax
 from moeviz.experts import ExpertBank, random_bank
@@ -16,7 +17,7 @@ ROUTED = routing.top_k(TOKENS @ GATE, k=2)
 OPTIONS = {"labels": WORDS, "tokens": TOKENS, "gate": GATE, "experts": EXPERTS}
 
 
-@pytest.mark.parametrize(("change", "message"), [
+@cases(("change", "message"), [
     ({"labels": ["a"]}, "labels must be one per token"),
     ({"gate": None}, "tokens and gate must come together"), ({"tokens": TOKENS + 1}, "must be the logits"),
     ({"at": 6}, "at must be a token between 0 and 5"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import live_tools as tools
+from cases import cases
 from moeviz import capacity, live, routing, text
 from moeviz.plots.gate import find_regions, polygon_area
 
@@ -17,7 +18,7 @@ AXES = [("light", 1280), ("dark", 400)]
 CODE = {"np": np, "routing": routing, "capacity": capacity, "replace": replace}
 
 
-@pytest.mark.parametrize(("arguments", "message"), [
+@cases(("arguments", "message"), [
     ({"gate": GATE.T}, "must have width 2"), ({"tokens": np.ones((2, 3))}, "must have width 2"),
     ({"labels": ["a"]}, "labels must be one per token"), ({"bias": [0.0]}, "bias must have shape")])
 def test_wrong_planes_are_named(arguments, message):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from gradient_tools import assert_is_gradient
 from moeviz import EMPTY, Routing, routing
 from moeviz.arrays import sigmoid, softmax, softplus
@@ -55,7 +56,7 @@ def slow_product(made, tokens, first_only=False):
 
 # --- the Switch loss and its relatives
 
-@pytest.mark.parametrize("k", [1, 2, 4])
+@cases("k", [1, 2, 4])
 def test_switch_loss_equals_the_loop(k):
     made = routing.top_k(some_logits(k), k)
     expected = slow_product(made, range(7))
@@ -63,7 +64,7 @@ def test_switch_loss_equals_the_loop(k):
     assert switch_loss(made, convention="per_k")[0] == pytest.approx(k * expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("k", [1, 2, 3])
+@cases("k", [1, 2, 3])
 def test_switch_loss_is_1_or_k_when_all_is_uniform(k):
     # Every cyclic shift once: each expert is chosen k times and has the same mean prob.
     made = routing.top_k(np.array([np.roll([3.0, 2.0, 1.0, 0.0], shift) for shift in range(4)]), k)
@@ -75,7 +76,7 @@ def test_switch_loss_is_the_number_of_experts_when_one_expert_has_it_all():
     assert switch_loss(routing.top_k(np.tile([50.0, 0, 0, 0, 0], (6, 1)), 1))[0] == pytest.approx(5)
 
 
-@pytest.mark.parametrize("lukewarm, sure, value", [
+@cases("lukewarm, sure, value", [
     ((0.51, 0.01), 6, 0.924), ((0.501, 1e-12), 6, 0.92024),
 ])
 def test_switch_loss_lies_below_1_for_an_unbalanced_router(lukewarm, sure, value):
@@ -84,7 +85,7 @@ def test_switch_loss_lies_below_1_for_an_unbalanced_router(lukewarm, sure, value
     assert switch_loss(made)[0] == pytest.approx(value, abs=1e-9)
 
 
-@pytest.mark.parametrize("num_experts, lowest", [(2, 0.875), (4, 0.8125), (8, 0.781), (64, 0.754)])
+@cases("num_experts, lowest", [(2, 0.875), (4, 0.8125), (8, 0.781), (64, 0.754)])
 def test_how_low_the_switch_loss_can_go(num_experts, lowest):
     # A share of the tokens barely prefers expert 0; each of the others is sure of one other expert.
     def value(lukewarm, tokens=1000):
@@ -102,8 +103,8 @@ def test_pooling_two_layers_hides_their_opposite_collapses():
     assert switch_loss(pooled)[0] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("scoring", ["softmax", "sigmoid"])
-@pytest.mark.parametrize("convention", ["share", "per_k"])
+@cases("scoring", ["softmax", "sigmoid"])
+@cases("convention", ["share", "per_k"])
 def test_switch_gradient(scoring, convention):
     logits, mask = some_logits(3), np.array([1, 1, 0, 1, 1, 0, 1], bool)
     made = routing.top_k(logits, 2) if scoring == "softmax" else routing.sigmoid_top_k(logits, 2)
@@ -177,7 +178,7 @@ def test_sequence_loss_follows_the_papers_formula():
     assert_is_gradient(gradient, lambda z: sequence_loss(rescored(made, z, "sigmoid"), ids)[0], logits)
 
 
-@pytest.mark.parametrize("scoring", ["softmax", "sigmoid"])
+@cases("scoring", ["softmax", "sigmoid"])
 def test_sequence_loss_of_one_sequence_is_the_switch_loss(scoring):
     logits = some_logits(9)
     made = routing.top_k(logits, 2) if scoring == "softmax" else routing.sigmoid_top_k(logits, 2)
@@ -200,13 +201,13 @@ def test_every_sequence_weighs_the_same_however_long():
 
 # --- importance and load
 
-@pytest.mark.parametrize("used, num_experts", [(1, 5), (2, 8), (3, 4), (4, 4)])
+@cases("used, num_experts", [(1, 5), (2, 8), (3, 4), (4, 4)])
 def test_importance_of_a_few_equal_experts(used, num_experts):
     made = routing.top_k(20.0 * np.eye(num_experts)[np.arange(3 * used) % used], 1)
     assert importance_loss(made)[0] == pytest.approx(num_experts / used - 1)
 
 
-@pytest.mark.parametrize("route, options", [
+@cases("route, options", [
     (lambda z: routing.top_k(z, 2), {}),
     (lambda z: routing.top_k(z, 2, renormalize=False), {"renormalize": False}),
     (lambda z: routing.top_k(z, 1, renormalize=False), {"renormalize": False}),
@@ -243,7 +244,7 @@ def noisy(logits, noise_logits, k, seed=1):
     return routing.noisy_top_k(logits, noise_logits, k, rng=np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("k", [1, 2, 4])
+@cases("k", [1, 2, 4])
 def test_selection_probability_is_the_chance_to_beat_the_kth_of_the_others(k):
     logits, noise = noisy_case(k)
     values = noisy(logits, noise, k).logits
@@ -266,8 +267,8 @@ def test_selection_probability_is_how_often_a_new_draw_is_chosen():
         assert often == pytest.approx(expected, abs=4 * 0.5 / math.sqrt(trials))
 
 
-@pytest.mark.parametrize("width", [-1e4, -800.0, -60.0])
-@pytest.mark.parametrize("size", [1.0, 1e4])
+@cases("width", [-1e4, -800.0, -60.0])
+@cases("size", [1.0, 1e4])
 def test_without_noise_the_probability_is_the_choice_itself(width, size):
     logits = size * some_logits(2)
     quiet = np.full_like(logits, width)
@@ -286,7 +287,7 @@ def test_a_tie_without_noise_gives_numbers_not_nan():
     assert all(np.isfinite(part).all() for part in load_loss(routing.top_k(level, 1), level, quiet))
 
 
-@pytest.mark.parametrize("k", [1, 2, 4])
+@cases("k", [1, 2, 4])
 def test_load_gradient_through_clean_logit_sigma_and_threshold(k):
     logits, noise = noisy_case(k + 10)
     _, dlogits, dnoise = load_loss(noisy(logits, noise, k), logits, noise)
@@ -364,14 +365,13 @@ ALL = {
 }
 
 
-@pytest.mark.parametrize("name", ALL)
+@cases("name", ALL)
 def test_value_is_a_float_and_the_gradient_has_the_dtype_of_the_logits(name):
     for dtype in (np.float32, np.float64):
         value, gradient = ALL[name](routing.top_k(some_logits().astype(dtype), 2))
         assert type(value) is float and gradient.dtype == dtype
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 10**6), st.sampled_from(["switch", "gshard", "importance", "load", "z"]))
 def test_permuting_tokens_or_experts_permutes_the_gradient(seed, name):
     rng, logits = np.random.default_rng(seed), some_logits(seed)
@@ -382,7 +382,6 @@ def test_permuting_tokens_or_experts_permutes_the_gradient(seed, name):
     np.testing.assert_allclose(moved_gradient, gradient[tokens][:, experts], atol=1e-12)
 
 
-@settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 10**6), st.sampled_from(["switch", "gshard", "importance", "sequence"]))
 def test_what_capacity_drops_still_counts(seed, name):
     made = routing.top_k(some_logits(seed), 2)
@@ -392,7 +391,7 @@ def test_what_capacity_drops_still_counts(seed, name):
     np.testing.assert_array_equal(after_gradient, gradient)
 
 
-@pytest.mark.parametrize("name", ["switch", "gshard", "importance", "sequence"])
+@cases("name", ["switch", "gshard", "importance", "sequence"])
 def test_a_common_offset_changes_nothing_in_a_softmax_loss(name):
     value, gradient = ALL[name](routing.top_k(some_logits(), 2))
     moved = ALL[name](routing.top_k(some_logits() + 5.0, 2))
@@ -400,8 +399,8 @@ def test_a_common_offset_changes_nothing_in_a_softmax_loss(name):
     np.testing.assert_allclose(gradient.sum(axis=1), 0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("logits", [
+@cases("name", ALL)
+@cases("logits", [
     np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 0.0]]), np.zeros((1, 3)), np.array([[2.0, 2.0]]),
 ])
 def test_extreme_logits_give_finite_numbers(name, logits):
@@ -418,7 +417,7 @@ GSHARD = routing.gshard_top_2(3 * some_logits(), rng=np.random.default_rng(0))
 ZEROS = np.zeros((7, 4))
 
 
-@pytest.mark.parametrize("name, call", [
+@cases("name, call", [
     ("routed", lambda: switch_loss(ZEROS)),
     ("routed", lambda: switch_loss(FIXED)),
     ("routed", lambda: gshard_loss(FIXED)),

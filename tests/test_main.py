@@ -9,7 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moeviz import metrics, terminal, text, tinylm
@@ -121,7 +121,6 @@ def columns(line):
                if unicodedata.category(c) not in ("Mn", "Me", "Cf"))
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.text(min_size=1, max_size=60, alphabet=st.characters(exclude_categories=["Cs"])),
        st.integers(2, 60))
 def test_every_byte_has_one_cell_above_its_number(sentence, width):

@@ -5,9 +5,10 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import EMPTY, Routing, metrics, routing
 from moeviz.capacity import apply_capacity, expert_capacity
 
@@ -53,7 +54,6 @@ def test_padding_that_is_counted_looks_like_a_favourite_expert():
     assert metrics.max_violation(metrics.load(made, mask=mask)) == pytest.approx(0.0)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(0, 5))
 def test_loads_ignore_capacity_and_sum_up(seed, k, capacity):
     made = routing.top_k(some_logits(seed), k)
@@ -68,7 +68,7 @@ def test_loads_ignore_capacity_and_sum_up(seed, k, capacity):
 
 # --- how even a load is
 
-@pytest.mark.parametrize("used, num_experts", [(1, 8), (2, 8), (3, 7), (8, 8), (1, 1)])
+@cases("used, num_experts", [(1, 8), (2, 8), (3, 7), (8, 8), (1, 1)])
 def test_a_few_experts_that_share_everything(used, num_experts):
     loads = np.r_[np.full(used, 5), np.zeros(num_experts - used, int)]
     assert metrics.cv(loads) == pytest.approx(math.sqrt(num_experts / used - 1))
@@ -82,7 +82,6 @@ def test_a_few_experts_that_share_everything(used, num_experts):
 loads_of_any_size = st.lists(st.integers(0, 50), min_size=1, max_size=9).filter(any)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(loads_of_any_size)
 def test_summaries_equal_their_definitions(loads):
     count, mean = len(loads), sum(loads) / len(loads)
@@ -99,7 +98,6 @@ def test_summaries_equal_their_definitions(loads):
         assert metrics.load_entropy(loads) == pytest.approx(entropy / math.log(count), abs=1e-12)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(loads_of_any_size, st.integers(0, 100), st.floats(0.01, 1000))
 def test_summaries_ignore_the_order_and_the_unit(loads, seed, unit):
     moved = np.random.default_rng(seed).permutation(loads) * unit
@@ -111,7 +109,7 @@ def test_summaries_ignore_the_order_and_the_unit(loads, seed, unit):
     assert -1e-12 <= metrics.load_entropy(loads) <= 1 + 1e-9
 
 
-@pytest.mark.parametrize("summary", SUMMARIES)
+@cases("summary", SUMMARIES)
 def test_rows_of_loads_are_taken_one_by_one_and_a_routing_by_its_counts(summary):
     film = np.random.default_rng(0).integers(0, 9, size=(2, 3, 4)) + 1
     table = summary(film)
@@ -122,7 +120,7 @@ def test_rows_of_loads_are_taken_one_by_one_and_a_routing_by_its_counts(summary)
     assert summary(HOLES) == summary([3, 1, 1])
 
 
-@pytest.mark.parametrize("summary", SUMMARIES)
+@cases("summary", SUMMARIES)
 def test_no_choice_at_all_is_neither_even_nor_uneven(summary):
     nobody = by_hand([[EMPTY], [EMPTY]])
     assert metrics.load(nobody).tolist() == [0, 0, 0]
@@ -143,7 +141,7 @@ def test_the_summaries_disagree_about_which_load_is_worse():
     assert metrics.load_entropy(one_hot_spot) > metrics.load_entropy(two_dead)
 
 
-@pytest.mark.parametrize("tokens_per_expert, busiest", [(8, 1.92), (128, 1.21)])
+@cases("tokens_per_expert, busiest", [(8, 1.92), (128, 1.21)])
 def test_a_fair_router_straggles_by_sampling_noise(tokens_per_expert, busiest):
     rng = np.random.default_rng(0)
     loads = rng.multinomial(64 * tokens_per_expert, np.full(64, 1 / 64), size=400)
@@ -168,7 +166,7 @@ def test_a_short_stretch_of_one_kind_of_text_makes_experts_look_dead():
 
 # --- tokens
 
-@pytest.mark.parametrize("logits, sure, even", [
+@cases("logits, sure, even", [
     (30.0 * np.eye(4), True, True),                     # every token is sure, experts share the load
     (np.tile([30.0, 0, 0, 0], (4, 1)), True, False),    # every token is sure of the same expert
     (0.01 * np.eye(4), False, True),
@@ -195,7 +193,6 @@ def test_drops_by_hand():
     assert metrics.fully_dropped(by_hand([[EMPTY]])) == 1.0
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(0, 8))
 def test_drop_rate_and_waste_count_the_same_seats(seed, capacity):
     made = apply_capacity(routing.top_k(some_logits(seed), 2), capacity)
@@ -207,7 +204,7 @@ def test_drop_rate_and_waste_count_the_same_seats(seed, capacity):
         assert metrics.pad_waste(made, capacity) == pytest.approx(1 - served / (4 * capacity))
 
 
-@pytest.mark.parametrize("factor, waste", [(1.0, 0.0), (1.25, 0.2), (2.0, 0.5)])
+@cases("factor, waste", [(1.0, 0.0), (1.25, 0.2), (2.0, 0.5)])
 def test_waste_of_a_balanced_load_is_1_minus_1_over_the_factor(factor, waste):
     balanced = routing.top_k(np.tile(np.eye(8), (16, 1)), 1)
     capacity = expert_capacity(128, 8, 1, factor)
@@ -274,7 +271,6 @@ def test_saturation_by_hand_and_by_chance():
 
 # --- repetition and its nulls
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 3))
 def test_repetition_equals_the_loop(seed, k):
     index = routing.random_route(9, 4, k, rng=np.random.default_rng(seed)).expert_index.copy()
@@ -294,7 +290,7 @@ def test_dropped_choices_still_repeat():
     assert metrics.repetition(apply_capacity(made, 1)) == 1.0
 
 
-@pytest.mark.parametrize("num_experts, k, chance", [(8, 1, 0.125), (8, 2, 0.464286), (4, 4, 1), (3, 2, 1)])
+@cases("num_experts, k, chance", [(8, 1, 0.125), (8, 2, 0.464286), (4, 4, 1), (3, 2, 1)])
 def test_uniform_repetition_as_published_and_as_simulated(num_experts, k, chance):
     assert metrics.repetition_if_uniform(num_experts, k) == pytest.approx(chance, abs=1e-6)
     made = routing.random_route(20_000, num_experts, k, rng=np.random.default_rng(1))
@@ -361,7 +357,6 @@ def slow_information(expert, labels):
     return information
 
 
-@settings(deadline=None, max_examples=50, derandomize=True)
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abc")), min_size=1, max_size=30))
 def test_information_equals_the_definition(pairs):
     expert, labels = [e for e, _ in pairs], [label for _, label in pairs]
@@ -419,7 +414,6 @@ def test_purity_is_not_fooled_by_collapse():
 
 # --- invariants over records
 
-@settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 3))
 def test_permutations_of_tokens_and_experts_carry_over(seed, k):
     rng, logits = np.random.default_rng(seed), some_logits(seed)
@@ -442,7 +436,7 @@ MADE = routing.top_k(some_logits(), 2)
 LABELS = np.arange(12) % 3
 
 
-@pytest.mark.parametrize("name, call", [
+@cases("name, call", [
     ("routed", lambda: metrics.counts([[0, 1]])),
     ("routed", lambda: metrics.load(None)),
     ("routed", lambda: metrics.drop_rate(MADE.kept)),

@@ -8,6 +8,7 @@ from importlib import resources
 
 import pytest
 
+from cases import cases
 from moeviz.cost import Attention, LatentAttention, StateLayer, count_parameters
 from moeviz.models import (
     Published,
@@ -77,7 +78,7 @@ def test_the_file_holds_nothing_that_is_not_read():
 # --- derived against published --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "digits"), EXACT.items())
+@cases(("name", "digits"), EXACT.items())
 def test_totals_to_the_digit(name, digits):
     assert count_parameters(model(name).spec).total == digits
     assert rows(name)["exact total"].within and rows(name)["exact total"].error == 0
@@ -157,7 +158,7 @@ def test_what_a_figure_counts_is_respected():
     assert rows("Llama 4 Scout")["total"].derived == with_vision > 108_000_000_000
 
 
-@pytest.mark.parametrize(("text", "value", "tolerance"), [
+@cases(("text", "value", "tolerance"), [
     ("46.7B", 46_700_000_000, 50_000_000), ("671B", 671_000_000_000, 500_000_000),
     ("400B", 400_000_000_000, 50_000_000_000), ("230B", 230_000_000_000, 5_000_000_000),
     ("1.2T", 1_200_000_000_000, 50_000_000_000), ("137577.6M", 137_577_600_000, 50_000),
@@ -222,7 +223,7 @@ STATE_LAYERS = {
 }
 
 
-@pytest.mark.parametrize(("name", "expected"), STATE_LAYERS.items())
+@cases(("name", "expected"), STATE_LAYERS.items())
 def test_state_layers_hold_what_their_formula_says(name, expected):
     group = next(g for g in model(name).spec.attention if isinstance(g, StateLayer))
     assert (group.parameters, group.layers, group.state) == expected
@@ -303,13 +304,13 @@ def test_a_good_entry_is_read():
     assert read_model(ENTRY).total.value == 10**9
 
 
-@pytest.mark.parametrize(("changes", "message"), BAD_ENTRIES)
+@cases(("changes", "message"), BAD_ENTRIES)
 def test_wrong_entries_are_named(changes, message):
     with pytest.raises(ValueError, match=message):
         read_model(ENTRY | changes)
 
 
-@pytest.mark.parametrize("missing", ["spec", "total", "organisation"])
+@cases("missing", ["spec", "total", "organisation"])
 def test_missing_entries_are_named(missing):
     with pytest.raises(ValueError, match=f"model 'X': .*{missing}"):
         read_model({key: value for key, value in ENTRY.items() if key != missing})

@@ -2,9 +2,9 @@
 
 import copy
 
-import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from cases import cases
 from tools import notebook_style as style
 from tools import notebooks
 
@@ -184,7 +184,7 @@ def test_a_good_notebook_has_no_complaints():
     assert complain(good_notebook()) == []
 
 
-@pytest.mark.parametrize("expected", FAULTS)
+@cases("expected", FAULTS)
 def test_each_fault_is_named(expected):
     notebook = good_notebook()
     FAULTS[expected](notebook)
@@ -202,7 +202,7 @@ def test_the_way_on_is_a_link_to_the_next_notebook(tmp_path, monkeypatch):
     assert style.way_on(notebook, tmp_path / "08_other.ipynb") == []
 
 
-@pytest.mark.parametrize("text", ["`0.5` of them", "$p = 0.5$", "$$0.5\n$$", "Gemini 1.5 and Python 3.11",
+@cases("text", ["`0.5` of them", "$p = 0.5$", "$$0.5\n$$", "Gemini 1.5 and Python 3.11",
                                   "```python\n0.5\n```", "[it](v1.5)", "k of 8, in 1991",
                                   "## References\n\n- 12.5 % of it"])
 def test_numbers_may_stand_where_a_reader_expects_them(text):

@@ -6,6 +6,7 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from cases import cases
 from tools import notebooks, runs
 
 SECONDS = 30
@@ -113,7 +114,7 @@ def test_fill_solutions_changes_the_stub_alone():
     assert [cell.source for cell in filled.cells] == expected
 
 
-@pytest.mark.parametrize("source", ["def my_x(a):\n    return a", "x = 1", "def my_x():\n    ...\nprint(1)",
+@cases("source", ["def my_x(a):\n    return a", "x = 1", "def my_x():\n    ...\nprint(1)",
                                     "def other():\n    ..."])
 def test_a_stub_cell_holds_a_stub_and_nothing_else(source):
     with pytest.raises(ValueError, match=r"stub|exercise cell"):

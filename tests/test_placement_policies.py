@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz.cluster import contiguous, hierarchical, rebalanced, replicated
 
 # The example of the README of github.com/deepseek-ai/EPLB: two layers, 12 experts, 16 replicas, 4 groups,
@@ -35,7 +36,7 @@ def test_a_group_stays_on_one_node():
     assert placed.hosts.sum() <= 80 and placed.hosts.any(axis=0).all()
 
 
-@pytest.mark.parametrize(("changes", "message"), [
+@cases(("changes", "message"), [
     ({"num_groups": 5}, "num_groups must divide 12 evenly, got 5"),
     ({"num_groups": 3}, "the nodes must divide 3 evenly, got 2"), ({"extra": 3},
                                                                    "num_devices must divide 15"),

@@ -8,6 +8,7 @@ from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.patches import PathPatch, Rectangle
 
+from cases import cases
 from moeviz import capacity, plots, routing, style
 from moeviz.plots.draw import outline, readable
 from moeviz.record import EMPTY, Routing
@@ -185,7 +186,7 @@ def test_type_is_at_least_12_points_at_the_default_size(six):
     assert width >= 0.33  # inches: the numbers are 12 points in a cell of 0.34
 
 
-@pytest.mark.parametrize(("arguments", "name"), [
+@cases(("arguments", "name"), [
     ({"labels": ["a"]}, "labels"), ({"labels": b"abcdef"}, "labels"),
     ({"per_row": 0}, "per_row"), ({"per_row": 2.5}, "per_row"), ({"text_bytes": b"ab"}, "text_bytes"),
     ({"ax": "left"}, "ax"),
@@ -212,7 +213,7 @@ def test_layers_stand_below_each_other_with_their_load_on_one_scale(six, many):
     assert style.describe(axes).count("Coloured text") == 2
 
 
-@pytest.mark.parametrize(("routings", "name"), [([], "routings"), (["x"], "routed")])
+@cases(("routings", "name"), [([], "routings"), (["x"], "routed")])
 def test_wrong_layers_are_named(routings, name):
     with pytest.raises(ValueError, match=name):
         plots.plot_text_layers(routings, ["a"])

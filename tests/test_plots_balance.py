@@ -6,6 +6,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import plots, style
 from moeviz.capacity import apply_capacity
 from moeviz.routing import top_k
@@ -81,7 +82,7 @@ def test_the_description_of_meters_names_the_worst_load():
     assert "MaxVio highest on uneven (1.67)" in style.describe(plots.plot_meters(LOADS, METERS))
 
 
-@pytest.mark.parametrize(("loads", "meters", "message"), [
+@cases(("loads", "meters", "message"), [
     ({}, {}, "at least one load"), ([[1, 2]], {}, "loads must be"),
     ({"a": [0, 0]}, {}, "positive sum"), ({"a": [2, -1]}, {}, "non-negative"),
     ({"a": [1.0, np.nan]}, {}, "finite"), ({"a": []}, {}, "positive sum"),
@@ -120,7 +121,7 @@ def test_the_description_of_the_map_says_where_each_router_is():
     assert "heat from (0.10, 0.50) to (0.90, 0.50)" in said
 
 
-@pytest.mark.parametrize(("points", "paths", "message"), [
+@cases(("points", "paths", "message"), [
     ({"a": (1.5, 0.0)}, None, r"points\['a'\] must lie between 0 and 1"),
     ({"a": (0.1, -0.2)}, None, "between 0 and 1"), ({"a": (0.1, 0.2, 0.3)}, None, "two columns"),
     ({}, {"p": [(0.0, np.nan)]}, "finite"), ({}, {"p": [(0.0, 2.0)]}, r"paths\['p'\]"),
@@ -154,7 +155,7 @@ def test_each_order_has_its_own_text_with_its_drops_hatched_and_counted():
         assert style.describe(ax).startswith("Coloured text")
 
 
-@pytest.mark.parametrize(("routings", "labels", "message"), [
+@cases(("routings", "labels", "message"), [
     ({}, LETTERS, "at least one"), ([ROUTED], LETTERS, "routings must be"),
     ({"a": ROUTED}, ["x"], "labels must have one entry per token"), ({"a": "b"}, LETTERS, "Routing"),
 ])

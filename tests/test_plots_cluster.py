@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
+from cases import cases
 from moeviz import cluster, plots, routing, style, widgets
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
@@ -117,7 +118,7 @@ def test_time_is_shown_in_a_fitting_unit(seconds, unit):
     assert plots.plot_timeline(spans, end=2 * seconds).get_xlim()[1] == pytest.approx(4.04)
 
 
-@pytest.mark.parametrize(("draw", "message"), [
+@cases(("draw", "message"), [
     (lambda: plots.plot_traffic([[1, 2]]), "matrix must be a square matrix"),
     (lambda: plots.plot_traffic([1]), "matrix must be"), (lambda: plots.plot_traffic([[-1]]), "at least 0"),
     (lambda: plots.plot_traffic([[1.5]]), "whole numbers"),
@@ -224,7 +225,7 @@ def test_copies_even_out_the_load():
     assert ratios[0] > ratios[1] >= ratios[2] and ratios[2] < 1.1
 
 
-@pytest.mark.parametrize(("values", "message"), [
+@cases(("values", "message"), [
     ({"placement": "by feel"}, "placement must be one of"), ({"limit": -1}, "limit"),
     ({"limit": 1, "devices": 16}, "k"), ({"devices": 17}, "num_devices"),
 ])

@@ -3,10 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import plots, style
 from moeviz.cost import count_parameters, flops_over
 from moeviz.models import catalogue, model
@@ -88,7 +89,7 @@ def test_the_description_of_a_ledger_lists_its_parts():
     assert "all 46 (experts 45, attention 1, router 0.001)" in sentence and "one token 11" in sentence
 
 
-@pytest.mark.parametrize(("ledgers", "message"), [
+@cases(("ledgers", "message"), [
     ({}, "ledgers must be a dictionary"), ([1], "ledgers must be a dictionary"),
     ({"a": 3}, "dictionary of parts"),
     ({"a": {"experts": -1.0}}, "experts"), ({"a": {"magic": 1.0}}, "part must be one of"),
@@ -135,7 +136,7 @@ def test_shares_of_a_real_model_say_where_attention_wins():
     assert "from 1000 to 1M" in sentence
 
 
-@pytest.mark.parametrize(("x", "parts", "message"), [
+@cases(("x", "parts", "message"), [
     ([5], {"experts": [1]}, "x must"), ([0, 1], {"experts": [1, 1]}, "x must"),
     ([2, 1], {"experts": [1, 1]}, "x must"), ([1, 2], {"experts": [1, 1, 1]}, "experts"),
     ([1, 2], {"experts": [-1, 1]}, "parts must"), ([1, 2], {"experts": [0, 1]}, "parts must"),
@@ -257,7 +258,7 @@ def test_a_name_far_from_its_point_is_joined_to_it():
         assert np.hypot(*at_marker) < np.hypot(*at_name) < np.hypot(*middle)
 
 
-@pytest.mark.parametrize(("changes", "message"), [
+@cases(("changes", "message"), [
     ({"total": [1e9]}, "names"), ({"active": [1e9]}, "active"), ({"active": [8e9, 1e9]}, "active"),
     ({"active": [0.0, 1e9]}, "active"), ({"groups": [1]}, "groups"), ({"hollow": [1, 0]}, "hollow"),
     ({"shown": [True]}, "shown"), ({"shown": [False, False]}, "shown"),
@@ -282,7 +283,6 @@ def slow_crossing(start, end, box):
     return bool(((along > box[:2]) & (along < box[2:])).all(axis=1).any())
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.lists(st.integers(0, 20), min_size=8, max_size=8))
 def test_crossings_are_those_of_a_slow_walk_along_the_line(numbers):
     start, end = np.array(numbers[:2], float), np.array(numbers[2:4], float)
@@ -290,7 +290,6 @@ def test_crossings_are_those_of_a_slow_walk_along_the_line(numbers):
     assert crossings(start[None], end[None], box[None])[0, 0] == slow_crossing(start, end, box)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40)), min_size=1, max_size=18, unique=True))
 def test_names_with_room_cover_neither_points_nor_each_other(places):
     points = 9.0 * np.array(places)

@@ -6,12 +6,13 @@ from math import erf, sqrt
 import matplotlib as mpl
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from cases import cases
 from moeviz import plots, style
 from moeviz.capacity import seat_positions
 from moeviz.plots.gate import find_regions, polygon_area
@@ -69,7 +70,6 @@ def test_what_is_no_axes_is_named(draw):
 # --- plot_regions ---
 
 @given(seed=st.integers(0, 10_000), experts=st.integers(1, 9))
-@settings(deadline=None, max_examples=60, derandomize=True)
 def test_regions_are_where_the_argmax_says_and_fill_the_square(seed, experts):
     rng = np.random.default_rng(seed)
     gate, bias, points = rng.normal(size=(2, experts)), rng.normal(size=experts), rng.uniform(-2, 2, (40, 2))
@@ -105,7 +105,7 @@ def test_a_bias_moves_the_boundary():
     assert "expert 1 owns most (75%), expert 0 least (25%)" in style.describe(ax)
 
 
-@pytest.mark.parametrize(("arguments", "name"), [
+@cases(("arguments", "name"), [
     ({"gate": np.ones((3, 4))}, "gate"), ({"gate": [[np.nan], [0]]}, "gate"), ({"bias": [1.0]}, "bias"),
     ({"tokens": np.ones((2, 3))}, "tokens"), ({"span": 0.0}, "span"), ({"span": np.inf}, "span"),
 ])
@@ -134,7 +134,7 @@ def test_rows_have_their_experts_colour_and_threshold():
     assert "largest for expert 0 (0.94)" in style.describe(ax)
 
 
-@pytest.mark.parametrize(("at", "value", "name"), [
+@cases(("at", "value", "name"), [
     (0, [[1.0]], "logits"), (1, [0.5, 0.5, 0.0], "noise_std"), (1, [0.5], "noise_std"),
     (2, [0.4, np.inf, 1.0], "threshold"), (3, [0.1, 0.2], "chance"), (0, [], "noise_std"),
 ])
@@ -198,7 +198,7 @@ def test_without_seats_the_first_choices_go_first_and_old_drops_do_not_matter():
     assert people(plots.plot_seats(dropped, 3)) == expected
 
 
-@pytest.mark.parametrize(("arguments", "name"), [
+@cases(("arguments", "name"), [
     ({"capacity": -1}, "capacity"), ({"capacity": 2.0}, "capacity"), ({"step": 13}, "step"),
     ({"step": -1}, "step"), ({"labels": ["a"]}, "labels"), ({"seats": np.zeros((6, 1), int)}, "seats"),
     ({"seats": np.zeros((6, 2))}, "seats"), ({"seats": np.zeros((6, 2), int)}, "seats"),
@@ -242,7 +242,7 @@ def test_shares_are_drawn_to_one_scale_and_losers_fade():
     assert [to_hex(bar.get_facecolor()) for bar in bars[:3]] == [*COLORS[:2], style.tint(COLORS[2], 0.35)]
 
 
-@pytest.mark.parametrize(("stages", "chosen", "options", "name"), [
+@cases(("stages", "chosen", "options", "name"), [
     (STAGES, [1, 1, 0], {}, "chosen"), (STAGES, [True], {}, "stages"), ([], [True], {}, "stages"),
     (STAGES, CHOSEN, {"step": 4}, "step"), ([("score", [1.0, np.nan, 0.0])], CHOSEN, {}, "stages"),
 ])
@@ -274,7 +274,7 @@ def test_colours_keep_to_the_limits():
     assert flat.collections[0].get_clim() == (0, 1)
 
 
-@pytest.mark.parametrize(("arguments", "name"), [
+@cases(("arguments", "name"), [
     ({"matrix": [1.0]}, "matrix"), ({"limits": (1, 1)}, "limits"), ({"row_names": ["a"]}, "row_names"),
     ({"column_names": ["a", "b", "c"]}, "column_names"),
 ])
@@ -307,7 +307,7 @@ def test_blocks_of_a_dense_layer_have_their_experts_colour():
     assert [text.get_text() for text in ax.texts][-4:] == [f"expert {e}" for e in range(4)]
 
 
-@pytest.mark.parametrize(("call", "name"), [
+@cases(("call", "name"), [
     (lambda: plots.plot_block(8, 9), "k must"), (lambda: plots.plot_block(0, 1), "num_experts"),
     (lambda: plots.plot_block(7, 1), "num_experts must divide"),
     (lambda: plots.plot_block(8, 1, d_model=0), "d_model"),
@@ -364,14 +364,13 @@ def test_names_of_lines_that_end_together_do_not_overlap():
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.floats(0.01, 0.3))
-@settings(deadline=None, max_examples=60, derandomize=True)
 def test_spread_keeps_order_and_distance_and_the_lower_limit(places, gap):
     moved = spread(sorted(places), gap, low=0.0)
     assert all(upper - lower >= gap - 1e-9 for lower, upper in pairwise(moved))
     assert moved[0] >= -1e-9
 
 
-@pytest.mark.parametrize(("call", "name"), [
+@cases(("call", "name"), [
     (lambda: plots.plot_timing(["a"], [1.0, 2.0]), "names"),
     (lambda: plots.plot_timing(["a"], [-1.0]), "seconds"), (lambda: plots.plot_timing([], []), "seconds"),
     (lambda: plots.plot_timing(["a"], [1.0], mark=(-1, "x")), "mark"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import learning, plots, style, widgets
 from moeviz.learning import Curve
 from plot_contract import assert_draws_on_the_given_axes
@@ -120,7 +121,7 @@ def test_ticks_are_plain_text():
     assert "100" in labels and not any("$" in label for label in labels)
 
 
-@pytest.mark.parametrize("call", [
+@cases("call", [
     lambda: plots.plot_learning({}), lambda: plots.plot_learning([ONE]), lambda: draw(of="hours"),
     lambda: draw(target=float("nan")), lambda: draw(target=2.0, marks=[(-1.0, "x")])])
 def test_wrong_arguments_are_refused(call):
@@ -162,7 +163,7 @@ def test_two_pictures_have_one_scale_of_loss_that_holds_every_curve(stored):
     assert low < means.min() and means.max() < high
 
 
-@pytest.mark.parametrize("values, name", [({"experts": 5}, "experts"), ({"opponent": "none"}, "opponent"),
+@cases("values, name", [({"experts": 5}, "experts"), ({"opponent": "none"}, "opponent"),
                                           ({"of": "hours"}, "of"), ({"target": float("nan")}, "target")])
 def test_bad_choices_are_named(stored, values, name):
     with pytest.raises(ValueError, match=f"^{name} must"):

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import plots, style, widgets
 from moeviz.cost import Hardware, hardware, roofline_seconds, time_against_dense
 from moeviz.plots.cost import speed
@@ -79,7 +80,7 @@ def test_a_speed_is_said_in_a_fitting_unit(flops, words):
     assert speed(flops) == words
 
 
-@pytest.mark.parametrize(("chips", "points", "word"), [
+@cases(("chips", "points", "word"), [
     ([], None, "chips"), ("H100", None, "chips"), ([hardware(), "H100"], None, "'H100'"),
     ([SMALL] * 4, None, "1 to 3"), ([SMALL], [1, 2], "points"), ([SMALL], {"a": ([1.0], [1.0, 2.0])}, "a"),
     ([SMALL], {"a": ([0.0], [1.0])}, "above 0"), ([SMALL], {"a": ([1.0], [-1.0])}, "above 0")])

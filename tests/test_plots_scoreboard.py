@@ -7,6 +7,7 @@ import pytest
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import plots, routing, scoreboard, style, widgets
 from moeviz.plots.compare import BEST, SHOWN
 from moeviz.plots.names import overlaps, share_names
@@ -123,7 +124,7 @@ def test_a_board_with_unknown_numbers_can_be_drawn():
     assert "1 routers" in style.describe(plots.plot_tradeoff(board))
 
 
-@pytest.mark.parametrize("plot", [plots.plot_scoreboard, plots.plot_tradeoff])
+@cases("plot", [plots.plot_scoreboard, plots.plot_tradeoff])
 def test_what_is_no_board_is_named(plot):
     for wrong in (BOARD.rows, BOARD.where(lambda row: False)):
         with pytest.raises(ValueError, match="board must"):

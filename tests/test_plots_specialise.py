@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import plots, routing, style, tinylm, widgets
 from moeviz.record import EMPTY
 from moeviz.widgets import real
@@ -39,7 +40,7 @@ def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
                       "after a shuffle: largest 60 at domain a, expert 1"]
 
 
-@pytest.mark.parametrize(("counts", "shuffled", "message"), [
+@cases(("counts", "shuffled", "message"), [
     ([[1, 1], [0, 0]], SHUFFLED, "counts must hold counts >= 0 with no empty row"),
     (COUNTS, [[1, -1], [1, 1]], "shuffled must hold counts"), (COUNTS, [[1, 1]], "shuffled"),
 ])
@@ -59,7 +60,7 @@ def test_every_value_and_null_stands_in_its_row():
     assert "net 0.4 to 0.5 (1 / E 0.125, shuffle 0.2 to 0.22)" in style.describe(ax)
 
 
-@pytest.mark.parametrize(("measured", "nulls", "message"), [
+@cases(("measured", "nulls", "message"), [
     ({}, {}, "measured must hold a row"), (MEASURED, {"x": [1.0]}, "one entry per row"),
     (MEASURED, {str(at): [1, 1] for at in range(7)}, "at most 6"), ({"a": [np.nan]}, {}, "measured"),
 ])

@@ -7,6 +7,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
+from cases import cases
 from moeviz import metrics, plots, routing, style, widgets
 from moeviz.plots.devices import held_after
 from plot_contract import assert_draws_on_the_given_axes
@@ -110,7 +111,7 @@ def test_held_after_is_what_a_loop_holds():
         assert set(np.flatnonzero(row)) == held
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda: plots.plot_domain_experts(SHARES, EVEN[:1], domain_names=["a", "b"]), "null must have the"),
     (lambda: plots.plot_domain_experts(SHARES, EVEN, domain_names=["a"]), "domain_names must have one entry"),
     (lambda: plots.plot_pair_flow(SHARES), "pairs must be square"),

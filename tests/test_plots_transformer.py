@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import plots
 from moeviz.routing import top_k
 from moeviz.style import describe
@@ -61,7 +62,7 @@ def test_bars_of_attention_have_its_heights():
     assert len(bars) == 7 and bars[0].get_height() == pytest.approx(-0.85)
 
 
-@pytest.mark.parametrize(("draw", "word"), [
+@cases(("draw", "word"), [
     (lambda: plots.plot_attended_text([ROUTED], LOOKS, LABELS, at=2), "layers"),
     (lambda: plots.plot_attended_text([ROUTED, ROUTED], LOOKS, LABELS, at=6), "at must"),
     (lambda: plots.plot_damage([[1.0]], [[1.0]], ["a", "b"]), "class_names"),

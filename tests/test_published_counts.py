@@ -15,6 +15,7 @@ import urllib.request
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import metrics, routing, traces
 from moeviz.traces import published
 from moeviz.traces.pickles import load_counters
@@ -32,7 +33,7 @@ PLAIN = [{2: 5, 1: 7}, {(1, 200): 4, (3, 0): 1}]
 
 # --- the pickles
 
-@pytest.mark.parametrize("protocol", range(2, 6))
+@cases("protocol", range(2, 6))
 def test_counters_come_back_as_plain_dicts(protocol):
     assert load_counters(pickle.dumps(COUNTERS, protocol), "x") == [dict(counter) for counter in COUNTERS]
     got = load_counters(pickle.dumps(NUMPY, protocol), "x") if protocol > 2 else PLAIN
@@ -40,7 +41,7 @@ def test_counters_come_back_as_plain_dicts(protocol):
     assert {type(part) for key in got[1] for part in key} == {int}
 
 
-@pytest.mark.parametrize("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+@cases("module", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
 def test_the_names_of_both_numpys_are_known(module):
     content = pickle.dumps([collections.Counter({np.int64(2): 5})], 3)
     for name in (b"numpy._core.multiarray", b"numpy.core.multiarray"):
@@ -118,7 +119,7 @@ class TestHostile:
             trap.unlink()
 
 
-@pytest.mark.parametrize(("content", "message"), [
+@cases(("content", "message"), [
     (b"", "no list of counters"),
     (pickle.dumps(COUNTERS)[:-9], "no list of counters"),
     (pickle.dumps(collections.Counter({1: 1})), "it holds dict where"),

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from cases import cases
 from moeviz.exercises import quiz
 from tools import notebooks
 from tools import quiz as pages
@@ -49,7 +50,7 @@ def test_the_letters_are_spread():
     assert set(found) == set("abcd") and max(found.values()) <= 6
 
 
-@pytest.mark.parametrize("number", [0, 41, "1", None])
+@cases("number", [0, 41, "1", None])
 def test_a_question_that_is_not_there_is_refused(number):
     with pytest.raises(ValueError, match="number must be 1 to 40, got"):
         quiz.answer(number, "a")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import metrics
 from moeviz.record import EMPTY, Routing, check_routing
 
@@ -151,7 +152,7 @@ def test_a_routing_of_experts_alone_counts_and_says_what_it_lacks():
             meter(routed)
 
 
-@pytest.mark.parametrize(("changes", "words"), [
+@cases(("changes", "words"), [
     ({"num_experts": None}, "num_experts must be said where probs are None"),
     ({"num_experts": 2}, "expert_index must lie in"),
     ({"probs": [[0.5, 0.5, 0, 0]] * 2, "num_experts": 3}, "num_experts must be the 4 columns of probs"),

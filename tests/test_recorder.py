@@ -15,6 +15,7 @@ if (any(importlib.util.find_spec(name) is None for name in ("torch", "transforme
     pytest.skip("torch and transformers are not installed (requirements-traces.txt)", allow_module_level=True)
 
 import tiny_models
+from cases import cases
 
 pytestmark = pytest.mark.slow
 IDS = np.random.default_rng(0).integers(3, 90, size=(3, 7))
@@ -93,7 +94,7 @@ def test_shares_in_the_place_of_logits_are_taken_back():
         assert np.abs(right.routing(layer).probs - shares.routing(layer).probs).max() < 1e-5
 
 
-@pytest.mark.parametrize(("change", "message"), [
+@cases(("change", "message"), [
     (lambda logits, weight, index: (logits, weight * 1.01 + weight.detach().clone().uniform_(), index),
      "does not choose"),
     (lambda logits, weight, index: (logits, weight, (index + 1) % 8), "MixtralTopKRouter of mixtral top-3"),
@@ -174,7 +175,7 @@ def test_an_unknown_family_keeps_what_its_experts_received(monkeypatch):
     assert np.array_equal(trace.index[0], known.index[0])
 
 
-@pytest.mark.parametrize(("given", "message"), [
+@cases(("given", "message"), [
     ({"input_ids": np.ones((2, 3))}, "input_ids must be whole numbers"),
     ({"input_ids": np.zeros((1, 2, 3), int)}, "input_ids must have shape"),
     ({"input_ids": IDS, "attention_mask": MASK[:2]}, "attention_mask must hold 0 and 1 in shape"),

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import routing
 from moeviz.record import EMPTY
 
@@ -124,7 +125,7 @@ def test_per_token_routers_equal_their_specification(route, spec):
     assert (result.logits == LOGITS).all()
 
 
-@pytest.mark.parametrize("name", ["soft", "top_k", "group-limited", "null", "top_p", "threshold"])
+@cases("name", ["soft", "top_k", "group-limited", "null", "top_p", "threshold"])
 def test_probs_of_softmax_routers(name):
     route, _ = PER_TOKEN[name]
     np.testing.assert_allclose(route(LOGITS).probs, [shares(row) for row in LOGITS.tolist()], rtol=1e-12)
@@ -153,7 +154,7 @@ def test_noisy_top_k_adds_draws_times_softplus():
     assert_routes(quiet, [spec_top_k(row, 2, True) for row in LOGITS.tolist()])
 
 
-@pytest.mark.parametrize("threshold", [None, 0.2, 1.0])
+@cases("threshold", [None, 0.2, 1.0])
 def test_gshard_renormalises_then_draws_for_the_second(threshold):
     result = routing.gshard_top_2(LOGITS, rng=np.random.default_rng(5), threshold=threshold)
     draws, expected = np.random.default_rng(5).random(T).tolist(), []
@@ -165,7 +166,7 @@ def test_gshard_renormalises_then_draws_for_the_second(threshold):
     np.testing.assert_allclose(result.probs, [shares(row) for row in LOGITS.tolist()], rtol=1e-12)
 
 
-@pytest.mark.parametrize(("threshold", "chance"), [(None, 2 / 3), (0.2, 1.0), (0.5, 2 / 3), (1.0, 1 / 3)])
+@cases(("threshold", "chance"), [(None, 2 / 3), (0.2, 1.0), (0.5, 2 / 3), (1.0, 1 / 3)])
 def test_gshard_second_choice_is_taken_as_often_as_the_rule_says(threshold, chance):
     logits = np.tile(np.log([6.0, 3.0, 1.0]), (20_000, 1))
     result = routing.gshard_top_2(logits, rng=np.random.default_rng(0), threshold=threshold)
@@ -193,7 +194,7 @@ def spec_expert_choice(logits, capacity):
     return [weigh(p[t], [e for e in best(p[t], len(p[t])) if (t, e) in taken]) for t in range(len(p))]
 
 
-@pytest.mark.parametrize("capacity", [1, 4, T])
+@cases("capacity", [1, 4, T])
 def test_expert_choice_equals_its_specification(capacity):
     result = routing.expert_choice(LOGITS, capacity)
     assert_routes(result, spec_expert_choice(LOGITS.tolist(), capacity))
@@ -213,7 +214,7 @@ def spec_plan(logits, iterations):
     return [[c / sum(row) for c in row] for row in scaled]
 
 
-@pytest.mark.parametrize("iterations", [0, 1, 7])
+@cases("iterations", [0, 1, 7])
 def test_sinkhorn_plan_equals_its_specification(iterations):
     plan = spec_plan(LOGITS.tolist(), iterations)
     np.testing.assert_allclose(routing.sinkhorn_plan(LOGITS, iterations=iterations), plan, rtol=1e-10)
@@ -251,7 +252,7 @@ def spec_price(scores, k, sweeps):
     return price
 
 
-@pytest.mark.parametrize("sweeps", [1, 5])
+@cases("sweeps", [1, 5])
 def test_quantile_balancing_equals_its_specification(sweeps):
     p = [shares(row) for row in LOGITS.tolist()]
     price = spec_price(p, 2, sweeps)

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from cases import cases
 from gradient_tools import assert_is_gradient
 from moeviz import routing
 from moeviz.record import EMPTY
@@ -147,8 +148,8 @@ def test_dropped_choices_keep_their_part_in_the_renormalisation():
     assert (weights_backward(dropped, dweight) == weights_backward(result, dweight)).all()
 
 
-@pytest.mark.parametrize("level", [1e4, -1e4])
-@pytest.mark.parametrize("name", ROUTERS)
+@cases("level", [1e4, -1e4])
+@cases("name", ROUTERS)
 def test_gradients_stay_finite_for_extreme_logits(name, level):
     route, options, _ = ROUTERS[name]
     result = route(LOGITS * level)

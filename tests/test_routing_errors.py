@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import routing
 
 Z = np.zeros((3, 4))
@@ -99,7 +100,7 @@ def test_bad_input_is_named_and_left_alone(route, args, options, message):
     np.testing.assert_equal((args, arrays), before)
 
 
-@pytest.mark.parametrize(("route", "args"), [
+@cases(("route", "args"), [
     (routing.noisy_top_k, [Z, Z]), (routing.gshard_top_2, [Z]), (routing.random_route, [3, 4]),
 ])
 def test_a_router_that_draws_has_no_ambient_rng(route, args):

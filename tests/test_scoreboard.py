@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import metrics, routing, scoreboard
 from moeviz.arrays import softmax, top_k_index
 from moeviz.capacity import apply_capacity
@@ -41,7 +42,7 @@ def dense(logits):
     return table
 
 
-@pytest.mark.parametrize("answer", [choices, dense, lambda z: dense(z).tolist(),
+@cases("answer", [choices, dense, lambda z: dense(z).tolist(),
                                     lambda z: dense(z).astype(np.float32)])
 def test_choices_and_weights_say_the_same(answer):
     routed = route(answer, LOGITS, name="mine")
@@ -200,7 +201,7 @@ def test_a_router_that_chooses_nothing_has_a_row_with_unknowns():
 
 # --- causal or not, random or not ---
 
-@pytest.mark.parametrize("name", sorted(routers()))
+@cases("name", sorted(routers()))
 def test_the_line_up_is_causal_but_for_those_that_look_at_the_batch(name):
     row = score({name: routers()[name]}, LOGITS)[name]
     assert row.causal == (name not in NOT_CAUSAL)
@@ -217,7 +218,7 @@ def test_leak_is_a_share_of_earlier_tokens_alone():
     assert scoreboard.leak(lambda z: routing.top_k(z, 1), LOGITS) == 0
 
 
-@pytest.mark.parametrize("distance", [1, 5])
+@cases("distance", [1, 5])
 def test_a_look_ahead_of_a_few_tokens_is_seen(distance):
     row = score({"ahead": lambda z: routing.top_k(np.roll(z, -distance, axis=0), K)}, LOGITS)["ahead"]
     assert row.leak > 0 and row.causal is False
@@ -277,7 +278,7 @@ def test_the_line_up_declares_its_losses_and_uses_about_k_experts():
     assert wide["threshold per expert"].max_violation == pytest.approx(0, abs=0.03)
 
 
-@pytest.mark.parametrize(("num_experts", "k"), [(1, 1), (3, 2), (6, 3), (6, 6), (16, 4)])
+@cases(("num_experts", "k"), [(1, 1), (3, 2), (6, 3), (6, 6), (16, 4)])
 def test_the_line_up_fits_any_number_of_experts(num_experts, k):
     logits = np.random.default_rng(2).normal(size=(12, num_experts))
     board = score(line_up(logits, np.arange(12), k=k), logits)
@@ -320,7 +321,7 @@ def test_random_seats_draw_from_the_seed():
     assert row.random and row.leak is not None
 
 
-@pytest.mark.parametrize(("call", "message"), [
+@cases(("call", "message"), [
     (lambda: with_seats(ONE, -1.0), "factor"), (lambda: with_seats(ONE, 1.0, order="size"), "order must be"),
     (lambda: with_seats(ONE, 1.0, k=0), "k must be"), (lambda: line_up(LOGITS, k=9), "k must be"),
     (lambda: with_seats([routing.top_k], 1.0), "routers must be"),
@@ -348,7 +349,7 @@ def test_bad_arguments_are_named(call, message):
 BOARD = score({**routers(), "mine": choices}, LOGITS, own="mine", needs_loss={"mine": False})
 
 
-@pytest.mark.parametrize("column", [column.name for column in COLUMNS])
+@cases("column", [column.name for column in COLUMNS])
 def test_sorted_rows_are_in_order_best_first(column):
     board = BOARD.sorted_by(column)
     assert sorted(board.names) == sorted(BOARD.names)

@@ -10,6 +10,7 @@ from html import unescape
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from cases import cases
 from tools import notebooks, runs
 from tools.site import build as builder
 from tools.site.__main__ import read_options
@@ -169,7 +170,7 @@ def test_pages_of_an_unknown_repository_link_nowhere(tmp_path, monkeypatch):
         assert "https:" not in page and "elsewhere" not in page
 
 
-@pytest.mark.parametrize("name", ["owner", "owner/", "/name", "a/b/c", "-a/b", "a/..", "a/.", "a b/c",
+@cases("name", ["owner", "owner/", "/name", "a/b/c", "-a/b", "a/..", "a/.", "a b/c",
                                   "a/b\n", 'a/b"><script>', "a/b?x", "https://github.com/a/b", "ä/b"])
 def test_no_other_name_is_taken_for_a_repository(name, tmp_path, capsys):
     with pytest.raises(ValueError, match="repository must be OWNER/NAME as on GitHub, got"):

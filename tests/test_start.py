@@ -18,6 +18,8 @@ import types
 
 import pytest
 
+from cases import cases
+
 FILE = pathlib.Path(__file__).resolve().parent.parent / "start.py"
 
 
@@ -44,7 +46,8 @@ def quiet(start, monkeypatch):
     ran = []
     monkeypatch.setattr(start, "run_quietly",
                         lambda command, watch=print: ran.append(command) or pretend(start, command))
-    monkeypatch.setattr(start, "run", lambda command, **variables: ran.append((command, variables)) or 0)
+    monkeypatch.setattr(start, "run", lambda *commands, **variables: ran.extend(
+        (command, variables) for command in commands) or 0)
     monkeypatch.setattr(start, "works", lambda python, *modules: True)
     monkeypatch.setattr(start, "check_port", lambda port: None)
     return ran
@@ -128,7 +131,7 @@ def failing(output, code=1):
     return [sys.executable, "-c", f"import sys; print({output!r}); sys.exit({code})"]
 
 
-@pytest.mark.parametrize(("output", "expected"), [
+@cases(("output", "expected"), [
     ("ERROR: Could not install packages: [Errno 28] No space left on device", "disk is full"),
     ("OSError: [WinError 112] There is not enough space on the disk", "disk is full"),
     ("NewConnectionError('Failed to establish a new connection')", "cannot reach the package index"),
@@ -304,7 +307,7 @@ def test_new_requirements_of_the_course_leave_the_checks_installed(start, quiet)
 @pytest.mark.parametrize("linter", ["ruff", "oxlint"])
 @pytest.mark.parametrize(("style", "tests", "expected"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 5, 5)])
 def test_a_failure_of_either_check_counts(start, quiet, monkeypatch, linter, style, tests, expected):
-    def run(command, **variables):
+    def run(command, *others, **variables):
         if "pytest" in command:
             return tests
         return style if any(word.endswith(linter) for word in command) else 0
@@ -688,6 +691,27 @@ def test_the_quick_check_leaves_out_what_takes_long(start, quiet):
     command = quiet[-1][0]
     assert command[command.index("-m", 2) + 1] == start.QUICK
     assert command[-1] == "-x" and "--quick" not in command
+
+
+def test_two_halves_of_the_quick_check_run_at_once_and_leave_nothing_out(start, quiet, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    with monkeypatch.context() as here:
+        here.setattr(start, "ROOT", FILE.parent)
+        left = [{word.removeprefix("--ignore=") for word in half} for half in start.halves()]
+    files = {str(file) for file in FILE.parent.glob("tests/test_*.py")}
+    assert not left[0] & left[1]
+    assert left[0] | left[1] == files | {str(FILE.parent / name) for name in ("utils", "tools")}
+    assert start.main(["test", "--quick"]) == 0
+    for command, variables in quiet[-2:]:
+        assert command[command.index("-m", 2) + 1] == start.QUICK and "-n" not in command
+        assert variables["PYTHONDONTWRITEBYTECODE"] == ""
+
+
+def test_commands_that_run_at_once_speak_one_after_the_other(start, capfd):
+    slow, quick = ("import sys, time; time.sleep(0.2); print('first'); sys.exit(0)",
+                   "import sys; print('second'); sys.exit(3)")
+    assert start.run([sys.executable, "-c", slow], [sys.executable, "-c", quick]) == 3
+    assert capfd.readouterr().out.split() == ["first", "second"]
 
 
 def test_jupyterlab_asks_for_no_news(start, quiet):

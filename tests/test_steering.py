@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import capacity, routing, steering, tinylm, transformer
 
 TINY = transformer.Config(width=16, heads=2, hidden=8, layers=2, num_experts=4, context=16)
@@ -19,7 +20,6 @@ def slow_choice(row, k, temperature, bias, off):
     return [(e, shares[e] / sum(shares[each] for each in best)) for e in best]
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.sampled_from([0.3, 1.0, 4.0]), st.sets(st.integers(0, 4)),
        st.booleans())
 def test_every_option_agrees_with_the_slow_specification(seed, k, temperature, off, with_bias):
@@ -66,7 +66,7 @@ def test_capacity_is_a_factor_and_seats_in_an_order(order):
     assert not routed.kept.all()
 
 
-@pytest.mark.parametrize(("wrong", "word"), [
+@cases(("wrong", "word"), [
     ({"k": 0}, "k must"), ({"k": 4}, "k must"), ({"temperature": 0}, "temperature"),
     ({"off": [1]}, "off must"), ({"off": {1: [0, 1, 2]}}, "leave an expert on"),
     ({"off": {1: [3]}}, r"off\[1\]"),

@@ -4,6 +4,7 @@ import zipfile
 
 import pytest
 
+from cases import cases
 from tools import folders, stick
 
 WINDOWS = {**stick.TARGETS["windows"][1], "python_version": "3.12", "python_full_version": "3.12.0",
@@ -71,7 +72,7 @@ def test_the_project_is_on_it_and_nothing_private(tmp_path):
     assert private.isdisjoint(path.name for path in tmp_path.rglob("*"))
 
 
-@pytest.mark.parametrize("words", [("--python", "3"), ("--python", "3.12", "x"), ()])
+@cases("words", [("--python", "3"), ("--python", "3.12", "x"), ()])
 def test_options_that_cannot_be_are_refused(words, tmp_path, capsys):
     target = tmp_path if words else folders.ROOT
     with pytest.raises(SystemExit):

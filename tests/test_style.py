@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
+from cases import cases
 from moeviz import style
 
 
@@ -39,7 +40,7 @@ def test_colours_beyond_eight_run_from_dark_to_light():
     assert (np.diff(lightness) > 0).all()
 
 
-@pytest.mark.parametrize("count", [0, -1, 2.0, True, "8", None])
+@cases("count", [0, -1, 2.0, True, "8", None])
 def test_a_wrong_number_of_experts_is_named(count):
     with pytest.raises(ValueError, match="num_experts"):
         style.expert_colors(count)
@@ -104,7 +105,7 @@ def test_axes_or_new_uses_the_given_axes_and_never_the_current_one():
     assert fresh.figure.get_size_inches().tolist() == [3, 4]
 
 
-@pytest.mark.parametrize("wrong", [plt, 3, "ax", np.zeros(2)])
+@cases("wrong", [plt, 3, "ax", np.zeros(2)])
 def test_something_else_than_axes_is_named(wrong):
     with pytest.raises(ValueError, match="ax must be"):
         style.axes_or_new(wrong)

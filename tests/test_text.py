@@ -6,9 +6,10 @@ import unicodedata
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import text
 
 
@@ -161,7 +162,7 @@ def test_names_of_the_installation_are_on_one_side():
         assert held_out and not training & held_out
 
 
-@pytest.mark.parametrize("held_out", [True, False])
+@cases("held_out", [True, False])
 def test_windows_never_mix_sides_or_domains(held_out):
     corpus = small([4050, 3010, 50])
     width, mask = 9, text.held_out_mask(corpus)
@@ -208,7 +209,6 @@ def test_labels_of_hand_made_cases():
     assert text.byte_labels("a\ufe0f")[1] == "EF"
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.one_of(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])),
                  st.binary(min_size=1)))
 def test_one_label_and_one_class_per_byte(sentence):
@@ -218,7 +218,6 @@ def test_one_label_and_one_class_per_byte(sentence):
     assert all(label and label[-1].isprintable() for label in labels)
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
 def test_encode_can_be_undone_and_takes_its_own_output(sentence):
     raw = text.encode(sentence)
@@ -230,27 +229,27 @@ def test_encode_keeps_undecodable_bytes_of_the_command_line():
     assert text.encode("a\udcff").tolist() == [97, 255]
 
 
-@pytest.mark.parametrize("bad", ["", b"", np.array([], dtype=np.uint8), "\ud800", None, 3, ["a"],
+@cases("bad", ["", b"", np.array([], dtype=np.uint8), "\ud800", None, 3, ["a"],
                                  np.array([1, 2]), np.zeros((2, 2), dtype=np.uint8)])
 def test_encode_refuses_what_is_no_sentence(bad):
     with pytest.raises(ValueError, match="sentence"):
         text.encode(bad)
 
 
-@pytest.mark.parametrize("bad", [0, 99, -1, 2.5, True, None, "many"])
+@cases("bad", [0, 99, -1, 2.5, True, None, "many"])
 def test_load_corpus_refuses_a_bad_size(bad):
     with pytest.raises(ValueError, match="bytes_per_domain"):
         text.load_corpus(bytes_per_domain=bad)
 
 
-@pytest.mark.parametrize(("domain", "word"), [([0], "domain"), ([0, 2], "0..1"), ([0, -1], "0..1"),
+@cases(("domain", "word"), [([0], "domain"), ([0, 2], "0..1"), ([0, -1], "0..1"),
                                               ([0.0, 1.0], "dtype"), ([[0, 1]], "dimension")])
 def test_corpus_refuses_domains_that_do_not_fit(domain, word):
     with pytest.raises(ValueError, match=word):
         text.Corpus(b"ab", domain, ("a", "b"))
 
 
-@pytest.mark.parametrize(("fields", "message"), [
+@cases(("fields", "message"), [
     ((b"", [], ("a",)), "^text must not be empty"), ((7, [0], ("a",)), "^text must be text, bytes or"),
     ((b"a", [0], 1), "^domain_names must be a list"), ((b"a", [0], "a"), "^domain_names must be a list"),
     ((b"a", [0], ("a", "a")), "^domain_names must be different"), ((b"a", [0], ("a",), "n"), "^notes must"),
@@ -260,7 +259,7 @@ def test_corpus_names_the_field_that_is_wrong(fields, message):
         text.Corpus(*fields)
 
 
-@pytest.mark.parametrize("function", [text.byte_classes, text.byte_labels])
+@cases("function", [text.byte_classes, text.byte_labels])
 def test_bytes_that_are_none_are_named(function):
     with pytest.raises(ValueError, match=r"^text must be text, bytes or"):
         function(3)
@@ -275,7 +274,7 @@ def test_what_is_no_corpus_is_named():
         text.window_starts(text.Corpus(b"abcd", [0] * 4, ("a",)), width=2, held_out="no")
 
 
-@pytest.mark.parametrize("width", [0, -1, 5, 1.5])
+@cases("width", [0, -1, 5, 1.5])
 def test_windows_refuse_a_width_that_does_not_fit(width):
     with pytest.raises(ValueError, match="width"):
         text.window_starts(text.Corpus(b"abcd", [0] * 4, ("a",)), width=width, held_out=False)

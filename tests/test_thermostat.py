@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import losses, plots, style, widgets
 from moeviz.arrays import softmax
 from moeviz.training import Context, History, mistakes, routers
@@ -134,7 +135,7 @@ def test_the_description_tells_load_and_bias():
     assert "busiest expert of a step has 40%" in words and "between -0.3 and 0.3" in words
 
 
-@pytest.mark.parametrize("given, options, name", [
+@cases("given, options, name", [
     ({}, {}, "histories"), ([SHORT], {}, "histories"), ({"a": LOAD}, {}, "histories"),
     (SHORT, {"smooth": 0}, "smooth"), (SHORT, {"smooth": 5}, "smooth")])
 def test_bad_input_is_named(given, options, name):
@@ -165,7 +166,7 @@ def test_each_rule_and_seed_gives_its_own_run_and_old_ones_are_remembered():
     assert balancing._train_with_bias.cache_info().misses == before + 8
 
 
-@pytest.mark.parametrize("values, name", [
+@cases("values, name", [
     ({"rate": -1.0}, "rate"), ({"rule": "none"}, "rule"), ({"seed": -1}, "seed"), ({"steps": 1}, "steps")])
 def test_bad_values_are_named(values, name):
     with pytest.raises(ValueError, match=f"^{name} must"):

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import experts, routing, text, tinylm
 from moeviz.tinylm import network
 from moeviz.tinylm.train import draw_batch, held_out_windows, training_starts
 from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
 
-@pytest.mark.parametrize(("seed", "aux_weight"), [(0, 0.5), (1, 0.0), (2, 0.5)])
+@cases(("seed", "aux_weight"), [(0, 0.5), (1, 0.0), (2, 0.5)])
 def test_gradient_of_the_whole_model_agrees_with_finite_differences(seed, aux_weight):
     config = tinylm.Config(**{**vars(SMALL), "aux_weight": aux_weight})
     rng = np.random.default_rng(seed)
@@ -125,7 +126,6 @@ def test_the_record_is_frozen_and_copies(small):
     assert model.weights["b_mix"][0] == 0
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
 @given(st.one_of(st.text(min_size=1, max_size=80, alphabet=st.characters(exclude_categories=["Cs"])),
                  st.binary(min_size=1, max_size=80)))
 def test_any_sentence_in_any_script_is_routed(sentence):
@@ -134,15 +134,15 @@ def test_any_sentence_in_any_script_is_routed(sentence):
         np.testing.assert_allclose(layer.combine_weight.sum(axis=1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("bad", ["", b"", None, 7, ["a"], np.arange(3)])
-@pytest.mark.parametrize("method", ["route", "trace", "hidden", "predict", "loss"])
+@cases("bad", ["", b"", None, 7, ["a"], np.arange(3)])
+@cases("method", ["route", "trace", "hidden", "predict", "loss"])
 def test_no_sentence_is_refused(small, method, bad):
     with pytest.raises(ValueError, match="sentence"):
         getattr(small, method)(bad)
 
 
-@pytest.mark.parametrize("layer", [0, 3, -1, 1.0, True])
-@pytest.mark.parametrize("method", ["gate", "bank"])
+@cases("layer", [0, 3, -1, 1.0, True])
+@cases("method", ["gate", "bank"])
 def test_a_layer_that_is_not_there_is_refused(small, method, layer):
     with pytest.raises(ValueError, match="layer"):
         getattr(small, method)(layer)
@@ -160,7 +160,7 @@ BAD_WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_WEIGHTS)
+@cases("case", BAD_WEIGHTS)
 def test_weights_that_do_not_fit_are_refused(small, case):
     spoil, word = BAD_WEIGHTS[case]
     weights = dict(small.weights)
@@ -169,7 +169,7 @@ def test_weights_that_do_not_fit_are_refused(small, case):
         tinylm.TinyLM(weights, SMALL)
 
 
-@pytest.mark.parametrize(("name", "value"), [
+@cases(("name", "value"), [
     ("context", 0), ("embedding", -1), ("width", 1.5), ("num_experts", 0), ("hidden", 10_000), ("top_k", 9),
     ("top_k", 0), ("layers", 99), ("aux_weight", -0.1), ("aux_weight", float("nan")), ("batch", True),
     ("learning_rate", float("inf")), ("warm_up", 0), ("decay_share", 1.1)])
@@ -193,7 +193,7 @@ BAD_CALLS = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_CALLS)
+@cases("name", BAD_CALLS)
 def test_bad_arguments_are_named(small, name):
     with pytest.raises(ValueError, match=rf"^{name.split()[0]} must"):
         BAD_CALLS[name](small)
@@ -235,7 +235,7 @@ def test_batches_never_touch_held_out_bytes_and_draw_domains_equally(corpus):
     assert np.bincount(targets, minlength=4).min() > 850
 
 
-@pytest.mark.parametrize(("name", "value"), [("steps", 0), ("steps", 1.5), ("seed", -1), ("seed", "a"),
+@cases(("name", "value"), [("steps", 0), ("steps", 1.5), ("seed", -1), ("seed", "a"),
                                              ("snapshots", 3), ("route", "top_k")])
 def test_train_refuses_bad_counts(corpus, name, value):
     with pytest.raises(ValueError, match=name):

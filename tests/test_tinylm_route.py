@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import capacity, losses, routing, tinylm
 from moeviz.arrays import softmax
 from moeviz.record import EMPTY, Routing
@@ -88,7 +89,7 @@ def test_without_snapshots_there_are_none_and_training_is_the_same(corpus):
     assert same_weights(plain, tinylm.train(corpus, config=SMALL, steps=2, progress=False, snapshots=(1,))[0])
 
 
-@pytest.mark.parametrize("bad", [-1, 3, 0.5])
+@cases("bad", [-1, 3, 0.5])
 def test_a_snapshot_outside_the_run_is_refused(corpus, bad):
     with pytest.raises(ValueError, match="snapshots must be a whole number"):
         tinylm.train(corpus, config=SMALL, steps=2, progress=False, snapshots=(bad,))

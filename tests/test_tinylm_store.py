@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from moeviz import text, tinylm
@@ -225,7 +225,6 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path):
         tinylm.load_weights(tmp_path / "nothing.npz")
 
 
-@settings(deadline=None, max_examples=60, derandomize=True)
 @given(st.integers(0, 10**9), st.binary(min_size=1, max_size=40))
 def test_a_spoiled_file_gives_a_model_or_a_value_error(tmp_path_factory, place, junk):
     path = stored_path()

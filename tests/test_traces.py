@@ -9,9 +9,10 @@ import zipfile
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from cases import cases
 from moeviz import EMPTY, routing, tinylm, traces
 from moeviz.capacity import apply_capacity
 from moeviz.files import npz
@@ -44,7 +45,7 @@ def same_routing(one, other):
 
 # --- the record
 
-@pytest.mark.parametrize("way", WAYS)
+@cases("way", WAYS)
 def test_a_trace_gives_back_every_routing_after_saving_and_loading_too(way, tmp_path):
     trace = a_trace(way)
     traces.save_trace(trace, tmp_path / "a.npz")
@@ -115,7 +116,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("message", WRONG)
+@cases("message", WRONG)
 def test_a_field_that_does_not_fit_is_named(message):
     Trace(**GOOD)
     with pytest.raises(ValueError) as error:
@@ -141,7 +142,6 @@ def test_routings_that_a_trace_cannot_rebuild_are_refused():
 
 # --- counts
 
-@settings(deadline=None, max_examples=30, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 3), st.booleans())
 def test_counts_are_what_a_loop_counts(seed, k, free):
     rng = np.random.default_rng(seed)
@@ -172,7 +172,7 @@ def test_counts_of_a_single_layer_have_no_pairs():
         counts.flow(1)
 
 
-@pytest.mark.parametrize(("experts", "pairs", "message"), [
+@cases(("experts", "pairs", "message"), [
     (np.ones((2, 2, 3)), np.ones((2, 1, 3, 3), int), "experts must hold whole numbers"),
     (np.ones((1, 2, 3), int), np.ones((2, 1, 3, 3), int), "experts must have shape"),
     (np.ones((2, 2, 3), int), np.ones((2, 2, 3, 3), int), "pairs must have shape"),
@@ -183,7 +183,7 @@ def test_counts_that_do_not_fit_are_refused(experts, pairs, message):
         traces.Counts("m", (0, 1), ("a", "b"), experts, pairs)
 
 
-@pytest.mark.parametrize(("model", "layers", "names", "message"), [
+@cases(("model", "layers", "names", "message"), [
     (7, (0, 1), ("a", "b"), "model must be text"), ("m", 2, ("a", "b"), "layers must be a list"),
     ("m", (1, 1), ("a", "b"), "layers must be one or more different numbers"),
     ("m", (0.0, 1.0), ("a", "b"), "layers must be a whole number"),
@@ -243,7 +243,7 @@ def test_a_file_written_by_hand_is_read_packed_or_not(tmp_path):
         assert same_routing(back.routing(5), labelled().routing(5))
 
 
-@pytest.mark.parametrize("renormalize", [True, False])
+@cases("renormalize", [True, False])
 def test_logits_alone_are_enough_with_the_name_of_the_router(renormalize, tmp_path):
     members = members_of(a_trace(), tmp_path)
     logits = {name: array for name, array in members.items() if "logits" in name or name == "about"}
@@ -299,7 +299,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("message", BROKEN)
+@cases("message", BROKEN)
 def test_a_file_that_is_no_trace_is_refused_and_says_why(message, tmp_path):
     members = members_of(labelled(), tmp_path)
     with pytest.raises(ValueError) as error:
@@ -395,7 +395,7 @@ def test_nothing_of_a_pickle_runs(tmp_path):
     assert not trap.exists()
 
 
-@pytest.mark.parametrize(("change", "message"), [
+@cases(("change", "message"), [
     ({"members": [("about.npy", b"hello")]}, "about.npy is no array"),
     ({"members": [("about.npy", b"\x93NUMPY\x09\x00" + bytes(20))]}, "about.npy is no array: version"),
     ({"members": [("about.npy", npz.npy(np.array("hello"))[:-4])]}, "promises shape () of <U5, but holds 16"),

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import losses, metrics, routing
 from moeviz.training import (
     Batch,
@@ -78,7 +79,7 @@ def test_each_cluster_has_a_teacher_of_its_own():
     assert np.mean(gaps[True]) < 0.05 < 0.5 < np.mean(gaps[False])
 
 
-@pytest.mark.parametrize("options, name", [
+@cases("options, name", [
     ({"clusters": 0}, "clusters"), ({"mean": np.nan}, "mean"), ({"zipf": -1.0}, "zipf"), ({"rng": 3}, "rng"),
     ({"samples": 1}, "samples"), ({"held_out": 0}, "held_out"), ({"width": 2.5}, "width"),
     ({"spread": -1.0}, "spread"),
@@ -158,14 +159,14 @@ def test_the_weights_keep_the_precision_of_the_tokens():
         assert {weight.dtype for weight in run.weights.values()} == {np.dtype(kind)}
 
 
-@pytest.mark.parametrize("router", [routers.hash_route(1), routers.random_route(2)])
+@cases("router", [routers.hash_route(1), routers.random_route(2)])
 def test_a_router_without_logits_leaves_the_gate_alone(router):
     task = small_task()
     gates = [train(task, router=router, **SHORT | {"steps": steps}).weights["gate"] for steps in (1, 12)]
     np.testing.assert_array_equal(*gates)
 
 
-@pytest.mark.parametrize("make", [
+@cases("make", [
     routers.soft, routers.top_k, routers.biased_top_k, routers.sigmoid_top_k, routers.gshard_top_2,
     routers.expert_choice, routers.sinkhorn, routers.quantile_balanced, routers.hash_route,
     routers.random_route,
@@ -306,7 +307,7 @@ def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
 
 # --- clear errors ------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("plan, message", [
+@cases("plan, message", [
     ({"router": "top_k"}, "^router must be a Router or a function, got 'top_k'"),
     ({"router": lambda logits: None}, r"^router must take \(logits, context\)"),
     ({"router": lambda logits, context: logits}, "^the router's result must be a Routing, got ndarray"),

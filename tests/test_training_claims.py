@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import losses, metrics
 from moeviz.training import balance, clustered_task, evaluate, pitchfork, routers, train_seeds
 
@@ -107,7 +108,7 @@ def test_runs_meet_the_theory_away_from_the_threshold_and_blur_it_there():
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("name", "call"), [
+@cases(("name", "call"), [
     ("a", lambda: pitchfork.resting_share(-1.0)), ("decay", lambda: pitchfork.resting_share(1.0, decay=0.0)),
     ("difference", lambda: pitchfork.drift([0.0, np.nan], 1.0)), ("a", lambda: pitchfork.drift(0.1, "big")),
     ("decay", lambda: pitchfork.drift(0.1, 1.0, decay=np.inf)),

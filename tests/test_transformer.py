@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import experts, interventions, routing, text, training, transformer
 from moeviz.transformer import blocks, decoder, held_out_loss, held_out_losses, held_out_rows
 
@@ -76,8 +77,8 @@ def test_writing_at_temperature_0_takes_the_most_probable_byte(model):
         model.write("ab", 0, rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("bad", ["", b"", None, 7])
-@pytest.mark.parametrize("method", ["route", "trace", "predict", "loss"])
+@cases("bad", ["", b"", None, 7])
+@cases("method", ["route", "trace", "predict", "loss"])
 def test_no_sentence_is_refused(model, method, bad):
     with pytest.raises(ValueError, match="sentence"):
         getattr(model, method)(bad)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from IPython.display import HTML
 
+from cases import cases
 from moeviz import plots, routing, style, widgets
 
 pytestmark = pytest.mark.slow
@@ -110,7 +111,7 @@ def test_what_the_picture_cannot_show_becomes_a_line_of_text(shown, capsys):
     assert len(shown) == 2
 
 
-@pytest.mark.parametrize("count", [0, 5])
+@cases("count", [0, 5])
 def test_no_control_or_too_many_are_refused(count):
     sliders = {f"c{at}": ipywidgets.IntSlider() for at in range(count)}
     with pytest.raises(ValueError, match="controls"):
@@ -141,7 +142,7 @@ def test_a_sentence_in_any_script_is_cut_into_bytes():
     assert "6 bytes" in style.describe(axes)
 
 
-@pytest.mark.parametrize(("sentence", "layer", "name"), [
+@cases(("sentence", "layer", "name"), [
     ("", 0, "sentence"), ("x" * 401, 0, "sentence"), ("é" * 201, 0, "sentence"), ("x", 3, "layer"),
     ("x", -1, "layer"),
 ])
@@ -174,7 +175,7 @@ def test_an_expert_without_length_wins_nothing_but_by_its_bias():
     assert heights(widgets.draw_gate(GATE, TOKENS, expert=0, length=0.0, bias=99.0)[1])[0] == 100
 
 
-@pytest.mark.parametrize(("values", "name"), [({"expert": 4}, "expert"), ({"turn": np.nan}, "turn"),
+@cases(("values", "name"), [({"expert": 4}, "expert"), ({"turn": np.nan}, "turn"),
                                               ({"length": "2"}, "length"), ({"bias": np.inf}, "bias")])
 def test_wrong_gate_settings_are_named(values, name):
     with pytest.raises(ValueError, match=name):
@@ -206,7 +207,7 @@ def test_a_token_is_named_by_its_label():
     assert "token 3: d" in style.describe(axes[0])
 
 
-@pytest.mark.parametrize(("values", "name"), [({"temperature": 0.0}, "temperature"), ({"k": 9}, "k must"),
+@cases(("values", "name"), [({"temperature": 0.0}, "temperature"), ({"k": 9}, "k must"),
                                               ({"noise": -1.0}, "noise"), ({"token": 32}, "token")])
 def test_wrong_temperatures_are_named(values, name):
     with pytest.raises(ValueError, match=name):
@@ -227,7 +228,7 @@ def test_more_seats_drop_less_and_the_order_changes_who_and_not_how_many():
     assert all(order in axes[0].get_title() for order, axes in zip(widgets.ORDERS, orders, strict=True))
 
 
-@pytest.mark.parametrize(("values", "name"), [({"factor": -1.0}, "factor"), ({"order": "last"}, "order"),
+@cases(("values", "name"), [({"factor": -1.0}, "factor"), ({"order": "last"}, "order"),
                                               ({"step": 65}, "step"), ({"labels": ["a"]}, "labels")])
 def test_wrong_capacities_are_named(values, name):
     with pytest.raises(ValueError, match=name):

@@ -5,6 +5,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import capacity, metrics, routing, style, widgets
 
 pytestmark = pytest.mark.slow
@@ -62,7 +63,7 @@ def test_a_push_and_heat_reach_the_corner_undecided_and_collapsed():
     assert [bar.get_height() for bar in axes[1].patches[:4]] == [0, 0, 100, 0]
 
 
-@pytest.mark.parametrize(("values", "message"), [
+@cases(("values", "message"), [
     ({"temperature": 0.0}, "temperature"), ({"expert": 4}, "expert"), ({"push": np.inf}, "push"),
     ({"k": 5}, "k must be"),
 ])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cases import cases
 from moeviz import widgets
 from moeviz.style import describe
 
@@ -18,7 +19,7 @@ def test_the_same_settings_give_the_same_picture():
     assert one == other != widgets.draw_balance(steps=20, seed=3).get_title()
 
 
-@pytest.mark.parametrize("values, name", [
+@cases("values, name", [
     ({"coefficient": -1.0}, "coefficient"), ({"mean": float("nan")}, "mean"),
     ({"steps": 1}, "steps"), ({"seed": -1}, "seed")])
 def test_bad_values_are_named(values, name):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
+from cases import cases
 from moeviz import style, widgets
 from moeviz.models import catalogue, model
 from moeviz.plots.cost import PART_COLORS
@@ -130,7 +131,7 @@ def test_the_prompt_has_half_the_scores():
     assert style.describe(answer) != style.describe(prompt)
 
 
-@pytest.mark.parametrize("call", [
+@cases("call", [
     lambda: widgets.draw_years(SOME, year=1999), lambda: widgets.draw_years(SOME, year=2024, reading="D"),
     lambda: widgets.draw_context(SPEC, context=0),
     lambda: widgets.draw_context(SPEC, context=9, phase="both"),
