@@ -17,8 +17,8 @@ import pytest
 
 from cases import cases
 from moeviz import metrics, routing, traces
-from moeviz.traces import published
-from moeviz.traces.pickles import load_counters
+from moeviz.traces import counts as published
+from moeviz.traces.counts import load_counters
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parent.parent

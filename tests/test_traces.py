@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import cases
-from moeviz import EMPTY, routing, tinylm, traces
+from moeviz import EMPTY, files, routing, tinylm, traces
 from moeviz.capacity import apply_capacity
-from moeviz.files import npz
+from moeviz.files import npy_bytes
+from moeviz.traces import trace as trace_module
 from moeviz.traces.trace import Trace
 
 LOGITS = np.random.default_rng(0).normal(size=(3, 10, 6)).astype(np.float32)
@@ -261,7 +262,7 @@ def test_the_same_trace_gives_the_same_bytes_and_leaves_nothing_beside_it(tmp_pa
 def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     traces.save_trace(labelled(), tmp_path / "a.npz")
     before = (tmp_path / "a.npz").read_bytes()
-    monkeypatch.setattr(npz, "npy", lambda array: 1 / 0)
+    monkeypatch.setattr(files, "npy_bytes", lambda array: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         traces.save_trace(a_trace(), tmp_path / "a.npz")
     assert (tmp_path / "a.npz").read_bytes() == before
@@ -328,7 +329,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
     big = members | {"tokens": np.zeros(3_000_000, np.int64)}
     np.savez_compressed(tmp_path / "bomb.npz", **big)
     assert (tmp_path / "bomb.npz").stat().st_size < 100_000
-    monkeypatch.setattr(npz, "read_array", lambda *arguments: pytest.fail("something was read"))
+    monkeypatch.setattr(trace_module, "read_array", lambda *arguments: pytest.fail("something was read"))
     with pytest.raises(ValueError, match=r"its arrays have 24\d+ bytes, more than the 1000000 allowed"):
         traces.load_trace(tmp_path / "bomb.npz", max_bytes=1_000_000)
     with pytest.raises(ValueError, match=r"it has \d+ bytes, more than the 100 allowed"):
@@ -339,7 +340,7 @@ def test_a_bomb_that_lies_about_its_size_is_cut_off(tmp_path):
     members = members_of(labelled(), tmp_path)
     np.savez_compressed(tmp_path / "a.npz", **members | {"tokens": np.zeros(3_000_000, np.int64)})
     content = (tmp_path / "a.npz").read_bytes()
-    real = npz.npy(np.zeros(3_000_000, np.int64)).nbytes
+    real = npy_bytes(np.zeros(3_000_000, np.int64)).nbytes
     lie = content.replace(struct.pack("<L", real), struct.pack("<L", 208))
     assert lie != content
     (tmp_path / "b.npz").write_bytes(lie)
@@ -398,11 +399,12 @@ def test_nothing_of_a_pickle_runs(tmp_path):
 @cases(("change", "message"), [
     ({"members": [("about.npy", b"hello")]}, "about.npy is no array"),
     ({"members": [("about.npy", b"\x93NUMPY\x09\x00" + bytes(20))]}, "about.npy is no array: version"),
-    ({"members": [("about.npy", npz.npy(np.array("hello"))[:-4])]}, "promises shape () of <U5, but holds 16"),
-    ({"members": [("about.npy", bytes(npz.npy(np.array("hello"))) + b"x")]}, "but holds 21 bytes"),
+    ({"members": [("about.npy", npy_bytes(np.array("hello"))[:-4])]},
+     "promises shape () of <U5, but holds 16"),
+    ({"members": [("about.npy", bytes(npy_bytes(np.array("hello"))) + b"x")]}, "but holds 21 bytes"),
     ({"members": [("../../x.npy", b"")]}, "no array `about`"),
     ({"members": [("about.npy", b"hello")], "compression": zipfile.ZIP_LZMA}, "packed in a way"),
-    ({"members": [("about.npy", npz.npy(np.array("[" * 100_000)))]}, "not a usable trace"),
+    ({"members": [("about.npy", npy_bytes(np.array("[" * 100_000)))]}, "not a usable trace"),
 ])
 def test_members_made_by_hand_are_refused(change, message, tmp_path):
     raw_zip(tmp_path / "a.npz", **dict(change))
@@ -425,3 +427,12 @@ def test_what_is_no_file_is_an_error_of_its_own(tmp_path):
         traces.load_trace(tmp_path / "none.npz")
     with pytest.raises(ValueError, match="max_bytes must be a whole number"):
         traces.load_trace(tmp_path / "none.npz", max_bytes=0.5)
+
+
+@pytest.mark.parametrize("name", ["router.pt", "router.npz"])
+def test_a_file_of_torch_is_refused_in_words(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        archive.writestr("archive/data.pkl", b"cos\nsystem\n")
+    for reader in (traces.load_trace, traces.read):
+        with pytest.raises(ValueError, match=f"{name} is a file of torch.save, a pickle, .* safetensors"):
+            reader(tmp_path / name)

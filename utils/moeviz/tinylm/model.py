@@ -15,7 +15,7 @@ import numpy as np
 
 from moeviz.arrays import as_array, check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import npz, stored, write_whole
+from moeviz.files import load_npz, stored, write_npz, write_whole
 from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
@@ -265,7 +265,7 @@ def save(model, path):
     The file is complete or not there at all. Raises ValueError for what is no TinyLM.
     """
     check_kind(model, "model", TinyLM)
-    write_whole(Path(path), lambda file: npz.write(file, pack(model, FORMAT, model.weights)))
+    write_whole(Path(path), lambda file: write_npz(file, pack(model, FORMAT, model.weights)))
 
 
 def load_weights(path):
@@ -275,7 +275,7 @@ def load_weights(path):
     format, made to be unpickled, or holds arrays of wrong names, shapes, dtypes or values; OSError when
     it cannot be read at all. Nothing in the file is ever unpickled.
     """
-    return npz.load(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
+    return load_npz(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
 
 
 def _model(archive, members):

@@ -13,7 +13,7 @@ import numpy as np
 from moeviz import experts
 from moeviz.arrays import check_count, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import npz
+from moeviz.files import read_about, read_array
 
 SYMBOLS = 256
 EPSILON = 1e-6
@@ -163,7 +163,7 @@ def unpack(archive, members, known, config_of, shapes_of):
     """
     if any(info.compress_type for info in members.values()):
         raise ValueError("its arrays are compressed")
-    about = npz.read_about(archive, members.pop("about", None), known)
+    about = read_about(archive, members.pop("about", None), known)
     if not isinstance(about.get("provenance"), dict) or "config" not in about:
         raise ValueError("`about` must hold config and provenance")
     config = config_of(about["config"])
@@ -171,7 +171,7 @@ def unpack(archive, members, known, config_of, shapes_of):
     if set(members) != wanted:
         missing, extra = sorted(wanted - set(members)), sorted(set(members) - wanted)
         raise ValueError(f"arrays missing: {missing}, not expected: {extra}")
-    weights = {name: npz.read_array(archive, info) for name, info in members.items()}
+    weights = {name: read_array(archive, info) for name, info in members.items()}
     return weights, config, about["provenance"]
 
 

@@ -7,18 +7,18 @@ and transformers (`requirements-traces.txt`); only `download_counts` uses the ne
 """
 
 from moeviz.traces.capture import read
-from moeviz.traces.faults import Finding, Inspection, inspect
-from moeviz.traces.published import (
-    broken_capture,
+from moeviz.traces.counts import (
+    Counts,
+    counts_of,
     download_counts,
     have_counts,
     published_counts,
     real_counts,
     strongest_pairs,
 )
+from moeviz.traces.faults import Finding, Inspection, broken_capture, inspect
 from moeviz.traces.recorder import can_record, record, tiny_mixtral
-from moeviz.traces.store import load_trace, save_trace
-from moeviz.traces.trace import Counts, Trace, counts_of, join, trace_of
+from moeviz.traces.trace import Trace, join, load_trace, save_trace, trace_of
 
 __all__ = [
     "Counts", "Finding", "Inspection", "Trace", "broken_capture", "can_record", "counts_of",

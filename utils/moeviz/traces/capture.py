@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from moeviz.arrays import check_count
+from moeviz.files import refuse_programs
 from moeviz.record import EMPTY
 from moeviz.routing.families import read_config
-from moeviz.traces.pickles import load_counters
-from moeviz.traces.store import FORMAT, load_trace
-from moeviz.traces.trace import BLOCK, Counts, Trace, is_mapped, join, release
+from moeviz.traces.counts import Counts, load_counters
+from moeviz.traces.trace import BLOCK, FORMAT, Trace, is_mapped, join, load_trace, release
 
 MAX_BYTES = 4_000_000_000
 MAX_TEXT = 500_000_000  # bytes of a file that is parsed as text
@@ -321,6 +321,7 @@ def _file(path, shape, weights, tokens, model, max_bytes):
     size = path.stat().st_size
     if size > max_bytes:
         raise ValueError(f"{path} has {size} bytes, more than the {max_bytes} allowed")
+    refuse_programs(path)
     kind = path.suffix.lower()
     if kind == ".npy":
         return _from_array(_npy(path, path, size), shape, model, _plain(weights), tokens)

@@ -4,10 +4,13 @@ A public log of Qwen1.5-MoE under vLLM began with two blocks of identical rows, 
 profiling run; read as text they make a balanced router look biased. Nothing here changes a trace.
 """
 
+import json
 from dataclasses import dataclass
+from importlib import resources
 
 import numpy as np
 
+from moeviz.arrays import check_rng
 from moeviz.checks import check_kind
 from moeviz.metrics import load_entropy, max_violation, repetition
 from moeviz.record import EMPTY
@@ -222,3 +225,42 @@ def _meters(trace, rows):
                     "entropy_bits": float(load_entropy(load) * np.log2(size)) if load.any() else float("nan"),
                     "repetition": float(again[at])}
             for at, (layer, load) in enumerate(zip(trace.layers, loads, strict=True))}
+
+
+# The public log, rebuilt.
+
+
+def broken_capture(*, rng):
+    """Return the Trace of a public capture that begins with the server's own rows, rebuilt from its counts.
+
+    Qwen1.5-MoE-A2.7B under vLLM: 12,805 rows of layers 0, 12 and 23, E = 60, k = 4. The first 8,192 rows
+    repeat one row and the next 256 another, as in the log; the other rows are drawn from `rng` so that every
+    expert is chosen exactly as often as there. Their order means nothing.
+    Source: moeviz/data/broken_capture.json names the log.
+
+    >>> broken_capture(rng=np.random.default_rng(0))
+    Trace of 'Qwen1.5-MoE, rebuilt': 12805 tokens, 3 layers, E = 60, 153660 choices; with nothing else
+    """
+    check_rng(rng)
+    known = json.loads(resources.files("moeviz").joinpath("data", "broken_capture.json").read_text("utf-8"))
+    layers = {int(layer): each for layer, each in known["layers"].items()}
+    index = []
+    for each in layers.values():
+        head = [np.tile(np.roll(each["head_experts"], turn), (rows, 1))
+                for turn, rows in enumerate(each["head"])]
+        index.append(np.concatenate([*head, _rows_of(np.array(each["counts"]), known["k"], rng)]))
+    return Trace("Qwen1.5-MoE, rebuilt", known["experts"], tuple(layers), tuple(index))
+
+
+def _rows_of(counts, k, rng):
+    """Return random rows (T, k) of different experts, each as often as counts (E,) say."""
+    experts = rng.permutation(len(counts))
+    rows = np.repeat(experts, counts[experts]).reshape(k, -1).T.copy()
+    for _ in range(20 * k):  # trade one entry between two rows wherever both stay without a double
+        one, other = rng.permutation(len(rows))[:len(rows) // 2 * 2].reshape(2, -1)
+        here, there = rng.integers(k, size=2)
+        clash = (rows[one] == rows[other, there, None]).any(axis=1) | (
+            rows[other] == rows[one, here, None]).any(axis=1)
+        one, other = one[~clash], other[~clash]
+        rows[one, here], rows[other, there] = rows[other, there], rows[one, here].copy()
+    return rng.permuted(rng.permutation(rows), axis=1)

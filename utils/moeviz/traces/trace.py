@@ -1,12 +1,25 @@
 """Trace: what the MoE layers of a model chose for the same tokens, held small until a layer is asked for.
 
-Counts: how often each text domain used each expert, and each pair of experts in two layers.
-T tokens, E experts, k choices, L MoE layers, N domains.
+T tokens, E experts, k choices, L MoE layers, N domains. On disk, in version 1 of the format, a trace is an
+.npz file with these arrays:
+
+about        one text, JSON: format "moeviz.trace", version 1, model, num_experts, layers (their numbers),
+             scores ("softmax" or "sigmoid" of the logits, or "weights"), domain_names
+index_N      (T, k) whole numbers: the experts chosen in layer N, best first; -1 pads
+weight_N     (T, k) real numbers: the weight of each in the output
+logits_N     (T, E) real numbers: the router's logits; in every layer or in none
+kept_N       (T, k) bool: False where capacity dropped the choice; in every layer or in none
+tokens, sequence, domain    (T,) whole numbers, each of them optional
+
+N is the number of the layer. Where index_N and weight_N are missing, they are the top-k of the softmax of
+logits_N, and `about` holds "router": {"top_k": k, "renormalize": true or false}.
 """
 
 import itertools
+import json
 import mmap
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -15,19 +28,25 @@ from moeviz.arrays import (
     as_array,
     check_choice,
     check_count,
+    check_matrix,
     check_vector,
     sigmoid,
     softmax,
     softplus,
 )
-from moeviz.checks import check_kind, check_several, check_text, check_texts
+from moeviz.checks import check_kind, check_several, check_texts
+from moeviz.files import load_npz, read_about, read_array, refuse_programs, write_npz, write_whole
 from moeviz.record import EMPTY, Routing, check_routing
+from moeviz.routing import top_k
 
 SCORES = ("softmax", "sigmoid", "sqrtsoftplus", "weights", "choices")
 BLOCK = 2**16  # tokens that are looked at together
 FEW = 16  # choices of which every pair is compared
 PER_LAYER = ("index", "weight", "logits", "kept")
 PER_TOKEN = ("tokens", "sequence", "domain")
+FORMAT, VERSION = "moeviz.trace", 1
+MAX_SAVED = 1_000_000_000
+_ABOUT = {"model": str, "num_experts": int, "layers": list, "scores": str, "domain_names": list}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -417,106 +436,97 @@ def _frozen(array):
     return array
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Counts:
-    """Choices of experts by domain, without the tokens that made them.
+# On disk.
 
-    model: its name. layers: L numbers, as the model counts them. domain_names: N texts.
-    experts: (N, L, E) whole numbers, choices of each expert.
-    pairs: (N, L - 1, E, E) whole numbers, how often the same rank chose expert i in a layer and expert j
-    in the next one of `layers`: first choice with first choice, second with second. None where not known.
-    Arrays are copied and read-only. Raises ValueError naming the field that is wrong.
+
+def save_trace(trace, path):
+    """Write a Trace to `path` (.npz); the file is complete or not there at all.
+
+    The same trace gives the same bytes. Raises ValueError for what is no Trace, OSError where the folder
+    cannot be written to.
     """
-
-    model: str
-    layers: tuple
-    domain_names: tuple
-    experts: np.ndarray
-    pairs: np.ndarray | None = None
-
-    def __post_init__(self):
-        layers, names = check_layers(self.layers), check_texts(self.domain_names, "domain_names")
-        check_text(self.model, "model")
-        experts = _whole(self.experts, "experts")
-        wanted = (len(names), len(layers))
-        if experts.ndim != 3 or experts.shape[:2] != wanted or experts.size == 0:
-            raise ValueError(f"experts must have shape {wanted} and E, got {experts.shape}")
-        pairs = None if self.pairs is None else _whole(self.pairs, "pairs")
-        wanted = (wanted[0], wanted[1] - 1, experts.shape[2], experts.shape[2])
-        if pairs is not None and pairs.shape != wanted:
-            raise ValueError(f"pairs must have shape {wanted}, got {pairs.shape}")
-        for name, value in {"layers": layers, "domain_names": names, "experts": experts,
-                            "pairs": pairs}.items():
-            object.__setattr__(self, name, value)
-
-    @property
-    def num_experts(self):
-        return self.experts.shape[2]
-
-    def table(self, layer):
-        """Return (N, E): how often each domain chose each expert of a layer, numbered as in `layers`.
-
-        Raises ValueError for a layer that is not there.
-        """
-        return self.experts[:, self._place(layer)]
-
-    def flow(self, layer):
-        """Return (E, E): choices of an expert in `layer` and of one in the next, all domains together.
-
-        Raises ValueError for a layer that is not there, for the last one, and where pairs are not known.
-        """
-        if self.pairs is None:
-            raise ValueError(f"the pairs of {self.model!r} are not known")
-        if self._place(layer) == len(self.layers) - 1:
-            raise ValueError(f"layer must not be the last one, got {layer}")
-        return self.pairs[:, self._place(layer)].sum(axis=0)
-
-    def _place(self, layer):
-        return self.layers.index(check_choice(layer, "layer", self.layers))
-
-    def __repr__(self):
-        return (f"Counts of {self.model!r}: {self.experts[:, 0].sum()} choices in each of the layers "
-                f"{', '.join(map(str, self.layers))}, E = {self.num_experts}, "
-                f"domains {', '.join(self.domain_names)}")
+    check_kind(trace, "trace", Trace)
+    write_whole(Path(path), lambda file: write_npz(file, _arrays(trace)))
 
 
-def counts_of(trace):
-    """Return the Counts of a Trace; without domains in it, all tokens count as one domain, "all".
+def load_trace(path, *, max_bytes=MAX_SAVED):
+    """Read a Trace from `path` (.npz).
 
-    Dropped choices count, EMPTY slots do not. Raises ValueError for what is no Trace, or when layers differ
-    in k.
-
-    >>> from moeviz.routing import top_k
-    >>> gate = top_k([[2.0, 1.0], [2.0, 1.0]], k=1)
-    >>> counts_of(trace_of([gate, gate], model="one gate twice")).flow(1).tolist()
-    [[2, 0], [0, 0]]
+    max_bytes: how large the file and the arrays in it may be; known before an array is read.
+    Raises ValueError saying what is wrong when the file is too large, truncated, of another format or
+    version, or holds Python objects, too few arrays, or shapes and indices that do not fit; OSError when
+    it cannot be read at all. Nothing in the file is ever unpickled or executed.
     """
-    names = check_kind(trace, "trace", Trace).domain_names or ("all",)
-    domain = np.zeros(trace.num_tokens, int) if trace.domain is None else trace.domain.astype(int)
-    if len({index.shape for index in trace.index}) > 1:
-        raise ValueError("layers must have the same k to be counted in pairs")
-    size = trace.num_experts
-    experts = [_tally((domain[:, None], index), (len(names), size)) for index in trace.index]
-    pairs = [_tally((domain[:, None], here, there), (len(names), size, size))
-             for here, there in zip(trace.index, trace.index[1:], strict=False)]
-    empty = np.zeros((len(names), 0, size, size), int)
-    return Counts(trace.model, trace.layers, names, np.stack(experts, axis=1),
-                  np.stack(pairs, axis=1) if pairs else empty)
+    max_bytes = check_count(max_bytes, "max_bytes")
+    if not isinstance(path, (str, Path)):
+        raise ValueError(f"path must be text or a Path, got {path!r}")
+    refuse_programs(Path(path))
+    return load_npz(Path(path), lambda *file: _fits(_trace(*file), max_bytes), max_bytes=max_bytes,
+                    kind="trace")
 
 
-def _tally(codes, shape):
-    """Count rows of codes that broadcast to (T, k), leaving out those with an EMPTY one."""
-    used = np.logical_and.reduce([code != EMPTY for code in np.broadcast_arrays(*codes[1:])])
-    cell = codes[0] * shape[1] + codes[1]
-    for code, size in zip(codes[2:], shape[2:], strict=True):
-        cell = cell * size + code
-    return np.bincount(cell[used], minlength=np.prod(shape)).reshape(shape)
+def _fits(trace, max_bytes):
+    """Refuse a small file whose routings would be huge: a layer has T x E shares."""
+    size = 4 * trace.num_tokens * trace.num_experts
+    if size > max_bytes:
+        raise ValueError(f"the shares of a layer would take {size} bytes, more than the {max_bytes} allowed")
+    return trace
 
 
-def _whole(value, name):
-    array = as_array(value, name)
-    if array.dtype.kind not in "iu" or (array.size and array.min() < 0):
-        raise ValueError(f"{name} must hold whole numbers of at least 0, got dtype {array.dtype}")
-    array = array.astype(np.int64)
-    array.setflags(write=False)
-    return array
+def _arrays(trace):
+    """Return {name: array} as the file holds them."""
+    about = {"format": FORMAT, "version": VERSION, **{name: getattr(trace, name) for name in _ABOUT}}
+    per_token = {name: getattr(trace, name) for name in PER_TOKEN if getattr(trace, name) is not None}
+    per_layer = {f"{name}_{layer}": array for name in PER_LAYER
+                 for layer, array in zip(trace.layers, getattr(trace, name) or (), strict=False)}
+    return {"about": np.array(json.dumps(about))} | per_token | per_layer
+
+
+def _trace(archive, members):
+    about = _about(archive, members.pop("about", None))
+    expected = {*PER_TOKEN, *(f"{name}_{layer}" for name in PER_LAYER for layer in about["layers"])}
+    extra = sorted(set(members) - expected)
+    if extra:
+        raise ValueError(f"it holds arrays that are not part of the format: {extra[:5]}")
+
+    def read(name):
+        return read_array(archive, members[name]) if name in members else None
+
+    per_token = {name: read(name) for name in PER_TOKEN}
+    layers = [{name: read(f"{name}_{layer}") for name in PER_LAYER} for layer in about["layers"]]
+    layers = [_chosen(arrays, layer, about) for arrays, layer in zip(layers, about["layers"], strict=True)]
+    per_layer = {name: _everywhere([arrays[name] for arrays in layers], name) for name in PER_LAYER}
+    return Trace(about["model"], about["num_experts"], tuple(about["layers"]), **per_layer,
+                 scores=about["scores"], **per_token, domain_names=tuple(about["domain_names"]))
+
+
+def _about(archive, info):
+    about = read_about(archive, info, FORMAT)
+    if about.get("version") != VERSION:
+        raise ValueError(f"its version must be {VERSION}, got {about.get('version')!r}")
+    for name, kind in _ABOUT.items():
+        if not isinstance(about.get(name), kind):
+            raise ValueError(f"`about` must hold {name} as {kind.__name__}, got {about.get(name)!r}")
+    return about
+
+
+def _chosen(arrays, layer, about):
+    """Fill in index and weight where a layer has logits alone."""
+    if arrays["index"] is not None and arrays["weight"] is not None:
+        return arrays
+    router = about.get("router")
+    if arrays["logits"] is None or arrays["index"] is not None or arrays["weight"] is not None:
+        raise ValueError(f"layer {layer} must have index_{layer} and weight_{layer}, or logits_{layer} alone")
+    if not isinstance(router, dict) or not isinstance(router.get("renormalize"), bool):
+        raise ValueError("logits alone need `router` with top_k and renormalize in `about`")
+    logits = check_matrix(arrays["logits"], f"logits_{layer}")
+    k = check_count(router.get("top_k"), "top_k", high=logits.shape[1])
+    made = top_k(logits, k, renormalize=router["renormalize"])
+    return {**arrays, "index": made.expert_index, "weight": made.combine_weight}
+
+
+def _everywhere(arrays, name):
+    missing = sum(array is None for array in arrays)
+    if missing and missing < len(arrays):
+        raise ValueError(f"{name} must be there for every layer or for none, {missing} are missing")
+    return None if missing else tuple(arrays)

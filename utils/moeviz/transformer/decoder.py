@@ -14,7 +14,7 @@ import numpy as np
 
 from moeviz.arrays import check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import npz, stored, write_whole
+from moeviz.files import load_npz, stored, write_npz, write_whole
 from moeviz.record import EMPTY, Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
@@ -357,7 +357,7 @@ def save(model, path):
     """
     weights = check_kind(model, "model", Transformer).weights
     arrays = {name: array.astype(np.float16) for name, array in weights.items()}
-    write_whole(Path(path), lambda file: npz.write(file, pack(model, FORMAT, arrays)))
+    write_whole(Path(path), lambda file: write_npz(file, pack(model, FORMAT, arrays)))
 
 
 def rounded(model):
@@ -372,7 +372,7 @@ def load_weights(path):
     Raises ValueError saying what is wrong with the file, as `tinylm.load_weights` does; OSError when it
     cannot be read at all. Nothing in the file is ever unpickled.
     """
-    return npz.load(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
+    return load_npz(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
 
 
 def _model(archive, members):

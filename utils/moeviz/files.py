@@ -1,41 +1,46 @@
-"""The arrays of an .npz file that a stranger made: sizes and headers are checked before anything is read.
+"""Files: arrays of an .npz file that a stranger made, files that are complete or not there, and our own data.
 
-A member may be stored or deflated. Nothing is ever unpickled, no name becomes a path, and at most as many
-bytes are unpacked as the limit allows. One array, `about`, holds JSON that names the format.
+Sizes and headers are checked before anything is read. A member may be stored or deflated. Nothing is ever
+unpickled, no name becomes a path, and at most as many bytes are unpacked as the limit allows. One array,
+`about`, holds JSON that names the format.
 """
 
 import io
 import json
 import math
+import os
 import struct
 import zipfile
 import zlib
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
 MAX_DIRECTORY = 2_000_000  # bytes of the zip's list of members
 MAX_ABOUT = 1_000_000
 _DATE = (1980, 1, 1, 0, 0, 0)
+HEAD, TORCH = 256, (".pt", ".pth", ".ckpt")  # bytes that are looked at; how such files are called
 _END, _END_SIZE, _END_64 = b"PK\x05\x06", 22, b"PK\x06\x07"
 _KINDS = "biufU"
 _BROKEN = (ValueError, ArithmeticError, LookupError, RuntimeError, EOFError, NotImplementedError,
            MemoryError, struct.error, zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error)
 
 
-def write(file, arrays):
+def write_npz(file, arrays):
     """Write {name: array} to an open file; the same arrays give the same bytes.
 
     >>> file = io.BytesIO()
-    >>> write(file, {"two": np.arange(2)})
+    >>> write_npz(file, {"two": np.arange(2)})
     >>> np.load(io.BytesIO(file.getvalue()))["two"].tolist()
     [0, 1]
     """
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _DATE), npy(array))
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", _DATE), npy_bytes(array))
 
 
-def load(path, read, *, max_bytes, kind):
+def load_npz(path, read, *, max_bytes, kind):
     """Return read(archive, {name: ZipInfo}) of a Path to an .npz file.
 
     max_bytes: what the file and the arrays in it may have. kind: what ValueErrors call it.
@@ -56,6 +61,20 @@ def load(path, read, *, max_bytes, kind):
         if error.filename is not None:
             raise
         raise ValueError(f"{path.name} is not a usable {kind}: {error}") from None
+
+
+def refuse_programs(path):
+    """Raise a ValueError for a file of torch.save: it holds a pickle, and to read one is to run it.
+
+    >>> refuse_programs(Path("router.npz"))
+    """
+    head = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    if path.suffix.lower() in TORCH or b"data.pkl" in head:
+        raise ValueError(f"{path.name} is a file of torch.save, a pickle, which reading would run; save "
+                         f"arrays with numpy.save or safetensors and read them with moeviz.traces.read")
 
 
 def read_about(archive, info, known):
@@ -87,7 +106,7 @@ def read_array(archive, info):
     return np.frombuffer(raw, dtype, offset=start).reshape(shape, order="F" if fortran else "C")
 
 
-def npy(array):
+def npy_bytes(array):
     """Return the bytes of an array as an .npy file."""
     content = io.BytesIO()
     np.lib.format.write_array(content, np.asarray(array, order="C"), allow_pickle=False)
@@ -139,3 +158,36 @@ def _header(raw, name):
     if dtype.kind not in _KINDS or any(type(size) is not int or size < 0 for size in shape):
         raise ValueError(f"{name} must hold numbers or text, got {dtype} of shape {shape}")
     return shape, fortran, dtype, content.tell()
+
+
+def write_whole(path, write):
+    """Let `write` fill a file beside `path` and then give it that name, in one step."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            write(file)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def check_target(path):
+    """Return the Path that a long computation is to fill in the end, or raise ValueError before it begins.
+
+    >>> check_target("nowhere/weights.npz")
+    Traceback (most recent call last):
+    ValueError: nowhere/weights.npz cannot be written: there is no folder nowhere
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path} cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        raise ValueError(f"{path} cannot be written: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
+        raise ValueError(f"{path} cannot be written: this user may not")
+    return path
+
+
+def stored(name):
+    """Return where the package keeps one of its data files."""
+    return Path(str(resources.files("moeviz").joinpath("data", name)))
