@@ -24,6 +24,9 @@ DRAW = {
                                              ["digit", "space"], **on),
     "told": lambda **on: plots.plot_told([[0.9, 0.05, 0.0], [0.5, 0.2, 0.1]], **on),
     "effects": lambda **on: plots.plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}, **on),
+    "effects by group": lambda **on: plots.plot_effects(
+        {"off": ((0.8, 0.1), (0.03, 0.02)), "silent": ((0.4, 0.2), (0.1, 0.1))},
+        groups=("prose", "code"), **on),
     "written": lambda **on: plots.plot_written(ROUTED, LABELS, window=2, **on),
 }
 
@@ -62,11 +65,21 @@ def test_bars_of_attention_have_its_heights():
     assert len(bars) == 7 and bars[0].get_height() == pytest.approx(-0.85)
 
 
+def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
+    ax = DRAW["effects by group"]()
+    dots = [line for line in ax.lines if line.get_marker() in "o^"]
+    assert [list(line.get_xdata()) for line in dots] == [[0.8, 0.4], [0.1, 0.2]]
+    assert ax.get_xscale() == "log" and DRAW["effects"]().get_xscale() == "linear"
+    assert [each.get_text() for each in ax.get_legend().get_texts()] == ["prose", "code"]
+    assert ax.get_title() == "off costs 0.45 nats per byte, silent 0.30"
+
+
 @cases(("draw", "word"), [
     (lambda: plots.plot_attended_text([ROUTED], LOOKS, LABELS, at=2), "layers"),
     (lambda: plots.plot_attended_text([ROUTED, ROUTED], LOOKS, LABELS, at=6), "at must"),
     (lambda: plots.plot_damage([[1.0]], [[1.0]], ["a", "b"]), "class_names"),
     (lambda: plots.plot_effects({}), "effects"),
+    (lambda: plots.plot_effects({"off": ((1, 2, 3), (1, 2, 3))}, groups="ab"), "effects"),
     (lambda: plots.plot_written(ROUTED, LABELS, window=9), "window"),
 ])
 def test_wrong_arguments_are_named(draw, word):

@@ -12,6 +12,15 @@ from moeviz.tinylm.train import draw_batch, held_out_windows, training_starts
 from tinylm_tools import SMALL, assert_gradients, far_from_ties, frozen_choice, spread_out, windows_of
 
 
+def test_losses_of_rows_are_those_of_their_windows(small, corpus):
+    rows = corpus.text[:60].reshape(3, 20)
+    windows = np.lib.stride_tricks.sliding_window_view(rows, SMALL.context + 1, axis=1).reshape(-1, 4)
+    wanted = small.window_losses(windows[:, :-1], windows[:, -1]).reshape(3, -1)
+    np.testing.assert_allclose(small.row_losses(rows)[:, SMALL.context - 1:], wanted, rtol=1e-5)
+    np.testing.assert_allclose(small.row_losses(rows)[0], small.losses(rows[0])[1:], rtol=1e-5)
+    assert small.run_rows(rows, route=small.steered(k=1)).layers[0].routed.k == 1
+
+
 @cases(("seed", "aux_weight"), [(0, 0.5), (1, 0.0), (2, 0.5)])
 def test_gradient_of_the_whole_model_agrees_with_finite_differences(seed, aux_weight):
     config = tinylm.Config(**{**vars(SMALL), "aux_weight": aux_weight})

@@ -199,6 +199,35 @@ def test_other_ways_to_run(model, rows):
     assert not quiet.kept[quiet.expert_index == 1].any() and quiet.kept[quiet.expert_index != 1].all()
 
 
+def test_one_layer_is_changed_in_seven_ways(model, rows, small):
+    for each, layers in ((model, 2), (small, 2)):
+        for layer in range(1, layers + 1):
+            ways = interventions.changes(each, rows, layer=layer, rng=np.random.default_rng(0))
+            assert len(ways) == 7 and {damage.shape for damage in ways.values()} == {(4, 32)}
+            study = interventions.study(each, rows, layer=layer)
+            np.testing.assert_allclose(ways["an expert off"], study.damage.mean(axis=0), atol=1e-6)
+            same = np.allclose(ways["off, later choices kept"], ways["an expert off"], atol=1e-6)
+            assert same == (layer == layers)  # behind the last layer nothing chooses
+        assert all(np.abs(damage).max() > 0 for damage in ways.values())
+    with pytest.raises(ValueError, match="layer"):
+        interventions.changes(model, rows, layer=3, rng=np.random.default_rng(0))
+
+
+def test_noise_stays_in_its_layers(model, rows):
+    route = interventions.noisy(model, 5.0, rng=np.random.default_rng(0), layers=[2])
+    changed, done = model.run_rows(rows, route=route), model.run_rows(rows)
+    assert np.array_equal(changed.layers[0].routed.expert_index, done.layers[0].routed.expert_index)
+    assert not np.array_equal(changed.layers[1].routed.expert_index, done.layers[1].routed.expert_index)
+
+
+def test_groups_may_be_positions_or_domains():
+    damage = np.arange(24.0).reshape(1, 4, 6)
+    by_place = interventions.by_group(damage, np.arange(6) // 3, 2)
+    np.testing.assert_allclose(by_place.mean, [[10, 13]])
+    by_domain = interventions.by_group(damage, np.array([0, 0, 1, 1])[:, None], 3)
+    np.testing.assert_allclose(by_domain.mean, [[5.5, 17.5, np.nan]])
+
+
 def test_an_expert_in_anothers_place_is_that_expert(model):
     other = interventions.placed(model, 2, 1, by=3)
     np.testing.assert_array_equal(other.weights["w_in_2"][1], model.weights["w_in_2"][3])

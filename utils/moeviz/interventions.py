@@ -13,7 +13,6 @@ import numpy as np
 
 from moeviz import metrics
 from moeviz.arrays import check_count, check_number, check_rng
-from moeviz.steering import make_route
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes
 from moeviz.transformer.descent import SKIPPED
 
@@ -21,10 +20,10 @@ CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
 
 
 class Means(NamedTuple):
-    """A mean per expert and class with its standard error over rows; nan where a class has no byte."""
+    """A mean per change and group of bytes, with its standard error over rows; nan for an empty group."""
 
-    mean: np.ndarray   # (E, C)
-    error: np.ndarray  # (E, C)
+    mean: np.ndarray   # (E, G), or of other changes than E experts
+    error: np.ndarray  # (E, G)
 
 
 class Study(NamedTuple):
@@ -40,8 +39,8 @@ class Study(NamedTuple):
 def study(model, rows, *, layer):
     """Switch off each expert of a layer in turn and return the Study; its tokens go to the next best.
 
-    model: a Transformer. rows: (R, T + 1) bytes, each judged after the first 32. A byte belongs to the
-    position before it, which chose the experts that predict it. Raises ValueError for another layer.
+    model: a Transformer or a TinyLM. rows: (R, T + 1) bytes, each judged after the first 32. A byte belongs
+    to the position before it, which chose the experts that predict it. Raises ValueError for another layer.
 
     >>> from moeviz import text, transformer
     >>> corpus = text.load_corpus(bytes_per_domain=6000, fallback=True)
@@ -60,6 +59,39 @@ def study(model, rows, *, layer):
     return Study(layer, untouched, damage, used, classes_of(rows))
 
 
+def changes(model, rows, *, layer, rng):
+    """Run one layer otherwise in seven ways and return {way: damage (R, T)}, as `study` has it for one way.
+
+    What is done to an expert is done to each in turn, and the mean is taken. The first way is the null of the
+    second: as many choices are forbidden, but of no expert in particular.
+    Raises ValueError for another layer.
+    """
+    layer = check_count(layer, "layer", high=model.config.layers)
+    count, plain, done = model.config.num_experts, model.steered(), model.run_rows(rows)
+    untouched, later = judged(model.row_losses(rows)), range(layer + 1, model.config.layers + 1)
+    kept = frozen(model, done, later)
+
+    def off(expert):
+        return without(model, {layer: [expert]})
+
+    def damage(route, changed=model):
+        return judged(changed.row_losses(rows, route=route)) - untouched
+
+    def mean(damage_of):
+        return np.mean([damage_of(expert) for expert in range(count)], axis=0)
+
+    return {
+        "random choices off": damage(random_pairs_off(model, layer, 1 / count, rng=rng)),
+        "an expert off": mean(lambda e: damage(off(e))),
+        "off, later choices kept": mean(lambda e: damage(
+            lambda logits, at: (kept if at in later else off(e))(logits, at))),
+        "an expert silent": mean(lambda e: damage(silent(model, layer, e))),
+        "another in its place": mean(lambda e: damage(plain, placed(model, layer, e, (e + 1) % count))),
+        "noise of size 1": damage(noisy(model, 1.0, rng=rng, layers=[layer])),
+        "choices shuffled": damage(shuffled(model, layer, rng=rng)),
+    }
+
+
 def judged(losses):
     """Return losses (R, T) without the first 32 positions, which have little before them."""
     return losses[:, SKIPPED:]
@@ -75,19 +107,12 @@ def classes_of(rows):
 
 def without(model, off, *, where=None):
     """Return the route in which {layer: experts} are off, on positions `where` (R, T) or all of them."""
-    config = model.config
-    where = None if where is None else np.asarray(where).ravel()
-    return make_route(config.layers, config.num_experts, config.k, off=off, where=where)
-
-
-def trained(model, **steering):
-    """Return the route of the model as trained, or steered by k, temperature, bias or off."""
-    return make_route(model.config.layers, model.config.num_experts, model.config.k, **steering)
+    return model.steered(off=off, where=None if where is None else np.asarray(where).ravel())
 
 
 def silent(model, layer, expert):
     """Return the route in which one expert is chosen as ever and then says nothing."""
-    plain = trained(model)
+    plain = model.steered()
 
     def route(logits, at):
         routed = plain(logits, at)
@@ -95,18 +120,20 @@ def silent(model, layer, expert):
     return route
 
 
-def noisy(model, size, *, rng):
-    """Return the route whose logits carry Gaussian noise of that standard deviation, in every layer."""
-    plain, size, rng = trained(model), check_number(size, "size", low=0.0), check_rng(rng)
+def noisy(model, size, *, rng, layers=None):
+    """Return the route whose logits carry Gaussian noise of that standard deviation, in these layers."""
+    plain, size, rng = model.steered(), check_number(size, "size", low=0.0), check_rng(rng)
 
     def route(logits, at):
+        if layers is not None and at not in layers:
+            return plain(logits, at)
         return plain(logits + (size * rng.standard_normal(logits.shape)).astype(logits.dtype), at)
     return route
 
 
 def shuffled(model, layer, *, rng):
     """Return the route in which the tokens of one layer exchange their choices at random: loads are kept."""
-    plain, rng = trained(model), check_rng(rng)
+    plain, rng = model.steered(), check_rng(rng)
 
     def route(logits, at):
         routed = plain(logits, at)
@@ -119,7 +146,7 @@ def frozen(model, done, layers):
 
     done: the Pass of that run. What an expert's absence does through later routers is then left out.
     """
-    plain = trained(model)
+    plain = model.steered()
     return lambda logits, at: done.layers[at - 1].routed if at in layers else plain(logits, at)
 
 
@@ -128,7 +155,7 @@ def random_pairs_off(model, layer, share, *, rng):
 
     As many pairs of token and expert are off as an expert of that share has, but no expert is meant.
     """
-    plain, rng = trained(model), check_rng(rng)
+    plain, rng = model.steered(), check_rng(rng)
 
     def route(logits, at):
         routed = plain(logits, at)
@@ -173,8 +200,17 @@ def mean_error(values, mask=None):
 
 def by_class(values, classes):
     """Return the Means of values (E, R, T) for each ASCII class of byte (R, T)."""
-    pairs = [[mean_error(np.asarray(each, float), classes == c) for c in range(len(CLASSES))]
-             for each in values]
+    return by_group(values, classes, len(CLASSES))
+
+
+def by_group(values, group, count):
+    """Return the Means of values (E, R, T) for each group of bytes, 0..count - 1; group spreads to (R, T).
+
+    >>> by_group(np.array([[[1.0, 3.0], [1.0, 5.0]]]), np.array([0, 1]), 2).mean.tolist()
+    [[1.0, 4.0]]
+    """
+    pairs = [[mean_error(np.asarray(each, float), np.broadcast_to(group, np.shape(each)) == g)
+              for g in range(count)] for each in values]
     return Means(*(np.array([[pair[at] for pair in row] for row in pairs]) for at in (0, 1)))
 
 

@@ -56,7 +56,7 @@ def run_short(corpus, kind, seed, *, steps=STEPS):
     rows = held_out_rows(corpus, length=model.config.context, per_domain=40)
 
     def loss(k):
-        losses = held_out_losses(model, rows, route=interventions.trained(model, k=k))
+        losses = held_out_losses(model, rows, route=model.steered(k=k))
         return round(float(np.mean([losses[rows.domain == d].mean() for d in np.unique(rows.domain)])), 5)
 
     experts = model.config.num_experts

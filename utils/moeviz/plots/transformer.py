@@ -10,6 +10,7 @@ from moeviz.style import (
     INK,
     LINE,
     MUTED,
+    SERIES,
     axes_or_new,
     expert_colors,
     ink_on,
@@ -21,6 +22,7 @@ from moeviz.style import (
 
 STONE = "#B8BCC4"  # weights that are no expert
 GAP = 0.8          # columns between two matrices
+GROUP_MARKS = list(zip((INK, *SERIES[:3]), "o^Ds", strict=True))
 MOST_LETTERS = 72  # that fit under one axis at 12 points
 
 
@@ -158,30 +160,42 @@ def plot_told(told, *, title="", ax=None):
         for n, (a, b, c) in enumerate(told)) + ".")
 
 
-def plot_effects(effects, *, title="", ax=None):
+def plot_effects(effects, *, groups=("",), title="", ax=None):
     """Draw losses that changes cost, {name: (nats per byte, standard error)}, as dots with two errors.
 
-    Returns the Axes. Raises ValueError where there is nothing to draw.
+    groups: names of G groups of bytes, each with a dot of its own; nats and errors are then (G,), and the
+    axis is logarithmic where all cost something.
+    Returns the Axes. Raises ValueError where there is nothing to draw, or no number for each group.
 
     >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
     'off costs 0.80 nats per byte, off there 0.00'
     """
     if not effects:
         raise ValueError("effects must hold something to draw, got none")
-    names = list(effects)
-    values, errors = np.array([effects[name] for name in names], dtype=float).T
-    ax = axes_or_new(ax, (9, 0.5 * len(names) + 1.6))
+    names, groups = list(effects), list(map(str, groups))
+    for name, each in effects.items():
+        if np.size(each) != 2 * len(groups):
+            raise ValueError(f"effects[{name!r}] must be nats and errors of {len(groups)}, got {each}")
+    values, errors = np.reshape([effects[name] for name in names], (len(names), 2, -1)).swapaxes(0, 1)
+    ax = axes_or_new(ax, (9, (0.5 if len(groups) == 1 else 0.65) * len(names) + 1.6))
     ax.axvline(0, color=MUTED, linewidth=1)
-    ax.errorbar(values, np.arange(len(names)), xerr=2 * errors, fmt="o", color=INK, markersize=8, capsize=4)
+    for g, (group, (color, marker)) in enumerate(zip(groups, GROUP_MARKS, strict=False)):
+        ax.errorbar(values[:, g], np.arange(len(names)) + 0.18 * (g - (len(groups) - 1) / 2), label=group,
+                    xerr=2 * errors[:, g], fmt=marker, color=color, markersize=8, capsize=4)
     ax.set_yticks(np.arange(len(names)), names)
     ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="change of loss (nats per byte), two standard errors")
-    ax.set_title(title or f"{names[0]} costs {values[0]:.2f} nats per byte" + (
-        f", {names[1]} {values[1]:.2f}" if len(names) > 1 else ""))
+    if len(groups) > 1:
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        ax.set_xscale("log" if values.min() > 0 else "linear")
+    means = values.mean(axis=1)
+    ax.set_title(title or f"{names[0]} costs {means[0]:.2f} nats per byte" + (
+        f", {names[1]} {means[1]:.2f}" if len(names) > 1 else ""))
+    rows = [(f"{name} {group}".rstrip(), values[n, g], errors[n, g])
+            for n, name in enumerate(names) for g, group in enumerate(groups)]
     set_table(ax, ["run", "change of loss", "standard error"],
-              [[name, f"{value:.3f}", f"{error:.3f}"] for name, value, error in
-               zip(names, values, errors, strict=True)])
+              [[name, f"{value:.3f}", f"{error:.3f}"] for name, value, error in rows])
     return set_description(ax, "Dots: " + "; ".join(f"{name} {value:+.2f} nats per byte"
-                                                    for name, value in zip(names, values, strict=True)) + ".")
+                                                    for name, value, _ in rows) + ".")
 
 
 def plot_written(routed, labels, *, window=16, title="", ax=None):

@@ -20,7 +20,7 @@ from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
-from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, freeze, pack, unpack
+from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, freeze, pack, surprise, unpack
 
 CHUNK = 8192
 FORMAT = "moeviz.tinylm 1"
@@ -167,8 +167,7 @@ class TinyLM:
         alone = {name: value for name, value in steering.items() if name not in seats}
         first = self._run(np.full((1, self.config.context), PAD, dtype=np.uint8), **alone).logits
         rest = self._run(self._windows(text), **steering).logits[:-1]
-        chances = softmax(np.concatenate([first, rest]))[np.arange(len(text)), text]
-        return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
+        return surprise(np.concatenate([first, rest]), text)
 
     def window_losses(self, windows, targets):
         """Return the loss (N,) in nats of each target byte (N,) after its window (N, context), both uint8.
@@ -178,10 +177,28 @@ class TinyLM:
         windows, targets = self._check_windows(windows), encode(targets, "targets")
         if len(targets) != len(windows):
             raise ValueError(f"targets must have shape ({len(windows)},), got shape {targets.shape}")
-        parts = range(0, len(windows), CHUNK)
-        probs = (softmax(self._run(windows[i:i + CHUNK]).logits) for i in parts)
-        chosen = [p[np.arange(len(p)), targets[i:i + CHUNK]] for i, p in zip(parts, probs, strict=True)]
-        return -np.log(np.maximum(np.concatenate(chosen), np.finfo(np.float32).tiny))
+        return np.concatenate([surprise(self._run(windows[i:i + CHUNK]).logits, targets[i:i + CHUNK])
+                               for i in range(0, len(windows), CHUNK)])
+
+    def row_losses(self, rows, *, route=None):
+        """Return the losses (R, T) of bytes 1..T of rows (R, T + 1), each row a text cut out of another one.
+
+        Newlines stand before a row. route(logits (R T, E), layer) -> Routing; the trained one if None.
+        """
+        logits = self.run_rows(rows, route=route).logits
+        return surprise(logits.reshape(len(rows), -1, SYMBOLS), rows[:, 1:])
+
+    def run_rows(self, rows, *, route=None):
+        """Return the `network.Pass` of rows (R, T + 1) without their last byte; arguments as `row_losses`."""
+        padded = np.pad(rows[:, :-1], ((0, 0), (self.config.context - 1, 0)), constant_values=PAD)
+        windows = np.lib.stride_tricks.sliding_window_view(padded, self.config.context, axis=1)
+        return network.forward(self.weights, self.config, windows.reshape(-1, self.config.context),
+                               route=self.steered() if route is None else route)
+
+    def steered(self, **steering):
+        """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
+        config = self.config
+        return make_route(config.layers, config.num_experts, config.top_k, **steering)
 
     def route_windows(self, windows):
         """Return one Routing per MoE layer for windows (N, context) of uint8 bytes, oldest byte first.
@@ -192,9 +209,7 @@ class TinyLM:
         return tuple(self._named(layer, number).routed for number, layer in enumerate(layers, start=1))
 
     def _run(self, windows, **steering):
-        config = self.config
-        return network.forward(self.weights, config, windows,
-                               route=make_route(config.layers, config.num_experts, config.top_k, **steering))
+        return network.forward(self.weights, self.config, windows, route=self.steered(**steering))
 
     def _check_windows(self, value):
         windows, width = as_array(value, "windows"), self.config.context

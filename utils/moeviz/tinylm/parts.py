@@ -104,6 +104,16 @@ def cross_entropy(logits, targets):
     return loss, probs / len(targets)
 
 
+def surprise(logits, targets):
+    """Return the loss (...) of each target byte in nats, of logits (..., 256).
+
+    >>> surprise(np.zeros((1, 4)), np.array([2])).round(4).tolist()
+    [1.3863]
+    """
+    chances = np.take_along_axis(softmax(logits), targets[..., None].astype(int), axis=-1)[..., 0]
+    return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
+
+
 def add_rows(rows, index, like):
     """Sum the rows that share an index: sorted first, so that one reduceat does what a loop would.
 

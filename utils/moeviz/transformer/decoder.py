@@ -18,7 +18,7 @@ from moeviz.files import load_npz, stored, write_npz, write_whole
 from moeviz.record import EMPTY, Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
-from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, bank, freeze, pack, unpack
+from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, bank, freeze, pack, surprise, unpack
 from moeviz.transformer import blocks
 
 FORMAT = "moeviz.transformer 1"
@@ -148,7 +148,7 @@ class Transformer:
     def losses(self, sentence, **steering):
         """Return the loss (T,) of each byte in nats, predicted from those before it."""
         text = encode(sentence)
-        return _surprise(self._routed(text, steering)[0][:-1], text)
+        return surprise(self._routed(text, steering)[0][:-1], text)
 
     def loss(self, sentence, **steering):
         """Return the mean loss in nats per byte. Steering and ValueErrors as in `route`."""
@@ -180,7 +180,7 @@ class Transformer:
         """
         length, rng = check_count(length, "length"), check_rng(rng)
         temperature = check_number(temperature, "temperature", low=0.0)
-        route = self._make_route(**steering)
+        route = self.steered(**steering)
         past = None
         for part in self._parts(encode(prompt, "prompt")):
             past = blocks.forward(self.weights, self.config, part[None], route, past=past)
@@ -200,11 +200,11 @@ class Transformer:
         No newline stands before a row. route(logits (B T, E), layer) -> Routing; the trained one if None.
         look_at: {layer: (key, value)} of another run of these rows, see `blocks.forward`.
         """
-        return _surprise(self.run_rows(rows, route=route, look_at=look_at).logits, rows[:, 1:])
+        return surprise(self.run_rows(rows, route=route, look_at=look_at).logits, rows[:, 1:])
 
     def run_rows(self, rows, *, route=None, look_at=None):
         """Return the `blocks.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
-        route = self._make_route() if route is None else route
+        route = self.steered() if route is None else route
         return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
 
     def gate(self, layer):
@@ -215,19 +215,20 @@ class Transformer:
         """Return the ExpertBank of a block, counted from 1; ValueError for another block."""
         return bank(self.weights, check_count(layer, "layer", high=self.config.layers))
 
-    def _make_route(self, **steering):
+    def steered(self, **steering):
+        """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
         config = self.config
         return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def _seated(self, steering, *, padded):
         """Return the route of a text; a newline in front is routed for itself, for it takes no seat."""
-        route = self._make_route(**steering)
+        route = self.steered(**steering)
         if not padded:
             return route
         some = {"bias", "off"} if steering.get("where") is not None else set()
         left = {"capacity", "order", "where"} | some
         alone = {name: value for name, value in steering.items() if name not in left}
-        first = self._make_route(**alone)
+        first = self.steered(**alone)
         return lambda logits, layer: _stacked([first(logits[:1], layer), route(logits[1:], layer)])
 
     def _parts(self, text):
@@ -322,11 +323,6 @@ def _block(layer, number):
     return BlockTrace(before, heard.query[0, :, 1:], heard.key[0, :, 1:], heard.value[0, :, 1:],
                       heard.weights[0, :, 1:, 1:], heard.output[0, 1:], layer.tokens.reshape(-1, width)[1:],
                       routed.logits, routed, output, between + output)
-
-
-def _surprise(logits, targets):
-    chances = np.take_along_axis(softmax(logits), targets[..., None].astype(int), axis=-1)[..., 0]
-    return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
 def _draw_byte(logits, temperature, rng):
