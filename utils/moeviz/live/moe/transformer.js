@@ -124,8 +124,8 @@ function leaveRows(model, number, rows, routed) {
     const stream = Float64Array.from(row.between);
     index.forEach((expert, slot) => {
       if (!kept[slot]) return;
-      const answer = row.answers[expert] ||= runExpert(model, number, expert, row.tokens);
-      for (let place = 0; place < stream.length; place++) stream[place] += weight[slot] * answer[place];
+      row.answers[expert] ||= runExpert(model, number, expert, row.tokens);
+      addPart(stream, row.answers[expert], weight[slot], 0, stream.length);
     });
     return stream;
   });
