@@ -21,6 +21,7 @@ from tools import browser
 pytestmark = pytest.mark.slow
 FRAMES = [0.5, 0.7, 0.9]
 NASTY = '</script><img src=x onerror="document.title=1">"\'&'
+LOGITS = np.random.default_rng(1).normal(size=(24, 4))
 
 
 def draw(share, width=4):
@@ -156,12 +157,11 @@ def page_edition(monkeypatch):
 
 
 def test_an_explorer_becomes_a_filmstrip_from_the_same_default(page_edition):
-    page = widgets.explore_balance(coefficient=0.1, steps=20)
+    page = widgets.explore_entropy(LOGITS)
     assert plt.get_fignums() == []
-    assert first_image(page)["alt"] == style.describe(widgets.draw_balance(coefficient=0.1, steps=20))
-    assert [frame["caption"] for frame in frames_of(page)] == [
-        f"coefficient: {weight}" for weight in widgets.balancing.COEFFICIENTS]
-    assert "How small may the coefficient be" in page
+    assert first_image(page)["alt"] == style.describe(widgets.draw_entropy(LOGITS))
+    assert {frame["caption"].partition(":")[0] for frame in frames_of(page)} == {"temperature"}
+    assert "One control moves the point sideways only." in page
 
 
 def film_of(control, plot=None):

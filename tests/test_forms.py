@@ -7,9 +7,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.transforms import Bbox
 
+from cases import cases
 from moeviz import forms, plots, style
 from moeviz.record import Routing
 
+pytestmark = pytest.mark.slow
 ONE_EACH = Routing(None, np.full((8, 8), 1 / 8), np.arange(8)[:, None], np.ones((8, 1)),
                    np.ones((8, 1), bool), "one token for each expert")
 
@@ -44,7 +46,7 @@ def test_an_expert_keeps_its_colour_and_white_becomes_the_ground(ax, color):
     assert to_hex(forms.partner(to_rgb("white"))) == forms.GROUND
 
 
-@pytest.mark.parametrize("color", [*style.SERIES, *style.OKABE_ITO, style.MUTED, *style.expert_colors(64)])
+@cases("color", [*style.SERIES, *style.OKABE_ITO, style.MUTED, *style.expert_colors(64)])
 def test_whatever_is_drawn_can_be_seen(color):
     assert style.contrast(forms.partner(to_rgb(color)), forms.GROUND) >= forms.SEEN
     assert style.contrast(forms.partner(to_rgb(style.INK)), forms.GROUND) >= 7

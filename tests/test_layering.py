@@ -22,7 +22,7 @@ DRAWING = frozenset({"numpy", "matplotlib"})
 DRAWERS = ("style", "forms", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
-WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"},
+WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"}, "exercises": {"ipywidgets"},
                     "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},
                     "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}

@@ -1,5 +1,7 @@
 """The helpers of a lesson's cells: what they print for a guess, a claim and a table."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -112,3 +114,21 @@ def test_in_a_notebook_it_is_shown_as_html_that_wraps(monkeypatch, capsys):
     assert "✓ tokens &lt; seats: <strong>3</strong>" in shown[0]._repr_html_()
     assert list(map(repr, shown)) == ["✓ tokens < seats: 3", "model   total\na      12,345"]
     assert '<th scope="row" class="word">a</th><td>12,345</td>' in shown[1]._repr_html_()
+
+
+def test_in_a_notebook_a_guess_may_be_typed_below_its_question(monkeypatch):
+    shown = []
+    monkeypatch.delenv("MOEVIZ_EDITION", raising=False)
+    monkeypatch.setattr("IPython.get_ipython", lambda: SimpleNamespace(kernel=True))
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    prediction = predict("How many run?", None)
+    asked, field = shown
+    assert repr(asked) == "How many run? Type your guess, then run the next cell."
+    assert field.description == "Your guess"  # a label that screen readers say
+    reveal(prediction, 2)
+    field.value = "two"
+    reveal(prediction, 2)
+    assert list(map(repr, shown[2:])) == ["How many run? Measured: 2.",
+                                          "How many run? You said two, measured: 2. Right."]
+    predict("How many run?", 3)
+    assert repr(shown[-1]) == "You predict: 3"

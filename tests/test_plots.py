@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgba
+from matplotlib.font_manager import findfont
 from matplotlib.patches import PathPatch, Rectangle
 
 from cases import cases
 from moeviz import capacity, plots, routing, style
-from moeviz.plots.draw import outline, readable
+from moeviz.plots.draw import WIDEST, can_draw, outline, readable
 from moeviz.record import EMPTY, Routing
 from plot_contract import assert_draws_on_the_given_axes, assert_makes_its_own_figure
 
@@ -104,12 +105,23 @@ def test_what_is_no_routing_is_named(draw, wrong):
 # --- glyphs ---
 
 def test_labels_that_the_fonts_lack_become_the_hex_of_their_byte():
-    assert readable(["a", "語", "\n", "é", "␣"]) == ["a", "e8", "0a", "é", "␣"]
-    assert readable(["語", "·", "·"], "語".encode()) == ["e8", "·", "·"]
+    assert readable(["a", "𒀀", "\n", "é", "␣"]) == ["a", "F0", "0A", "é", "␣"]
+    assert readable(["𒀀", "·", "·", "·"], "𒀀".encode()) == ["F0", "·", "·", "·"]
 
 
 def test_a_label_that_has_a_glyph_but_cannot_be_seen_becomes_hex_too():
-    assert readable(["\u00a0", "\u00ad"]) == ["c2", "c2"]
+    assert readable(["\u00a0", "\u00ad"]) == ["C2", "C2"]
+
+
+def test_a_script_is_drawn_where_the_machine_has_a_font_for_it_and_no_font_is_missed():
+    for family in style.FONTS:
+        assert findfont(family, fallback_to_default=False)
+    assert readable(["語"]) == (["語"] if can_draw("語") else ["E8"])
+
+
+def test_a_letter_is_no_wider_than_its_cell():
+    widths = [np.ptp(outline(letter).vertices[:, 0]) for letter in "mW—⟶"]
+    assert max(widths) <= WIDEST < np.ptp(outline("mm").vertices[:, 0])
 
 
 def test_an_outline_is_centred_sideways():

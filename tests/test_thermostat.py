@@ -5,10 +5,9 @@ import pytest
 from matplotlib.colors import to_hex
 
 from cases import cases
-from moeviz import losses, plots, style, widgets
+from moeviz import losses, plots, style
 from moeviz.arrays import softmax
 from moeviz.training import Context, History, mistakes, routers
-from moeviz.widgets import balancing
 
 pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(0)
@@ -141,38 +140,3 @@ def test_the_description_tells_load_and_bias():
 def test_bad_input_is_named(given, options, name):
     with pytest.raises(ValueError, match=f"^{name}.* must"):
         plots.plot_thermostat(given, **options)
-
-
-# --- the explorer ------------------------------------------------------------------------------
-
-def drawn(**values):
-    return widgets.draw_bias(steps=120, **values)[0, 0]
-
-
-def test_a_good_rate_beats_none_and_the_turned_rule():
-    def busiest(ax):
-        return bands(ax)[:, -30:].mean(axis=1).max()
-    none, good, turned = (busiest(drawn(**v)) for v in (
-        {"rate": 0.0}, {"rate": 0.01}, {"rate": 0.01, "rule": "sign turned (wrong)"}))
-    assert good < none < turned == pytest.approx(100)
-
-
-def test_each_rule_and_seed_gives_its_own_run_and_old_ones_are_remembered():
-    before = balancing._train_with_bias.cache_info().misses
-    titles = {drawn(rule=rule, seed=seed).get_title()
-              for rule in balancing.RULES for seed in (3, 4)}
-    assert len(titles) > 5 and balancing._train_with_bias.cache_info().misses == before + 8
-    drawn(rule="sign", seed=3)
-    assert balancing._train_with_bias.cache_info().misses == before + 8
-
-
-@cases("values, name", [
-    ({"rate": -1.0}, "rate"), ({"rule": "none"}, "rule"), ({"seed": -1}, "seed"), ({"steps": 1}, "steps")])
-def test_bad_values_are_named(values, name):
-    with pytest.raises(ValueError, match=f"^{name} must"):
-        widgets.draw_bias(**values)
-
-
-def test_the_explorer_offers_rate_rule_and_seed():
-    controls = widgets.explore_bias(steps=10).children[1].children
-    assert [control.description for control in controls] == ["rate", "rule", "seed"]

@@ -6,25 +6,19 @@ import numpy as np
 import pytest
 
 from cases import cases
-from moeviz import capacity, metrics, routing, style, widgets
+from moeviz import capacity, metrics, routing, widgets
 
 pytestmark = pytest.mark.slow
 LOGITS = np.random.default_rng(1).normal(size=(24, 4))
 ROUTED = routing.top_k(LOGITS, k=2)
-LETTERS = list("abcdefghijklmnopqrstuvwx")
 
 
 def controls(box):
     return {control.description: control for control in box.children[1].children}
 
 
-EXPLORERS = {"entropy": lambda: widgets.explore_entropy(LOGITS),
-             "drops": lambda: widgets.explore_drops(ROUTED, LETTERS)}
-
-
-@pytest.mark.parametrize("explore", EXPLORERS.values(), ids=EXPLORERS)
-def test_every_control_shows_one_more_picture(explore, shown):
-    box = explore()
+def test_every_control_shows_one_more_picture(shown):
+    box = widgets.explore_entropy(LOGITS)
     for count, control in enumerate(controls(box).values(), start=2):
         move(control)
         assert len(shown) == count
@@ -70,40 +64,6 @@ def test_a_push_and_heat_reach_the_corner_undecided_and_collapsed():
 def test_bad_settings_of_the_map_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         widgets.draw_entropy(LOGITS, **values)
-
-
-# --- drops ---
-
-def dropped(axes):
-    return sum(len(c.get_paths()) for c in axes[0].collections if c.get_hatch())
-
-
-def test_more_seats_drop_less_and_enough_drop_nothing():
-    few, some, many = (widgets.draw_drops(ROUTED, LETTERS, factor=f) for f in (0.5, 1.0, 3.0))
-    assert dropped(few) > dropped(some) > dropped(many) == 0
-    assert many[1].get_title() == "0% of choices dropped"
-
-
-def test_smaller_groups_drop_more_at_the_same_factor():
-    titles = [widgets.draw_drops(ROUTED, LETTERS, groups=g)[1].get_title() for g in (1, 8)]
-    one, eight = (int(title.split("%")[0]) for title in titles)
-    assert eight > one
-
-
-def test_groups_on_offer_divide_the_text(shown):
-    box = widgets.explore_drops(ROUTED, LETTERS)
-    assert controls(box)["groups"].options == tuple(
-        (f"{g} of {24 // g} tokens", g) for g in (1, 2, 3, 4, 6, 8))
-
-
-def test_the_picture_of_drops_describes_text_and_load():
-    said = style.describe(widgets.draw_drops(ROUTED, LETTERS))
-    assert "Coloured text" in said and "Bar chart" in said
-
-
-def test_a_group_that_does_not_fit_is_named():
-    with pytest.raises(ValueError, match="groups must divide"):
-        widgets.draw_drops(ROUTED, LETTERS, groups=5)
 
 
 def test_the_load_shows_the_choices_that_have_arrived():

@@ -24,15 +24,10 @@ logits = model.trace(corpus.text)[0].logits.astype(float)
 CELLS = {  # by the name of the explorer; the last line of each calls it
     "sentence": 'widgets.explore_sentence(model, "In 1991 experts learned to share: Zürich, 東京.")',
     "k": "widgets.explore_k(rng.normal(size=(200, 8, 16)), rng=rng)",
-    "gate": "widgets.explore_gate(np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]]),\n"
-            "                     rng.normal(size=(60, 2)))",
     "temperature": "widgets.explore_temperature(logits, rng=rng, labels=letters)",
     "capacity": 'said = "Who gets a seat when 34 bytes come"\n'
                 "widgets.explore_capacity(model.route(said)[0], labels=text.byte_labels(said))",
     "entropy": "widgets.explore_entropy(logits)",
-    "drops": "widgets.explore_drops(routing.top_k(logits[:120], k=2), letters[:120])",
-    "balance": "widgets.explore_balance(steps=60)",
-    "bias": "widgets.explore_bias(steps=60)",
     "scoreboard": 'every = scoreboard.line_up(logits, corpus.text)\n'
                   'few = {name: every[name] for name in ("top-1", "top-k", "random")}\n'
                   "widgets.explore_scoreboard(few, logits)",

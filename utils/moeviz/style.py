@@ -38,6 +38,13 @@ WHOLE = 6  # words of a title that needs no finding
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
+# scripts that these two lack, in fonts of this machine that have them; without any, bytes stand there
+OTHER_SCRIPTS = ("Noto Sans Mono CJK JP", "Noto Sans CJK JP", "Noto Sans CJK SC", "Hiragino Sans",
+                 "PingFang SC", "Yu Gothic", "Microsoft YaHei", "WenQuanYi Micro Hei",
+                 "Noto Sans Devanagari", "Kohinoor Devanagari", "Devanagari Sangam MN", "Nirmala UI",
+                 "Mangal", "Arial Unicode MS")
+INSTALLED = {font.name for font in mpl.font_manager.fontManager.ttflist}
+FONTS = (*MONO, *(name for name in OTHER_SCRIPTS if name in INSTALLED))
 
 
 def use():

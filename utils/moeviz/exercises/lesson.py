@@ -15,7 +15,10 @@ ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
 
 class Prediction(NamedTuple):
-    """A question and the learner's guess; None where no guess was made, and `...` and "" are none either."""
+    """A question and the learner's guess: None where none was made, or a field in which it is typed.
+
+    `...` and "" are none either.
+    """
 
     question: str
     guess: object
@@ -24,7 +27,8 @@ class Prediction(NamedTuple):
 def predict(question, guess):
     """Note a guess before the run that answers it; write your own in place of None.
 
-    On a page, where nobody can type, the question stands alone until `reveal`.
+    In a notebook that runs, it may be typed below the question instead. On a page, where nobody can type, the
+    question stands alone until `reveal`.
 
     >>> first = predict("How many experts run per token?", 2)
     You predict: 2
@@ -32,14 +36,27 @@ def predict(question, guess):
     And in total? Write your guess in place of None and run this cell again.
     True
     """
-    guess = given(guess)
+    guess, shell = given(guess), _shell()
     if guess is not None:
         said = f"You predict: {as_text(guess)}"
+    elif _on_a_page():
+        said = f"{question} Guess before you read on."
+    elif hasattr(shell, "kernel"):
+        said = f"{question} Type your guess, then run the next cell."
+        guess = _field()
     else:
-        said = f"{question} " + ("Guess before you read on." if _on_a_page() else
-                                 "Write your guess in place of None and run this cell again.")
+        said = f"{question} Write your guess in place of None and run this cell again."
     _show(Shown(said, _line(said)))
+    if hasattr(guess, "value"):
+        sys.modules["IPython"].display.display(guess)
     return Prediction(question, guess)
+
+
+def _field():
+    """Return a field for a short text, with a name that screen readers say."""
+    from ipywidgets import Text
+
+    return Text(description="Your guess", style={"description_width": "initial"}, layout={"width": "20em"})
 
 
 def reveal(prediction, value, *, accept=(), within=None, margin=0.0):
@@ -54,6 +71,7 @@ def reveal(prediction, value, *, accept=(), within=None, margin=0.0):
     How many experts run per token? You said 3, measured: 2. What did you overlook?
     """
     question, guess = check_kind(prediction, "prediction", Prediction)
+    guess = given(getattr(guess, "value", guess))
     measured = " or ".join(map(as_text, dict.fromkeys([value, *accept]))) if accept else as_text(value)
     said = f"Measured: {measured}." if guess is None else (
         f"You said {as_text(guess)}, measured: {measured}. "
@@ -100,11 +118,15 @@ def table(columns, *, digits=3):
 
 def _show(shown):
     """Show a text: as HTML where a notebook runs, else printed."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    if shell:
+    if _shell():
         sys.modules["IPython"].display.display(shown)
     else:
         print(shown.text)
+
+
+def _shell():
+    """Return the notebook's or terminal's IPython; None where plain Python runs."""
+    return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
 def _line(text, value=""):

@@ -8,8 +8,8 @@ from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
 from moeviz.plots.draw import HALO, check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
 from moeviz.plots.names import name_lines, write_names
 from moeviz.style import (
+    FONTS,
     INK,
-    MONO,
     MUTED,
     SERIES,
     axes_or_new,
@@ -91,7 +91,7 @@ def _check_limits(limits, matrix):
 
 def _name(set_ticks, names):
     every = -(-len(names) // MAX_NAMES)
-    family = {"family": MONO} if max(map(len, names)) == 1 and not "".join(names).isdigit() else {}
+    family = {"family": FONTS} if max(map(len, names)) == 1 and not "".join(names).isdigit() else {}
     set_ticks(np.arange(0, len(names), every) + 0.5, names[::every], parse_math=False, **family)
 
 

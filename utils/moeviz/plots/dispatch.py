@@ -15,9 +15,9 @@ from moeviz.plots.load import count_assignments, name_busiest
 from moeviz.record import EMPTY, check_routing, check_weights
 from moeviz.style import (
     FAINT,
+    FONTS,
     INK,
     LINE,
-    MONO,
     MUTED,
     Layout,
     axes_or_new,
@@ -74,7 +74,7 @@ def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), ylabel="token",
            xlabel="expert (bar length: combine weight)")
     ax.set_xticks(range(columns))
-    ax.set_yticks(range(rows), labels, family=MONO, fontsize=15, parse_math=False)
+    ax.set_yticks(range(rows), labels, family=FONTS, fontsize=15, parse_math=False)
     return ax
 
 
@@ -88,7 +88,7 @@ def _draw_wide(ax, routed, labels, token, expert, weight, kept):
            xlabel="token (bar height: combine weight)")
     ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
     if columns <= MAX_LABELLED:
-        ax.set_xticks(range(columns), labels, family=MONO, parse_math=False)
+        ax.set_xticks(range(columns), labels, family=FONTS, parse_math=False)
     return ax
 
 
@@ -205,7 +205,7 @@ def _draw_text_and_gate(ax, labels):
     ax.hlines(rows, TEXT_X + 0.012, GATE_X, color=LINE, linewidth=1.2)
     size = 16 if len(labels) <= 24 else 12
     for y, label in zip(rows, labels, strict=True):
-        ax.text(TEXT_X, y, label, family=MONO, fontsize=size, ha="right", va="center", parse_math=False)
+        ax.text(TEXT_X, y, label, family=FONTS, fontsize=size, ha="right", va="center", parse_math=False)
     ax.add_patch(FancyBboxPatch((GATE_X - 0.012, 0.1), 0.012, len(labels) - 0.2, facecolor=MUTED, linewidth=0,
                                 boxstyle="round,pad=0,rounding_size=0.006", mutation_aspect=len(labels)))
     for x, word, side in ((TEXT_X, "text", "right"), (GATE_X, "gate", "center")):
@@ -397,7 +397,7 @@ def _draw_choices(ax, scores, chosen, labels):
                 color=ink_on(ground) if chosen[token, expert] else MUTED)
     ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert", ylabel="token")
     ax.set_xticks(np.arange(experts) + 0.5, range(experts))
-    ax.set_yticks(np.arange(tokens) + 0.5, labels, family=MONO, parse_math=False)
+    ax.set_yticks(np.arange(tokens) + 0.5, labels, family=FONTS, parse_math=False)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     set_matrix(ax, np.where(chosen, scores, np.nan), rows=("token", labels),

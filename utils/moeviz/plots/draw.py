@@ -17,11 +17,11 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
-from moeviz.style import AROUND, HEAT, MONO, ink_on, set_matrix
+from moeviz.style import AROUND, FONTS, HEAT, ink_on, set_matrix
 from moeviz.tables import as_tick
 
 SANS = ("DejaVu Sans",)
-CAP_HEIGHT = 0.73  # of the type size, in DejaVu
+CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the widest letter
 HALO = [withStroke(linewidth=3.5, foreground="white")]  # around words on lines
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
@@ -68,13 +68,18 @@ def extremes(counts, noun="expert", unit=""):
 
 
 @lru_cache(maxsize=4096)
-def outline(text, family=MONO, weight="normal"):
-    """Return the outline of `text` in units of the type size, centred sideways and on a capital's height."""
+def outline(text, family=FONTS, weight="normal"):
+    """Return the outline of `text` in units of the type size, centred sideways and on a capital's height.
+
+    A single letter is no wider than a cell of text.
+    """
     if not text.strip():
         return Path(np.zeros((1, 2)))
     plain = text.replace("$", r"\$")  # a dollar sign begins no formula here
     path = TextPath((0, 0), plain, size=100, prop=FontProperties(family=family, weight=weight))
     x, y = path.vertices.T / 100
+    if len(text) == 1 and np.ptp(x) > WIDEST:
+        x, y = x * WIDEST / np.ptp(x), y * WIDEST / np.ptp(x)
     return Path(np.stack([x - (x.min() + x.max()) / 2, y - CAP_HEIGHT / 2], axis=1), path.codes)
 
 
@@ -82,10 +87,10 @@ def outline(text, family=MONO, weight="normal"):
 def can_draw(text):
     """Say whether every character is printable and has a glyph in the course's fonts.
 
-    >>> can_draw("a"), can_draw("語")
+    >>> can_draw("a"), can_draw("𒀀")
     (True, False)
     """
-    fonts = [get_font(findfont(family)) for family in MONO]
+    fonts = [get_font(findfont(family)) for family in FONTS]
     return text.isprintable() and all(
         any(font.get_char_index(ord(char)) for font in fonts) for char in text)
 
@@ -95,12 +100,12 @@ def readable(labels, text_bytes=None):
 
     labels: T texts. text_bytes: the T bytes of the text; without it the first byte of the label's UTF-8.
 
-    >>> readable(["a", "語"])
-    ['a', 'e8']
+    >>> readable(["a", "𒀀"])
+    ['a', 'F0']
     """
     if text_bytes is None:
         text_bytes = [label.encode("utf-8", "surrogatepass")[0] if label else 0 for label in labels]
-    return [label if can_draw(label) else f"{int(value):02x}"
+    return [label if can_draw(label) else f"{int(value):02X}"
             for label, value in zip(labels, text_bytes, strict=True)]
 
 

@@ -6,16 +6,10 @@ by itself. `explore` shows the figure, with its description as alt text, and clo
 
 from moeviz.widgets.balancing import (
     ORDERS,
-    draw_balance,
-    draw_bias,
     draw_capacity,
-    draw_drops,
     draw_entropy,
     draw_scoreboard,
-    explore_balance,
-    explore_bias,
     explore_capacity,
-    explore_drops,
     explore_entropy,
     explore_scoreboard,
 )
@@ -33,11 +27,9 @@ from moeviz.widgets.compute import (
 )
 from moeviz.widgets.core import explore
 from moeviz.widgets.gating import (
-    draw_gate,
     draw_k,
     draw_sentence,
     draw_temperature,
-    explore_gate,
     explore_k,
     explore_sentence,
     explore_temperature,
@@ -56,12 +48,12 @@ from moeviz.widgets.real import (
 )
 
 __all__ = [
-    "ORDERS", "draw_balance", "draw_batch", "draw_bias", "draw_cache", "draw_capacity", "draw_context",
-    "draw_drops", "draw_entropy", "draw_evidence", "draw_expert", "draw_gate", "draw_k", "draw_model",
+    "ORDERS", "draw_batch", "draw_cache", "draw_capacity", "draw_context",
+    "draw_entropy", "draw_evidence", "draw_expert", "draw_k", "draw_model",
     "draw_placement", "draw_saving", "draw_scoreboard", "draw_sentence", "draw_temperature",
-    "draw_years", "explore", "explore_balance", "explore_batch", "explore_bias", "explore_cache",
-    "explore_capacity", "explore_context", "explore_drops", "explore_entropy", "explore_evidence",
-    "explore_exchange", "explore_expert", "explore_gate", "explore_k", "explore_model",
-    "explore_placement", "explore_saving", "explore_scoreboard", "explore_sentence",
-    "explore_temperature", "explore_years", "missing_shares",
+    "draw_years", "explore", "explore_batch", "explore_cache",
+    "explore_capacity", "explore_context", "explore_entropy", "explore_evidence",
+    "explore_exchange", "explore_expert", "explore_k", "explore_model", "explore_placement",
+    "explore_saving", "explore_scoreboard", "explore_sentence", "explore_temperature", "explore_years",
+    "missing_shares",
 ]
