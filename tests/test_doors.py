@@ -73,6 +73,9 @@ def test_a_target_that_cannot_be_written_is_said_before_any_training(command, tm
         with pytest.raises(SystemExit):
             command(["--out", str(target)])
         assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command(["--out", ""])
+    assert "name is empty" in capsys.readouterr().err
 
 
 def test_runs_are_written_whole(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """`python -m moeviz`: the picture in the terminal, its colours, its widths, and what it refuses."""
 
+import errno
 import io
 import os
 import re
@@ -172,6 +173,19 @@ def test_png_is_written(run, tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_full_disk_leaves_the_old_png(run, tmp_path, monkeypatch, capsys):
+    def savefig(figure, target, **options):
+        (target if hasattr(target, "write") else open(target, "wb")).write(b"half")  # noqa: SIM115
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "sentence.png"
+    path.write_bytes(b"old")
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", savefig)
+    assert run("a", "--png", str(path))[0] == 2
+    assert "No space left" in capsys.readouterr().err
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
 def test_sentence_from_standard_input(run):
     assert run(stdin=b"The router\n")[1] == run("The router")[1] == run("The", "router")[1]
     assert run(stdin=b"a\xff")[0] == 0
@@ -185,7 +199,8 @@ def test_a_dash_in_front_needs_two_dashes(run):
     ([""], b"", "empty"), ([], b"", "empty"), ([], b"\n", "empty"),
     ([], b"a" * 100_001, "100000"), (["a", "--png", "/nowhere/at/all.png"], b"", "nowhere"),
     (["a", "--weights", "/nowhere.npz"], b"", "nowhere"),
-    (["a", "--colour"], b"", "unrecognized"), (["a", "--png"], b"", "expected one argument")])
+    (["a", "--colour"], b"", "unrecognized"), (["a", "--png"], b"", "expected one argument"),
+    (["a", "--png", ""], b"", "name is empty")])
 def test_what_cannot_be_shown_ends_with_2_and_a_reason(run, capsys, argv, stdin, word):
     code, shown = run(*argv, stdin=stdin)
     assert code == 2 and shown == ""

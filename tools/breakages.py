@@ -18,6 +18,7 @@ import tempfile
 import time
 from typing import NamedTuple
 
+from moeviz.environment import run_command
 from tools.notebooks import ONE_THREAD, ROOT
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".nox", "build", "__pycache__", ".hypothesis")
@@ -237,4 +238,4 @@ def report(breakage, folder):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

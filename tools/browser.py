@@ -19,6 +19,7 @@ import time
 import urllib.request
 from typing import NamedTuple
 
+from moeviz.environment import run_command
 from tools.notebooks import ONE_THREAD
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -215,4 +216,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

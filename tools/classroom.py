@@ -18,6 +18,8 @@ import socket
 import subprocess
 import sys
 
+from moeviz.environment import run_command
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CONFIG = ROOT / "tools" / "hub_config.py"
 PROXY = "configurable-http-proxy@5"
@@ -143,4 +145,4 @@ def invitation(options, password):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run_command(main, sys.argv[1:]))

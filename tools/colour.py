@@ -11,6 +11,8 @@ import sys
 
 import numpy as np
 
+from moeviz.environment import run_command
+
 MATRICES = {
     "grey": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
     "protanopia": np.array([[0.152286, 1.052583, -0.204868],
@@ -68,4 +70,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from moeviz.environment import run_command
+
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
 HEADER = """\
@@ -62,4 +64,4 @@ def versions(report):
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 from moeviz import live, tinylm
+from moeviz.environment import run_command
 from tools import browser, notebooks
 
 ROOT = notebooks.ROOT
@@ -104,4 +105,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

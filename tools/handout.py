@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from nbformat.v4 import new_markdown_cell
 
+from moeviz.environment import run_command
 from moeviz.exercises import check
 from tools import folders, notebooks, quiz, runs
 from tools.site import build
@@ -230,4 +231,4 @@ def _with(text, written=""):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run_command(main, sys.argv[1:]))

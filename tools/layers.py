@@ -4,6 +4,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 from matplotlib.patches import Patch
 
+from moeviz.environment import run_command
 from tools.notebooks import ROOT
 
 PICTURE = ROOT / "docs" / "layers.svg"
@@ -44,4 +45,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -24,6 +24,8 @@ from typing import NamedTuple
 
 import nbformat
 
+from moeviz.environment import run_command
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 KEEP, EXERCISE = "keep_output", "exercise"
@@ -231,4 +233,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, sys.argv[1:]))

@@ -11,6 +11,7 @@ from html import escape
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from moeviz.environment import run_command
 from moeviz.exercises import quiz
 from tools import notebooks
 
@@ -84,5 +85,4 @@ def write(students, teacher):
 
 
 if __name__ == "__main__":
-    folder = pathlib.Path(sys.argv[1])
-    write(folder, folder)
+    run_command(write, *2 * [pathlib.Path(sys.argv[1])])

@@ -19,6 +19,7 @@ import zipfile
 
 from packaging.requirements import Requirement
 
+from moeviz.environment import run_command
 from tools import folders
 
 ROOT = folders.ROOT
@@ -178,4 +179,4 @@ def size(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run_command(main, sys.argv[1:]))

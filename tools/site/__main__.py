@@ -6,6 +6,7 @@ import pathlib
 import sys
 import time
 
+from moeviz.environment import run_command
 from tools.folders import check_target
 from tools.site.build import ROOT, build, size
 from tools.site.elsewhere import GITHUB, check_repository
@@ -38,4 +39,4 @@ def read_options(arguments, environment):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run_command(main, sys.argv[1:]))

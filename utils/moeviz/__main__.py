@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from moeviz import report, terminal
+from moeviz.environment import run_command
 
 
 def main(argv):
@@ -22,4 +23,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(run_command(main, sys.argv[1:]))

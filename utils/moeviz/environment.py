@@ -3,6 +3,7 @@
 `report()` prints one line per check, and for each that fails what to do about it.
 """
 
+import errno
 import importlib.metadata
 import os
 import pathlib
@@ -13,6 +14,7 @@ from typing import NamedTuple
 FLOORS = {"numpy": "1.26", "matplotlib": "3.8", "tqdm": "4.66", "ipywidgets": "8.0", "jupyterlab": "4.0"}
 OLDEST_PYTHON = (3, 11)
 THREAD_SETTINGS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+MODEL = pathlib.Path(__file__).parent / "data" / "tiny_moe.npz"
 MEND = "run `python start.py` in the project's folder"
 
 
@@ -24,18 +26,14 @@ class Finding(NamedTuple):
     remedy: str
 
 
-def findings(*, version=sys.version_info, installed=None, data=None):
+def findings():
     """Return a Finding for Python, each package and the trained model.
 
     >>> all(finding.fine for finding in findings())
     True
-    >>> [finding.what for finding in findings(version=(3, 10, 4)) if not finding.fine]
-    ['Python 3.10.4']
     """
-    installed = _installed if installed is None else installed
-    data = pathlib.Path(__file__).parent / "data" / "tiny_moe.npz" if data is None else data
-    packages = [_package(name, floor, installed(name)) for name, floor in FLOORS.items()]
-    return [_python(version), *packages, _model(data)]
+    packages = [_package(name, floor, _installed(name)) for name, floor in FLOORS.items()]
+    return [_python(), *packages, _model()]
 
 
 def report():
@@ -46,6 +44,50 @@ def report():
     return all(finding.fine for finding in found)
 
 
+class Output:
+    """A stream whose reader may leave, as `head` does: what is written then is lost, and nothing fails."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        """Write text; return how many characters."""
+        self._try(self._stream.write, text)
+        return len(text)
+
+    def flush(self):
+        """Pass on what was written."""
+        self._try(self._stream.flush)
+
+    def _try(self, do, *given):
+        try:
+            do(*given)
+        except OSError as error:
+            if error.errno not in (errno.EPIPE, errno.EINVAL):  # Windows says the second
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+
+
+def run_command(main, *arguments):
+    """Return what main(*arguments) returns, the exit code of a command, whoever reads its output.
+
+    A stream that is closed (`>&-`) takes everything; where the disk has no room for the output, that is said.
+    """
+    for name in ("stdout", "stderr"):
+        setattr(sys, name, Output(getattr(sys, name) or open(os.devnull, "w", encoding="utf-8")))  # noqa: SIM115
+    try:
+        code = main(*arguments)
+        sys.stdout.flush()
+        return code
+    except OSError as error:
+        print(f"The system refused: {error}.", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the rest can go
+        return 1
+
+
 def run_with_one_thread(module, main, argv):
     """Run a command that trains, `python -m module argv`, with one thread a matrix product; return its code.
 
@@ -54,7 +96,7 @@ def run_with_one_thread(module, main, argv):
     where somebody has made the setting, and in a new process where nobody has.
     """
     if any(name in os.environ for name in THREAD_SETTINGS):
-        return main(argv)
+        return run_command(main, argv)
     settings = dict.fromkeys(THREAD_SETTINGS, "1")
     with subprocess.Popen([sys.executable, "-m", module, *argv], env=os.environ | settings) as process:
         try:
@@ -63,7 +105,8 @@ def run_with_one_thread(module, main, argv):
             return process.wait()
 
 
-def _python(version):
+def _python():
+    version = sys.version_info
     remedy = f"the course needs Python {_dots(OLDEST_PYTHON)} or newer; start it with a newer one"
     return Finding(f"Python {_dots(version[:3])}", tuple(version[:2]) >= OLDEST_PYTHON, remedy)
 
@@ -75,9 +118,9 @@ def _package(name, floor, version):
     return Finding(f"{name} {version}", new_enough, f"needs {floor} or newer; {MEND}")
 
 
-def _model(path):
+def _model():
     remedy = "fetch a fresh copy of the project, or train it anew with `python -m moeviz.tinylm`"
-    return Finding("the course's trained model", path.is_file(), remedy)
+    return Finding("the course's trained model", MODEL.is_file(), remedy)
 
 
 def _installed(name):

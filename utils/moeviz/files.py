@@ -178,6 +178,8 @@ def check_target(path):
     Traceback (most recent call last):
     ValueError: nowhere/weights.npz cannot be written: there is no folder nowhere
     """
+    if not str(path):
+        raise ValueError("a file's name is empty")
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} cannot be written: it is a folder")

@@ -373,11 +373,11 @@ def main(argv=None):
     parser.add_argument("--out", metavar="FILE", help="write the runs to FILE (.json)")
     parser.add_argument("--replace", action="store_true", help="write them as those that the course loads")
     options = parser.parse_args(argv)
-    if not (options.out or options.replace):
+    if options.out is None and not options.replace:
         parser.error("say where the runs should go: --out FILE, or --replace")
     try:
-        targets = [check_target(path) for path in
-                   filter(None, [options.out, stored_path() if options.replace else None])]
+        targets = [check_target(path) for path in [options.out, stored_path() if options.replace else None]
+                   if path is not None]
     except ValueError as error:
         parser.error(str(error))
     corpus = load_corpus()

@@ -8,9 +8,7 @@ documents its fields: per model its shape, and what its publisher said, each wit
 """
 
 import json
-import os
 import re
-import sys
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -18,6 +16,7 @@ from importlib import resources
 from moeviz.arrays import check_choice, check_count
 from moeviz.checks import check_flag, check_kind, check_text, store
 from moeviz.cost import ModelSpec, count_parameters
+from moeviz.environment import run_command
 
 UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "": 1}
 CONVENTIONS = (None, "A", "B", "C")
@@ -364,12 +363,5 @@ def _statements():
             yield f"  {said.status}: {said.text} [{said.source}]"
 
 
-def _main():
-    try:
-        print(report(), flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 if __name__ == "__main__":
-    _main()
+    run_command(lambda: print(report()))

@@ -10,7 +10,6 @@ Numbers that need much time are read from the first tokens and say of how many.
 import argparse
 import json
 import math
-import os
 import sys
 import warnings
 from html import escape
@@ -433,21 +432,11 @@ def main(argv):
             warnings.showwarning = lambda message, *more, **named: print(f"warning: {message}",
                                                                          file=sys.stderr)
             warnings.simplefilter("always", UserWarning)
-            say(_trace(options) if options.command == "trace" else _count(options))
+            print(_trace(options) if options.command == "trace" else _count(options))
     except (ValueError, OSError, MemoryError) as error:
         print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def say(text):
-    """Print text; a reader that has seen enough (`head`), or a closed output, ends it quietly."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # there is no output any more
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it stays open until the end
 
 
 def _parser():

@@ -12,6 +12,7 @@ import unicodedata
 import numpy as np
 
 from moeviz import text, tinylm
+from moeviz.files import check_target, write_whole
 from moeviz.metrics import counts
 from moeviz.record import EMPTY
 from moeviz.style import expert_colors, ink_on
@@ -35,12 +36,12 @@ def main(argv=None):
         sentence = _sentence(options.sentence, parser)
         model = tinylm.load() if options.weights is None else tinylm.load_weights(options.weights)
         routings, labels = model.route(sentence), text.byte_labels(sentence)
-        if options.png:
-            _save_png(options.png, routings, labels, sentence)
+        if options.png is not None:
+            _save_png(check_target(options.png), routings, labels, sentence)
     except (ValueError, OSError) as error:
         parser.error(str(error))
-    _print(show(routings, labels, width=_width(), color=_wants_color(options.color, sys.stdout),
-                encoding=sys.stdout.encoding or "ascii"))
+    print(show(routings, labels, width=_width(), color=_wants_color(options.color, sys.stdout),
+               encoding=sys.stdout.encoding or "ascii"))
     return 0
 
 
@@ -53,7 +54,7 @@ def _progress(argv):
     parser.add_argument("--off", action="store_true", help="forget it and keep nothing from now on")
     if parser.parse_args(argv).off:
         progress.turn_off()
-    _print(printable_text(progress.report(), sys.stdout.encoding or "ascii"))
+    print(printable_text(progress.report(), sys.stdout.encoding or "ascii"))
     return 0
 
 
@@ -217,7 +218,7 @@ def _save_png(path, routings, labels, sentence):
     from moeviz import plots, style
     style.use()
     axes = plots.plot_text_layers(routings, labels, text_bytes=sentence)
-    axes[0, 0].figure.savefig(path, format="png", bbox_inches="tight")
+    write_whole(path, lambda file: axes[0, 0].figure.savefig(file, format="png", bbox_inches="tight"))
 
 
 def _width():
@@ -242,10 +243,3 @@ def _enable_ansi():
     console = kernel.GetStdHandle(-11)
     return bool(kernel.GetConsoleMode(console, ctypes.byref(mode))
                 and kernel.SetConsoleMode(console, mode.value | 4))
-
-
-def _print(picture):
-    try:
-        print(picture, flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

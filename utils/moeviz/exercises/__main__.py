@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from moeviz.environment import run_command
 from moeviz.exercises import marking
 
 
@@ -35,4 +36,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    raise SystemExit(run_command(main, sys.argv[1:]))

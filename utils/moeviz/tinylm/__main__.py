@@ -29,7 +29,7 @@ def main(argv=None):
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.out:
+        if options.out is not None:
             check_target(options.out)
         corpus = load_corpus()
         _say(corpus)

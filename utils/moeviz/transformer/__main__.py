@@ -25,7 +25,7 @@ def main(argv=None):
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.out:
+        if options.out is not None:
             check_target(options.out)
         if options.short:
             return _short(options)
