@@ -138,7 +138,7 @@ def test_endless_loops_full_memories_and_the_network_end_in_their_row(tmp_path):
                                       "code = 'import time; time.sleep(77)'\n"
                                       "subprocess.Popen([sys.executable, '-c', code])"]),
         })
-        marks = marking.mark_folder(tmp_path, seconds=25)
+        marks = marking.mark_folder(tmp_path, seconds=12)
     right = {"favourites": "right", "combine": "right"}
     assert status(marks, "loops") == right | {"load": "too long"}
     assert status(marks, "hangs") == right | {"load": "too long"}
