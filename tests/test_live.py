@@ -45,6 +45,12 @@ def test_every_import_is_understood():
         assert len(re.findall(r"^import\b", source, re.MULTILINE)) == len(show.IMPORT.findall(source)), path
 
 
+def test_lines_can_be_read_without_scrolling():
+    long = {f"{path.name}, line {number}" for path in MODULES
+            for number, line in enumerate(path.read_text().splitlines(), start=1) if len(line) > 120}
+    assert long == set()
+
+
 def oxlint(*arguments):
     command = [Path(sys.executable).with_name("oxlint"), *arguments]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -46,7 +46,8 @@ function addFourRows(product, vector, matrix, start, rows, at) {
   const [f0, f1, f2, f3] = [vector[r0], vector[r1], vector[r2], vector[r3]];
   const a = start + r0 * columns, b = start + r1 * columns, c = start + r2 * columns, d = start + r3 * columns;
   for (let column = 0; column < columns; column++) {
-    product[column] += f0 * matrix[a + column] + f1 * matrix[b + column] + f2 * matrix[c + column] + f3 * matrix[d + column];
+    product[column] += f0 * matrix[a + column] + f1 * matrix[b + column]
+      + f2 * matrix[c + column] + f3 * matrix[d + column];
   }
 }
 

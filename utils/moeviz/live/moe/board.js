@@ -17,7 +17,8 @@ export function expertChoice(logits, capacity) {
 
 /** Return the tokens before `at` whose experts differ between two choices. */
 export function changedBefore(before, after, at) {
-  return before.flatMap((row, token) => token < at && row.some((chosen, expert) => chosen !== after[token][expert]) ? [token] : []);
+  return before.flatMap((row, token) => token < at && row.some((chosen, expert) => chosen !== after[token][expert])
+    ? [token] : []);
 }
 
 function mark(size, places) {

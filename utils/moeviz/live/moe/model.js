@@ -5,7 +5,7 @@ import { routeTopK, untouched } from "./routers.js";
 
 const MOST_REMEMBERED = 4000;
 
-/** Read {config, pad, epsilon, shapes, weights, half}: one base64 text of float32, or of float16, in the order of shapes. */
+/** Read {config, pad, epsilon, shapes, weights, half}: weights are one base64 text of float32, or float16 if half. */
 export function readModel(state) {
   const values = readNumbers(state.weights, state.half), weights = {};
   let start = 0;
@@ -160,7 +160,8 @@ export function runTrained(model, windows) {
 
 /** Return untouched runs of single windows as one run of all of them. */
 export function stackTrained(model, windows) {
-  const rows = runTrained(model, windows), names = ["expertIndex", "combineWeight", "kept", "probs", "logits", "tokens"];
+  const rows = runTrained(model, windows),
+    names = ["expertIndex", "combineWeight", "kept", "probs", "logits", "tokens"];
   const layers = Array.from({ length: model.layers }, (_, at) => ({ numExperts: model.num_experts,
     ...Object.fromEntries(names.map(name => [name, rows.map(row => row.layers[at][name])])) }));
   return { layers, predictions: rows.map(row => row.prediction) };

@@ -44,5 +44,6 @@ function hex(byte) {
 
 /** Return a text as a Python literal. */
 export function pythonText(text) {
-  return JSON.stringify(text).replace(/[\u007f\u2028\u2029]/g, sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return JSON.stringify(text).replace(/[\u007f\u2028\u2029]/g,
+    sign => `\\u${sign.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -61,7 +61,8 @@ function routeBatch(run, rule) {
 /** Return the gradients of the mean squared error plus the coefficient times Switch's loss. */
 function backward({ task, weights }, { rows, counts }, coefficient) {
   const { width, hidden, num_experts: experts, tokens } = task;
-  const gradients = Object.fromEntries(Object.entries(weights).map(([name, array]) => [name, new Float64Array(array.length)]));
+  const gradients = Object.fromEntries(Object.entries(weights).map(([name, array]) =>
+    [name, new Float64Array(array.length)]));
   const push = counts.map(count => coefficient * experts * count / tokens / tokens);
   for (const row of rows) {
     const dout = row.error.map(value => value * 2 / (tokens * width)), start = row.expert * width * hidden;

@@ -79,8 +79,8 @@ function attendRows(model, number, rows) {
 function looksOf(model, query, seen) {
   const size = model.width / model.heads;
   return Array.from({ length: model.heads }, (_, head) => {
-    const scores = new Float64Array(seen.length);
-    for (let at = 0; at < scores.length; at++) scores[at] = dot(query, seen[at].key, head * size, size) / Math.sqrt(size);
+    const scores = new Float64Array(seen.length), from = head * size;
+    for (let at = 0; at < scores.length; at++) scores[at] = dot(query, seen[at].key, from, size) / Math.sqrt(size);
     return softmax(scores);
   });
 }

@@ -12,7 +12,8 @@ export function chancesPanel() {
     return row;
   });
   const heading = make("p", { class: "title" }, "Next byte");
-  const node = make("section", { class: "chances", "aria-label": "Next byte" }, heading, make("ol", {}, ...rows.map(row => row.node)));
+  const node = make("section", { class: "chances", "aria-label": "Next byte" }, heading,
+    make("ol", {}, ...rows.map(row => row.node)));
   return { node, paint: shown => paintChances(rows, heading, shown) };
 }
 

@@ -19,7 +19,8 @@ function buildCoin(state, body) {
   view.ink.scale(2, 2);
   view.parts = { controls: coinControls(view), figures: make("p", { class: "figures" }), canvas, heard: announcer() };
   body.append(view.parts.controls.node, view.parts.figures, canvas, make("p", { class: "tale" },
-    "Each line is a run: the share of its tokens that the first expert gets. Run it with a weak reinforcement, then move it past the threshold."),
+    "Each line is a run: the share of its tokens that the first expert gets. "
+      + "Run it with a weak reinforcement, then move it past the threshold."),
   view.parts.heard.node);
   tossAgain(view);
 }
@@ -32,7 +33,8 @@ function coinControls(view) {
   }, { class: "go" });
   const ten = button("Ten tokens", () => { view.running = false; toss(view, 10); });
   const again = button("Start again", () => tossAgain(view));
-  const strength = slider({ label: "a, strength of reinforcement", min: 0, max: 6, step: 0.1, value: view.a, format: value => value.toFixed(1),
+  const strength = slider({ label: "a, strength of reinforcement", min: 0, max: 6, step: 0.1, value: view.a,
+    format: value => value.toFixed(1),
     change: value => { view.a = value; paintCoin(view); } });
   return { node: make("div", { class: "controls" }, go, ten, again, strength.node), go };
 }
@@ -78,12 +80,14 @@ function toss(view, count) {
 
 function paintCoin(view) {
   const { parts, state, step } = view, shares = view.differences.map(shareOf);
-  const busier = sum(shares.map(share => Math.max(share, 1 - share))) / shares.length, split = shares.filter(share => share > 0.9 || share < 0.1).length;
+  const busier = sum(shares.map(share => Math.max(share, 1 - share))) / shares.length,
+    split = shares.filter(share => share > 0.9 || share < 0.1).length;
   say(parts.controls.go, view.running ? "Pause" : step >= state.steps ? "Done" : "Run");
   parts.figures.replaceChildren(make("span", {}, "tokens ", make("b", {}, String(step))),
     make("span", {}, "busier expert's share, mean ", make("b", {}, busier.toFixed(2))),
     make("span", {}, make("b", {}, String(split)), ` of ${shares.length} runs with one expert above 0.9`));
-  const words = `After ${step} tokens, at a = ${view.a.toFixed(1)}: the busier expert's share is ${busier.toFixed(2)} on average; `
+  const words = `After ${step} tokens, at a = ${view.a.toFixed(1)}: `
+    + `the busier expert's share is ${busier.toFixed(2)} on average; `
     + `in ${split} of ${shares.length} runs one expert has more than 0.9.`;
   put(parts.canvas, "aria-label", words);
   if (!view.running) parts.heard.say(words);

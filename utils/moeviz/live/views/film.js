@@ -6,7 +6,8 @@ const HEIGHT = 200, LINE = 90, GAP = 10, SCALE = 2, SMOOTH = 5;
 /** Return {node, add, clear}: a drawing of state.most steps. */
 export function loadFilm(state) {
   const width = state.most, lines = state.kind === "bias" ? 2 : 1;
-  const node = make("canvas", { class: "film", width: width * SCALE, height: (HEIGHT + lines * (LINE + GAP)) * SCALE, role: "img" });
+  const node = make("canvas",
+    { class: "film", width: width * SCALE, height: (HEIGHT + lines * (LINE + GAP)) * SCALE, role: "img" });
   const ink = node.getContext("2d");
   ink.scale(SCALE, SCALE);
   const clear = () => {
@@ -46,14 +47,17 @@ function addBands(ink, colors, history) {
 /** Draw the newest piece of the error, from 0 at the bottom to 1.5 at the top. */
 function addError(ink, history) {
   const base = HEIGHT + GAP + LINE, place = row => base - Math.min(row.loss / 1.5, 1) * (LINE - 4);
-  stroke(ink, "#0072b2", 1.4, history.length, place(history[Math.max(history.length - 2, 0)]), place(history[history.length - 1]));
+  stroke(ink, "#0072b2", 1.4, history.length, place(history[Math.max(history.length - 2, 0)]),
+    place(history[history.length - 1]));
 }
 
 /** Draw the newest pieces of the biases, zero in the middle, half a share at either end. */
 function addBias(ink, colors, history) {
-  const middle = HEIGHT + LINE + 2 * GAP + LINE / 2, place = value => middle - Math.max(-1, Math.min(1, value / 0.5)) * (LINE / 2 - 2);
+  const middle = HEIGHT + LINE + 2 * GAP + LINE / 2,
+    place = value => middle - Math.max(-1, Math.min(1, value / 0.5)) * (LINE / 2 - 2);
   const [before, now] = [history[Math.max(history.length - 2, 0)], history[history.length - 1]];
-  now.bias.forEach((value, expert) => stroke(ink, colors[expert], 2, history.length, place(before.bias[expert]), place(value)));
+  now.bias.forEach((value, expert) =>
+    stroke(ink, colors[expert], 2, history.length, place(before.bias[expert]), place(value)));
 }
 
 function stroke(ink, color, width, x, from, to) {

@@ -5,7 +5,7 @@ import { make } from "./dom.js";
 export function frame(root, build) {
   const state = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const body = make("div", { class: "body" });
-  root.addEventListener("keydown", event => turnsLecture(event) || event.stopPropagation());  // JupyterLab takes letters
+  root.addEventListener("keydown", event => turnsLecture(event) || event.stopPropagation());  // Lab takes letters
   state.colors?.forEach((color, expert) => {
     root.style.setProperty(`--e${expert}`, color);
     root.style.setProperty(`--i${expert}`, state.inks[expert]);

@@ -60,7 +60,8 @@ function choiceRow(view) {
     view.at = Infinity;
     renew();
   });
-  return make("div", { class: "choice" }, field, make("div", { class: "picks", role: "group", "aria-label": "Layer" }, ...layers));
+  return make("div", { class: "choice" }, field,
+    make("div", { class: "picks", role: "group", "aria-label": "Layer" }, ...layers));
 }
 
 /** Return the tokens to choose from, as buttons; arrow keys move among them. */
@@ -92,9 +93,11 @@ function tokenStrip(view) {
 
 /** Return the six steps with a way back and a way on. */
 function stepBar(view) {
-  const back = button("Back", () => go(view, view.step - 1)), next = button("Next step", () => go(view, view.step + 1), { class: "next" });
+  const back = button("Back", () => go(view, view.step - 1)),
+    next = button("Next step", () => go(view, view.step + 1), { class: "next" });
   const steps = STEPS.map((name, at) => button(`${at + 1} ${name}`, () => go(view, at), { class: "step" }));
-  const node = make("div", { class: "stepbar", role: "group", "aria-label": "Steps of the journey" }, back, ...steps, next);
+  const node = make("div", { class: "stepbar", role: "group", "aria-label": "Steps of the journey" }, back, ...steps,
+    next);
   return { node, paint: () => {
     steps.forEach((each, at) => {
       put(each, "aria-current", at === view.step ? "step" : null);
@@ -116,13 +119,15 @@ function expertChart(view) {
     const column = { value: make("span", { class: "value" }), bar: make("i"), ghost: make("i", { class: "ghost" }) };
     column.node = button("", () => { view.expert = expert; paintJourney(view); }, { class: "column",
       style: `--lit: var(--e${expert}); --litink: var(--i${expert})` });
-    column.node.append(make("span", { class: "plot" }, column.ghost, column.bar, column.value), make("span", { class: "foot" }, String(expert)));
+    column.node.append(make("span", { class: "plot" }, column.ghost, column.bar, column.value),
+      make("span", { class: "foot" }, String(expert)));
     const point = () => { view.expert = expert; paintJourney(view); };
     column.node.addEventListener("pointerenter", event => event.pointerType !== "touch" && point());
     column.node.addEventListener("focus", () => column.node.matches(":focus-visible") && point());
     return column;
   });
-  const node = make("div", { class: "chart", role: "group", "aria-label": "Experts" }, ...columns.map(column => column.node));
+  const node = make("div", { class: "chart", role: "group", "aria-label": "Experts" },
+    ...columns.map(column => column.node));
   return { node, paint: shown => columns.forEach((column, expert) => paintColumn(column, expert, shown)) };
 }
 
@@ -138,12 +143,14 @@ function paintColumn(column, expert, { values, low, high, before, kept, tell, ac
   column.ghost.hidden = !before?.[expert];
   column.value.style.bottom = `${Math.max(share(values[expert]), zero)}%`;
   say(column.value, kept && !kept.includes(expert) ? "–" : tell(values[expert]));
-  put(column.node, "class", `column${kept && !kept.includes(expert) ? " left" : ""}${active === expert ? " active" : ""}`);
+  put(column.node, "class",
+    `column${kept && !kept.includes(expert) ? " left" : ""}${active === expert ? " active" : ""}`);
   put(column.node, "aria-label", `Expert ${expert}: ${column.value.textContent}`);
 }
 
 function vectorRows(view) {
-  const input = vectorRow(), answers = Array.from({ length: view.state.colors.length }, vectorRow), output = vectorRow();
+  const input = vectorRow(), answers = Array.from({ length: view.state.colors.length }, vectorRow),
+    output = vectorRow();
   const node = make("div", { class: "vectors" }, input.node, ...answers.map(row => row.node), output.node);
   return { node, paint: way => paintVectors(view, way, { input, answers, output }) };
 }
@@ -151,13 +158,15 @@ function vectorRows(view) {
 function paintVectors(view, way, { input, answers, output }) {
   const token = view.source.token(view.at), largest = values => Math.max(...Array.from(values, Math.abs)) || 1;
   const combining = view.step === 5, said = view.step >= 4 && way.answers;
-  input.paint({ words: ["token x"], values: token && (view.step === 0 || view.step === 4) ? token : null, color: "var(--ink)",
+  input.paint({ words: ["token x"], values: token && (view.step === 0 || view.step === 4) ? token : null,
+    color: "var(--ink)",
     scale: token ? largest(token) : 1 });
   const scale = said ? largest(way.answers.flatMap(row => Array.from(row))) : 1;
   answers.forEach((row, slot) => {
     const expert = way.expertIndex[slot], weight = way.combineWeight[slot];
     const values = said && slot < way.expertIndex.length ? way.answers[slot] : null;
-    row.paint({ words: [make("span", { class: "badge", style: `--lit: var(--e${expert}); --litink: var(--i${expert})` }, String(expert)),
+    row.paint({ words: [make("span", { class: "badge", style: `--lit: var(--e${expert}); --litink: var(--i${expert})` },
+      String(expert)),
       combining && values ? ` × ${weight.toFixed(2)}` : " says"],
       values: values && combining ? values.map(value => value * weight) : values, color: `var(--e${expert})`, scale });
   });
@@ -168,22 +177,26 @@ function paintVectors(view, way, { input, answers, output }) {
 function chartOf(view, way) {
   const limit = Math.max(1, ...Array.from(way.logits, Math.abs)) * 1.25, top = 1.16;
   const two = value => value.toFixed(2), step = STEPS[view.step], active = view.expert;
-  if (step === "score") return { values: way.logits, low: -limit, high: limit, tell: value => signed(value, 2, false), active };
+  if (step === "score") return { values: way.logits, low: -limit, high: limit, tell: value => signed(value, 2, false),
+    active };
   if (step === "softmax") return { values: way.probs, low: 0, high: top, tell: two, active };
-  if (step === "top-k") return { values: way.chosen, before: way.probs, low: 0, high: top, kept: way.expertIndex, tell: two, active };
+  if (step === "top-k") return { values: way.chosen, before: way.probs, low: 0, high: top, kept: way.expertIndex,
+    tell: two, active };
   return { values: way.weights, before: way.chosen, low: 0, high: top, kept: way.expertIndex, tell: two, active };
 }
 
 function paintJourney(view) {
   const { strip, bar, formula, chart, vectors, heard } = view.parts, { source } = view;
   view.at = Math.min(view.at, source.labels.length - 1);
-  const way = followToken(source.logits(view.at), source.k, source.answer && (expert => source.answer(view.at, expert)));
+  const way = followToken(source.logits(view.at), source.k,
+    source.answer && (expert => source.answer(view.at, expert)));
   const expert = view.expert ?? way.expertIndex[0];
   strip.paint();
   bar.paint();
   chart.paint(chartOf(view, way));
   vectors.paint(way);
-  const facts = { way, k: source.k, expert, token: source.token(view.at), column: source.column(expert), label: source.labels[view.at] };
+  const facts = { way, k: source.k, expert, token: source.token(view.at), column: source.column(expert),
+    label: source.labels[view.at] };
   const { general, words } = stepWords(STEPS[view.step], facts);
   say(formula.general, general);
   say(formula.worked, workedLine(STEPS[view.step], facts));

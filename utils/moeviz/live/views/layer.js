@@ -3,7 +3,7 @@ import { draw, make, put, say, signed } from "./dom.js";
 
 const ROW = 30;  // pixels, as in the style sheet
 
-/** Return {node, paint}. Hooks: light(expert or null), hold(expert), turn(expert), steer(expert, count), nudge(expert, step or null). */
+/** Return {node, paint}. Hooks for an expert e: light(e?), hold(e), turn(e), steer(e, count), nudge(e, step?). */
 export function layerPanel({ number, numExperts, hooks }) {
   const rows = Array.from({ length: numExperts }, (_, expert) => expertRow(number, expert, hooks));
   const entry = make("span", { class: "node", "aria-hidden": "true" });
@@ -26,7 +26,8 @@ export function layerPanel({ number, numExperts, hooks }) {
 function expertRow(number, expert, hooks) {
   const name = `expert ${expert} of layer ${number}`;
   const row = {
-    badge: make("button", { type: "button", class: "badge", style: `--lit: var(--e${expert}); --litink: var(--i${expert})`,
+    badge: make("button", { type: "button", class: "badge",
+      style: `--lit: var(--e${expert}); --litink: var(--i${expert})`,
       "aria-label": `Light the bytes of ${name}` }, String(expert)),
     score: make("span", { class: "score" }), share: make("i"), load: loadBar(name, expert, hooks),
     count: make("span", { class: "count" }), weight: make("span", { class: "weight" }),
@@ -45,7 +46,8 @@ function expertRow(number, expert, hooks) {
 
 /** Return the bar of a load that can be dragged: a slider of the expert's bias. */
 function loadBar(name, expert, hooks) {
-  const parts = { kept: make("i", { class: "kept" }), lost: make("i", { class: "lost" }), was: make("i", { class: "was" }),
+  const parts = { kept: make("i", { class: "kept" }), lost: make("i", { class: "lost" }),
+    was: make("i", { class: "was" }),
     fair: make("i", { class: "fair" }), grip: make("i", { class: "grip" }) };
   const node = make("div", { class: "load", role: "slider", tabindex: 0, "aria-label": `Bias of ${name}`,
     "aria-valuemin": -1, "aria-valuemax": 1 }, parts.kept, parts.lost, parts.was, parts.fair, parts.grip);

@@ -30,20 +30,24 @@ function copyRows(rows) {
 function planePicks(view) {
   const { arrows, bias } = view.start;
   const twins = () => view.set(arrows.map((arrow, expert) => expert === 1 ? arrows[0] : arrow), bias);
-  const longer = () => view.set(arrows.map((arrow, expert) => expert === 0 ? arrow.map(value => 2.5 * value) : arrow), bias);
+  const longer = () => view.set(arrows.map((arrow, expert) => expert === 0 ? arrow.map(value => 2.5 * value) : arrow),
+    bias);
   return make("div", { class: "picks", role: "group", "aria-label": "Gates to try" },
-    button("As typed", () => view.set(arrows, bias)), button("Expert 0 longer", longer), button("Two arrows on one line", twins));
+    button("As typed", () => view.set(arrows, bias)), button("Expert 0 longer", longer),
+      button("Two arrows on one line", twins));
 }
 
 function planeMap(view) {
   const { span } = view, size = 2 * span;
-  const regions = view.colors.map((_, expert) => draw("polygon", { fill: `var(--e${expert})`, "fill-opacity": 0.3, stroke: "var(--ground)",
+  const regions = view.colors.map((_, expert) =>
+    draw("polygon", { fill: `var(--e${expert})`, "fill-opacity": 0.3, stroke: "var(--ground)",
     "stroke-width": size / 150 }));
   const axes = draw("path", { class: "axes", d: `M${-span} 0H${span}M0 ${-span}V${span}` });
   const arrows = view.colors.map((_, expert) => arrowHandle(view, expert));
   const dots = view.points.map((point, at) => tokenDot(view, point, view.labels[at]));
   const node = draw("svg", { class: "plane", viewBox: `${-span} ${-span} ${size} ${size}`, role: "group",
-    "aria-label": "The plane of tokens, with one arrow per expert" }, ...regions, axes, ...dots.map(dot => dot.node), ...arrows.map(arrow => arrow.node));
+    "aria-label": "The plane of tokens, with one arrow per expert" }, ...regions, axes, ...dots.map(dot => dot.node),
+      ...arrows.map(arrow => arrow.node));
   const drag = dragger(view, node);
   node.addEventListener("pointerdown", drag.begin);
   node.addEventListener("pointermove", drag.go);
@@ -81,10 +85,13 @@ function dragger(view, node) {
 function arrowHandle(view, expert) {
   const unit = view.span / 30;
   const line = draw("line", { x1: 0, y1: 0, stroke: "var(--ink)", "stroke-width": unit * 0.5 });
-  const knob = draw("circle", { r: unit * 1.5, fill: `var(--e${expert})`, stroke: "var(--ink)", "stroke-width": unit * 0.25 });
-  const name = draw("text", { "font-size": unit * 1.7, "text-anchor": "middle", "dominant-baseline": "central", fill: `var(--i${expert})`,
+  const knob = draw("circle",
+    { r: unit * 1.5, fill: `var(--e${expert})`, stroke: "var(--ink)", "stroke-width": unit * 0.25 });
+  const name = draw("text",
+    { "font-size": unit * 1.7, "text-anchor": "middle", "dominant-baseline": "central", fill: `var(--i${expert})`,
     "font-weight": 700 }, String(expert));
-  const node = draw("g", { class: "arrow", tabindex: 0, role: "slider", "data-expert": expert, "aria-label": `Arrow of expert ${expert}`,
+  const node = draw("g", { class: "arrow", tabindex: 0, role: "slider", "data-expert": expert,
+    "aria-label": `Arrow of expert ${expert}`,
     "aria-valuemin": -180, "aria-valuemax": 180 }, line, knob, name);
   node.addEventListener("keydown", event => {
     const move = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
@@ -102,7 +109,8 @@ function tokenDot(view, [x, y], label) {
   const unit = view.span / 30;
   const dot = draw("circle", { cx: x, cy: -y, r: unit * 0.75, stroke: "var(--ink)", "stroke-width": unit * 0.22 });
   const node = draw("g", {}, dot);
-  if (label) node.append(draw("text", { x: x + unit * 1.2, y: -y - unit * 0.9, "font-size": unit * 1.7, class: "name" }, label));
+  if (label) node.append(draw("text", { x: x + unit * 1.2, y: -y - unit * 0.9, "font-size": unit * 1.7, class: "name" },
+    label));
   return { node, dot };
 }
 
@@ -114,10 +122,12 @@ function planeRows(view) {
       format: value => signed(value, 1), change: value => { view.bias[expert] = value; view.refresh(); } });
     row.bias.node.firstChild.textContent = "bias";
     row.node = make("div", { class: "planerow", style: `--lit: var(--e${expert}); --litink: var(--i${expert})` },
-      make("span", { class: "badge" }, String(expert)), make("span", { class: "bar" }, row.bar), row.count, row.area, row.bias.node);
+      make("span", { class: "badge" }, String(expert)), make("span", { class: "bar" }, row.bar), row.count, row.area,
+        row.bias.node);
     return row;
   });
-  const heads = make("div", { class: "planerow heads2", "aria-hidden": "true" }, make("span"), make("span", {}, "tokens"), make("span"),
+  const heads = make("div", { class: "planerow heads2", "aria-hidden": "true" }, make("span"),
+    make("span", {}, "tokens"), make("span"),
     make("span", {}, "plane"), make("span"));
   return { node: make("div", {}, heads, ...rows.map(row => row.node)), rows };
 }
@@ -161,8 +171,10 @@ function planeWords({ arrows, bias, points, labels, colors }, owners, regions) {
   const empty = regions.flatMap((region, expert) => region.length ? [] : [expert]);
   if (empty.length) parts.push(`${empty.length > 1 ? "Experts" : "Expert"} ${empty.join(" and ")} `
     + `own${empty.length > 1 ? "" : "s"} nothing: another arrow wins everywhere, or a tie goes to a lower number.`);
-  const tied = points.flatMap((point, at) => tiesAt(point, arrows, bias).length > 1 ? [labels[at] || `token ${at}`] : []);
-  if (tied.length) parts.push(`On a border: ${tied.slice(0, 6).map(label => `“${label}”`).join(", ")}; a tie goes to the lowest number.`);
+  const tied = points.flatMap((point, at) => tiesAt(point, arrows, bias).length > 1
+    ? [labels[at] || `token ${at}`] : []);
+  const names = tied.slice(0, 6).map(label => `“${label}”`).join(", ");
+  if (tied.length) parts.push(`On a border: ${names}; a tie goes to the lowest number.`);
   return parts.join(" ");
 }
 

@@ -22,13 +22,15 @@ export function open(root) {
 
 function buildSentence(state, body) {
   const model = readModel(state), answer = model.heads ? answerTransformer : answerBytes;
-  const view = { model, answer, most: state.most, text: state.text, options: asTrained(model), pinned: null, pointed: null };
+  const view = { model, answer, most: state.most, text: state.text, options: asTrained(model), pinned: null,
+    pointed: null };
   view.refresh = beforePaint(() => { compute(view); paint(view); });
   view.repaint = beforePaint(() => paint(view));
   view.parts = buildParts(view, state);
   const { writing, controls, tiles, reading, layers, chances, code, heard } = view.parts;
   body.append(writing.node, controls.node, tiles.node, reading.node,
-    make("div", { class: layers.length % 2 ? "flow odd" : "flow" }, ...layers.map(layer => layer.node), chances.node), code.node, heard.node);
+    make("div", { class: layers.length % 2 ? "flow odd" : "flow" }, ...layers.map(layer => layer.node), chances.node),
+      code.node, heard.node);
   compute(view);
   paint(view);
 }
@@ -38,7 +40,9 @@ function buildParts(view, state) {
   const pin = tile => { view.pinned = view.pinned?.tile === tile ? null : { tile }; view.repaint(); };
   return {
     writing: writingField(view, state), controls: controlRow(view),
-    tiles: tileStrip({ layers: view.model.layers, looking: Boolean(view.model.heads), colors: state.colors, point, pin }), reading: readingLine(),
+    tiles: tileStrip({
+      layers: view.model.layers, looking: Boolean(view.model.heads), colors: state.colors, point, pin }),
+    reading: readingLine(),
     layers: view.options.layers.map((_, at) => layerPanel({
       number: at + 1, numExperts: view.model.num_experts, hooks: layerHooks(view, at) })),
     chances: chancesPanel(), code: codeLine(), heard: announcer(),
@@ -63,12 +67,14 @@ function writingField(view, { examples, most }) {
   field.value = view.text;
   const writer = writerButton(view, sign => { field.value = view.text + sign; write(field.value); });
   field.addEventListener("input", () => { writer.stop(); write(field.value); });
-  const picks = Object.entries(examples).map(([name, text]) => button(name, () => { field.value = text; write(text); }));
+  const picks = Object.entries(examples).map(([name, text]) =>
+    button(name, () => { field.value = text; write(text); }));
   return { node: make("div", { class: "writing" }, field,
-    make("div", { class: "picks", role: "group", "aria-label": "Examples" }, ...picks, writer.node, count)), count, field };
+    make("div", { class: "picks", role: "group", "aria-label": "Examples" }, ...picks, writer.node, count)), count,
+      field };
 }
 
-/** Return {node, stop}: a button that lets the model write on, with its routers as they stand, until it is pressed again. */
+/** Return {node, stop}: a button that lets the model write on, its routers as they stand, until it is pressed again. */
 function writerButton(view, add) {
   let timer = null;
   const stop = () => {
@@ -77,8 +83,9 @@ function writerButton(view, add) {
     put(node, "aria-pressed", "false");
   };
   const step = () => {
-    if (view.bytes.length >= view.most) stop();
-    else if (view.answered === view.text) add(drawSign(view.done.predictions.at(-1) ?? view.done.first, WARMTH, Math.random));
+    if (view.bytes.length >= view.most) return stop();
+    if (view.answered !== view.text) return;
+    add(drawSign(view.done.predictions.at(-1) ?? view.done.first, WARMTH, Math.random));
   };
   const node = button("Write on", () => {
     if (timer !== null) return stop();
@@ -94,13 +101,15 @@ function controlRow(view) {
   const k = slider({ label: "k", min: 1, max: model.num_experts, step: 1, value: model.top_k,
     format: String, change: value => every(layer => { layer.k = value; }) });
   const temperature = slider({ label: "temperature", min: -1, max: 1, step: 0.05, value: 0,
-    format: value => warmth(value).toFixed(2), change: value => every(layer => { layer.temperature = warmth(value); }) });
+    format: value => warmth(value).toFixed(2),
+      change: value => every(layer => { layer.temperature = warmth(value); }) });
   const capacity = slider({ label: "capacity factor", min: 0.25, max: NO_LIMIT, step: 0.05, value: NO_LIMIT,
     format: value => value >= NO_LIMIT ? "no limit" : value.toFixed(2),
     change: value => { options.capacity = value >= NO_LIMIT ? null : Number(value.toFixed(2)); view.refresh(); } });
   const order = list({ label: "seats by", options: ORDERS, value: "choice",
     change: value => { options.order = value; view.refresh(); } });
-  const back = button("As trained", () => { Object.assign(options, asTrained(model)); view.refresh(); }, { class: "back" });
+  const back = button("As trained", () => { Object.assign(options, asTrained(model)); view.refresh(); },
+    { class: "back" });
   const node = make("div", { class: "controls" }, k.node, temperature.node, capacity.node, order.node, back);
   return { node, back, show: () => {
     k.set(options.layers[0].k);
@@ -176,7 +185,8 @@ function compute(view) {
   const trained = view.answer(model, bytes, null), plain = isPlain(view);
   const done = plain ? trained : view.answer(model, bytes, options);
   Object.assign(view, { answered: text, bytes, labels: byteLabels(text), done, trained, plain,
-    loss: losses(done.first, done.predictions, bytes), trainedLoss: losses(trained.first, trained.predictions, bytes) });
+    loss: losses(done.first, done.predictions, bytes),
+      trainedLoss: losses(trained.first, trained.predictions, bytes) });
 }
 
 function isPlain({ model, options }) {
@@ -198,7 +208,8 @@ function paint(view) {
   if (!empty) {
     parts.layers.forEach((layer, at) => layer.paint(layerShown(view, at, tile, lit)));
     const next = tile + 1 < view.bytes.length ? view.bytes[tile + 1] : null;
-    parts.chances.paint({ prediction: done.predictions[tile], was: view.trained.predictions[tile], next, label: labels[tile] });
+    parts.chances.paint({ prediction: done.predictions[tile], was: view.trained.predictions[tile], next,
+      label: labels[tile] });
   }
   say(parts.code.code, callOf(view.text, view.options, view.model));
   say(parts.writing.count, view.cut ? `cut at ${view.most} bytes` : `${view.bytes.length} of ${view.most} bytes`);
@@ -209,7 +220,8 @@ function layerShown(view, at, tile, lit) {
   const routed = view.done.layers[at], choice = view.options.layers[at];
   const fair = routed.expertIndex.length * choice.k / routed.numExperts;
   const counts = countChoices(routed), was = countChoices(view.trained.layers[at]).kept;
-  const scale = Math.max(4, Math.ceil(3 * fair), ...was, ...counts.kept.map((kept, expert) => kept + counts.dropped[expert]));
+  const scale = Math.max(4, Math.ceil(3 * fair), ...was,
+    ...counts.kept.map((kept, expert) => kept + counts.dropped[expert]));
   return { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
     index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile], counts, was, fair,
     scale: Math.min(scale, Math.max(4, routed.expertIndex.length)), bias: choice.bias, off: choice.off,
@@ -259,7 +271,8 @@ function lookWords({ looks, labels }) {
 
 function litWords(view, { layer, expert }) {
   const rows = view.done.layers[layer].expertIndex;
-  const first = rows.filter(row => row[0] === expert).length, later = rows.filter(row => row.indexOf(expert) > 0).length;
+  const first = rows.filter(row => row[0] === expert).length,
+    later = rows.filter(row => row.indexOf(expert) > 0).length;
   return `Expert ${expert} of layer ${layer + 1} works on ${first + later} of ${rows.length} bytes: `
     + `${first} as first choice (filled), ${later} as a later one (framed).`;
 }

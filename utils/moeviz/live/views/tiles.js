@@ -28,7 +28,8 @@ function placeOf(event) {
 
 function moveFocus(event, pool, here) {
   const count = pool.filter(tile => !tile.node.hidden).length;
-  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1, Home: -here, End: count - 1 - here }[event.key];
+  const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 1, ArrowUp: -1, Home: -here,
+    End: count - 1 - here }[event.key];
   if (step === undefined || here === null) return;
   event.preventDefault();
   pool[Math.max(0, Math.min(count - 1, here + step))].node.focus();

@@ -6,7 +6,8 @@ import { loadFilm } from "./film.js";
 import { frame } from "./frame.js";
 
 const PER_FRAME = 2, WINDOW = 20;
-const WORDS = { sign: "sign of the difference", proportional: "in proportion to it", leaky: "bias in the weight (wrong)", turned: "sign turned (wrong)" };
+const WORDS = { sign: "sign of the difference", proportional: "in proportion to it",
+  leaky: "bias in the weight (wrong)", turned: "sign turned (wrong)" };
 
 /** Build the view in its root. */
 export function open(root) {
@@ -14,10 +15,12 @@ export function open(root) {
 }
 
 function buildTraining(state, body) {
-  const view = { state, task: readTask(state), options: { coefficient: 0, rate: 0, rule: "sign" }, on: state.kind === "bias",
+  const view = { state, task: readTask(state), options: { coefficient: 0, rate: 0, rule: "sign" },
+    on: state.kind === "bias",
     setting: state.settings[state.start], running: false };
   const canvas = loadFilm(state), heard = announcer();
-  view.parts = { controls: trainingControls(view), film: canvas, figures: make("p", { class: "figures" }), rows: aliveRow(state), heard };
+  view.parts = { controls: trainingControls(view), film: canvas, figures: make("p", { class: "figures" }),
+    rows: aliveRow(state), heard };
   const { controls, film, figures, rows } = view.parts;
   body.append(controls.node, figures, film.node, rows.node, make("p", { class: "tale" }, state.words), heard.node);
   restart(view);
@@ -35,7 +38,11 @@ function restart(view) {
 /** Return run, step and start again, and what may change in mid-run. */
 function trainingControls(view) {
   const { state } = view, { settings, kind } = state;
-  const go = button("Run", () => { view.running = !view.running; if (view.running) requestAnimationFrame(() => tick(view)); paintTraining(view); }, { class: "go" });
+  const go = button("Run", () => {
+    view.running = !view.running;
+    if (view.running) requestAnimationFrame(() => tick(view));
+    paintTraining(view);
+  }, { class: "go" });
   const one = button("One step", () => { view.running = false; advance(view, 1); });
   const ten = button("Ten steps", () => { view.running = false; advance(view, 10); });
   const again = button("Start again", () => restart(view));
@@ -43,8 +50,10 @@ function trainingControls(view) {
   const power = button(state.switch, () => set(() => { view.on = !view.on; }), { class: "power" });
   const strength = slider({ label: state.strength, min: 0, max: settings.length - 1, step: 1, value: state.start,
     format: at => String(settings[at]), change: at => set(() => { view.setting = settings[at]; }) });
-  const rule = kind === "bias" && list({ label: "rule", options: WORDS, value: "sign", change: value => set(() => { view.options.rule = value; }) });
-  const node = make("div", { class: "controls" }, go, one, ten, again, power, strength.node, ...(rule ? [rule.node] : []));
+  const rule = kind === "bias" && list({ label: "rule", options: WORDS, value: "sign",
+    change: value => set(() => { view.options.rule = value; }) });
+  const node = make("div", { class: "controls" }, go, one, ten, again, power, strength.node,
+    ...(rule ? [rule.node] : []));
   return { node, go, power };
 }
 
@@ -55,7 +64,8 @@ function tick(view) {
 }
 
 function advance(view, count) {
-  const options = { ...view.options, [view.state.kind === "bias" ? "rate" : "coefficient"]: view.on ? view.setting : 0 };
+  const options = { ...view.options,
+    [view.state.kind === "bias" ? "rate" : "coefficient"]: view.on ? view.setting : 0 };
   for (let step = 0; step < count && view.history.length < view.state.most; step++) {
     view.history.push(trainStep(view.run, options));
     view.parts.film.add(view.history, view.marks);
@@ -79,7 +89,8 @@ function aliveRow({ colors }) {
 export function recent(history, numExperts) {
   const last = history.slice(-WINDOW), mean = pick => sum(last.map(pick)) / Math.max(last.length, 1);
   const load = Array.from({ length: numExperts }, (_, expert) => mean(row => row.load[expert]));
-  return { load, loss: mean(row => row.loss), dead: load.flatMap((share, expert) => share < 0.1 / numExperts ? [expert] : []) };
+  return { load, loss: mean(row => row.loss),
+    dead: load.flatMap((share, expert) => share < 0.1 / numExperts ? [expert] : []) };
 }
 
 function paintTraining(view) {
@@ -90,14 +101,16 @@ function paintTraining(view) {
   parts.figures.replaceChildren(make("span", {}, "step ", make("b", {}, String(history.length))),
     make("span", {}, "error ", make("b", {}, began ? now.loss.toFixed(3) : "–")),
     make("span", {}, make("b", {}, String(dead)), ` of ${state.colors.length} experts dead`),
-    make("span", {}, "busiest over fair share ", make("b", {}, began ? (Math.max(...now.load) * state.colors.length).toFixed(1) : "–")));
+    make("span", {}, "busiest over fair share ",
+      make("b", {}, began ? (Math.max(...now.load) * state.colors.length).toFixed(1) : "–")));
   parts.rows.chips.forEach((chip, expert) => {
     const gone = began && now.dead.includes(expert);
     say(chip.share, !began ? "" : gone ? "dead" : `${(100 * now.load[expert]).toFixed(0)} %`);
     put(chip.node, "class", gone ? "chip gone" : "chip");
   });
   const words = began ? `Step ${history.length}: error ${now.loss.toFixed(3)}; `
-    + (dead ? `dead: ${now.dead.map(expert => `expert ${expert}`).join(", ")}.` : "every expert works.") : "Not trained yet.";
+    + (dead ? `dead: ${now.dead.map(expert => `expert ${expert}`).join(", ")}.` : "every expert works.")
+      : "Not trained yet.";
   put(parts.rows.node, "aria-label", words);
   put(parts.film.node, "aria-label", `Load of ${state.colors.length} experts over the steps. ${words}`);
   if (!view.running) parts.heard.say(words);
