@@ -134,3 +134,38 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path):
     assert headed.stderr == "" and headed.stdout.count("\n") == 1
     closed = subprocess.run(f"{command} >&-", shell=True, capture_output=True, text=True, check=True)
     assert "Traceback" not in closed.stderr
+
+
+def test_the_page_shows_the_tokens_above_their_experts(capture, capsys):
+    words = capture.with_name("w.json")
+    words.write_text(json.dumps(["<s>", "two words", "\n", *["x"] * 297]))
+    page = capture.with_name("r.html")
+    assert main(["trace", str(capture), "--text", str(words), "--layers", "3,7", "--html", str(page)]) == 0
+    text = page.read_text(encoding="utf-8")
+    parser = Balanced()
+    parser.feed(text)
+    assert parser.open == [] and "<s>" not in text and "two\u00b7words" in text
+    titles = [attrs["title"] for tag, attrs in parser.seen if tag == "span"]
+    assert len(titles) == 240 * 2
+    chosen = ", ".join(map(str, IDS[1, 1]))
+    assert titles[3] == f"'two words', layer 7: {chosen}" and "layers 3, 7" in text
+    words.write_text(json.dumps(["too", "few"]))
+    assert main(["trace", str(capture), "--text", str(words), "--html", str(page)]) == 2
+    assert "must hold a text for each of the 300 tokens, got 2" in capsys.readouterr().err
+
+
+def test_domains_and_layers_are_named_on_the_command_line(capture, capsys):
+    other, per_token = capture.with_name("b.npy"), capture.with_name("d.json")
+    np.save(other, IDS[:100])
+    assert main(["trace", str(capture), str(other), "--domains", "prose,code", "--layers", "4-5",
+                 "--json", "-"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [each["layer"] for each in found["layers"]] == [4, 5] and found["layers"][0]["information"]
+    per_token.write_text(json.dumps(["a", "b"] * 150))
+    assert main(["trace", str(capture), "--domains", str(per_token), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["layers"][0]["information"]["bits"] < 0.2
+    for options, message in ((["--domains", "a,b"], "must name each of the 1 files"),
+                             (["--layers", "x"], "must be numbers such as 3-60"),
+                             (["--layers", "3"], "layers must name the 2 layers")):
+        assert main(["trace", str(capture), *options]) == 2
+        assert message in capsys.readouterr().err
