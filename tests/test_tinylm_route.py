@@ -7,6 +7,7 @@ from cases import cases
 from moeviz import capacity, losses, routing, tinylm
 from moeviz.arrays import softmax
 from moeviz.record import EMPTY, Routing
+from moeviz.tinylm import model as model_module
 from moeviz.tinylm import network
 from tinylm_tools import SMALL, assert_gradients, far_from_ties, spread_out, windows_of
 
@@ -93,3 +94,17 @@ def test_without_snapshots_there_are_none_and_training_is_the_same(corpus):
 def test_a_snapshot_outside_the_run_is_refused(corpus, bad):
     with pytest.raises(ValueError, match="snapshots must be a whole number"):
         tinylm.train(corpus, config=SMALL, steps=2, progress=False, snapshots=(bad,))
+
+
+def test_a_long_text_is_routed_in_blocks(monkeypatch):
+    text = "Experts choose words, and words choose experts. 12345 " * 3
+    whole = tinylm.load().route(text, off={1: [3]})
+    monkeypatch.setattr(model_module, "BLOCK", 20)
+    blocks = tinylm.load().route(text, off={1: [3]})
+    for one, other in zip(whole, blocks, strict=True):
+        assert np.array_equal(one.expert_index, other.expert_index) and one.label == other.label
+        assert np.allclose(one.logits, other.logits, atol=1e-5)
+    monkeypatch.setattr(model_module, "MOST", 50)
+    for needs_all in (lambda model: model.trace(text), lambda model: model.route(text, capacity=9)):
+        with pytest.raises(ValueError, match="at most 50 bytes where all that a layer does is kept"):
+            needs_all(tinylm.load())

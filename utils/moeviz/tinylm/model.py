@@ -22,7 +22,7 @@ from moeviz.text import encode
 from moeviz.tinylm import network
 from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, freeze, pack, surprise, unpack
 
-CHUNK = 8192
+CHUNK, BLOCK, MOST = 8192, 2**15, 2**18  # windows: of a loss, of a routing; that are kept whole
 FORMAT = "moeviz.tinylm 1"
 
 
@@ -111,20 +111,32 @@ class TinyLM:
         Position t sees the `config.context` bytes up to and including byte t; before the first byte
         it sees newlines. steering: k, temperature, bias, off, capacity, order, where, as in
         `moeviz.steering.make_route`; without any of it the model runs as it was trained.
-        Raises ValueError if the sentence is empty or not text, and for wrong steering.
+        A long text runs in blocks. Raises ValueError if the sentence is empty or not text, and for wrong
+        steering.
 
         >>> from moeviz import tinylm
         >>> tinylm.load().route("moe", k=1, off={1: [3]})[0].k
         1
         """
-        return tuple(layer.routed for layer in self.trace(sentence, **steering))
+        windows = self._windows(sentence)
+        if len(windows) <= BLOCK or {"capacity", "where"} & set(steering):  # these see all bytes together
+            return tuple(layer.routed for layer in self.trace(sentence, **steering))
+        blocks = [[layer.routed for layer in self._run(windows[start:start + BLOCK], **steering).layers]
+                  for start in range(0, len(windows), BLOCK)]
+        return tuple(_joined(parts, f"layer {number}")
+                     for number, parts in enumerate(zip(*blocks, strict=True), start=1))
 
     def trace(self, sentence, **steering):
         """Return one LayerTrace per MoE layer: the token vectors, the gate, its logits, the routing.
 
-        Steering and ValueErrors as in `route`.
+        Steering and ValueErrors as in `route`; everything is kept, so that a text of more than 262,144 bytes
+        is refused too.
         """
-        layers = self._run(self._windows(sentence), **steering).layers
+        windows = self._windows(sentence)
+        if len(windows) > MOST:
+            raise ValueError(f"sentence must have at most {MOST} bytes where all that a layer does is kept "
+                             f"or a capacity is set, got {len(windows)}; route takes longer ones without")
+        layers = self._run(windows, **steering).layers
         return tuple(self._named(layer, number) for number, layer in enumerate(layers, start=1))
 
     def hidden(self, sentence, *, layer=1):
@@ -230,6 +242,12 @@ class TinyLM:
         c, count = self.config, sum(array.size for array in self.weights.values())
         return (f"TinyLM: {count} weights, {c.layers} MoE layers, "
                 f"E = {c.num_experts}, k = {c.top_k}, D = {c.width}")
+
+
+def _joined(parts, label):
+    """Return one Routing of the tokens of several, one after the other."""
+    names = ("logits", "probs", "expert_index", "combine_weight", "kept")
+    return Routing(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), label)
 
 
 def init(rng, config, *, dtype=np.float32):
