@@ -101,7 +101,7 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys(page, lab):
     for key in ("ArrowRight", "a", "b", "d", "d", "ArrowRight"):
         bar.press(key)
     bar.press("ArrowRight")
-    assert bar.get_attribute("aria-valuenow") == "0.03"
+    area.locator("[aria-label='Bias of expert 3 of layer 1'][aria-valuenow='0.03']").wait_for()
     assert page.locator(".jp-Cell").count() == cells
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     area.locator(".moeviz-live[data-theme='dark']").wait_for()

@@ -144,8 +144,8 @@ BREAKAGES = tuple(Breakage.of(*each) for each in (
      "test_learning.py"),
     ("a biased router weighs by the bias", "index = top_k_index(probs + context.bias, check_count(k,",
      "index = top_k_index(probs - context.bias, check_count(k,", "test_training.py", "test_thermostat.py"),
-    ("homes are ignored", ("check_home(home, routed.num_tokens, placement", "check_home(home, routing.num_tokens, placement"),
-     ("check_home(None, routed.num_tokens, placement", "check_home(None, routing.num_tokens, placement"), "test_cluster.py"),
+    ("homes are ignored", "home = check_home(home, routed.num_tokens", "home = check_home(None, routed.num_tokens",
+     "test_cluster.py"),
     ("alt text is dropped", "f'alt=\"{escape(describe(figure))}\"", "f'alt=\"\"", "test_widgets.py"),
     ("headings of a table are cells", ('<th scope="col">{escape(name)}</th>', '<th scope="col"{look}>{escape(name)}</th>'),
      ("<td>{escape(name)}</td>", "<td{look}>{escape(name)}</td>"),
@@ -203,7 +203,7 @@ def caught(breakage, folder):
 
 def environment(folder):
     """Return an environment in which the copy's own package is imported."""
-    return {**os.environ, **ONE_THREAD, "PYTHONPATH": str(folder / "utils"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return {**os.environ, **ONE_THREAD, "PYTHONPATH": str(folder / "utils"), "PYTHONDONTWRITEBYTECODE": ""}
 
 
 def main(arguments):
