@@ -269,16 +269,11 @@ def test_counts_of_real_models_are_in_the_package():
     assert counts["Mixtral 8x7B"].experts.sum(axis=2).tolist() == [[417_792] * 3] * 5
     with pytest.raises(ValueError, match="the pairs of 'OLMoE-1B-7B' are not known"):
         counts["OLMoE-1B-7B"].flow(0)
-    pairs = traces.strongest_pairs("OLMoE-1B-7B")
-    assert list(pairs) == [0, 7] and (np.diff(pairs[0][:, 2]) <= 0).all()
     folder = COUNTS / "olmoe_routing"
     if folder.exists():
         known = traces.published_counts(folder)
         for name, each in counts.items():
             assert np.array_equal(each.experts, known[name].experts)
-            flow = known[name].flow(0)
-            assert [flow[one, other] for one, other, _ in traces.strongest_pairs(name)[0]] == (
-                traces.strongest_pairs(name)[0][:, 2].tolist())
 
 
 def test_a_mapped_file_stays_one(tmp_path, monkeypatch):

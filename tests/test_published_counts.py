@@ -194,14 +194,12 @@ def world(tmp_path, monkeypatch):
 
 def test_a_download_says_what_it_fetches_and_reads_it(world, capsys):
     url, folder, files, requests = world
-    assert not traces.have_counts(folder)
     counts = traces.download_counts(folder, base_url=url)
     said = capsys.readouterr().out
     size = sum(map(len, files.values())) / 1e6
     assert f"Fetching 20 files, {size:.1f} MB, from {url} into {folder}." in said
     assert "github.com/allenai/OLMoE" in said and "Apache-2.0" in said
     assert sorted(requests) == sorted(files)
-    assert traces.have_counts(folder)
     assert list(counts) == ["OLMoE-1B-7B", "Mixtral 8x7B"]
     first = pickle.loads(files["mistral/expert_counts/book.pkl"])[1]
     assert counts["Mixtral 8x7B"].table(7)[1].tolist() == [first[expert] for expert in range(4)]

@@ -17,7 +17,6 @@ from moeviz.training import (
     balance,
     by_seed,
     clustered_task,
-    cosine_gate,
     evaluate,
     fates,
     mistakes,
@@ -280,22 +279,6 @@ def forward_context(logits, bias=None):
                            np.arange(tokens) % 2, np.random.default_rng(0), True)
 
 
-def test_micro_batches_average_the_loss_of_each_part():
-    logits = np.random.default_rng(1).normal(size=(24, 3))
-    context, routed = forward_context(logits), routing.top_k(logits, 1)
-    parts = [losses.switch_loss(routing.top_k(logits[at:at + 8], 1))[0] for at in (0, 8, 16)]
-    assert balance.switch_by_part(routed, context, parts=3)[0] == pytest.approx(np.mean(parts))
-    halves = [losses.switch_loss(routing.top_k(logits[context.cluster == c], 1))[0] for c in (0, 1)]
-    assert balance.switch_by_cluster(routed, context)[0] == pytest.approx(np.mean(halves))
-    assert balance.switch(routed, context)[0] == losses.switch_loss(routed)[0]
-
-
-def test_the_cosine_gate_with_top_k_is_the_cosine_router():
-    tokens, weights = np.random.default_rng(2).normal(size=(2, 6, 6))
-    logits = cosine_gate(0.5).forward(tokens, weights)
-    np.testing.assert_allclose(logits, routing.cosine_top_k(tokens, weights.T, 1, temperature=0.5).logits)
-
-
 def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
     def mine(logits, context):
         probs = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -317,8 +300,6 @@ def test_a_router_of_your_own_trains_like_the_library_router_it_copies():
     ({"balance": [(0.1, balance.load)]}, "^noise must be True"),
     ({"balance": 0.1}, "^balance must be a list, got 0.1"),
     ({"balance": (0.1, balance.switch)}, "^balance must hold pairs .*, got 0.1"),
-    ({"balance": [(0.1, partial(balance.switch_by_part, parts=0))]}, "^parts must be a whole number"),
-    ({"gate": routers.top_k(1)}, "^gate must be a Gate, got Router"),
     ({"noise": "yes"}, "^noise must be True or False, got 'yes'"),
     ({"router": routers.biased_top_k(9)}, "^k must be a whole number between 1 and 4, got 9"),
     ({"router": mistakes.leaky_top_k(0)}, "^k must be a whole number between 1 and 4, got 0"),

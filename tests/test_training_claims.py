@@ -54,13 +54,6 @@ def test_the_coefficient_of_the_paper_is_too_small_here(without):
     assert 0 < sum(each.dead for each in small) < sum(each.dead for each in without)
 
 
-def test_balancing_each_cluster_by_itself_keeps_experts_from_specialising():
-    loss = judge(**SWITCH)
-    micro = judge(router=routers.top_k(1), balance=[(0.1, balance.switch_by_cluster)])
-    assert np.mean([e.purity for e in micro]) < 0.5 * np.mean([e.purity for e in loss])
-    assert mean_fvu(micro) > 1.3 * mean_fvu(loss)
-
-
 def test_importance_and_load_losses_even_out_what_they_are_named_after():
     def noisy(*pairs):
         make_task = partial(clustered_task, clusters=16, mean=1.0)

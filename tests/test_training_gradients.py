@@ -7,12 +7,11 @@ import pytest
 
 from moeviz import losses, routing
 from moeviz.capacity import apply_capacity
-from moeviz.training import Batch, Plan, Router, balance, cosine_gate, routers
+from moeviz.training import Batch, Plan, Router, balance, routers
 from moeviz.training.layer import init_weights, loss_and_gradients
 
 STEP = 1e-5
 sigmoid_switch = partial(balance.switch, scoring="sigmoid")
-sigmoid_by_cluster = partial(balance.switch_by_cluster, scoring="sigmoid")
 plain_importance = partial(balance.importance, renormalize=False)
 switch_per_k = lambda routed, context: losses.switch_loss(routed, convention="per_k")  # noqa: E731
 unscaled = partial(routing.weights_backward, renormalize=False)
@@ -34,8 +33,6 @@ CASES = {
     "soft": (routers.soft(), []),
     "top-1": (routers.top_k(1), []),
     "top-1, Switch": (routers.top_k(1), [(0.3, balance.switch)]),
-    "top-1, by cluster": (routers.top_k(1), [(0.3, balance.switch_by_cluster)]),
-    "top-1, by part": (routers.top_k(1), [(0.3, partial(balance.switch_by_part, parts=3))]),
     "top-1, importance": (routers.top_k(1), [(0.3, plain_importance)]),
     "top-1 renormalised, Switch": (routers.top_k(1, renormalize=True), [(0.3, balance.switch)]),
     "top-2": (routers.top_k(2, renormalize=True), []),
@@ -48,7 +45,6 @@ CASES = {
     "biased renormalised": (routers.biased_top_k(2, renormalize=True), []),
     "sigmoid": (routers.sigmoid_top_k(2, renormalize=True), []),
     "sigmoid top-1, Switch": (routers.sigmoid_top_k(1), [(0.3, sigmoid_switch)]),
-    "sigmoid, sequences": (routers.sigmoid_top_k(2, renormalize=True), [(0.3, sigmoid_by_cluster)]),
     "group-limited, Switch": (Router(group_limited, partial(unscaled, scale=2.5)), [(0.3, balance.switch)]),
     "GShard, GShard's loss": (routers.gshard_top_2(), [(0.3, balance.gshard)]),
     "noisy": (routers.noisy_top_k(2), []),
@@ -105,12 +101,6 @@ def test_every_gradient_equals_its_finite_difference(name):
     gradients = check_gradients(plan)
     gates = {"gate", "noise_gate"} if plan.noise else {"gate"}
     assert gradients.keys() - {"w_in", "w_out"} == (set() if name in ("hash", "random") else gates)
-
-
-@pytest.mark.parametrize("pairs", [[], [(0.3, balance.switch)]])
-def test_the_gradient_of_the_cosine_gate_equals_its_finite_difference(pairs):
-    gate = cosine_gate(0.3)
-    check_gradients(Plan(router=routers.top_k(2), balance=pairs, gate=gate, num_experts=4, hidden=3))
 
 
 def test_with_one_renormalised_choice_the_task_cannot_teach_the_gate():

@@ -114,11 +114,6 @@ def blocks(config, moe, width="intermediate_size", **options):
     return dense | ({"moe": moe} if moe["layers"] else {})
 
 
-def state_of(layers, parameters, state):
-    """Return the fields of layers with a state of constant size."""
-    return {"kind": "other", "layers": layers, "parameters": parameters, "state": state}
-
-
 def _plain(config):
     attention = attention_fields(config, window=config.get("sliding_window"))
     return model_fields(config, attention, moe=experts(config, config.layers(), "intermediate_size"))

@@ -11,10 +11,8 @@ from moeviz.traces.counts import (
     Counts,
     counts_of,
     download_counts,
-    have_counts,
     published_counts,
     real_counts,
-    strongest_pairs,
 )
 from moeviz.traces.faults import Finding, Inspection, broken_capture, inspect
 from moeviz.traces.recorder import can_record, record, tiny_mixtral
@@ -22,6 +20,6 @@ from moeviz.traces.trace import Trace, join, load_trace, save_trace, trace_of
 
 __all__ = [
     "Counts", "Finding", "Inspection", "Trace", "broken_capture", "can_record", "counts_of",
-    "download_counts", "have_counts", "inspect", "join", "load_trace", "published_counts", "read",
-    "real_counts", "record", "save_trace", "strongest_pairs", "tiny_mixtral", "trace_of",
+    "download_counts", "inspect", "join", "load_trace", "published_counts", "read",
+    "real_counts", "record", "save_trace", "tiny_mixtral", "trace_of",
 ]

@@ -114,6 +114,7 @@ def counts_of(trace):
     in k.
 
     >>> from moeviz.routing import top_k
+    >>> from moeviz.traces import trace_of
     >>> gate = top_k([[2.0, 1.0], [2.0, 1.0]], k=1)
     >>> counts_of(trace_of([gate, gate], model="one gate twice")).flow(1).tolist()
     [[2, 0], [0, 0]]
@@ -173,28 +174,6 @@ def real_counts():
     """
     return {name: Counts(name, each["layers"], each["domains"], each["experts"])
             for name, each in _data("real_counts.json")["models"].items()}
-
-
-def strongest_pairs(name):
-    """Return {layer: (150, 3) at most} of a model in `real_counts`: expert, expert in the next, choices.
-
-    All domains together, the most frequent first. Raises ValueError for another model.
-
-    >>> strongest_pairs("OLMoE-1B-7B")[0].shape
-    (150, 3)
-    """
-    models = _data("real_counts.json")["models"]
-    known = models[check_choice(name, "name", tuple(models))]
-    return {layer: np.array(pairs) for layer, pairs in zip(known["layers"], known["pairs"], strict=False)}
-
-
-def have_counts(folder):
-    """Return whether every file of the published counts is in `folder`, without reading them.
-
-    >>> have_counts("no such folder")
-    False
-    """
-    return all((Path(folder) / path).is_file() for path in _index()["files"])
 
 
 def download_counts(folder, *, base_url=None):

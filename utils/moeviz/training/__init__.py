@@ -6,12 +6,12 @@
 
 from moeviz.training import balance, mistakes, pitchfork, routers
 from moeviz.training.loop import Evaluation, History, Plan, Run, evaluate, train, train_seeds
-from moeviz.training.routers import Context, Gate, Router, cosine_gate, linear_gate
+from moeviz.training.routers import Context, Router
 from moeviz.training.tasks import Batch, Task, clustered_task
 from moeviz.training.trials import Trials, by_seed, fates, trials
 
 __all__ = [
-    "Batch", "Context", "Evaluation", "Gate", "History", "Plan", "Router", "Run", "Task", "Trials",
-    "balance", "by_seed", "clustered_task", "cosine_gate", "evaluate", "fates", "linear_gate", "mistakes",
+    "Batch", "Context", "Evaluation", "History", "Plan", "Router", "Run", "Task", "Trials",
+    "balance", "by_seed", "clustered_task", "evaluate", "fates", "mistakes",
     "pitchfork", "routers", "train", "train_seeds", "trials",
 ]

@@ -8,8 +8,6 @@ the noise logits.
 import numpy as np
 
 from moeviz import losses
-from moeviz.arrays import check_count
-from moeviz.record import check_routing
 from moeviz.training.routers import without_shared
 
 
@@ -32,36 +30,6 @@ def switch_routed(routed, context, *, shared=1):
     """
     value, gradient = losses.switch_loss(without_shared(routed, shared))
     return value, np.pad(gradient, ((0, 0), (shared, 0)))
-
-
-def switch_by_cluster(routed, context, *, scoring="softmax"):
-    """Return Switch's loss within each cluster, averaged: micro-batches of one domain each.
-
-    Every cluster then has to spread over all experts, so no expert can become its own; with `switch`
-    only the whole batch has to. Source: Qiu et al. 2025, arXiv 2501.11873.
-
-    >>> from moeviz.routing import top_k
-    >>> from moeviz.training import Context
-    >>> both = top_k([[0.0, 9.0], [9.0, 0.0]], k=1)
-    >>> context = Context(both.logits, None, None, np.array([0, 1]), None, True)
-    >>> round(switch_by_cluster(both, context)[0], 3)
-    2.0
-    """
-    return losses.sequence_loss(routed, context.cluster, scoring=scoring)
-
-
-def switch_by_part(routed, context, *, parts=8, scoring="softmax"):
-    """Return Switch's loss within `parts` equal stretches of the batch, averaged: mixed micro-batches.
-
-    Raises ValueError for parts outside of 1..T, and as `losses.sequence_loss` does.
-
-    >>> from moeviz.routing import top_k
-    >>> round(switch_by_part(top_k([[0.0, 9.0], [9.0, 0.0]], k=1), None, parts=2)[0], 3)
-    2.0
-    """
-    tokens = check_routing(routed).num_tokens
-    part = np.arange(tokens) * check_count(parts, "parts", high=tokens) // tokens
-    return losses.sequence_loss(routed, part, scoring=scoring)
 
 
 def gshard(routed, context):

@@ -35,8 +35,8 @@ def forward(weights, plan, batch, *, bias, rng, training=True):
 
     Raises ValueError for a router that returns no Routing.
     """
-    logits = plan.gate.forward(batch.tokens, weights["gate"])
-    noise = plan.gate.forward(batch.tokens, weights["noise_gate"]) if plan.noise else None
+    logits = batch.tokens @ weights["gate"]
+    noise = batch.tokens @ weights["noise_gate"] if plan.noise else None
     context = Context(logits, noise, bias, batch.cluster, rng, training)
     routed = check_routing(plan.router.route(logits, context), "the router's result")
     bank = experts.ExpertBank(weights["w_in"], weights["w_out"])
@@ -56,7 +56,7 @@ def loss_and_gradients(weights, plan, batch, *, bias, rng):
     penalties = [_penalty(weight, loss, done) for weight, loss in plan.balance]
     gradients = {"w_in": back.w_in, "w_out": back.w_out}
     if done.routed.logits is not None:
-        gradients |= _gate_gradients(weights, plan, batch, done, back.combine_weight, penalties)
+        gradients |= _gate_gradients(plan, batch, done, back.combine_weight, penalties)
     return (error * error).mean(), sum(value for value, _ in penalties), gradients, done
 
 
@@ -69,16 +69,15 @@ def _penalty(weight, loss, done):
                             for each in gradients]
 
 
-def _gate_gradients(weights, plan, batch, done, dweight, penalties):
+def _gate_gradients(plan, batch, done, dweight, penalties):
     """Return the gradients of the gate, and of the noise gate where the plan has one."""
     context, dlogits = done.context, plan.router.backward(done.routed, dweight)
     dlogits = check_same_shape(dlogits, "the router's gradient", context.logits, "logits")
     dlogits = sum((each[0] for _, each in penalties if len(each) == 1), dlogits)
     if not plan.noise:
-        return {"gate": plan.gate.backward(batch.tokens, weights["gate"], dlogits)}
+        return {"gate": batch.tokens.T @ dlogits}
     both = [routing.noisy_top_k_backward(done.routed, dlogits, logits=context.logits,
                                          noise_logits=context.noise_logits)]
     both += [each for _, each in penalties if len(each) == 2]
     dclean, dnoise = (sum(parts) for parts in zip(*both, strict=True))
-    return {"gate": plan.gate.backward(batch.tokens, weights["gate"], dclean),
-            "noise_gate": plan.gate.backward(batch.tokens, weights["noise_gate"], dnoise)}
+    return {"gate": batch.tokens.T @ dclean, "noise_gate": batch.tokens.T @ dnoise}

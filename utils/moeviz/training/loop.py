@@ -9,11 +9,11 @@ import numpy as np
 
 from moeviz import metrics
 from moeviz.arrays import as_array, check_count, check_number, check_vector
-from moeviz.checks import check_flag, check_kind, check_several, store
+from moeviz.checks import check_flag, check_several, store
 from moeviz.optimiser import adam, learning_rate
 from moeviz.record import Routing
 from moeviz.training.layer import forward, init_weights, loss_and_gradients
-from moeviz.training.routers import Gate, Router, linear_gate
+from moeviz.training.routers import Router
 from moeviz.training.tasks import Batch, Task, check_task
 
 
@@ -25,7 +25,7 @@ class Plan:
     balance: pairs (weight, loss); see `training.balance`. They are added to the task's loss.
     bias_rule: (bias, load) -> bias, called after each step with (E,) arrays; None leaves the bias at 0.
     For DeepSeek-V3: `partial(losses.bias_update, rate=1e-3)`, with a router that reads the bias.
-    gate: from tokens to logits; `linear_gate()` if None. noise: whether to learn a second, noise gate.
+    noise: whether to learn a second, noise gate.
     num_experts: E. hidden: H of each expert. steps: S. tokens: T per step. learning_rate: of Adam, after
     warm_up steps and until the last decay_share of the steps, in which it falls to 0.
     gate_scale: std of the gate's first weights; with noise they start at 0 (Shazeer 2017).
@@ -39,7 +39,6 @@ class Plan:
     router: Router | Callable
     balance: tuple = ()
     bias_rule: Callable | None = None
-    gate: Gate | None = None
     noise: bool = False
     num_experts: int = 8
     hidden: int = 16
@@ -59,8 +58,6 @@ class Plan:
         store(self, check_number, "learning_rate", "decay_share", "gate_scale", low=0.0, high=1.0)
         object.__setattr__(self, "router", _check_router(self.router))
         store(self, check_flag, "noise")
-        gate = linear_gate() if self.gate is None else check_kind(self.gate, "gate", Gate)
-        object.__setattr__(self, "gate", gate)
         object.__setattr__(self, "balance", _check_balance(self.balance))
 
 
