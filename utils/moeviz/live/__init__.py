@@ -1,7 +1,7 @@
 """Live views: the router under the reader's hands, as HTML that needs neither kernel nor network.
 
-JavaScript computes what NumPy computes: the modules in `moe/` say again what `tinylm`, `routing` and
-`capacity` say, and the tests hold both to each other.
+JavaScript computes what NumPy computes: the modules in `moe/` say again what `tinylm`, `transformer`,
+`routing` and `capacity` say, and the tests hold both to each other.
 """
 
 from moeviz.live.board import board

@@ -41,12 +41,17 @@ function buildParts(view, state) {
   return {
     writing: writingField(view, state), controls: controlRow(view),
     tiles: tileStrip({
-      layers: view.model.layers, looking: Boolean(view.model.heads), colors: state.colors, point, pin }),
+      layers: view.model.layers, looking: barWords(view.model), colors: state.colors, point, pin }),
     reading: readingLine(),
     layers: view.options.layers.map((_, at) => layerPanel({
       number: at + 1, numExperts: view.model.num_experts, hooks: layerHooks(view, at) })),
     chances: chancesPanel(), code: codeLine(), heard: announcer(),
   };
+}
+
+function barWords({ heads, context }) {
+  return heads ? "Bars: how much of each byte attention brings to the framed one, beside the most in its layer. "
+    + `It sees itself and the ${context - 1} bytes before it.` : "";
 }
 
 function aim(view, target) {

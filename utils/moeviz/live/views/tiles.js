@@ -4,7 +4,10 @@ import { make, put, say } from "./dom.js";
 
 const BLOCK = 26;  // pixels
 
-/** Return {node, paint}: point(at) is called for a tile under the pointer or in focus, pin(at) for a click. */
+/**
+ * Return {node, paint}: point(at) is called for a tile under the pointer or in focus, pin(at) for a click.
+ * looking: what the bars of attention mean, or "" for none.
+ */
 export function tileStrip({ layers, looking, colors, point, pin }) {
   const node = make("div", { class: looking ? "tiles looking" : "tiles", role: "group",
     style: `--layers: ${layers}`, "aria-label": "Bytes of the sentence; arrow keys move" });
@@ -15,8 +18,7 @@ export function tileStrip({ layers, looking, colors, point, pin }) {
   node.addEventListener("focusout", () => point(null));
   node.addEventListener("click", event => placeOf(event) !== null && pin(placeOf(event)));
   node.addEventListener("keydown", event => moveFocus(event, pool, placeOf(event)));
-  const words = "Bars: how much of each byte attention brings to the framed one, beside the most in its layer.";
-  const all = looking ? make("div", {}, node, make("p", { class: "tale" }, words)) : node;
+  const all = looking ? make("div", {}, node, make("p", { class: "tale" }, looking)) : node;
   return { node: all, paint: shown => paintTiles(node, pool, shape, shown) };
 }
 
