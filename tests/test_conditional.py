@@ -93,6 +93,13 @@ def test_every_script_has_more_than_one_language():
     assert min(list(text.SCRIPT_OF.values()).count(script) for script in text.SCRIPTS) >= 2
 
 
+def test_some_of_the_languages_can_be_taken():
+    some = text.load_scripts(languages=("ru", "zh"), bytes_per_language=200, fallback=True)
+    assert some.domain_names == ("ru", "zh")
+    with pytest.raises(ValueError, match="languages must be one of"):
+        text.load_scripts(languages=("ru", "xx"))
+
+
 def test_languages_are_texts_of_their_own():
     names = text.load_scripts(bytes_per_language=1000, fallback=True)
     parts = [names.text[names.domain == at].tobytes() for at in range(14)]

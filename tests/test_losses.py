@@ -157,6 +157,14 @@ def test_gshard_counts_first_choices_only():
     assert_is_gradient(gradient, lambda z: gshard_loss(rescored(made, z))[0], logits)
 
 
+def test_gshard_in_groups_is_the_mean_over_its_groups():
+    logits = some_logits(5)[:6]
+    made, halves = (routing.top_k(logits, 2), [routing.top_k(part, 2) for part in np.split(logits, 2)])
+    value, gradient = gshard_loss(made, groups=2)
+    assert value == pytest.approx(np.mean([gshard_loss(half)[0] for half in halves]), rel=1e-12)
+    assert_is_gradient(gradient, lambda z: gshard_loss(rescored(made, z), groups=2)[0], logits)
+
+
 def test_gshard_is_the_papers_mean_times_experts_squared():
     made = routing.top_k(some_logits(4), 2)
     first = np.bincount(made.expert_index[:, 0], minlength=4) / 7

@@ -58,6 +58,21 @@ def test_top_k_given_as_a_route_is_the_default(corpus):
     assert same_weights(default, given)
 
 
+def test_a_balancing_loss_takes_the_place_of_the_switch_loss(corpus):
+    options = {"config": SMALL, "seed": 4, "steps": 2, "progress": False}
+    given, _ = tinylm.train(corpus, balance=losses.switch_loss, **options)
+    assert same_weights(given, tinylm.train(corpus, **options)[0])
+    seen = []
+
+    def first_choices(routed):
+        seen.append(losses.gshard_loss(routed, groups=2))
+        return seen[-1]
+
+    other, history = tinylm.train(corpus, balance=first_choices, **options)
+    assert not same_weights(other, given)
+    assert history.balance[0] == pytest.approx(SMALL.aux_weight * (seen[0][0] + seen[1][0]))
+
+
 def test_a_route_is_used_in_every_layer_and_draws_from_the_run(corpus):
     seen = []
 

@@ -57,13 +57,15 @@ def switch_loss(routed, *, convention="share", mask=None, scoring="softmax"):
     return value * factor, dlogits * factor
 
 
-def gshard_loss(routed, *, mask=None):
+def gshard_loss(routed, *, groups=1, mask=None):
     """Return E sum_i f1_i P_i, with f1 the share of FIRST choices, and its gradient (T, E).
 
     Second choices are not counted. The paper writes the mean over experts of f1 P, which is this
     value divided by E^2; in this form the uniform value is 1. At k=1 it equals `switch_loss`.
-    mask: (T,) bool, False for padding.
-    Raises ValueError for a routing without logits, probs that are not a softmax, or a wrong mask.
+    groups: equal stretches of the tokens, within each of which the loss is taken before the mean, as GShard
+    does. mask: (T,) bool, False for padding.
+    Raises ValueError for a routing without logits, probs that are not a softmax, a wrong mask or too many
+    groups.
     Source: Lepikhin et al. 2020 (GShard), arXiv 2006.16668, algorithm 1.
 
     >>> from moeviz.routing import top_k
@@ -73,7 +75,8 @@ def gshard_loss(routed, *, mask=None):
     """
     first = one_hot(check_routing(routed).expert_index[:, 0], routed.num_experts)
     mask = check_mask(mask, len(first))
-    return _product_loss(routed, first, np.where(mask, 0, -1), "softmax")
+    group = np.arange(len(first)) * check_count(groups, "groups", high=len(first)) // len(first)
+    return _product_loss(routed, first, np.where(mask, group, -1), "softmax")
 
 
 def sequence_loss(routed, sequence_ids, *, scoring="sigmoid", mask=None):

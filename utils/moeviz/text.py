@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moeviz.arrays import check_count, check_mask, check_vector
+from moeviz.arrays import check_choice, check_count, check_mask, check_vector
 from moeviz.checks import check_flag, check_kind, check_several, check_texts
 
 BYTE_CLASS_NAMES = ("space", "newline", "lower", "upper", "digit", "punctuation",
@@ -480,21 +480,23 @@ SCRIPT_OF = {"de": "Latin", "es": "Latin", "tr": "Latin",
 SCRIPTS = tuple(dict.fromkeys(SCRIPT_OF.values()))
 
 
-def load_scripts(*, bytes_per_language=12_000, fallback=False):
-    """Collect up to `bytes_per_language` bytes of names in each language of SCRIPT_OF.
+def load_scripts(*, languages=tuple(SCRIPT_OF), bytes_per_language=12_000, fallback=False):
+    """Collect up to `bytes_per_language` bytes of names in each language, by default all of SCRIPT_OF.
 
     The domain of a byte is its language. From CLDR through Babel; without it a few names of our own
     stand in, again and again in another order until each language has its bytes.
-    Raises ValueError if bytes_per_language is not a whole number of at least 200.
+    Raises ValueError for a language that is not in SCRIPT_OF, or if bytes_per_language is not a whole number
+    of at least 200.
 
     >>> load_scripts(bytes_per_language=200, fallback=True).domain_names[:4]
     ('de', 'es', 'tr', 'bg')
     """
     size = check_count(bytes_per_language, "bytes_per_language", low=200)
-    by_language, note = names(fallback, tuple(SCRIPT_OF))
-    whole = (lines_of([name for _, name in by_language[language]]) for language in SCRIPT_OF)
+    languages = tuple(check_choice(language, "languages", SCRIPT_OF) for language in languages)
+    by_language, note = names(fallback, languages)
+    whole = (lines_of([name for _, name in by_language[language]]) for language in languages)
     texts = [cut(repeat_names(text, size), size) for text in whole]
-    return join(texts, tuple(SCRIPT_OF), [note])
+    return join(texts, languages, [note])
 
 
 def repeat_names(text, size):

@@ -48,7 +48,7 @@ def forward(weights, config, windows, *, route=None, training=False):
     return Pass(logits, windows, mixed, tuple(layers), stream)
 
 
-def loss_and_gradients(weights, config, windows, targets, *, route=None, part=None,
+def loss_and_gradients(weights, config, windows, targets, *, route=None, part=None, penalty=None,
                        backward=routing.weights_backward):
     """Return the loss (nats per byte), the balancing loss, the gradient of both per weight, the Pass.
 
@@ -57,11 +57,12 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     values, so that every micro-batch has to be even. Without it f is counted over all N windows, which
     only have to be even together. (P may be taken per micro-batch even then: f is the same for all, so
     the mean over micro-batches, by their sizes, is this loss.)
+    penalty(routed) -> (value, dlogits): another balancing loss in place of the Switch loss.
     backward(routed, dweight) -> dlogits: from the weights of `route` to its logits; the default is top-k's.
     """
     done = forward(weights, config, windows, route=route, training=True)
     loss, dlogits = cross_entropy(done.logits, targets)
-    balance, pushes = _balance(done.layers, config.aux_weight, part)
+    balance, pushes = _balance(done.layers, config.aux_weight, part, penalty)
     return loss, balance, _backward(weights, done, dlogits, pushes, backward), done
 
 
@@ -76,10 +77,11 @@ def _moe(weights, number, stream, route, training):
     return Layer(stream, tokens, chosen, output, cache)
 
 
-def _balance(layers, weight, part):
-    """Return the weighted sum of the Switch losses, and per layer its gradient on the gate's logits."""
+def _balance(layers, weight, part, penalty):
+    """Return the weighted sum of the balancing losses, and per layer its gradient on the gate's logits."""
     part = np.zeros(layers[0].routed.num_tokens, dtype=int) if part is None else part
-    each = (losses.sequence_loss(layer.routed, part, scoring="softmax") for layer in layers)
+    penalty = penalty or (lambda routed: losses.sequence_loss(routed, part, scoring="softmax"))
+    each = (penalty(layer.routed) for layer in layers)
     values, gradients = zip(*each, strict=True)
     return weight * sum(values), [weight * gradient for gradient in gradients]
 

@@ -34,7 +34,8 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     config: a Config, the default one if None. steps: S, of config.batch windows each. progress: show a
     tqdm bar. balance: where the balancing loss counts the load, "global" over the whole batch, or "micro"
     within micro-batches of one domain each, as on devices that see one kind of text and do not
-    exchange their counts, or "sequence" within every eight windows of one domain.
+    exchange their counts, or "sequence" within every eight windows of one domain; or another balancing loss,
+    (routed) -> (value, dlogits), such as `losses.gshard_loss`.
     route(logits, rng) -> Routing: the router while training, top-k if None; the model that is returned uses
     top-k. backward(routed, dweight) -> dlogits: the way back through it. snapshots:
     steps after which `History.snapshots` keeps the model, 0 for the untrained one.
@@ -43,7 +44,9 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     has no training window, balance is none of the three, or a snapshot lies outside 0..S.
     Source: Qiu et al. 2025, arXiv 2501.11873.
     """
-    check_choice(balance, "balance", BALANCE)
+    another = balance if callable(balance) else None
+    if another is None:
+        check_choice(balance, "balance", BALANCE)
     if route is not None:
         check_kind(route, "route", Callable)
     config = Config() if config is None else config
@@ -60,7 +63,8 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
         _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
         loss, penalty, gradients, done = loss_and_gradients(
-            weights, config, windows, targets, route=choose, part=_parts(domain, balance), backward=backward)
+            weights, config, windows, targets, route=choose, part=_parts(domain, balance), penalty=another,
+            backward=backward)
         _descend(weights, moments, gradients, step, steps, config)
         seen.append((loss, penalty, [_load(layer.routed) for layer in done.layers]))
     _keep(kept, steps, weights, config)
@@ -111,7 +115,7 @@ def held_out_loss(model, corpus):
 
 def _parts(domain, balance):
     """Return (N,) the part within which each window's load is counted, or None for the whole batch."""
-    if balance == "global":
+    if balance == "global" or callable(balance):
         return None
     part = domain * len(domain)
     if balance == "sequence":
