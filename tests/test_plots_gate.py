@@ -335,6 +335,16 @@ def test_times_have_one_unit_that_suits_the_longest(seconds, label, first):
     assert ax.texts[2].get_text().startswith(f"a quarter: {seconds[1] / scale:.3g}")
 
 
+@pytest.mark.parametrize(("x", "marks"), [(2 ** np.arange(7), [1, 2, 4, 8, 16, 32, 64]),
+                                           (2 ** np.arange(9), [1, 4, 16, 64, 256])])
+def test_doublings_are_marked_on_their_axis(x, marks):
+    ax = plots.plot_curves(x, {"a": x}, x_label="tokens", y_label="time", x_scale="log")
+    assert ax.get_xticks().tolist() == marks
+    assert [label.get_text() for label in ax.get_xticklabels()] == [str(mark) for mark in marks]
+    other = plots.plot_curves([1, 30, 1000], {"a": [1, 2, 3]}, x_label="x", y_label="y", x_scale="log")
+    assert other.get_xticks().tolist() != [1, 30, 1000]
+
+
 def test_curves_are_named_at_their_ends_and_bands_are_filled():
     x, up, down = np.arange(5.0), np.arange(5.0), 4 - np.arange(5.0)
     ax = plots.plot_curves(x, {"up": up, "down": (down - 1, down, down + 1)}, x_label="step", y_label="loss")

@@ -30,9 +30,10 @@ CODE_CELLS, WORDS, WORDS_PER_CELL = (12, 28), (900, 2000), (50, 110)
 VAGUE = ("understand", "know", "learn", "appreciate", "be", "see", "get")
 OFFENDERS = {  # what texts fall into, and what to write; the list with reasons stands in CONTRIBUTING.md
     r"(?:text|tokens|bytes) in a row": "consecutive", r"\bmend(?:s|ed|ing)?\b": "fix",
-    r"gets? other experts": "different experts", r"as it came out": "say what was measured",
-    r"times fewer": "a share, such as 1/1.6 of", r"effect of no size": "a very small effect",
-    r"how loud|speaks? loud|the loud": "the weight", r"behind (?:two|the|a) (?:line|sentence)": "after",
+    r"gets? other experts|other experts than": "different experts",
+    r"as it came out": "say what was measured", r"times fewer": "a share, such as 1/1.6 of",
+    r"effect of no size": "a very small effect", r"\bmeters?\b": "metric", r"\bthe bill\b": "the cost",
+    r"\bloud(?:ly|er)?\b": "the weight", r"behind (?:two|the|a) (?:line|sentence)": "after",
     r"one is (?:guessing|the error of guessing) the mean": "1.0 means no better than guessing the mean"}
 CLOSING = ("exercises", "recap", "limits of this toy", "references")
 _NOT_PROSE = (r"<details>.*?</details>|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|"

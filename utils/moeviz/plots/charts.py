@@ -178,6 +178,9 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
         _draw_line(ax, name, x, band, palette[name], dashes[palette[name]], cut)
     ax.set(xlabel=x_label, ylabel=y_label, xscale=x_scale, yscale=y_scale, xmargin=0.01)
     plain_ticks(ax.xaxis, ax.yaxis)
+    if x_scale == "log" and len(x) < 16 and not (np.log2(x) % 1).any():  # doublings are marked themselves
+        marks = x[::1 + len(x) // 8]
+        ax.set_xticks(marks, [f"{mark:g}" for mark in marks])
     ax.grid(axis="y")
     headline(ax, _compare_ends(bands), title)
     name_lines(ax, x, {name: band[1] for name, band in bands.items()}, palette)

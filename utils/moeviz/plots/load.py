@@ -1,4 +1,4 @@
-"""How even is the load? Per expert, over training, beside its meters, on a map, under a bias."""
+"""How even is the load? Per expert, over training, beside its metrics, on a map, under a bias."""
 
 from itertools import cycle
 
@@ -214,10 +214,10 @@ def _name_bands(ax, shares, colors, x):
 
 
 def plot_meters(loads, meters, *, ax=None, title=""):
-    """Draw one row per load: its experts' shares as bars, then a bar for every meter's reading of it.
+    """Draw one row per load: its experts' shares as bars, then a bar for every metric's reading of it.
 
     loads: {name: (E,)}, counts or shares, N of them. meters: {heading: (N,)}, not negative and higher
-    where the load is less even. Bars of one meter share a scale; its highest reading is marked.
+    where the load is less even. Bars of one metric share a scale; its highest reading is marked.
     The line across a load is the fair share. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_meters({"even": [2, 2], "uneven": [4, 0]}, {"MaxVio": [0.0, 1.0]})
@@ -239,7 +239,7 @@ def plot_meters(loads, meters, *, ax=None, title=""):
     ax.set_axis_off()
     said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
     set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
-              zip(shares, *readings.values(), said, strict=True), title=title or "loads and their meters")
+              zip(shares, *readings.values(), said, strict=True), title=title or "loads and their metrics")
     return set_description(ax, _describe_meters(list(shares), readings, title))
 
 
@@ -303,7 +303,7 @@ def _boxes(left, top, width, height):
 def _describe_meters(names, readings, title):
     worst = [f"{meter} highest on {names[int(np.argmax(values))]} ({values.max():.3g})"
              for meter, values in readings.items()]
-    return (f"Table of bars, {title or 'loads and their meters'}: loads {', '.join(names)}; "
+    return (f"Table of bars, {title or 'loads and their metrics'}: loads {', '.join(names)}; "
             f"{', '.join(worst)}.")
 
 
