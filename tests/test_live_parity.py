@@ -48,9 +48,9 @@ def draw_sentences(rng, count):
     """Draw short texts of several scripts, and now and then one that is longer than the Transformer sees."""
     drawn = []
     for number in range(count):
-        long = number % 40 == 9
+        long = number % 80 == 9
         alphabet = list(ALPHABETS[0 if long else rng.integers(len(ALPHABETS))])
-        drawn.append("".join(rng.choice(alphabet, size=rng.integers(*((129, 200) if long else (1, 36))))))
+        drawn.append("".join(rng.choice(alphabet, size=rng.integers(*((129, 200) if long else (1, 26))))))
     return drawn
 
 
