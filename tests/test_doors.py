@@ -9,6 +9,7 @@ import pytest
 from moeviz import learning, losses, metrics, routing
 from moeviz.routing import weights_backward
 from moeviz.tinylm import __main__ as tinylm_command
+from moeviz.transformer import __main__ as transformer_command
 
 
 def test_masked_entries_are_not_counted_in_silence():
@@ -65,10 +66,11 @@ def test_the_load_loss_of_many_tokens_needs_little_memory():
     assert peak < 6 * clean.nbytes
 
 
-@pytest.mark.parametrize("command", [learning.main, tinylm_command.main])
+@pytest.mark.parametrize("command", [learning.main, tinylm_command.main, transformer_command.main])
 def test_a_target_that_cannot_be_written_is_said_before_any_training(command, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(learning, "measure", None)  # calling either would fail
     monkeypatch.setattr(tinylm_command, "train", None)
+    monkeypatch.setattr(transformer_command, "begin", None)
     for target in (tmp_path / "nowhere" / "x.json", tmp_path):
         with pytest.raises(SystemExit):
             command(["--out", str(target)])
@@ -76,6 +78,17 @@ def test_a_target_that_cannot_be_written_is_said_before_any_training(command, tm
     with pytest.raises(SystemExit):
         command(["--out", ""])
     assert "name is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("module", "trains"), [(learning, "measure"), (tinylm_command, "train"),
+                                                (transformer_command, "begin")])
+def test_ctrl_c_ends_a_training_with_a_sentence(module, trains, tmp_path, monkeypatch, capsys):
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, trains, stopped)
+    assert module.main(["--out", str(tmp_path / "out")]) == 130
+    assert "stopped; nothing was" in capsys.readouterr().err and not any(tmp_path.iterdir())
 
 
 def test_runs_are_written_whole(tmp_path, monkeypatch):

@@ -148,6 +148,7 @@ def test_the_cheapest_opponent_is_chosen_anew_for_every_loss_and_unit():
     both = {"small": small, "large": large}
     assert learning.cheapest(both, 2.5)[0] == "small" and learning.cheapest(both, 1.5)[0] == "large"
     assert learning.cheapest(both, 2.5, of="steps")[0] == "large"
+    assert learning.cheapest(both, 2.5, of="seconds")[0] == "large"
     assert learning.cheapest(both, 0.1)[0] is None
     assert math.isnan(learning.saving(small, both, target=0.1))
     assert learning.lowest_shared(small, {"large": large}) == 2.2

@@ -261,7 +261,7 @@ def test_load_prints_share_and_number_and_the_fair_share(six):
 def test_the_description_of_a_load_has_the_extremes(six):
     sentence = style.describe(plots.plot_load(six))
     assert "most to expert 1 (4, 33%), fewest to expert 2 (2, 17%)" in sentence
-    assert "fair share 25%" in sentence
+    assert "fair share 25%" in sentence and "share of 12 assignments" in sentence
 
 
 # --- plot_assignment ---

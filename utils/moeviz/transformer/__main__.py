@@ -37,6 +37,9 @@ def main(argv=None):
             print("not saved: add --out FILE, or --replace to make it the course's model")
     except (ValueError, OSError) as error:
         parser.error(str(error))
+    except KeyboardInterrupt:  # elsewhere than in the training, which keeps what it has
+        print("\nstopped; nothing was saved", file=sys.stderr)
+        return 130
     return 0
 
 
