@@ -36,6 +36,13 @@ def test_every_requirement_has_a_known_version_that_fits(path):
             assert requirement.specifier.contains(KNOWN[plain(requirement.name)]), wanted
 
 
+def test_the_package_names_what_it_imports_and_the_controls_are_an_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {kind: {Requirement(each).name for each in wanted} for kind, wanted in
+             {"all": project["dependencies"], **project["optional-dependencies"]}.items()}
+    assert names["all"] == {"numpy", "matplotlib", "tqdm"} and names["widgets"] == {"ipywidgets"}
+
+
 def test_a_report_becomes_lines():
     report = {"install": [{"metadata": {"name": name, "version": version}}
                           for name, version in (("Jinja2", "3.1"), ("torch", "2.13.0+cpu"), ("a_b.c", "1"))]}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from moeviz import learning, losses, metrics, routing
+from moeviz.record import Routing
 from moeviz.routing import weights_backward
 from moeviz.tinylm import __main__ as tinylm_command
 from moeviz.transformer import __main__ as transformer_command
@@ -54,16 +55,35 @@ def test_information_is_never_more_than_all_of_it():
     assert metrics.mutual_information(expert, labels) > 1.2 * metrics.label_entropy(labels)
 
 
+def peak_of(call, *arguments, **options):
+    """Return how many bytes a call takes at once."""
+    tracemalloc.start()
+    try:
+        call(*arguments, **options)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_many_choices_are_checked_without_comparing_all_pairs():
+    index = np.random.default_rng(0).random((2, 4000)).argsort(axis=1)
+    peak = peak_of(Routing, None, None, index, None, np.ones(index.shape, bool), "all", num_experts=4000)
+    assert peak < 20 * index.nbytes  # pairs would take 250 times that
+
+
+def test_a_long_text_is_routed_in_blocks(stored, monkeypatch):
+    text = b"The router reads bytes. " * 400
+    whole = peak_of(stored.route, text)
+    monkeypatch.setattr("moeviz.tinylm.model.BLOCK", 512)
+    assert peak_of(stored.route, text) < whole / 3
+
+
 @pytest.mark.slow
 def test_the_load_loss_of_many_tokens_needs_little_memory():
     rng, shape = np.random.default_rng(0), (20_000, 64)
     clean, noise = rng.normal(size=shape), rng.normal(size=shape)
     noisy = routing.noisy_top_k(clean, noise, k=2, rng=rng)
-    tracemalloc.start()
-    losses.load_loss(noisy, clean, noise)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 6 * clean.nbytes
+    assert peak_of(losses.load_loss, noisy, clean, noise) < 6 * clean.nbytes
 
 
 @pytest.mark.parametrize("command", [learning.main, tinylm_command.main, transformer_command.main])
