@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import struct
+import types
 
 import numpy as np
 import pytest
@@ -58,6 +59,10 @@ def test_responses_of_vllm():
     two = response | {"choices": [{"routed_experts": IDS[100:].tolist()},
                                   {"routed_experts": IDS[100:110].tolist()}]}
     assert read(two).sequence.tolist() == [0] * T + [1] * 110
+    answer = types.SimpleNamespace(routed_experts=IDS[100:], token_ids=list(range(20)))
+    offline = types.SimpleNamespace(prompt_token_ids=list(range(100)), prompt_routed_experts=IDS[:100],
+                                    outputs=[answer])
+    assert same(read(offline)) and read(offline).tokens[-1] == 19
     dense_first = np.concatenate([np.zeros_like(IDS[:, :1]), IDS], axis=1)
     assert read(dense_first).layers == (1, 2, 3) and same(read(dense_first))
 
@@ -70,6 +75,7 @@ def test_responses_of_sglang():
     assert (read({"routed_experts": base(padded)}, config=CONFIG).index[0][-5:] == -1).all()
     shared = np.concatenate([IDS, np.full((T, L, 1), E)], axis=2)
     assert same(read(shared, num_experts=E))
+    assert same(read({"meta_info": {"routed_experts": base(shared)}}, config=CONFIG))
     with pytest.raises(ValueError, match="flat ids need config="):
         read(inside)
     with pytest.raises(ValueError, match="1080 ids do not fold into rows of 7 layers"):
@@ -85,8 +91,10 @@ def log_lines(tmp_path, name, rows):
 
 def test_files_of_every_kind(tmp_path):
     lines = [f"{layer},{' '.join(map(str, IDS[token, layer]))}" for token in range(T) for layer in range(L)]
-    (tmp_path / "a.csv").write_text("\n".join(["layer_id,expert_ids", *lines]))
-    assert same(read(tmp_path / "a.csv"))
+    quoted = [f'{line[0]},"{line[2:].replace(" ", ",")}"' for line in lines]
+    for written in (lines, quoted):
+        (tmp_path / "a.csv").write_text("\n".join(["layer_id,expert_ids", *written]))
+        assert same(read(tmp_path / "a.csv"))
     rows = [{"layer": layer, "topk_ids": IDS[token, layer].tolist(),
              "topk_weights": WEIGHTS[token, layer].tolist()}
             for token in range(T) for layer in range(L)]

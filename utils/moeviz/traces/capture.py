@@ -115,6 +115,9 @@ def _one(source, shape, weights, tokens, model, max_bytes):
         return _response(source, shape, model)
     if hasattr(source, "columns") and hasattr(source, "to_numpy"):
         return _table(source, model)
+    if hasattr(source, "outputs"):  # what vLLM returns without a server
+        return _response({name: getattr(source, name, None) for name in ("prompt_token_ids", ROUTED[0])}
+                         | {"choices": [vars(each) for each in source.outputs]}, shape, model)
     return _from_array(_plain(source), shape, model, _plain(weights), tokens)
 
 
@@ -296,6 +299,10 @@ def _folded(flat, shape, tails):
         layers, k = shape.depth or (len(shape.layers) if shape.layers else None), shape.k
     if not layers or not k:
         raise ValueError("flat ids need config=..., or layers=... and k=..., to be folded into (T, L, k)")
+    if flat.size and flat.max() == shape.num_experts and not flat.size % (layers * (k + 1)):
+        wider = flat.reshape(-1, layers, k + 1)  # a shared expert in the last place
+        if (wider[:, :, k] == shape.num_experts).all():
+            return wider
     if flat.size % (layers * k):
         raise ValueError(f"{flat.size} ids do not fold into rows of {layers} layers and k = {k}")
     return flat.reshape(-1, layers, k)
@@ -459,7 +466,7 @@ def _lines(text, shape, model, kind):
         return _csv(text, shape, model)
     rows = [_json(line, f"line {at}") for at, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not rows or not all(isinstance(row, dict) for row in rows):
-        raise ValueError("JSON lines must each hold a dictionary")
+        raise ValueError("JSON lines must each hold a dictionary" if rows else "the capture holds no line")
     return _rows(rows, shape, model)
 
 
@@ -472,7 +479,7 @@ def _csv(text, shape, model):
             continue
         try:
             chosen.setdefault(int(layer), []).append([int(each)
-                                                      for each in re.split(r"[ ;|]+", ids.strip(' "'))])
+                                                      for each in re.split(r"[ ,;|]+", ids.strip(' "[]'))])
         except ValueError:
             raise ValueError(f"line {at} is no layer_id,expert_ids: {line[:60]!r}") from None
     return _by_layer(chosen, {}, shape, model)
@@ -513,8 +520,8 @@ def _by_layer(ids, weights, shape, model):
         raise ValueError(f"every layer must have the same number of rows, got {lengths}")
     try:
         index = np.array([ids[layer] for layer in layers], dtype=np.int64).transpose(1, 0, 2)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError(f"rows of ids must be whole numbers of one length: {error}") from None
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError("rows of ids must be whole numbers, as many in each row") from None
     weight = None
     if all(len(weights.get(layer, ())) == lengths[layer] for layer in layers):
         weight = _plain([weights[layer] for layer in layers]).transpose(1, 0, 2)
