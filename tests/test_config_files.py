@@ -164,6 +164,15 @@ def test_small_readers_of_pages_have_plain_attention():
         8 * 8 + 2 * 8 * 4 + 8 * 8)
 
 
+def test_the_first_deepseek_moe_to_the_last_digit():
+    """The count of its stored weights, as its repository states it."""
+    first = {"model_type": "deepseek", "hidden_size": 2048, "intermediate_size": 10944,
+             "n_routed_experts": 64, "n_shared_experts": 2, "num_experts_per_tok": 6,
+             "moe_intermediate_size": 1408,
+             "first_k_dense_replace": 1, "num_hidden_layers": 28, "num_attention_heads": 16}
+    assert count(first).total == count_parameters(model("DeepSeekMoE 16B").spec).total == 16_375_728_128
+
+
 def test_pairs_of_values_are_those_of_text_and_of_pictures():
     text = TINY | {"model_type": "ernie4_5_moe", "moe_num_experts": 4, "moe_num_shared_experts": 1,
                    "moe_k": 1, "moe_layer_start_index": 1, "moe_layer_end_index": 1, "num_hidden_layers": 3}

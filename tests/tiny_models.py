@@ -34,6 +34,8 @@ SIZES = {
 COMMON = {name: size for size, names in SIZES.items() for name in names.split()}
 COMMON["intermediate_size_mlp"] = 48
 HALF = ["linear_attention", "full_attention"] * 2
+INKLING = {"swa_num_attention_heads": 4, "swa_num_key_value_heads": 2, "swa_head_dim": 8, "d_rel": 2,
+           "rel_extent": 8, "sliding_window_size": 8, "layer_types": ["hybrid_sliding", "hybrid"] * 2}
 OWN = {
     "gemma4_text": {"enable_moe_block": True, "hidden_size_per_layer_input": 0, "global_head_dim": 8},
     "dbrx": {"attn_config": {"kv_n_heads": 2, "rope_theta": 1e4, "clip_qkv": 8}, "n_heads": 4, "n_layers": 2,
@@ -55,11 +57,25 @@ OWN = {
     "dots3_note_text": {"swa_num_attention_heads": 4, "swa_num_key_value_heads": 4, "swa_q_lora_rank": 12,
                         "swa_kv_lora_rank": 8, "swa_head_dim": 16, "swa_qk_nope_head_dim": 8,
                         "swa_v_head_dim": 8},
+    "qwen4_exp_text": {"indexer_n_heads": 4, "indexer_kv_heads": 1, "indexer_head_dim": 8,
+                       "indexer_budget": 16, "indexer_compress_ratio": 4, "hc_count": 2, "hc_lowrank": 4,
+                       "ple_layer_ids": [1], "ngram_vocab_size_base": 50, "heads_per_ngram": 2,
+                       "ple_embed_dim": 32},
+    "glm5_next_text": {"layer_types": HALF, "index_kpool": 4, "qk_rope_head_dim": 0, "index_topk": 8},
+    "hy_v4_vl_text": {"rope_parameters": {"rope_type": "default", "rope_theta": 1e4,
+                                          "mrope_section": [2, 1, 1]}},
+    "zaya": {"num_experts_per_tok": 1},
+    "inkling_text": INKLING | {"mlp_layer_types": ["dense", *["sparse"] * 3]},
+    "inkling2_text": INKLING | {"n_layers_per_attn_res_block": 2, "unpadded_vocab_size": 90},
+    "inkling2_loop_text": INKLING | {
+        "n_layers_per_attn_res_block": 2, "unpadded_vocab_size": 90, "loop_layer_index_start": 2,
+        "loop_layer_index_end": 4, "loop_gate_rank": 4},
 }
 CLASSES = {"step3p5": "Step3p7TextModel", "muse_spark_text": "MuseSparkTextModel",
            "mistral4": "Mistral4Model",
            "mistral_large4_text": "MistralLarge4TextModel",
-           "qwen3_omni_moe_text": "Qwen3OmniMoeThinkerTextModel"}
+           "qwen3_omni_moe_text": "Qwen3OmniMoeThinkerTextModel", "glm5_next_text": "Glm5NextTextModel",
+           "hy_v4_vl_text": "HYV4VLTextModel", "unlimited_ocr_text": "UnlimitedOcrTextModel"}
 TYPES = [
     "mixtral", "phimoe", "qwen2_moe", "qwen3_moe", "qwen3_vl_moe_text", "qwen3_next",
     "qwen3_5_moe_text", "qwen3_omni_moe_text", "lara_mini", "flint", "mellum", "kolibri1", "olmoe",
@@ -70,7 +86,10 @@ TYPES = [
     "minimax", "minimax_m2", "minimax_m3_vl_text", "jamba", "jetmoe", "kimi_linear", "bailing_hybrid",
     "nemotron_h", "gemma4_text", "step3p5", "hunyuan_v1_moe", "ernie4_5_moe", "lfm2_moe",
     "longcat_flash", "deepseek_v4", "aria_text", "cohere2_moe", "laguna", "muse_spark_text",
+    "qwen4_exp_text", "glm5_next_text", "hy_v4_vl_text", "inkling2_text", "unlimited_ocr_text",
 ]
+COUNTED = [kind for kind in TYPES if kind != "longcat_flash"] + [  # and those that nothing records
+    "inkling_text", "inkling2_loop_text", "zaya"]
 GATE = re.compile(r"(router|gate|gating|classifier)\.(weight|(layer|wg|proj|gate|classifier)\.weight)$")
 
 

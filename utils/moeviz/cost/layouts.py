@@ -196,7 +196,8 @@ def _glm4_moe(config):
     attention = attention_fields(config, qkv_bias=bias, out_bias=bias and config.name == "dots1",
                                  qk_norm=norm)
     sparse = config.layers() if config.name == "solar_open" else sparse_layers(config)
-    moe = experts(config, sparse, router_bias=True, **shared(config))
+    biased = config.family["router"]["scores"] != "softmax"
+    moe = experts(config, sparse, router_bias=biased, **shared(config))
     return model_fields(config, attention, **blocks(config, moe))
 
 

@@ -183,10 +183,8 @@ def _layer(place, caught, router, ids, mask):
     """Return index (T, k) best first, weight (T, k), logits (T, E) and scores of one layer, no padding."""
     if len(caught["experts"]) != 1 or len(caught["router"]) != 1:
         raise ValueError(f"layer {place.layer}: {place.name} and its experts must each be called once per "
-                         f"pass, "
-                         f"got {len(caught['router'])} and {len(caught['experts'])} calls; a fused block "
-                         f"cannot "
-                         f"be recorded")
+                         f"pass, got {len(caught['router'])} and {len(caught['experts'])} calls; neither a "
+                         f"fused block nor a layer that runs several times can be recorded")
     arguments, output = caught["router"][0]
     received = _received(place, caught["experts"][0], arguments, output)
     index, weight = received
