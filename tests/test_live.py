@@ -20,6 +20,7 @@ from tools.site.pages import HERE, make_map
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted(show.HERE.glob("*/*.js"))
 TEXT = "The router sends each byte to two experts: 3 + 4 = 7."
+RNG = np.random.default_rng(0)
 MOST = 1_200_000  # bytes of a page with the sentence
 
 
@@ -396,13 +397,17 @@ def test_without_scripts_the_figure_stands_there(stored, opened, tmp_path):
 
 
 @pytest.mark.browser
-def test_other_sizes_than_the_stored_models(opened, tmp_path):
-    config = tinylm.Config(num_experts=12, top_k=3, layers=3, width=16, hidden=8)
-    model = tinylm.init(np.random.default_rng(0), config)
+@pytest.mark.parametrize("model", [
+    tinylm.init(RNG, tinylm.Config(num_experts=12, top_k=3, layers=3, width=16, hidden=8)),
+    transformer.init(RNG, transformer.Config(
+        num_experts=12, k=3, layers=2, width=12, heads=2, hidden=6, context=9))],
+    ids=["bytes", "transformer"])
+def test_other_sizes_than_the_stored_models(model, opened, tmp_path):
     page = opened.context.browser.new_page()
     page.goto(tools.write(live.sentence(model, TEXT), tmp_path).as_uri())
     for layer, routed in enumerate(model.route(TEXT)):
         assert loads(page, layer) == np.bincount(routed.expert_index.ravel(), minlength=12).tolist()
+    assert read(page)[0] == pytest.approx(model.loss(TEXT), abs=6e-4)
     page.close()
 
 
