@@ -7,16 +7,20 @@ import sys
 import time
 from html import unescape
 
+import matplotlib.pyplot as plt
 import pytest
+from matplotlib.colors import to_hex
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cases import cases
+from moeviz import forms
 from tools import notebooks, runs
 from tools.site import build as builder
+from tools.site import edition
 from tools.site.__main__ import read_options
 from tools.site.elsewhere import check_repository
 from tools.site.markdown import PageRenderer, render
-from tools.site.outputs import Figures, join_streams, show
+from tools.site.outputs import Figures, join_streams, pixels_of, show, stacked
 from tools.site.pages import Page, linker, make_map, make_text, opening, with_policy
 
 pytestmark = pytest.mark.timeout(1200)  # alone, this module runs every notebook
@@ -236,15 +240,46 @@ def test_a_lock_of_a_process_that_is_gone_holds_nobody_up(tmp_path):
     assert time.monotonic() - start < 5
 
 
+PLOT = """import numpy as np
+import matplotlib.pyplot as plt
+from moeviz import plots, routing, style
+style.use()
+axes = plt.subplots(1, 2, figsize=(9, 3), layout=style.Layout())[1]
+for ax in axes:
+    plots.plot_load(routing.top_k(np.eye(4), k=1), ax=ax, compact=True);"""
+
+
 @pytest.mark.notebook
-def test_a_figure_has_alt_text_for_pages_and_for_notebooks_and_its_numbers(tmp_path):
-    code = ("import numpy as np\nimport matplotlib.pyplot as plt\nfrom moeviz import plots, routing, style\n"
-            "style.use()\nplots.plot_load(routing.top_k(np.eye(4), k=1));")
-    done = notebooks.execute(new_notebook(cells=[new_code_cell(code), new_code_cell("plt.plot([1, 2]);")]))
+def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp_path):
+    cells = [new_code_cell(PLOT), new_code_cell("plt.plot([1, 2]);")]
+    done = notebooks.execute(new_notebook(cells=cells), **runs.for_pages())
     output, own = done.cells[0].outputs[0], done.cells[1].outputs[-1]
-    alt = output.metadata["image/png"]["alt"]
-    assert alt in unescape(output.data["text/html"])
-    assert "25" in alt
+    about = output.metadata["image/png"]
+    assert about["alt"] in unescape(output.data["text/html"]) and "25" in about["alt"]
     page = show(output, Figures(tmp_path))
-    assert f'alt="{alt}"' in page and "<td>25</td>" in page
+    assert page.count(f'alt="{about["alt"]}"') == 2 and "<td>25</td>" in page
+    assert re.findall(r'<picture class="([^"]+)"><source media="\(max-width: 700px\)"', page) == [
+        "by-day", "by-night"]
+    day, night = (pixels_of(png) for png in (output.data["image/png"], about["dark"]))
+    assert day.shape == night.shape and day[0, 0, 0] == 255 and to_hex(night[0, 0] / 255) == forms.GROUND
+    stack = stacked(day, about["panels"])
+    assert len(about["panels"]) == 2 and stack.shape[1] < 0.6 * day.shape[1]
+    assert len(stack) > 1.5 * day.shape[0]
+    assert about["seen"]["same"] and about["seen"]["width"] == day.shape[1] <= 900
     assert {"image/png"} <= set(own.data) and "text/html" not in own.data  # a reader's own figure
+    assert "by-night" not in show(own, Figures(tmp_path))
+
+
+def test_a_figure_that_moves_between_two_saves_is_seen():
+    class Drifting(plt.Line2D):
+        def draw(self, renderer):
+            self.set_ydata([self.get_ydata()[0] + 0.1, 0.5])
+            super().draw(renderer)
+
+    found = []
+    for line in (plt.Line2D, Drifting):
+        figure = plt.figure(figsize=(2, 2))
+        figure.add_axes((0, 0, 1, 1)).add_artist(line([0, 1], [0, 0.5]))
+        found.append(edition.looks(figure, edition.save(figure.canvas, figure.dpi))["same"])
+        plt.close(figure)
+    assert found == [True, False]

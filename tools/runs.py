@@ -42,9 +42,14 @@ def executed(path, runs=RUNS):
         if not file.is_file():
             for old in runs.glob(f"{path.stem}-*.ipynb"):
                 old.unlink()
-            places = os.pathsep.join([str(notebooks.ROOT), os.environ.get("PYTHONPATH", "")])
-            _write(timed_run(notebook, startup=STARTUP, MOEVIZ_EDITION="page", PYTHONPATH=places), file)
+            _write(timed_run(notebook, **for_pages()), file)
         return nbformat.read(file, as_version=4)
+
+
+def for_pages():
+    """Return options of `notebooks.execute` for the edition for pages, whose figures carry their forms."""
+    places = os.pathsep.join([str(notebooks.ROOT), os.environ.get("PYTHONPATH", "")])
+    return {"startup": STARTUP, "MOEVIZ_EDITION": "page", "PYTHONPATH": places}
 
 
 def timed_run(notebook, **options):
