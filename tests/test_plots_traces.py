@@ -52,10 +52,14 @@ def test_domains_stand_above_their_null_on_one_scale():
     assert "with shuffled domains from 1.00 to 1.00" in style.describe(ax)
 
 
-def test_many_experts_are_not_numbered():
-    ax = plots.plot_domain_experts(np.ones((2, 64)), np.ones((2, 64)), domain_names=["a", "b"])
-    assert len(ax.texts) == 0
-    assert len(ax.get_xticks()) == 16
+def test_many_experts_are_not_numbered_and_stand_beside_others_of_their_domain():
+    shares = np.random.default_rng(0).uniform(0, 2, (2, 64))
+    ax = plots.plot_domain_experts(shares, np.ones((2, 64)), domain_names=["a", "b"])
+    assert len(ax.texts) == len(ax.get_xticks()) == 0
+    drawn = ax.collections[0].get_array().reshape(2, 64)
+    assert sorted(drawn[0]) == sorted(shares[0])
+    most = drawn.argmax(axis=0).tolist()
+    assert most == sorted(most) and drawn[0, 0] == max(drawn[0])
 
 
 def test_ribbons_are_as_wide_as_the_counts_and_blocks_as_high_as_their_sums():

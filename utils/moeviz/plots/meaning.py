@@ -48,10 +48,13 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
         raise ValueError(f"null must have the shape of shares {shares.shape}, got {null.shape}")
     names = check_labels(domain_names, len(shares), "domain_names")
     rows, experts = shares.shape
+    few, order = experts <= MOST_NUMBERED, np.arange(experts)
+    if not few:  # beside each other stand the experts of one domain
+        order = np.lexsort((-shares.max(axis=0), shares.argmax(axis=0)))
     ax = axes_or_new(ax, (max(9, min(10, 0.9 * experts + 4)), 0.5 * (2 * rows + 1) + 1.6))
     for values, start in ((shares, 0.0), (null, rows + GAP)):
-        mesh = draw_heatmap(ax, values, low=0, high=top, middle=1.0, top=start,
-                            cell_text="{:.1f}".format if experts <= MOST_NUMBERED else None)
+        mesh = draw_heatmap(ax, values[:, order], low=0, high=top, middle=1.0, top=start,
+                            cell_text="{:.1f}".format if few else None)
     draw_colour_bar(ax, mesh, "times the fair share")
     ax.axhline(rows + GAP / 2, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
     places = [start + row + 0.5 for start in (0.0, rows + GAP) for row in range(rows)]
@@ -59,9 +62,9 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
     ax.set_yticks(places, both)
     set_matrix(ax, np.vstack([shares, null]), rows=("times the fair share", both),
                columns=("expert", range(experts)))
-    step = max(1, experts // 16)
-    ax.set_xticks(np.arange(0, experts, step) + 0.5, range(0, experts, step))
-    ax.set(xlabel="expert", ylabel="domain", ylim=(2 * rows + GAP, 0), xlim=(0, experts))
+    ax.set_xticks(*((order + 0.5, order) if few else ([], [])))
+    ax.set(xlabel="expert" if few else f"{experts} experts, by the domain that uses them most",
+           ylabel="domain", ylim=(2 * rows + GAP, 0), xlim=(0, experts))
     row, column = np.unravel_index(shares.argmax(), shares.shape)
     headline(ax, f"{names[row]} uses expert {column} {shares.max():.1f} times its fair share, by chance at "
                  f"most {null.max():.1f}", title)
