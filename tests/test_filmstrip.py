@@ -10,11 +10,12 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from PIL import Image
 
 from cases import cases
 from moeviz import filmstrip as films
-from moeviz import plots, style, widgets
+from moeviz import forms, plots, style, widgets
 from moeviz.widgets.core import make_film
 from tools import browser
 
@@ -86,6 +87,11 @@ def test_pixels_are_those_of_the_figure_but_for_rounding():
     shown = pixels(first_image(strip(start=1))["src"]).astype(int)
     assert np.abs(shown - expected).max() <= 255 / films.SHADES / 2 + 1
     assert (shown == 255).any()  # white stays white: no seam against the card
+
+
+def test_the_dark_form_of_a_frame_has_the_ground_of_its_page():
+    night = re.search(r'<img class="by-night" src="([^"]+)"', strip())[1]
+    assert to_hex(pixels(night)[0, 0] / 255) == forms.GROUND
 
 
 def test_no_figure_is_left_open():

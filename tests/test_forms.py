@@ -104,3 +104,16 @@ def test_panels_that_stand_below_each_other_are_no_reason_to_cut():
     figure, _ = plt.subplots(3, 1, layout="constrained")
     figure.canvas.draw()
     assert forms.panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches())) == []
+
+
+def test_panels_below_a_title_go_with_it():
+    figure, axes = plt.subplots(2, 2, figsize=(8, 4), gridspec_kw={"hspace": 0.5, "wspace": 0.5})
+    for ax in axes[0]:
+        ax.set_title("a run")
+    figure.canvas.draw()
+    panels = forms.panels_of(figure, Bbox.from_bounds(0, 0, 8, 4))
+    assert [left < 400 for left, *_ in panels] == [True, True, False, False]
+    axes[1, 0].set_title("another")
+    panels = forms.panels_of(figure, Bbox.from_bounds(0, 0, 8, 4))
+    assert [left < 400 for left, *_ in panels] == [True, False, True, False]
+    plt.close(figure)

@@ -172,21 +172,26 @@ def panels_of(figure, frame):
         box = boxes.pop(bar)  # belongs to what stands before it
         host = min(boxes, key=lambda part: abs(box[0] - boxes[part][2]))
         boxes[host] = united([boxes[host], box])
-    panels = cut([(x0 - left, top - y1, x1 - left, top - y0) for x0, y0, x1, y1 in boxes.values()])
+    titled = [ax.get_position().y0 for ax in figure.axes if ax.get_title() or ax.get_title(loc="left")]
+    heads = len(titled) < len(figure.axes) and np.ptp(titled or [0, 1]) == 0  # of columns
+    panels = cut([(x0 - left, top - y1, x1 - left, top - y0) for x0, y0, x1, y1 in boxes.values()],
+                 (0, 1) if heads else (1, 0))
     rows = apart(panels, 1)
     return [[round(value) for value in panel] for panel in panels] if len(rows) < len(panels) else []
 
 
-def cut(boxes):
+def cut(boxes, sides=(1, 0)):
     """Return boxes (left, top, right, bottom) united to rows and columns wherever no gap is between them.
+
+    sides: what is cut first, rows (1) or columns (0).
 
     >>> cut([(0, 0, 40, 9), (50, 0, 90, 9), (0, 20, 40, 35), (0, 29, 40, 50)])
     [(0, 0, 40, 9), (50, 0, 90, 9), (0, 20, 40, 50)]
     """
-    for low in (1, 0):
+    for low in sides:
         groups = apart(boxes, low)
         if len(groups) > 1:
-            return [panel for group in groups for panel in cut(group)]
+            return [panel for group in groups for panel in cut(group, sides)]
     return [united(boxes)]
 
 

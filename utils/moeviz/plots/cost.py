@@ -64,7 +64,8 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     rows = {name: _check_parts(parts, f"ledgers[{name!r}]") for name, parts in _check_map(ledgers).items()}
     scale = check_number(scale, "scale", low=1e-300)
     marks, own = mark if isinstance(mark, Mapping) else {"": mark} if mark else {}, ax is None
-    ax = axes_or_new(ax, (10, 0.7 * len(rows) + 2.2), bottom=1.4, left=0.3 + 0.085 * max(map(len, rows)))
+    ax = axes_or_new(ax, (10, 0.7 * len(rows) + 2.2), bottom=1.4, right=0.2,
+                     left=0.3 + 0.095 * max(map(len, rows)))
     sums = {name: sum(parts.values()) / scale for name, parts in rows.items()}
     right = check_number(limit, "limit", low=0.0) if limit is not None else 1.12 * max(sums.values())
     ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.9 if any(marks) else -0.5),

@@ -24,6 +24,7 @@ from moeviz.style import (
 )
 
 GAP = 0.6  # rows between the measured matrix and its null
+LETTER = 0.1  # inches that a letter of a row's name takes at most
 MOST_NUMBERED = 10  # experts whose shares are printed in the cells
 WIDEST = 12  # ribbons in the table
 LEFT, RIGHT, BLOCK = 0.0, 1.0, 0.045
@@ -211,7 +212,8 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     if not rows or len(nulls) > len(MARKERS):
         raise ValueError(f"measured must hold a row and nulls at most {len(MARKERS)}, got {len(rows)} rows, "
                          f"{len(nulls)} nulls")
-    ax = axes_or_new(ax, (10, min(0.62, 2.6 / len(rows) ** 0.75) * len(rows) + 2.4))
+    ax = axes_or_new(ax, (10, min(0.62, 2.6 / len(rows) ** 0.75) * len(rows) + 2.4), bottom=1.7, top=0.75,
+                     left=0.3 + LETTER * max(map(len, rows)))
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):
