@@ -102,11 +102,12 @@ def test_a_target_that_cannot_be_written_is_said_before_any_training(command, tm
 
 @pytest.mark.parametrize(("module", "trains"), [(learning, "measure"), (tinylm_command, "train"),
                                                 (transformer_command, "begin")])
-def test_ctrl_c_ends_a_training_with_a_sentence(module, trains, tmp_path, monkeypatch, capsys):
+def test_ctrl_c_ends_a_training_with_a_sentence(module, trains, tmp_path, monkeypatch, capsys, corpus):
     def stopped(*arguments, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, trains, stopped)
+    monkeypatch.setattr(module, "load_corpus", lambda **options: corpus)
     assert module.main(["--out", str(tmp_path / "out")]) == 130
     assert "stopped; nothing was" in capsys.readouterr().err and not any(tmp_path.iterdir())
 
