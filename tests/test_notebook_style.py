@@ -21,7 +21,12 @@ You will be able to
 **Needs:** matrix products.
 **Minutes:** 30.
 **Place:** Part I."""
-IMPORTS = "import numpy as np\n\nrng = np.random.default_rng(0)"
+IMPORTS = f"""import numpy as np
+
+{notebooks.ELSEWHERE}
+from moeviz import text
+
+rng = np.random.default_rng(0)"""
 FOLDED = """<details><summary>Hint 1</summary>
 
 Count first.
@@ -121,8 +126,9 @@ FAULTS = {
     "abilities: 6 abilities": swap("- say why that works\n", "- say why that works\n" * 4),
     "abilities: `understand` cannot be checked": swap("- cut the", "- understand the"),
     "imports: imports stand in code cells [0, 1]": insert("import os"),
-    "imports: imports stand in code cells []": swap("import numpy as np", ""),
-    "imports: the import cell lacks": swap("default_rng(0)", "default_rng()"),
+    "imports: imports stand in code cells []": swap(IMPORTS.partition("rng")[0], ""),
+    "imports: the import cell lacks `rng": swap("default_rng(0)", "default_rng()"),
+    "imports: the import cell lacks `# No moeviz": swap("in Colab", "elsewhere"),
     "cell_lengths: the median cell has 6": lambda notebook: [insert("1\n" * 6)(notebook) for _ in range(15)],
     "cell_lengths: a code cell has 16 lines": insert("print(1)\n" * 16),
     "cell_lengths: a code cell has 26 lines": insert("def long():\n" + "    print(1)\n" * 25),

@@ -10,6 +10,7 @@ import ast
 import re
 
 from tools.notebooks import (
+    ELSEWHERE,
     EXERCISE,
     KEEP,
     METADATA,
@@ -65,12 +66,13 @@ def abilities(notebook, path):
 
 
 def imports(notebook, path):
-    """One cell imports everything and makes rng; it is the first code cell."""
+    """One cell imports everything, says what to do where that fails, and makes rng; it is the first one."""
     having = [place for place, cell in enumerate(code_cells(notebook)) if _imports(cell.source)]
     if having != [0]:
         return [f"imports stand in code cells {having}, expected the first one alone"]
-    rng = "rng = np.random.default_rng(0)"
-    return [] if rng in code_cells(notebook)[0].source else [f"the import cell lacks `{rng}`"]
+    wanted = ("rng = np.random.default_rng(0)", f"{ELSEWHERE}\nfrom moeviz import ")
+    first = code_cells(notebook)[0].source
+    return [f"the import cell lacks `{each}`" for each in wanted if each not in first]
 
 
 def _imports(source):
