@@ -391,3 +391,17 @@ def test_names_of_curves_and_tokens_may_hold_dollar_signs():
     curves = {TRICKY: [1.0, 2.0], "b": [2.0, 1.0]}
     plots.plot_curves([1, 2], curves, x_label="$x$", y_label="y").figure.draw_without_rendering()
     plots.plot_text(make_routing([[0], [1]]), ["$a$", TRICKY]).figure.draw_without_rendering()
+
+
+def test_names_that_lines_would_run_through_stand_below_the_chart():
+    def drawn(*lines):
+        curves = {f"a line of {at}": np.array(line) for at, line in enumerate(lines)}
+        return plots.plot_curves(np.arange(20), curves, x_label="step", y_label="share")
+
+    ramp = np.linspace(0, 1, 20)
+    above = drawn(*(level * (ramp < 0.9) for level in (0, 1, 2)))
+    assert above.get_legend() is None and [text.xy[1] for text in above.texts] == [0, 1, 2]
+    steep = drawn(*(np.clip(8 * ramp - shift, 0, 1) for shift in (1, 2, 3)))
+    below = [text.get_text() for text in steep.get_legend().get_texts()]
+    assert below == [f"a line of {at}" for at in range(3)]
+    assert not steep.texts

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.path import Path
 from matplotlib.patheffects import withStroke
 
-from moeviz.plots.draw import SANS, draw_outlines, outline
+from moeviz.plots.draw import SANS, draw_outlines, legend_below, outline
 from moeviz.style import INK, MUTED
 
 DISTANCES = (0, 4, 8, 13, 19, 26, 34, 43, 54, 66, 80, 96, 115, 135)
@@ -19,6 +19,7 @@ NAME_SIZE, NAME_HEIGHT, RADIUS = 12, 12.5, 6.0  # points
 LIFT = np.array([0, 1.2])  # points from the middle of a name to that of its capitals: what g and y need below
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
 LABEL_PITCH = 19  # points between the names of lines
+LINE_SIZE, LINE_LIFT = 14, 7  # points: the type of a line's name, and how far above the line it stands
 LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
@@ -234,23 +235,36 @@ def spread(places, gap, low=-np.inf):
 def name_lines(ax, x, lines, palette):
     """Write each line's name at its end; where ends lie close, above it where the lines are furthest apart.
 
+    Names that lines would run through there stand below the chart. The lines are drawn, and labelled.
     x: (N,). lines: {name: (N,)}. palette: {name: colour}. The limits are final from here on.
     """
     ax.autoscale_view()
-    names, height = list(lines), ax.get_window_extent().height * 72 / ax.figure.dpi
+    names, (width, height) = list(lines), ax.get_window_extent().size * 72 / ax.figure.dpi
     to_axes = ax.transData + ax.transAxes.inverted()
     spots = np.array([to_axes.transform(np.column_stack([x, lines[name]])) for name in names])  # (L, N, 2)
     at = _roomiest(spots[..., 1] * height, spots[0, :, 0])
+    if at is not None and _struck(names, spots * (width, height), at):
+        return legend_below(ax, 2)
     gap = LABEL_PITCH / height
     order = np.argsort(spots[:, -1, 1], kind="stable")
     ends = dict(zip(order, spread(list(spots[order, -1, 1]), gap, 0.03), strict=True))
     for row, name in enumerate(names):
-        look = {"textcoords": "offset points", "color": palette[name], "fontweight": "bold", "fontsize": 14,
-                "path_effects": [withStroke(linewidth=4, foreground="white")], "zorder": 5}
+        look = {"textcoords": "offset points", "color": palette[name], "fontweight": "bold", "zorder": 5,
+                "fontsize": LINE_SIZE, "path_effects": [withStroke(linewidth=4, foreground="white")]}
         if at is None:
             ax.annotate(name, (1, ends[row]), xycoords="axes fraction", xytext=(8, 0), va="center", **look)
         else:
-            ax.annotate(name, (x[at], lines[name][at]), xytext=(0, 7), ha="center", va="bottom", **look)
+            spot = x[at], lines[name][at]
+            ax.annotate(name, spot, xytext=(0, LINE_LIFT), ha="center", va="bottom", **look)
+
+
+def _struck(names, spots, at):
+    """Return whether any line (L, N, 2), in points, runs through a name that stands above its spot `at`."""
+    wide = [LINE_SIZE * np.ptp(outline(name, SANS, "bold").vertices[:, 0]) for name in names]
+    half = np.column_stack([wide, np.full(len(names), LINE_SIZE)]) / 2
+    middle = spots[:, at] + (0, LINE_LIFT + LINE_SIZE / 2)
+    starts, ends = (np.reshape(part, (-1, 2)) for part in (spots[:, :-1], spots[:, 1:]))
+    return crossings(starts, ends, np.hstack([middle - half, middle + half])).any()
 
 
 def _roomiest(heights, across):
