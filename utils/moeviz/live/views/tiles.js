@@ -96,9 +96,9 @@ function paintBlock(block, layer, at, lit, number, colors) {
   say(block, wide ? String(index[0]) : "");
 }
 
-/** Set ground and ink unless they are there already: a style that is written is computed again. */
+/** Set ground and ink unless they are there already: a style that is written is computed again, a shorthand longest. */
 function dress(block, ground, ink) {
-  if (block.ground !== ground) block.style.background = ground;
+  if (block.ground !== ground) block.style.backgroundImage = ground;
   if (block.ink !== ink) block.style.color = ink;
   Object.assign(block, { ground, ink });
 }
