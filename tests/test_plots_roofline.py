@@ -44,6 +44,15 @@ def test_every_roof_is_named_with_its_peak_and_its_ridge():
     assert len({line.get_linestyle() for line in draw().lines[:3:2]}) == 2
 
 
+def test_words_of_a_roof_stand_left_of_its_slope_where_there_is_room():
+    large, small = draw().texts
+    assert large.get_ha() == "right" and large.xyann[0] < 0
+    window = draw().get_window_extent()
+    for text in (large, small):
+        box = text.get_window_extent()
+        assert window.x0 <= box.x0 and box.x1 <= window.x1
+
+
 def test_points_keep_their_place_name_and_marker():
     ax = draw()
     lines = ax.lines[4:]

@@ -297,9 +297,10 @@ def _draw_roof(ax, chip, line, left, right):
     at = np.array([left, chip.ridge, right])
     ax.plot(at, np.minimum(at * chip.bandwidth, chip.peak_flops), color=INK, linestyle=line, linewidth=2.4)
     ax.plot([chip.ridge], [chip.peak_flops], "o", color=INK, markersize=7)
+    room = np.log(chip.ridge / left) > 0.3 * np.log(right / left)  # left of the slope, where no point stands
     ax.annotate(f"{chip.name}: {speed(chip.peak_flops)}\nridge at {chip.ridge:.3g} FLOP per byte",
-                (chip.ridge, chip.peak_flops), xytext=(4, 8), textcoords="offset points", va="bottom",
-                fontsize=13)
+                (chip.ridge, chip.peak_flops), xytext=(-4 if room else 4, 8), textcoords="offset points",
+                va="bottom", ha="right" if room else "left", fontsize=13)
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, left * chip.bandwidth / 3), max(high, chip.peak_flops * 9))
 
