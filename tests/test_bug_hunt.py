@@ -187,6 +187,7 @@ def next_best(logits, factor=1.25):
     return np.array(chosen), weights / weights.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_the_shipped_design_holds_the_first_budget_and_the_fold_the_hard_one():
     corpus, model = text.load_corpus(bytes_per_domain=100_000), tinylm.load()
     held = text.held_out_mask(corpus)

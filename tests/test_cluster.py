@@ -282,6 +282,7 @@ def test_random_routing_reaches_the_expected_number_of_nodes(seed):
     assert abs(reached.mean() - cluster.expected_nodes(8, 8, num_experts=64)) < 4 * noise
 
 
+@pytest.mark.slow
 @cases("per_device", [8, 32, 128, 1024])
 def test_the_straggler_of_a_fair_router_lies_near_and_below_the_estimate(per_device):
     rng, placed = np.random.default_rng(per_device), cluster.contiguous(64, 64)

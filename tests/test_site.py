@@ -130,6 +130,7 @@ def build_small(folder, monkeypatch, repository):
     return [(folder / "site" / name).read_text(encoding="utf-8") for name in ("00_a.html", "index.html")]
 
 
+@pytest.mark.slow
 def test_pages_of_a_known_repository_link_to_binder_and_to_the_source(tmp_path, monkeypatch):
     for page in build_small(tmp_path, monkeypatch, "octo-cat/moe.viz"):
         assert re.findall(r'<a href="(https:[^"]+)">([^<]+)</a>', page) == [
@@ -169,6 +170,7 @@ def test_the_cards_are_a_page_whose_entries_lead_to_their_sections(tmp_path):
         assert '<a href="cards.html">Symbols, formulas and words</a>' in other
 
 
+@pytest.mark.slow
 def test_pages_of_an_unknown_repository_link_nowhere(tmp_path, monkeypatch):
     for page in build_small(tmp_path, monkeypatch, ""):
         assert "https:" not in page and "elsewhere" not in page

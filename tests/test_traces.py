@@ -356,6 +356,7 @@ def test_a_small_file_whose_routings_would_be_huge_is_refused(tmp_path):
         traces.load_trace(tmp_path / "a.npz", max_bytes=1_000_000)
 
 
+@pytest.mark.slow
 def test_a_directory_that_is_too_long_is_refused(tmp_path):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:

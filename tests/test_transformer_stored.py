@@ -30,6 +30,7 @@ def test_everything_stored_is_small():
     assert sizes["transformer.npz"] < 1_600_000 and sum(sizes.values()) < 1_700_000
 
 
+@pytest.mark.slow
 def test_it_reads_held_out_text_better_than_the_byte_model(model, rows):
     losses = transformer.held_out_losses(model, rows)
     windows = np.lib.stride_tricks.sliding_window_view(rows.text, 9, axis=1)[:, 25:]
