@@ -90,7 +90,7 @@ def test_errors_and_warnings_are_seen(page, lab):
 
 
 @pytest.mark.skipif(not START.is_file(), reason="notebook 00 is not there")
-def test_a_live_sentence_is_routed_and_keeps_its_keys(page, lab):
+def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page, lab):
     open_and_run(page, lab, START.name)
     area = browser.output_of(page, "live.sentence")
     field, cells = area.get_by_label("Your sentence"), page.locator(".jp-Cell").count()
@@ -103,6 +103,13 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys(page, lab):
     bar.press("ArrowRight")
     area.locator("[aria-label='Bias of expert 3 of layer 1'][aria-valuenow='0.03']").wait_for()
     assert page.locator(".jp-Cell").count() == cells
+    page.get_by_label("Your guess").first.fill("two")
+    page.get_by_label("Your guess").first.press("Tab")
+    page.locator(".jp-CodeCell", has_text="reveal(guess, first.k)").click()
+    page.keyboard.press("Control+Enter")
+    page.get_by_text("You said two, measured: 2. Right.").wait_for()
+    alt = page.locator(".jp-CodeCell img").first.get_attribute("alt")
+    assert len(alt) > 40 and page.get_by_text("In words and numbers").count() >= 4
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     area.locator(".moeviz-live[data-theme='dark']").wait_for()
     assert browser.errors(page) == []
