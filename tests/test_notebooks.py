@@ -55,6 +55,13 @@ def test_the_figures_of_a_notebook_keep_what_all_figures_promise(path):
     assert {cell: each for cell, each in titles.items() if not each or not set(each) <= NO_NUMBER} == {}
 
 
+@pytest.mark.notebook
+@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
+def test_no_cell_shows_what_python_calls_its_axes(path):
+    assert [cell.source for cell in runs.executed(path).cells for output in cell.get("outputs", ())
+            if "<Axes" in output.get("data", {}).get("text/plain", "")] == []
+
+
 def figures(done):
     """Return {number and last line of a cell: what was seen of its figure}; None of a reader's own figure."""
     return {f"{place}: {cell.source.splitlines()[-1]}": output.metadata["image/png"].get("seen")
