@@ -164,6 +164,20 @@ def test_small_readers_of_pages_have_plain_attention():
         8 * 8 + 2 * 8 * 4 + 8 * 8)
 
 
+def test_linear_layers_of_ring():
+    ring = TINY | {"model_type": "bailing_moe_linear", "num_experts": 4, "num_hidden_layers": 4,
+                   "layer_group_size": 2, "use_qk_norm": True, "first_k_dense_replace": 0}
+    found = count(ring).by_part
+    assert found["state layers"] == 2 * (5 * 8 * 8 + 8 + 2 * 4)
+    assert found["attention"] == 2 * (2 * 8 * 8 + 2 * 8 * 4 + 2 * 4)
+
+
+def test_a_list_says_which_layers_hold_experts():
+    listed = {"model_type": "exaone_moe", "num_hidden_layers": 4, "is_moe_layer": [False, True, True, False],
+              "layer_types": ["full_attention"] * 4}
+    assert ModelSpec.from_hf_config(listed).moe[0].layers == 2
+
+
 def test_the_first_deepseek_moe_to_the_last_digit():
     """The count of its stored weights, as its repository states it."""
     first = {"model_type": "deepseek", "hidden_size": 2048, "intermediate_size": 10944,

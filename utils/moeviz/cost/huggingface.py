@@ -17,7 +17,7 @@ SUSPECT = re.compile(r"expert|shared|moe|lora|index|mtp|bias|rank|latent|loop_nu
 HARMLESS = re.compile(  # no parameters: training, routing, seats, and the heads that are left out
     r"^(router_|output_router|moe_(eval|train|min|token|drop|random|jitter|loss|router_(?!extra)|norm|aux|z_loss)"
     r"|num_nextn|num_mtp|use_mtp|mtp_|.*token_(id|index|offset)s?$|.*_eps$|.*loss|.*capacity|.*dropout"
-    r"|shared_expert_sink|rms_norm_|group_limited|index_(local|kpool_)|second_expert|.*overlap|.*combination|use_grouped|norm_topk|n_group|topk|scoring|routed_scaling|enable_moe_fp32|shared_moe_mode"
+    r"|shared_expert_sink|norm_expert|use_moe$|group_norm|moe_(gate$|use_aux|multimodal)|rms_norm_|group_limited|index_(local|kpool_)|second_expert|.*overlap|.*combination|use_grouped|norm_topk|n_group|topk|scoring|routed_scaling|enable_moe_fp32|shared_moe_mode"
     r"|ep_size|expert_(dtype|parallel|layer_)|enable_expert_tensor|indexer_rope|qk_head_dim|use_gemma_norm)")
 
 

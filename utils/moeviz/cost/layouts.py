@@ -84,6 +84,7 @@ def sparse_layers(config):
     """Return how many layers hold experts: by their list, or after the first dense ones every n-th."""
     layers, kinds = config.layers(), config.get("mlp_layer_types")
     frequency, first = config.get("moe_layer_freq"), config.get("first_k_dense_replace", 0)
+    frequency = config.get("is_moe_layer", frequency)
     if isinstance(kinds, list):
         return sum(kind != "dense" for kind in kinds[:layers])
     if isinstance(frequency, list):
@@ -453,6 +454,7 @@ def _muse_spark(config):
 
 
 def _bailing_moe(config):
+    """Ring's linear models attend with a state of constant size in all but every so-manieth layer."""
     norm = "head" if config.flag("use_qk_norm") else None
     attention = attention_fields(config, qkv_bias=config.flag("use_qkv_bias"),
                                  out_bias=config.flag("use_bias"),
@@ -460,7 +462,13 @@ def _bailing_moe(config):
     bias = config.flag("moe_router_enable_expert_bias", config.get("scoring_func") == "sigmoid")
     width = config.get("shared_intermediate_size")
     moe = experts(config, sparse_layers(config), router_bias=bias, **shared(config, width))
-    return model_fields(config, attention, **blocks(config, moe))
+    groups, layers, step = attention, config.layers(), config.whole("layer_group_size", 1)
+    if step > 1:
+        width, d_model = attention["heads"] * attention["head_dim"], config.whole("hidden_size")
+        linear = {"kind": "other", "state": width * attention["head_dim"],  # queries, keys, values, gate, out
+                  "parameters": 5 * d_model * width + width + (2 * attention["head_dim"] if norm else 0)}
+        groups = two_kinds(linear, attention, layers - layers // step, layers)
+    return model_fields(config, groups, **blocks(config, moe))
 
 
 def _arctic(config):
