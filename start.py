@@ -326,6 +326,8 @@ def install(python, names):
     pip = [str(python), "-m", "pip", "install", "--no-input", "--disable-pip-version-check",
            "--no-user", f"--prefix={VENV}"]  # a file of settings may lead elsewhere
     known = ["-c", CONSTRAINTS] if sys.version_info[:2] <= NEWEST and (ROOT / CONSTRAINTS).is_file() else []
+    if set(names) & set(EXTRAS):  # seven thousand files of which few are imported, and then compiled
+        known.append("--no-compile")
     if (ROOT / "wheels").is_dir():  # the course came on a stick
         known += ["--no-index", "--find-links", "wheels"]
     with step(f"Installing {' and '.join(names)} (the first time takes a minute or two)"):

@@ -59,6 +59,17 @@ def shown(monkeypatch):
     return images
 
 
+@pytest.fixture
+def page(opened):
+    """Give the page that a module opened, as new; it may complain of nothing and ask for no other file."""
+    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
+    opened.set_viewport_size({"width": 1280, "height": 900})
+    opened.goto(opened.first)
+    yield opened
+    assert opened.said == []
+    assert [url for url in opened.asked if not url.startswith("file:")] == []
+
+
 @pytest.fixture(scope="session")
 def corpus():
     """A little text of our own, for the byte model to train on."""

@@ -42,18 +42,18 @@ def blank(modules, names):
 def opened(view, folder):
     """Open a page with a live view in Chromium, with mouse and touch.
 
-    `page.said` and `page.asked` hold its complaints and the addresses that it asked for.
+    `page.first` is its address, `page.said` and `page.asked` hold its complaints and what it asked for.
     """
     browser.needed()
     file = write(view, folder)
     with browser.browse() as first:
         page = first.context.browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
         page.set_default_timeout(10_000)
-        page.said, page.asked = [], []
+        page.said, page.asked, page.first = [], [], file.as_uri()
         page.on("console", lambda line: line.type in ("error", "warning") and page.said.append(line.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(file.as_uri())
+        page.goto(page.first)
         yield page
 
 

@@ -104,15 +104,6 @@ def opened(stored, tmp_path_factory):
         yield page
 
 
-@pytest.fixture
-def page(opened):
-    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    opened.reload()
-    yield opened
-    assert opened.said == []
-
-
 def read(page):
     tools.settle(page)
     figures = [page.locator(f".figures .{name}").inner_text() for name in ("loss", "was", "change")]

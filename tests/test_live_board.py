@@ -29,16 +29,6 @@ def opened(logits, tmp_path_factory):
         yield page
 
 
-@pytest.fixture
-def page(opened):
-    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    opened.reload()
-    yield opened
-    assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("file:")] == []
-
-
 def chosen(page, which):
     tools.settle(page)
     classes = page.locator(".matrix").nth(which).locator(".cell").evaluate_all(

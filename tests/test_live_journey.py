@@ -38,16 +38,6 @@ def opened(tmp_path_factory):
         yield page
 
 
-@pytest.fixture
-def page(opened):
-    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    opened.reload()
-    yield opened
-    assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("file:")] == []
-
-
 def values(page):
     texts = page.locator(".value").all_inner_texts()
     return [0.0 if text == "–" else float(text.replace("−", "-")) for text in texts]

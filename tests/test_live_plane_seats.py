@@ -44,15 +44,6 @@ def opened(stored, tmp_path_factory):
 
 
 @pytest.fixture
-def page(opened):
-    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    yield opened
-    assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("file:")] == []
-
-
-@pytest.fixture
 def plane(page):
     page.goto(page.files["plane"].as_uri())
     return page

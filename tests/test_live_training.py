@@ -88,16 +88,6 @@ def opened(task, tmp_path_factory):
         yield page
 
 
-@pytest.fixture
-def page(opened):
-    opened.emulate_media(color_scheme="light", reduced_motion="reduce")
-    opened.set_viewport_size({"width": 1280, "height": 900})
-    opened.goto(opened.files["training"])
-    yield opened
-    assert opened.said == []
-    assert [url for url in opened.asked if not url.startswith("file:")] == []
-
-
 def press(page, name, times=1):
     for _ in range(times):
         page.get_by_role("button", name=name, exact=True).click()

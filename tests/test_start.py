@@ -280,6 +280,7 @@ def test_extras_are_installed_and_promised_on_demand(start, quiet):
     assert start.main(["test", "--extras", "-k", "mpi"]) == 0
     _, pip, _, _, (pytest_command, variables) = quiet
     assert pip[-4:] == ["-r", "requirements-cluster.txt", "-r", "requirements-traces.txt"]
+    assert "--no-compile" in pip
     assert variables["MOEVIZ_EXTRAS"] == "1" and variables["OPENBLAS_NUM_THREADS"] == "1"
     assert "--extras" not in pytest_command and pytest_command[-2:] == ["-k", "mpi"]
     quiet.clear()
@@ -617,6 +618,7 @@ def test_what_leads_python_or_pip_elsewhere_reaches_no_child(start, monkeypatch)
 def test_pip_is_told_where_to_install(start, quiet):
     start.main([])
     assert {"--no-user", f"--prefix={start.VENV}"} <= set(quiet[1])
+    assert "--no-compile" not in quiet[1]  # many may share this one, and not all may write into it
 
 
 def test_an_installation_that_went_elsewhere_is_said(start, quiet, monkeypatch):

@@ -48,7 +48,7 @@ def record(model, input_ids, *, attention_mask=None, domains=None, name=None):
     if attention_mask is not None:
         given["attention_mask"] = torch.tensor(mask, device=device).long()
     caught = _run(model, places, given)
-    router_for = _routers(model, places)
+    router_for = _routers(model)
     layers = [_layer(place, caught[place.layer], router_for(place.layer), ids.ravel(), mask.ravel())
               for place in places]
     index, weight, logits, scores = zip(*layers, strict=True)
@@ -164,7 +164,7 @@ def _run(model, places, given):
     return caught
 
 
-def _routers(model, places):
+def _routers(model):
     """Return a function from the number of a layer to its family's Router, or None where it is unknown."""
     config = getattr(model, "config", None)
     if hasattr(config, "get_text_config"):
