@@ -5,7 +5,7 @@
 Each breakage is a text that stands once in the project and what takes its place. A copy of the project gets
 one after the other, and the tests of the part that it belongs to run there until the first failure. The
 copy is of FOLDER (default: this project), so that two states can be compared. With words, only breakages
-whose names hold one of them are tried. This is no part of the checks: it takes a quarter of an hour.
+whose names hold one of them are tried. This is no part of the checks: it takes some minutes.
 """
 
 import argparse
