@@ -172,6 +172,21 @@ def test_linear_layers_of_ring():
     assert found["attention"] == 2 * (2 * 8 * 8 + 2 * 8 * 4 + 2 * 4)
 
 
+@pytest.mark.parametrize(("given", "sparse"), [
+    ({}, 6), ({"num_sparse_decoder_layers": 0}, 4), ({"decoder_sparse_step": 2}, 9),
+    ({"num_layers": 5, "num_decoder_layers": 3, "num_sparse_encoder_layers": 7}, 3)])
+def test_the_layers_of_switch_that_hold_experts(given, sparse):
+    """Counted from the class: the second layer and every so-manieth from there, none for a step of 0."""
+    assert ModelSpec.from_hf_config({"model_type": "switch_transformers"} | given).moe[0].layers == sparse
+
+
+def test_a_list_that_names_too_few_layers_is_refused():
+    with pytest.raises(ValueError, match="layer_types of type 'gpt_oss' must name all 36 layers, got 4"):
+        count({"model_type": "gpt_oss", "layer_types": ["full_attention"] * 4})
+    with pytest.raises(ValueError, match="moe_layer_freq of type 'mimo_v2_flash' must name all 48 layers"):
+        count({"model_type": "mimo_v2_flash", "moe_layer_freq": [0, 1]})
+
+
 def test_a_list_says_which_layers_hold_experts():
     listed = {"model_type": "exaone_moe", "num_hidden_layers": 4, "is_moe_layer": [False, True, True, False],
               "layer_types": ["full_attention"] * 4}

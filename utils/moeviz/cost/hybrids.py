@@ -464,9 +464,7 @@ def _switch_transformers(config):
     d_model, width = config.whole("hidden_size"), config.whole("d_ff")
     heads = config.whole("num_attention_heads")
     group = {"kind": "multi-head", "heads": heads, "head_dim": config.whole("head_dim")}
-    sparse = sum(layers // step if number else 0 for layers, number, step in (
-        (encoder, config.whole("num_sparse_encoder_layers", low=0), _step(config, "encoder", encoder)),
-        (decoder, config.whole("num_sparse_decoder_layers", low=0), _step(config, "decoder", decoder))))
+    sparse = _sparse_of_side(config, "encoder", encoder) + _sparse_of_side(config, "decoder", decoder)
     moe = {"layers": sparse, "experts": config.whole("num_experts"), "top_k": 1, "hidden": width,
            "gated": False}
     dense = {"layers": encoder + decoder - sparse, "hidden": width, "gated": False}
@@ -481,11 +479,14 @@ def _switch_transformers(config):
             **{name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}}
 
 
-def _step(config, side, layers):
-    """Return how often a layer of one side of Switch is sparse: every so-manieth."""
+def _sparse_of_side(config, side, layers):
+    """Return how many layers of one side of Switch hold experts: the second, and every so-manieth from there.
+
+    The class takes the step from the number of sparse layers where the file does not say it.
+    """
     number = config.whole(f"num_sparse_{side}_layers", low=0)
-    config.get(f"{side}_sparse_step")
-    return max(layers // number, 1) if number else layers
+    step = config.whole(f"{side}_sparse_step", layers // number if number else layers, low=0)
+    return sum(step > 0 and (step == 1 or i % step == 1) for i in range(layers))
 
 
 def _nllb_moe(config):

@@ -62,7 +62,7 @@ def kinds_of_layers(config, default):
     """Return the kind of every layer, from `layer_types` or else from `default`, a list or a function."""
     layers = config.layers()
     given = config.several("layer_types") or (default(layers) if callable(default) else default)
-    return list(given)[:layers]
+    return config.for_each_layer(list(given), "layer_types")
 
 
 def sliding(config, default):
@@ -86,9 +86,9 @@ def sparse_layers(config):
     frequency, first = config.get("moe_layer_freq"), config.get("first_k_dense_replace", 0)
     frequency = config.get("is_moe_layer", frequency)
     if isinstance(kinds, list):
-        return sum(kind != "dense" for kind in kinds[:layers])
+        return sum(kind != "dense" for kind in config.for_each_layer(kinds, "mlp_layer_types"))
     if isinstance(frequency, list):
-        return sum(map(bool, frequency[:layers]))
+        return sum(map(bool, config.for_each_layer(frequency, "moe_layer_freq")))
     first = config.whole("first_k_dense_replace", first, low=0)
     step = config.whole("moe_layer_freq", 1)
     return sum(i >= first and i % step == 0 for i in range(layers))

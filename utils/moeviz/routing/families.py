@@ -234,6 +234,16 @@ class Config:
         return check_count(self.need("num_hidden_layers"),
                            f"{self.own('num_hidden_layers')} of type {self.kind!r}", high=MOST_LAYERS)
 
+    def for_each_layer(self, values, name):
+        """Return the first `layers()` of a list, or raise a ValueError where it names fewer.
+
+        A list may name more: the layers of a head for further tokens.
+        """
+        if len(values) < self.layers():
+            raise ValueError(f"{self.own(name)} of type {self.kind!r} must name all {self.layers()} layers, "
+                             f"got {len(values)}")
+        return values[:self.layers()]
+
     def several(self, name, default=()):
         """Return the items of a field that is a list, or raise a ValueError; `default` as in `whole`."""
         value = self.need(name) if default is REQUIRED else self.get(name, default)
