@@ -146,6 +146,11 @@ def test_placements_stand_side_by_side_on_one_scale():
 
 # --- plot_exchange ---
 
+def test_before_the_first_move_the_table_says_so():
+    ax = plots.plot_exchange(TYPED, TWO, home=[0, 0, 1], moves=0)
+    assert style.tables_of(ax.figure)[0]["rows"] == [["none yet", "", ""]]
+
+
 def arrows(moves):
     ax = plots.plot_exchange(TYPED, TWO, home=[0, 0, 1], moves=moves)
     return [patch for patch in ax.patches if isinstance(patch, FancyArrowPatch)]

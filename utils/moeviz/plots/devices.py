@@ -176,7 +176,8 @@ def plot_exchange(routed, placement, *, home=None, moves=None, title="", ax=None
     places = [(f"token {t} on device {home[t]}", f"expert {e} on device {d}") for t, e, d, _ in made]
     set_table(ax, ["from", "to", "crosses"],
               [(*ends[::-1 if back else 1], "yes" if cross else "no")
-               for ends, cross, (*_, back) in zip(places, crosses, made, strict=True)])
+               for ends, cross, (*_, back) in zip(places, crosses, made, strict=True)]
+              or [("none yet", "", "")])
     return set_description(ax, f"Exchange, {title or 'rows and answers'}: {len(home)} tokens on "
                                f"{placement.num_devices} devices; {moves} moves, of which {sum(crosses)} "
                                "went from device to device.")
