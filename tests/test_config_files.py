@@ -216,6 +216,8 @@ def test_a_file_of_dbrx_without_its_width_is_refused():
             "ffn_config": {"ffn_hidden_size": 10752, "moe_num_experts": 16, "moe_top_k": 4}}
     with pytest.raises(ValueError, match="lacks the field 'd_model'"):
         count(dbrx)
+    with pytest.raises(ValueError, match="lacks the field 'd_model'"):
+        count(dbrx, ffn_config=dbrx["ffn_config"] | {"hidden_size": 6144})
     with pytest.raises(ValueError, match="d_model = 2048 must be a multiple of n_heads = 48"):
         count(dbrx, d_model=2048)
     with pytest.raises(ValueError, match="and that of ffn_config, got 4096"):

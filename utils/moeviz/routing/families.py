@@ -316,10 +316,13 @@ def _text_part(config):
 
 
 def _opened(config, names):
-    """Return a config with the fields of its inner dictionaries beside its own, which win."""
+    """Return a config with the fields of its inner dictionaries beside its own, which win.
+
+    The width is the model's own alone: a part of it may have another default.
+    """
     for name in names:
         if isinstance(config.get(name), dict):
-            config = config[name] | config
+            config = {key: value for key, value in config[name].items() if key != "hidden_size"} | config
     return config
 
 
