@@ -14,7 +14,7 @@ DISTANCES = (0, 4, 8, 13, 19, 26, 34, 43, 54, 66, 80, 96, 115, 135)
 ANGLES = np.radians(sorted(np.arange(0, 360, 11.25), key=lambda angle: min(angle % 180, 180 - angle % 180)))
 COVERED, CROSSED, MISREAD, OUTSIDE = 1e5, 200.0, 100.0, 1e7
 CLEAR = 8.0  # how much nearer than any other marker a name should be to its own
-GAP, KEPT, SWEEPS = 3.0, 90, 3  # least gap to the own marker, candidates per name, rounds
+GAP, KEPT, SWEEPS = 3.0, 140, 3  # least gap to the own marker, candidates per name, rounds
 NAME_SIZE, NAME_HEIGHT, RADIUS = 12, 12.5, 6.0  # points
 LIFT = np.array([0, 1.2])  # points from the middle of a name to that of its capitals: what g and y need below
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
