@@ -29,5 +29,5 @@ def tests(session, libraries):
     session.install("-r", "requirements-dev.txt", *pins)
     session.run("python", "-c", "import sys, numpy, matplotlib; "
                 "print(sys.version.split()[0], numpy.__version__, matplotlib.__version__)")
-    session.run("python", "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "--timeout", "300",
+    session.run("python", "-m", "pytest", "-q", "-n", "3", "--dist", "loadscope", "--timeout", "300",
                 *(session.posargs or ("-m", "not browser")), env=ONE_THREAD)

@@ -50,7 +50,8 @@ COMMANDS = {  # what runs as a module of the project: requirement files, module
     "constraints": (CHECKS, "tools.constraints"),
 }
 QUICK = "not notebook and not browser and not slow"
-WORKERS = ("-n", "2", "--dist", "loadgroup", "--no-loadscope-reorder")
+# three for two cores: many tests wait for a browser or a kernel
+WORKERS = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONOPTIMIZE", "PYTHONUSERBASE",
            "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",
@@ -140,7 +141,7 @@ def run_checks(options):
     with step("Checking the style with ruff and oxlint"):
         oxlint = str(pathlib.Path(python).with_name("oxlint"))
         style = run([python, "-m", "ruff", "check", "."]) or run([oxlint, "utils"])
-    print("Running the tests, two at a time ...", flush=True)
+    print("Running the tests ...", flush=True)
     pytest = [python, "-m", "pytest", "-q", "--timeout", "300", *(["-m", QUICK] if quick else [])]
     if quick and not options:  # workers that share a list report each test: half a minute for five thousand
         tests = run(*([*pytest, *others] for others in halves()), **variables)

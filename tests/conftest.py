@@ -7,6 +7,8 @@ from hypothesis import settings
 from moeviz import text, tinylm, widgets
 from tinylm_tools import SMALL
 
+RUN = "test_notebooks.py::test_a_notebook_runs_as_shipped"
+
 
 def pytest_configure(config):
     """Try every property on the same examples each time, a quarter of them in a quick run."""
@@ -27,18 +29,20 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Put what takes longest first, so that workers end at about the same time, and keep modules together.
-
-    With `--dist loadgroup` a worker takes a group at once: a module, or a single run of a notebook.
-    """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None and not _is_run_of_a_notebook(item):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    """Put what takes longest first, so that workers end at about the same time."""
     items.sort(key=_turn)
 
 
-def _is_run_of_a_notebook(item):
-    return item.path.name == "test_notebooks.py" and "path" in getattr(item, "fixturenames", ())
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Give a worker a module at once, so that its fixtures are made once, or a single run of a notebook."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Modules(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return nodeid if RUN in nodeid else nodeid.partition("::")[0]
+
+    return Modules(config, log)
 
 
 def _turn(item):
