@@ -53,7 +53,7 @@ class Learner:
         data = None if body is None else body if isinstance(body, str) else json.dumps(body)
         return await client.fetch(self.hub + path, method=method, body=data, headers=headers,
                                   raise_error=False, follow_redirects=False, request_timeout=PATIENCE,
-                                  allow_nonstandard_methods=True)
+                                  connect_timeout=PATIENCE, allow_nonstandard_methods=True)
 
     async def log_in(self):
         """Log in by the form, as a browser does, and take a token."""
@@ -253,6 +253,7 @@ def end_hub(process):
 
 def main(numbers):
     """Measure one number of learners after the other, each with a fresh class."""
+    tornado.httpclient.AsyncHTTPClient.configure(None, max_clients=200)  # nobody waits in a queue of ours
     print("learners  MB / learner  1st picture: median, last [s]  p95 cell [s]  failures  all [s]")
     for place, number in enumerate(numbers):
         with tempfile.TemporaryDirectory() as name:

@@ -83,6 +83,12 @@ def test_everything_but_the_browsers_address_stays_on_this_machine(tmp_path, mon
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="JupyterHub does not run there")
+def test_a_whole_class_may_begin_at_once(tmp_path, monkeypatch):
+    found = configuration(tmp_path, monkeypatch)  # beyond this number the hub answers with an error page
+    assert found.JupyterHub.concurrent_spawn_limit >= 30 and found.Spawner.start_timeout >= 300
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="JupyterHub does not run there")
 @pytest.mark.parametrize(("name", "fits"), [("Zoë", True), ("ann b-2", True), ("..", False), ("a/b", False),
                                             ("a.b", False), ("", False), ("-x", False), ("x" * 40, False)])
 def test_a_learners_name_is_a_folders_name(tmp_path, monkeypatch, name, fits):

@@ -38,8 +38,8 @@ c.Spawner.args = [f"--LabApp.app_settings_dir={folder / 'lab'}",
 c.Spawner.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.Spawner.environment = {"JUPYTER_PATH": str(folder / "jupyter"),
                          "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-c.Spawner.start_timeout = c.Spawner.http_timeout = 180  # thirty at once on two cores take their time
-c.JupyterHub.concurrent_spawn_limit = 8
+c.Spawner.start_timeout = c.Spawner.http_timeout = 300  # thirty at once on two cores take their time
+c.JupyterHub.concurrent_spawn_limit = 60  # whoever came after the eighth would see an error page
 
 
 def give_notebooks(spawner):
