@@ -148,19 +148,8 @@ def expected(ran):
 
 def mistakes(name):
     """Return the typical mistakes of an exercise as a sentence with a list; of a repair, each fault once."""
-    found = getattr(check, name).mistakes
-    single = [each for each in found if not several(each, found)]
-    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(f"- {each}" for each in single)
-
-
-def several(sentence, others):
-    """Return whether a sentence says at once what others say one by one.
-
-    >>> several("still there: a; b", ["still there: a", "still there: b"])
-    True
-    """
-    start, colon, parts = sentence.partition(": ")
-    return "; " in parts and all(start + colon + part in others for part in parts.split("; "))
+    found = getattr(check, name).single
+    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(f"- {each}" for each in found)
 
 
 def plan(notebook):

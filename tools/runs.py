@@ -127,7 +127,7 @@ def _is_left_behind(lock):
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass  # it is somebody else's, and there
     return False
 
 

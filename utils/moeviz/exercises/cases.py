@@ -43,4 +43,4 @@ def name_bugs(exercise, function, shows):
     sets = chain.from_iterable(combinations(shows, size) for size in range(1, len(shows) + 1))
     for bugs in sets:
         sentence = "still there: " + "; ".join(f"{bug}, {shows[bug]}" for bug in bugs)
-        exercise.mistake(sentence)(partial(function, bugs=bugs))
+        exercise.mistake(sentence, single=len(bugs) == 1)(partial(function, bugs=bugs))

@@ -73,11 +73,17 @@ class Exercise:
     cases: tuple
     draw: Callable
     mistakes: dict = field(default_factory=dict, init=False)
+    single: list = field(default_factory=list, init=False)
 
-    def mistake(self, sentence):
-        """Return the decorator of a typical wrong function; the sentence says what is wrong with it."""
+    def mistake(self, sentence, *, single=True):
+        """Return the decorator of a typical wrong function; the sentence says what is wrong with it.
+
+        single: False where it only joins mistakes that have a sentence each; teachers' lists leave it out.
+        """
         def keep(function):
             self.mistakes[sentence] = function
+            if single:
+                self.single.append(sentence)
             return function
         return keep
 

@@ -8,7 +8,6 @@
 
 import argparse
 import json
-import math
 import sys
 import warnings
 from dataclasses import replace
@@ -19,8 +18,7 @@ import numpy as np
 from moeviz import traces
 from moeviz.cost import ModelSpec, count_parameters, flops_per_token, kv_cache_bytes
 from moeviz.files import write_whole
-from moeviz.metrics import dead_experts, load_entropy, max_violation
-from moeviz.report.numbers import compare, measure
+from moeviz.report.numbers import compare, measure, of_load
 from moeviz.report.show import as_page, as_text, compare_text
 from moeviz.tables import as_lines, as_table
 
@@ -121,13 +119,8 @@ def _trace(options):
 
 def _counts(counts, options):
     """Return the loads of counters, which know nothing of tokens."""
-    found = {"model": counts.model, "layers": []}
-    for layer in counts.layers:
-        load = counts.table(layer).sum(axis=0)
-        found["layers"].append({"layer": layer, "load": load.tolist(),
-                                "max_violation": float(max_violation(load)),
-                                "entropy_bits": float(load_entropy(load) * math.log2(len(load))),
-                                "dead": dead_experts(load).tolist()})
+    found = {"model": counts.model,
+             "layers": [of_load(layer, counts.table(layer).sum(axis=0)) for layer in counts.layers]}
     if options.json:
         return _numbers(options.json, found)
     rows = [[each["layer"], each["max_violation"], each["entropy_bits"], len(each["dead"])]

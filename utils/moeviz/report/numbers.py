@@ -69,16 +69,25 @@ def _loads(trace):
 
 def _layer(head, at, layer, load, rng):
     index, size = np.array(head.index[at]), head.num_experts
-    used = load.any()
-    made = {"layer": layer, "load": load.tolist(), "busiest": int(load.argmax()),
-            "busiest_share": float(load.max() / load.sum()) if used else None,
-            "max_violation": float(max_violation(load)) if used else None,
-            "entropy_bits": float(load_entropy(load) * math.log2(size)) if used else None,
-            "entropy_bits_if_even": math.log2(size),
-            "dead": dead_experts(load).tolist() if used else list(range(size))}
+    made = of_load(layer, load) | {
+        "busiest": int(load.argmax()), "entropy_bits_if_even": math.log2(size),
+        "busiest_share": float(load.max() / load.sum()) if load.any() else None}
     return made | _neighbours(index, size, rng) | {
         "pairs": _together(index, size), "information": _about_domains(head, at, rng),
         "cache": _caches(index, size), "touched": _touched(index)}
+
+
+def of_load(layer, load):
+    """Return what the load (E,) of a layer says as plain numbers; None for what nobody's choices say.
+
+    >>> of_load(3, np.array([2, 0]))["dead"]
+    [1]
+    """
+    used, size = load.any(), len(load)
+    return {"layer": layer, "load": load.tolist(),
+            "max_violation": float(max_violation(load)) if used else None,
+            "entropy_bits": float(load_entropy(load) * math.log2(size)) if used else None,
+            "dead": dead_experts(load).tolist() if used else list(range(size))}
 
 
 def _neighbours(index, size, rng):

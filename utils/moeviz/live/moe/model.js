@@ -113,7 +113,7 @@ export function seat(routed, { capacity, order }) {
 }
 
 /** Return the stream (D,) of one token after a layer: what came in, plus its experts' answers by weight. */
-function addExperts(model, number, door, routed, token) {
+export function addExperts(model, number, door, routed, token) {
   const stream = Float64Array.from(door.stream);
   routed.expertIndex[token].forEach((expert, slot) => {
     if (!routed.kept[token][slot]) return;

@@ -1,6 +1,6 @@
 // The course's Transformer: the forward pass of moeviz.transformer.blocks, which keeps what an edit leaves alone.
 import { multiply, softmax, sum } from "./arrays.js";
-import { asTrained, rmsNorm, runExpert, seat } from "./model.js";
+import { addExperts, asTrained, rmsNorm, seat } from "./model.js";
 import { routeTopK } from "./routers.js";
 
 const BASE = 10_000;
@@ -117,17 +117,11 @@ function routeRows(model, rows, options, at) {
 /** Send rows through their experts; return the stream of each that has a new one, null for the others. */
 function leaveRows(model, number, rows, routed) {
   return rows.map((row, at) => {
-    const index = routed.expertIndex[at], weight = routed.combineWeight[at], kept = routed.kept[at];
-    const way = `${index};${kept};${weight}`;
+    const way = `${routed.expertIndex[at]};${routed.kept[at]};${routed.combineWeight[at]}`;
     if (row.way === way) return null;
     row.way = way;
-    const stream = Float64Array.from(row.between);
-    index.forEach((expert, slot) => {
-      if (!kept[slot]) return;
-      row.answers[expert] ||= runExpert(model, number, expert, row.tokens);
-      addPart(stream, row.answers[expert], weight[slot], 0, stream.length);
-    });
-    return stream;
+    const door = { stream: row.between, tokens: row.tokens, answers: row.answers };
+    return addExperts(model, number, door, routed, at);
   });
 }
 
