@@ -94,6 +94,14 @@ def loss_after_top_k(logits):
     return probs.shape[1] * (f * kept.mean(axis=0)).sum()
 
 
+@switch_loss.mistake("P was averaged over an expert's own tokens; it is the mean over all tokens")
+def loss_of_own_tokens(logits):
+    f, probs = _parts(logits)
+    own = probs.argmax(axis=1)[:, None] == np.arange(probs.shape[1])
+    mean = (probs * own).sum(axis=0) / np.maximum(own.sum(axis=0), 1)
+    return probs.shape[1] * (f * mean).sum()
+
+
 @switch_loss.mistake("the factor E is missing; balance should give 1")
 def loss_without_e(logits):
     f, probs = _parts(logits)
@@ -147,6 +155,11 @@ def gradient_on_probs(probs, f):
 @switch_gradient.mistake("half of the softmax is missing: what one expert gains, the others lose")
 def gradient_without_competition(probs, f):
     return probs * len(f) * f / len(probs)
+
+
+@switch_gradient.mistake("that is each probability's slope on its own logit; a logit moves all of them")
+def gradient_of_the_diagonal(probs, f):
+    return probs * (1 - probs) * len(f) * f / len(probs)
 
 
 @switch_gradient.mistake("the division by T is missing: P is a mean over tokens")

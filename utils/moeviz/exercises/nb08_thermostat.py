@@ -43,6 +43,11 @@ def thermostat_proportional(bias, load, rate):
     return bias + rate * (load.mean() - load)
 
 
+@thermostat.mistake("the step was 1; it is `rate`")
+def thermostat_without_rate(bias, load, rate):
+    return bias + np.sign(load.mean() - load)
+
+
 @thermostat.mistake("the bias starts anew: add the step to the old bias")
 def thermostat_from_nothing(bias, load, rate):
     return rate * np.sign(load.mean() - load)

@@ -150,6 +150,13 @@ def overheard_all_turned(route, logits, cut):
     return int((before[:cut] != after[:cut]).any(axis=1).sum())
 
 
+@overheard.mistake("the later tokens changed places; each keeps its place and turns its experts: [:, ::-1]")
+def overheard_by_order(route, logits, cut):
+    turned = logits.copy()
+    turned[cut:] = logits[cut:][::-1]
+    return int((route(logits)[:cut] != route(turned)[:cut]).any(axis=1).sum())
+
+
 @overheard.mistake("the later tokens were cut off, not turned: their number must stay")
 def overheard_by_cutting(route, logits, cut):
     return int((route(logits)[:cut] != route(logits[:cut])).any(axis=1).sum())

@@ -112,6 +112,12 @@ def model_without_norms(layers, d_model, vocab, attention, expert, num_experts, 
     return tuple(count - (2 * layers + 1) * d_model for count in counts)
 
 
+@whole_model.mistake("one norm was counted in every layer; it has two")
+def model_with_one_norm(layers, d_model, vocab, attention, expert, num_experts, k, tied):
+    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
+    return tuple(count - layers * d_model for count in counts)
+
+
 @whole_model.mistake("the last norm is missing: d numbers, once")
 def model_without_last_norm(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
@@ -139,6 +145,11 @@ token_flops = Exercise("token_flops", 11, slow_token_flops, (
 @token_flops.mistake("these are multiply-adds; each is 2 FLOPs")
 def flops_as_multiply_adds(layers, heads, head_dim, attention, expert, k, table, context):
     return slow_token_flops(layers, heads, head_dim, attention, expert, k, table, context) // 2
+
+
+@token_flops.mistake("one expert was counted; every token uses k of them")
+def flops_of_one_expert(layers, heads, head_dim, attention, expert, k, table, context):
+    return slow_token_flops(layers, heads, head_dim, attention, expert, 1, table, context)
 
 
 @token_flops.mistake("the scores are missing: every head compares the token with the whole context")

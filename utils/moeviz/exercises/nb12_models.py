@@ -67,6 +67,11 @@ def readings_of_a_tied_table_as_embedding(active, table, tied):
     return active, active - table, active - (1 if tied else 2) * table
 
 
+@readings.mistake("a tied model was read like an untied one; its only table is the head and stays in B")
+def readings_as_if_untied(active, table, tied):
+    return active, active - table, active - 2 * table
+
+
 @readings.mistake("C lost a tied table twice; it exists once")
 def readings_with_two_tables(active, table, tied):
     return active, slow_readings(active, table, tied)[1], active - 2 * table

@@ -96,6 +96,12 @@ step_time.mistake("that is the shorter of the two times; the step waits for the 
     step_time_of(_distinct, join=min))
 
 
+@step_time.mistake("the FLOPs of one choice per token were counted; every choice costs its own")
+def step_time_of_tokens(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
+    return slow_step_time(expert_index, weights_per_expert, bytes_per_weight,
+                          expert_index.shape[1] * peak, bandwidth)
+
+
 @step_time.mistake("these are multiply-adds; each is 2 FLOPs")
 def step_time_in_multiply_adds(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
     return slow_step_time(expert_index, weights_per_expert, bytes_per_weight, 2 * peak, bandwidth)
@@ -155,6 +161,12 @@ def chip_fastest(flops, moved, peak, bandwidth, price, limit):
 def chip_first(flops, moved, peak, bandwidth, price, limit):
     fits = np.maximum(flops / peak, moved / bandwidth) <= limit
     return int(fits.argmax()) if fits.any() else -1
+
+
+@chip.mistake("that is the price of the chip; return its number")
+def chip_price(flops, moved, peak, bandwidth, price, limit):
+    best = slow_chip(flops, moved, peak, bandwidth, price, limit)
+    return price[best] if best >= 0 else -1
 
 
 @chip.mistake("a chip was named although none is fast enough; the answer is -1 then")
