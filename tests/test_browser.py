@@ -96,6 +96,7 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
     field, cells = area.get_by_label("Your sentence"), page.locator(".jp-Cell").count()
     field.fill("Ein Satz: ")
     field.press_sequentially("42 aabb")
+    area.locator(".tile:visible").nth(len("Ein Satz: 42 aabb") - 1).wait_for()  # drawn a frame later
     assert area.locator(".tile:visible").count() == len("Ein Satz: 42 aabb")
     bar = area.get_by_label("Bias of expert 3 of layer 1", exact=True)
     for key in ("ArrowRight", "a", "b", "d", "d", "ArrowRight"):

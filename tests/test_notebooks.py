@@ -1,6 +1,9 @@
 """Every notebook runs as shipped and with its solutions, quietly and in time; the harness sees what fails."""
 
+import asyncio
+import queue
 import re
+import time
 
 import pytest
 from nbclient.exceptions import CellExecutionError
@@ -104,6 +107,29 @@ def test_every_cell_that_uses_a_solution_runs_with_it_too():
 
 
 @pytest.mark.notebook
+class Deaf:
+    """A channel on which nobody is told that a message came: only who asks anew finds it."""
+
+    def __init__(self, messages):
+        self.messages, self.asked = messages, 0
+
+    async def get_msg(self, timeout=None):
+        self.asked += 1
+        await asyncio.sleep(timeout)
+        if self.asked < 3 or not self.messages:
+            raise queue.Empty
+        return self.messages.pop()
+
+
+def test_a_message_that_announced_itself_to_nobody_is_found_soon():
+    channel = Deaf(["reply"])
+    notebooks.ask_often(channel, step=0.01)
+    begun = time.monotonic()
+    assert asyncio.run(channel.get_msg(timeout=60)) == "reply" and time.monotonic() - begun < 30
+    with pytest.raises(queue.Empty):
+        asyncio.run(channel.get_msg(timeout=0.05))
+
+
 def test_execute_raises_an_error_and_reports_a_warning():
     with pytest.raises(CellExecutionError, match="no such thing"):
         notebooks.execute(new_notebook(cells=[new_code_cell("raise RuntimeError('no such thing')")]))

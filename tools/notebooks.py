@@ -12,12 +12,15 @@ The notebook is the only place where the solution stands.
 import ast
 import asyncio
 import copy
+import math
 import os
 import pathlib
+import queue
 import re
 import statistics
 import sys
 import tempfile
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -202,11 +205,32 @@ def execute(notebook, timeout=120, startup="", **variables):
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
                                 extra_arguments=["--log-level=40"],
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
+        client.on_notebook_start = lambda notebook: ask_often(client.kc.shell_channel)
         run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home,
                                         "MOEVIZ_PROGRESS": "off", **variables})
         with ThreadPoolExecutor(1) as pool:  # nbclient's own way leaves event loops open
             pool.submit(asyncio.run, run).result()
     return done
+
+
+def ask_often(channel, step=1.0):
+    """Let `channel.get_msg` look for an answer each `step` seconds, not only when it is told of one.
+
+    nbclient sends the state of widgets over the socket on which it waits, and so what wakes it may be
+    lost: it then sat out its whole timeout with the answer at the door (jupyter/nbclient, issue 312).
+    """
+    get_once = channel.get_msg
+
+    async def get_msg(timeout=None):
+        end = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            try:
+                return await get_once(timeout=max(0.0, min(step, end - time.monotonic())))
+            except queue.Empty:
+                if time.monotonic() >= end:
+                    raise
+
+    channel.get_msg = get_msg
 
 
 def printed(cell):
