@@ -52,11 +52,11 @@ class Html(str):
 def filmstrip(plot, frames, *, captions, label, start=0):
     """Return HTML with a slider over the pictures that `plot(frame)` draws, one per frame.
 
-    plot: returns the Axes, array of Axes or Figure of a new figure; it is closed here. Smaller figures get
-    white margins, so that nothing jumps. captions: one text per frame. label: what moves. start: the frame
-    that is shown first, and the only one without scripts. The alt text of a frame is `style.describe`, its
-    tables are `style.tables_of`. Raises ValueError naming a wrong argument, and TooLargeError, a
-    ValueError, for more than 700 kB.
+    plot: returns the Axes, array of Axes or Figure of a new figure, which is closed here, or a Shot. Smaller
+    figures get white margins, so that nothing jumps. captions: one text per frame. label: what moves.
+    start: the frame that is shown first, and the only one without scripts. The alt text of a frame is
+    `style.describe`, its tables are `style.tables_of`. Raises ValueError naming a wrong argument, and
+    TooLargeError, a ValueError, for more than 700 kB.
 
     >>> from moeviz import plots
     >>> loads = [[[0.5, 0.5]] * 9, [[0.9, 0.1]] * 9]
@@ -95,7 +95,9 @@ def picture(pixels):
 
 
 def shoot(drawn):
-    """Return the Shot of what was drawn, and close its figure."""
+    """Return the Shot of what was drawn, and close its figure; a Shot stays as it is."""
+    if isinstance(drawn, Shot):
+        return drawn
     figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
     pixels = [_drawn(canvas(figure)) for canvas in (FigureCanvasAgg, DarkCanvas)]
     panels = panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches()))

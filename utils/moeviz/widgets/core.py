@@ -6,6 +6,7 @@ becomes a filmstrip over its most telling control: the same figure, from the sam
 
 import os
 from base64 import b64encode
+from functools import cache
 from html import escape
 from io import BytesIO
 
@@ -16,7 +17,7 @@ from IPython.display import HTML, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 
-from moeviz.filmstrip import Html, TooLargeError, filmstrip
+from moeviz.filmstrip import Html, TooLargeError, filmstrip, shoot
 from moeviz.style import describe
 
 MAX_CONTROLS = 4
@@ -58,31 +59,35 @@ def make_film(redraw, controls, moving):
     """
     control, rest = controls[moving], {name: other.value for name, other in controls.items()}
     counts = isinstance(control, ipywidgets.IntSlider) and 0 == control.min < control.value == control.max
+    options = _options(control)
+
+    @cache  # a strip of fewer frames shows some of the same
+    def draw(place):
+        return shoot(redraw(**rest | {moving: options[place][1]}))
+
     for most in COUNTED if counts else FRAMES:
-        stops, start = _first_stops(control, most) if counts else _stops(control, most)
-        names = [f"{control.description}: {name}" for name, _ in stops]
+        places, start = _first_stops(options, most) if counts else _stops(options, control.value, most)
+        names = [f"{control.description}: {options[place][0]}" for place in places]
         try:
-            return filmstrip(lambda value: redraw(**rest | {moving: value}), [value for _, value in stops],
-                             captions=names, label=control.description, start=start)
+            return filmstrip(draw, places, captions=names, label=control.description, start=start)
         except TooLargeError:
             continue
     raise ValueError(f"{moving} makes a filmstrip that is too large with {most} frames")
 
 
-def _first_stops(control, most):
-    """Return the first (name, value) of a control one by one, then its last, and the place to begin at."""
-    stops = _options(control)
-    return stops[:most - 1] + stops[max(most - 1, len(stops) - 1):], 0
+def _first_stops(options, most):
+    """Return the places of the first options one by one, then of the last, and the frame to begin at."""
+    places = range(len(options))
+    return [*places[:most - 1], *places[max(most - 1, len(options) - 1):]], 0
 
 
-def _stops(control, most):
-    """Return up to `most` (name, value) of a control, its own value among them, and the place of that."""
-    stops = _options(control)
-    here = [value for _, value in stops].index(control.value)
-    places = np.unique(np.rint(np.linspace(0, len(stops) - 1, min(most, len(stops)))).astype(int))
+def _stops(options, value, most):
+    """Return the places of up to `most` options, that of `value` among them, and the frame to begin at."""
+    here = [each for _, each in options].index(value)
+    places = np.unique(np.rint(np.linspace(0, len(options) - 1, min(most, len(options)))).astype(int))
     nearest = int(np.abs(places - here).argmin())
     places[nearest] = here
-    return [stops[place] for place in places], nearest
+    return places.tolist(), nearest
 
 
 def _options(control):
