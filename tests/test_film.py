@@ -19,7 +19,7 @@ def test_bands_have_the_experts_colours_and_end_at_their_shares():
 
 def test_dead_experts_are_in_the_title_and_the_description():
     ax = plots.plot_load_film(LOAD)
-    assert ax.get_title() == f"2 of 4 experts are dead after {len(LOAD)} steps (2, 3)"
+    assert ax.get_title() == "2 of 4 experts are dead at the end (2, 3)"
     assert "busiest is expert 0 with 60%" in style.describe(ax) and "dead: 2, 3" in style.describe(ax)
     assert plots.plot_load_film(LOAD[:10]).get_title().startswith("0 of 4 experts are dead")
 

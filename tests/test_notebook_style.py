@@ -173,6 +173,9 @@ FAULTS = {
     "closing: a reference lacks its link": swap("](https", "](paper"),
     "closing: a reference lacks its link or its": swap(": where the layer was first described in full", ""),
     "closing: the references are empty": swap("- Somebody", "Somebody"),
+    "timed_claims: a claim depends on a measured time: claim('faster', t, t": insert(
+        "import timeit\ndef seconds(run):\n    return min(timeit.repeat(run))\nt = []\nfor way in (1, 2):\n"
+        "    t.append(seconds(way))\nclaim('faster', t, t[0] < t[1])"),
     "numbers_in_prose: the number 0.35 stands": prose("About 0.35 of them."),
     "numbers_in_prose: the number 12 % stands": prose("Then 12 % remain."),
     "numbers_in_prose: the number 4,426 stands": prose("There are 4,426 teams."),

@@ -242,6 +242,16 @@ def test_a_name_keeps_off_the_key():
     assert not overlaps(boxes, ax.get_legend().get_window_extent().extents[None]).any()
 
 
+def test_a_name_keeps_off_markers_without_a_name_and_the_key_off_groups_without_one():
+    ax = plots.plot_model_map(["named", "grey"], [40e9, 40e9], [10e9, 14e9], named=["named"], groups=[1, 2],
+                              limits=((1, 100), (4, 400)))
+    ax.figure.draw_without_rendering()
+    box, = np.array([word.box for word in words_on(ax, "_names", ["named"])])
+    middle = ax.transData.transform((14, 40))
+    assert not overlaps(box[None], np.hstack([middle - 5, middle + 5])[None]).any()
+    assert key(ax) == ["1"]
+
+
 def test_a_name_far_from_its_point_is_joined_to_it():
     near = EVERY["plot_model_map"]()
     assert len(leaders(near)) == 0

@@ -124,6 +124,11 @@ def test_smoothing_averages_the_load_and_not_the_bias():
 def test_the_ends_carry_the_experts_numbers_in_order_of_height():
     heights = {int(text.get_text()): text.xy[1] for text in plots.plot_thermostat(SHORT)[2, 0].texts}
     assert sorted(heights, key=heights.get) == np.argsort(BIAS[-1], kind="stable").tolist()
+    calm = history([[1 / 3] * 3] * 4, np.arange(12).reshape(4, 3) / 1e4)
+    ax = plots.plot_thermostat({"calm": calm, "uneven": SHORT})[2, 0]
+    low, high = ax.get_ylim()
+    for text in ax.texts:  # where its line ends on the scale that the two runs share
+        assert low + text.xy[1] * (high - low) == pytest.approx((int(text.get_text()) - 1) / 1e4)
     many = history(np.full((2, 20), 0.05), np.zeros((2, 20)))
     assert not plots.plot_thermostat(many)[2, 0].texts
 

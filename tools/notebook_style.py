@@ -285,5 +285,42 @@ def numbers_in_prose(notebook, path):
     return complaints
 
 
+def timed_claims(notebook, path):
+    """No claim depends on a measured time: a busy machine would fail the notebook. Count, and print times."""
+    timed, complaints = {"timeit", "perf_counter", "process_time", "monotonic"}, []
+    for step in _steps([node for cell in code_cells(notebook) for node in parse(cell.source).body]):
+        complaints += [f"a claim depends on a measured time: {first_line(ast.unparse(call))}"
+                       for call in ast.walk(step) if isinstance(call, ast.Call)
+                       and getattr(call.func, "id", "") == "claim" and _mentions(call.args[2], timed)]
+        if _mentions(step, timed):
+            timed |= _named(step)
+    return complaints
+
+
+def _steps(body):
+    """Yield the statements of a body and of the loops and branches in it, one by one."""
+    for node in body:
+        if isinstance(node, ast.For | ast.While | ast.If | ast.With | ast.Try):
+            yield from _steps(node.body)
+        else:
+            yield node
+
+
+def _mentions(tree, names):
+    """Return whether a name is read, or any attribute of that name."""
+    return any(getattr(node, "id", getattr(node, "attr", None)) in names for node in ast.walk(tree)
+               if not isinstance(getattr(node, "ctx", None), ast.Store))
+
+
+def _named(step):
+    """Return the names that a statement defines or fills by `append`."""
+    if isinstance(step, ast.FunctionDef):
+        return {step.name}
+    grown = [call.func.value for call in ast.walk(step) if isinstance(call, ast.Call)
+             and getattr(call.func, "attr", "") == "append"]
+    targets = [name for target in getattr(step, "targets", []) for name in ast.walk(target)]
+    return {name.id for name in (*grown, *targets) if isinstance(name, ast.Name)}
+
+
 CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, cards, chain, amounts, headings,
-          outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose)
+          outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose, timed_claims)

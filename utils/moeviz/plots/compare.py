@@ -194,13 +194,13 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
         raise ValueError(f"board must have a row with known {across} and {up}, got none")
     ax = axes_or_new(ax, (10, 7.5))
     _set_limits(ax, places[there])
-    _draw_front(ax, places[front], find_column(across).best == "high")
-    _draw_corner(ax, find_column(across).best == "high", find_column(up).best == "high")
+    steps = _draw_front(ax, places[front], find_column(across).best == "high")
+    box = _draw_arrow(ax, places[there], find_column(across).best == "high", find_column(up).best == "high")
     _draw_points(ax, board, places, there)
     ax.set(xlabel=_label(across), ylabel=_label(up))
-    headline(ax, f"{front.sum()} of {there.sum()} routers are beaten by none", title)
+    headline(ax, _unbeaten(np.array(board.names)[front & there], there.sum()), title)
     legend_below(ax, 5)
-    _name_points(ax, board, places, there)
+    _name_points(ax, board, places, there, [*box, *steps])
     words = {kind: word for kind, _, _, word in KINDS}
     set_table(ax, ["router", _label(across), _label(up), "kind", "beaten by none"], title=title or "routers",
               rows=[[row.name, *place, words[row.causal], "yes" if best else "no"] for row, place, best, here
@@ -222,20 +222,43 @@ def _set_limits(ax, places):
 
 
 def _draw_front(ax, places, right_is_good):
-    """Join the points that none beats by steps: what lies beyond a step would need a better router."""
-    if len(places) > 1:
-        where = "post" if right_is_good else "pre"
-        ax.plot(*places[np.argsort(places[:, 0])].T, drawstyle=f"steps-{where}", color=LINE,
-                linestyle=(0, (5, 4)), linewidth=1.8, label="beaten by none", zorder=1)
+    """Join the points that none beats by steps: what lies beyond a step would need a better router.
+
+    Returns the boxes of the steps in shares of the axes, [left, bottom, right, top] each.
+    """
+    if len(places) < 2:
+        return []
+    (x, y), side = places[np.argsort(places[:, 0])].T, 1 if right_is_good else 0
+    ax.plot(x, y, drawstyle=f"steps-{'post' if side else 'pre'}", color=LINE, linestyle=(0, (5, 4)),
+            linewidth=1.8, label="beaten by none", zorder=1)
+    turns = np.column_stack([x[1:], y[:-1]] if side else [x[:-1], y[1:]])
+    corners = np.vstack([np.column_stack([x, y])[:-1], turns, np.column_stack([x, y])[1:]])
+    first, turn, last = ax.transAxes.inverted().transform(ax.transData.transform(corners)).reshape(3, -1, 2)
+    return [[*np.minimum(a, b) - 0.004, *np.maximum(a, b) + 0.004]
+            for a, b in (*zip(first, turn, strict=True), *zip(turn, last, strict=True))]
 
 
-def _draw_corner(ax, right_is_good, top_is_good):
-    """Point to the corner where both columns are best."""
-    x, y = (0.97 if right_is_good else 0.03), (0.97 if top_is_good else 0.03)
-    ax.annotate("better", (x, y), xytext=(x + (-0.13 if right_is_good else 0.13),
-                                          y + (-0.11 if top_is_good else 0.11)), xycoords="axes fraction",
-                textcoords="axes fraction", color=MUTED, fontsize=14, ha="center", va="center", zorder=0.6,
+def _unbeaten(names, count):
+    """Say which routers no other beats in both columns; how many, where they are more than three."""
+    said = f"{len(names)} of {count} routers" if len(names) > 3 else " and ".join(
+        filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    return f"{said} {'are' if len(names) != 1 else 'is'} beaten by none"
+
+
+def _draw_arrow(ax, places, right_is_good, top_is_good):
+    """Point to where both columns are better, in the emptiest corner; return its box in shares of axes."""
+    shares = ax.transAxes.inverted().transform(ax.transData.transform(places))
+    step = np.array([1 if right_is_good else -1, 1 if top_is_good else -1])
+    corners = [(step, 0), (step * (-1, 1), 1), (step * (1, -1), 2), (-step, 3)]  # the good one if it is free
+    def near(corner):
+        return (np.abs(shares - (0.5 + 0.37 * corner[0])) < (0.2, 0.16)).all(axis=1).sum(), corner[1]
+    middle = 0.5 + 0.4 * min(corners, key=near)[0]
+    tip, tail = middle + step * (0.05, 0.04), middle - step * (0.05, 0.04)
+    ax.annotate("better", tip, xytext=tail, xycoords="axes fraction", textcoords="axes fraction", color=MUTED,
+                fontsize=14, ha="center", va="center", zorder=0.6,
                 arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
+    word = np.array([0.05, 0.03])
+    return [[*np.minimum(tip, tail - word), *np.maximum(tip, tail + word)]]
 
 
 def _draw_points(ax, board, places, there):
@@ -250,9 +273,10 @@ def _draw_points(ax, board, places, there):
                 label="yours", zorder=3.5)
 
 
-def _name_points(ax, board, places, there):
+def _name_points(ax, board, places, there, taken):
     names, spots = share_names(np.array(board.names)[there], places[there])
-    write_names(ax, names, spots, bold=[name for name in names if set(name.split(", ")) & set(board.own)])
+    write_names(ax, names, spots, bold=[name for name in names if set(name.split(", ")) & set(board.own)],
+                taken=taken)
 
 
 def _describe_tradeoff(board, places, there, front, across, up, title):

@@ -369,9 +369,10 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     _draw_ratios(ax)
     told = np.ones(len(names), bool) if named is None else np.isin(names, list(named))
     _draw_points(ax, active, total, kinds, rings, shown, told)
-    _draw_key_model_map(ax, kinds, hollow_label if rings.any() else "")
+    _draw_key_model_map(ax, kinds, kinds[told], hollow_label if rings.any() else "")
     _label_ticks(ax)
-    write_names(ax, list(compress(names, told)), np.stack([active, total], axis=1)[told], shown=shown[told])
+    places = np.stack([active, total], axis=1)
+    write_names(ax, list(compress(names, told)), places[told], shown=shown[told], others=places[~told])
     names, total, active = list(compress(names, shown)), total[shown], active[shown]
     set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
               zip(names, total, active, total / active, kinds[shown], strict=True))
@@ -426,14 +427,16 @@ def _draw_points(ax, active, total, kinds, rings, shown, told):
                         markeredgecolor=color, markerfacecolor="white" if ring else color, markeredgewidth=2)
 
 
-def _draw_key_model_map(ax, kinds, hollow_label):
-    looks = [(kind, MARKERS[at], {"color": GROUP_COLORS[at]}) for at, kind in enumerate(sorted(set(kinds)))]
+def _draw_key_model_map(ax, kinds, drawn, hollow_label):
+    """Draw the key: the groups of which a model is drawn in colour, each as it looks among all of them."""
+    looks = [(kind, MARKERS[at], {"color": GROUP_COLORS[at]}) for at, kind in enumerate(sorted(set(kinds)))
+             if kind in drawn]
     if hollow_label:
         looks.append((hollow_label, "o", {"color": MUTED, "markerfacecolor": "white", "markeredgewidth": 2}))
     handles = [Line2D([], [], linestyle="none", marker=marker, markersize=10, label=label, **look)
                for label, marker, look in looks if label]
     if handles:
-        ax.legend(handles=handles, loc="lower right", ncols=2 if len(set(kinds)) > 4 else 1)
+        ax.legend(handles=handles, loc="lower right", ncols=2 if len(handles) > 4 else 1)
 
 
 def _describe_model_map(names, total, active, title):

@@ -188,7 +188,7 @@ def plot_load_film(load, *, smooth=1, ax=None, title=""):
     _name_bands(ax, shown[-1], colors, steps[-1])
     names = ", ".join(map(str, dead)) or "none"
     ax.set(xlabel="step", ylabel="share of assignments (%)", ylim=(0, 100), xlim=(steps[0], steps[-1]))
-    headline(ax, f"{len(dead)} of {load.shape[1]} experts are dead after {len(load)} steps"
+    headline(ax, f"{len(dead)} of {load.shape[1]} experts are dead at the end"
              + (f" ({names})" if len(dead) else ""), title)
     set_matrix(ax, 100 * shown, rows=("step", steps), columns=("expert", range(load.shape[1])),
                title=f"{title or 'load over training'}: share of assignments (%)")
@@ -406,11 +406,13 @@ def plot_thermostat(histories, *, smooth=1):
         _draw_bands(column[0], *_means(100 * history.load, smooth))
         _draw_bands(column[1], steps[last:], 100 * history.load[last:])
         _draw_lines(column[2], steps, _centred(history.bias))
-        column[1].set_xlabel(f"step, the last {min(LAST, history.num_steps)}")
-        column[2].set_xlabel("step")
+        for ax, words in zip(column, ("", f", the last {min(LAST, history.num_steps)}", ""), strict=True):
+            ax.set_xlabel(f"step{words}")
         _tabulate_thermostat(column[0], column[2], history, smooth, title)
-        headline(column[0], f"busiest {_busiest(history):.0f}%, fair {100 / history.num_experts:.3g}%", title)
+        headline(column[0], f"busiest {_busiest(history):.0f}%", title)
         set_description(column[0], _describe_thermostat(history, title))
+    for ax, history in zip(axes[2], runs.values(), strict=True):  # the limits that all share are known now
+        _name_ends(ax, _centred(history.bias)[-1])
     for row, label in enumerate(("load (%)", "load (%)", "bias, less its mean")):
         axes[row, 0].set_ylabel(label)
     return axes
@@ -450,25 +452,26 @@ def _draw_lines(ax, steps, values):
 
     Hard edges, since thousands of soft ones make a picture several times as large.
     """
-    colors = expert_colors(values.shape[1])
-    for line, color in zip(values.T, colors, strict=True):
+    for line, color in zip(values.T, expert_colors(values.shape[1]), strict=True):
         ax.plot(steps, line, color=color, linewidth=0.9, antialiased=False)
     ax.set_xmargin(0.01)
-    if len(colors) <= MAX_NAMED:
-        _name_ends(ax, values[-1], colors)
 
 
-def _name_ends(ax, ends, colors):
-    """Write the experts' numbers in two columns beside the line ends, neighbours in turn."""
-    ax.autoscale_view()
-    low, high = ax.get_ylim()
-    order = np.argsort(ends, kind="stable")
+def _name_ends(ax, ends):
+    """Write the experts' numbers in two columns, neighbours in turn, each joined to the end of its line.
+
+    ends: (E,), at most MAX_NAMED are named. The limits are final from here on.
+    """
+    colors, (low, high) = expert_colors(len(ends)), ax.get_ylim()
+    order, height = np.argsort(ends, kind="stable"), ax.get_window_extent().height * 72 / ax.figure.dpi
     places = (ends[order] - low) / (high - low)
-    gap = 0.55 * NAME_SIZE / (72 * PANEL[1] / 3)
-    for rank, (expert, at) in enumerate(zip(order, spread(list(places), gap, 0.02), strict=True)):
-        ax.annotate(str(expert), (1, at), xycoords="axes fraction", xytext=(5 + 13 * (rank % 2), 0),
-                    textcoords="offset points", va="center", fontsize=NAME_SIZE, fontweight="bold",
-                    color=_readable(colors[expert]))
+    apart = spread(list(places), 0.55 * NAME_SIZE / height, 0.02)
+    for rank, (expert, at) in enumerate(zip(order, apart, strict=True) if len(ends) <= MAX_NAMED else ()):
+        color = _readable(colors[expert])
+        ax.annotate(str(expert), (1, places[rank]), xycoords="axes fraction", color=color, va="center",
+                    xytext=(12 + 12 * (rank % 2), height * (at - places[rank])), fontweight="bold",
+                    textcoords="offset points", fontsize=NAME_SIZE, annotation_clip=False,
+                    arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkB": 0})
 
 
 def _readable(color):

@@ -162,12 +162,13 @@ def _trouble(point, size, corners, others, names):
     return COVERED * overlaps(boxes, names).sum(axis=1) + CROSSED * crossed
 
 
-def write_names(ax, names, places, *, bold=(), shown=None):
+def write_names(ax, names, places, *, bold=(), shown=None, others=(), taken=()):
     """Write each name near its point, joined by a line where it had to go further away.
 
     names: N texts. places: (N, 2) in the units of the axes. bold: names that stand out. shown: (N,) bool,
-    which to write; the others only keep their room. Draw everything else first: limits and legend have to
-    be final.
+    which to write; the others only keep their room. others: (M, 2) markers without names, in the same units;
+    taken: (K, 4) boxes in shares of the axes; names cover neither. Draw everything else first: limits and
+    legend have to be final.
     """
     if ax.figure.get_layout_engine():  # it moves the axes, and names are placed on the final ones
         ax.figure.draw_without_rendering()
@@ -177,7 +178,8 @@ def write_names(ax, names, places, *, bold=(), shown=None):
     points = ax.transData.transform(places) * to_points
     frame = ax.get_window_extent().extents * to_points
     legend = ax.get_legend()
-    taken = [legend.get_window_extent().extents * to_points] if legend else []
+    taken = [*_boxes(ax, taken), *_around(ax, others)]
+    taken = [box * to_points for box in ([*taken, legend.get_window_extent().extents] if legend else taken)]
     boxes = (tuple(map(tuple, rows)) for rows in (points, sizes, taken))
     corners = _place(*boxes, bounds=tuple(frame + FRAME))
     shifts = corners + sizes / 2 - points
@@ -188,6 +190,18 @@ def write_names(ax, names, places, *, bold=(), shown=None):
     look = {"size": NAME_SIZE, "shifts": shifts + LIFT, "zorder": 4}
     draw_outlines(ax, outlines, places, facecolors="white", edgecolors="white", linewidths=3, **look)
     draw_outlines(ax, outlines, places, facecolors=INK, label="_names", **look)
+
+
+def _boxes(ax, shares):
+    """Return boxes (K, 4), in shares of the axes, in pixels."""
+    return ax.transAxes.transform(np.reshape(shares, (-1, 2))).reshape(-1, 4) if len(shares) else []
+
+
+def _around(ax, places):
+    """Return the boxes (M, 4) of markers at places (M, 2) of the axes, in pixels."""
+    radius = RADIUS * ax.figure.dpi / 72
+    middles = ax.transData.transform(places) if len(places) else []
+    return [np.hstack([middle - radius, middle + radius]) for middle in middles]
 
 
 @lru_cache(maxsize=64)
