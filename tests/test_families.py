@@ -145,7 +145,7 @@ def test_what_a_family_does_not_take_is_refused():
         router_of("grok-1")([[0.0, 1.0]])
     with pytest.raises(ValueError, match="second_expert_policy = 'random' is not known here"):
         router_of({"model_type": "nllb-moe", "second_expert_policy": "random"})
-    with pytest.raises(ValueError, match="got 'gpt2'; the nearest is"):
+    with pytest.raises(ValueError, match="got 'gpt2'; no name is near"):
         router_of("gpt2")
 
 

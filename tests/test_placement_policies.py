@@ -59,11 +59,20 @@ def test_placements_that_follow_a_drift_beat_one_that_stays():
     def place(load):
         return replicated(load, 8, extra=8)
 
-    once, follow, slow = (rebalanced(loads, place, window=window, interval=interval)[20:].mean()
+    once, follow, slow = (rebalanced(loads, place, window=window, interval=interval).busiest[20:].mean()
                           for window, interval in ((10, 10**6), (10, 5), (200, 50)))
     even = rebalanced(loads, lambda load: contiguous(32, 8), window=1, interval=1)
     by_hand = loads[3].reshape(8, 4).sum(axis=1)
-    assert even[3] == pytest.approx(by_hand.max() / by_hand.mean())
+    assert even.busiest[3] == pytest.approx(by_hand.max() / by_hand.mean())
     assert 1 <= follow < slow < once
     with pytest.raises(ValueError, match="window must be a whole number"):
         rebalanced(loads, place, window=0, interval=1)
+
+
+def test_an_expert_moves_to_each_device_that_did_not_hold_it():
+    loads = np.array([[1, 1, 1], [9, 1, 1], [1, 1, 9], [1, 1, 9], [1, 1, 9]])
+    followed = rebalanced(loads, lambda load: replicated(load, 3, extra=1), window=1, interval=2)
+    hosts = [replicated(load, 3, extra=1).hosts for load in (np.ones(3), loads[1], loads[3])]
+    changes = [(hosts[at + 1] & ~hosts[at]).sum() for at in (0, 1)]
+    assert followed.moved.tolist() == [0, 0, changes[0], 0, changes[1]] and changes[1] > 0
+    assert not rebalanced(loads, lambda load: contiguous(3, 3), window=1, interval=1).moved.any()

@@ -6,7 +6,17 @@ import pytest
 
 from cases import cases
 from moeviz import plots, style, widgets
-from moeviz.cost import Hardware, hardware, roofline_seconds, time_against_dense
+from moeviz.cost import (
+    DenseFFN,
+    Hardware,
+    ModelSpec,
+    count_parameters,
+    hardware,
+    roofline_seconds,
+    step_work,
+    time_against_dense,
+)
+from moeviz.models import model
 from moeviz.plots.cost import speed
 from plot_contract import assert_draws_on_the_given_axes
 
@@ -122,3 +132,18 @@ def test_the_explorer_changes_the_picture_with_each_control(shown):
         control.value = next(value for value in options if value != control.value)
         assert shown[-1].data != before
     assert len(shown) == 5 and plt.get_fignums() == []
+
+
+def test_the_bytes_per_token_of_a_step_are_those_that_its_experts_take():
+    spec = model("Mixtral 8x7B").spec
+    ax = widgets.draw_readers(spec, readers=16, bits=8)
+    one = spec.moe[0].layers * spec.moe[0].expert_weights(spec.d_model)
+    always = count_parameters(spec).active_without_embedding - 2 * one
+    expected = (always + 8 * (1 - 0.75**16) * one) / 16 / 1e9
+    (marked,) = (line for line in ax.lines if line.get_marker() == "o")
+    assert (marked.get_xdata()[0], marked.get_ydata()[0]) == (16, pytest.approx(expected))
+    assert "batch 16: 7.92 of 8 experts" in ax.get_title(loc="left") + ax.get_title()
+    flops, moved = step_work(spec, np.array([1, 4]))
+    assert flops[1] == 4 * flops[0] and moved[0] == pytest.approx(2 * (always + 2 * one))
+    with pytest.raises(ValueError, match="spec must have MoE layers"):
+        widgets.draw_readers(ModelSpec("dense", 8, 0, spec.attention, (DenseFFN(1, 8),)), readers=1)

@@ -112,7 +112,7 @@ def test_count_prints_the_ledger(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("text", "message"), [
-    ("{", "is no config.json"), ('{"model_type": "gpt2"}', "the nearest is"), ("[" * 100_000,
+    ("{", "is no config.json"), ('{"model_type": "mixtrall"}', "the nearest is 'mixtral'"), ("[" * 100_000,
                                                                                "is no config.json")])
 def test_errors_are_one_line(tmp_path, capsys, text, message):
     (tmp_path / "config.json").write_text(text)

@@ -35,6 +35,8 @@ CELLS = {  # by the name of the explorer; the last line of each calls it
     "years": "widgets.explore_years([each for each in models.catalogue() if each.year >= 2020], year=2024)",
     "batch": 'mine = cost.Hardware("this machine", "float32", 5e10, 1e10, "a number for the test")\n'
              'widgets.explore_batch([cost.hardware("H100 SXM"), mine])',
+    "readers": 'widgets.explore_readers({name: models.model(name).spec\n'
+               '                         for name in ("Qwen3-235B-A22B", "DeepSeek-V3")})',
     "saving": "widgets.explore_saving()",
     "context": 'names = ("Mixtral 8x7B", "DeepSeek-V3")\n'
                "widgets.explore_context({name: models.model(name).spec for name in names})",

@@ -9,6 +9,7 @@
 
 from moeviz.cluster.exchange import Exchanged, LocalComm, Share, exchange, run_threads, split_work
 from moeviz.cluster.placement import (
+    Followed,
     Placement,
     contiguous,
     greedy,
@@ -39,7 +40,7 @@ from moeviz.cluster.traffic import (
 )
 
 __all__ = [
-    "MERGES", "Exchanged", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
+    "MERGES", "Exchanged", "Followed", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
     "between_nodes", "contiguous", "device_load", "device_phases", "engines", "exchange", "exchange_bytes",
     "expected_nodes", "greedy", "hierarchical", "homes", "missing_extras", "nodes_per_token", "padding",
     "rebalanced", "replicated", "round_robin", "run_rank", "run_threads", "served_rows", "serving_device",

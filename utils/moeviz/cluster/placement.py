@@ -4,6 +4,7 @@ N devices, E experts. Devices are grouped into M nodes of equal size; inside a n
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -183,31 +184,41 @@ def hierarchical(load, num_devices, *, extra, num_groups, devices_per_node):
     return Placement(hosts, devices_per_node, f"hierarchical, {extra} extra copies")
 
 
+class Followed(NamedTuple):
+    """What placements that follow a load give and cost, step by step."""
+
+    busiest: np.ndarray  # (S,) the busiest device's load over the mean
+    moved: np.ndarray    # (S,) int, experts that devices load before the step, each copy counted
+
+
 def rebalanced(loads, place, *, window, interval):
-    """Return (S,): the busiest device's load over the mean, step by step, where placements follow the load.
+    """Return the `Followed` of placements that follow the load.
 
     loads: (S, E) choices per step. place: a function from a load (E,) to a Placement. Every `interval` steps
     it is called with the mean load of the last `window` steps, and of an even load before the first; a
     window or an interval that is too short follows noise, one that is too long lags behind a drift.
+    An expert moves where a device holds it that did not hold it before; the first placement moves none.
     Raises ValueError for loads that are no such table, a window or interval below 1.
 
     >>> loads = [[9, 1], [9, 1], [9, 1]]
-    >>> rebalanced(loads, lambda load: contiguous(2, 2), window=1, interval=1).tolist()
-    [1.8, 1.8, 1.8]
+    >>> followed = rebalanced(loads, lambda load: contiguous(2, 2), window=1, interval=1)
+    >>> followed.busiest.tolist(), followed.moved.tolist()
+    ([1.8, 1.8, 1.8], [0, 0, 0])
     """
     loads = check_matrix(loads, "loads", shape="(S, E)")
     if loads.min() < 0:
         raise ValueError(f"loads must be at least 0, got {loads.min()}")
     window, interval = check_count(window, "window"), check_count(interval, "interval")
-    found, placement = np.ones(len(loads)), None
+    busiest, moved, placement = np.ones(len(loads)), np.zeros(len(loads), int), None
     for step, load in enumerate(loads):
         if step % interval == 0:
-            seen = loads[max(0, step - window):step]
+            seen, before = loads[max(0, step - window):step], placement
             placement = place(seen.mean(axis=0) if len(seen) else np.ones(loads.shape[1]))
             check_placement(placement, loads.shape[1])
+            moved[step] = 0 if before is None else (placement.hosts & ~before.hosts).sum()
         busy = placement.hosts @ (load / placement.copies)
-        found[step] = busy.max() / busy.mean() if busy.any() else 1.0
-    return found
+        busiest[step] = busy.max() / busy.mean() if busy.any() else 1.0
+    return Followed(busiest, moved)
 
 
 def _spread_evenly(weights, packs):

@@ -35,11 +35,13 @@ from moeviz.cost.roofline import (
     roofline_seconds,
     time_against_dense,
 )
+from moeviz.cost.serving import step_work
 from moeviz.cost.spec import ModelSpec
 
 __all__ = [
     "Attention", "CompressedAttention", "DenseFFN", "Hardware", "LatentAttention", "MoEFFN", "ModelSpec",
     "ParameterCount", "StateLayer", "Tally", "break_even_batch", "change_experts", "count_parameters",
     "experts_touched", "flops_over", "flops_per_token", "hardware", "hardware_list", "kv_cache_bytes",
-    "mean_positions", "roofline_seconds", "serving_bytes", "time_against_dense", "training_bytes",
+    "mean_positions", "roofline_seconds", "serving_bytes", "step_work", "time_against_dense",
+    "training_bytes",
 ]

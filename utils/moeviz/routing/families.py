@@ -29,6 +29,7 @@ from moeviz.routing.published import Router, Seats
 
 REQUIRED = object()
 MOST_LAYERS = 10_000
+NEAR = 0.75  # of the letters of two names of families, of which the one is read as the other
 NESTED = ("text_config", "llm_config", "language_config", "thinker_config")
 SCORES = ("softmax", "sigmoid", "sqrtsoftplus")
 
@@ -39,7 +40,8 @@ def router_of(config, *, layer=None):
     layer: the number of the layer, for families whose first layers choose otherwise (DeepSeek V4); left
     out it is one of the usual layers. Called with logits (T, E) it gives what transformers computes; a name
     leaves E to the logits, and k to the call where the family has no usual one.
-    Raises ValueError for an unknown family, naming the nearest one, or where no router is known of it.
+    Raises ValueError for an unknown family, naming the nearest one if it is near, or where no router is known
+    of it.
     Source: the modeling files of transformers 5.24.0, family by family.
 
     >>> router_of("mixtral")([[0.0, 2.0, 2.0]], k=2).combine_weight.tolist()
@@ -139,7 +141,7 @@ def read_config(config):
 
     A nested text_config is looked into, other spellings of a field count as the same, and what the file
     leaves out has the family's default. Raises ValueError for what is no dictionary and for an unknown
-    family, naming the nearest one.
+    family, naming the nearest one if it is near.
 
     >>> read_config({"model_type": "qwen3_moe", "num_experts": 16}).whole("num_experts")
     16
@@ -334,13 +336,21 @@ def _firsts(config, names):
 
 
 def _unknown(config):
-    """Return the ValueError of a family that nobody knows, naming the nearest one."""
+    """Return the ValueError of a family that nobody knows: a name like it, or how to go on without one."""
     kind = config.get("model_type")
-    known = sorted({kind for family in families().values() for kind in family["types"]})
-    near = difflib.get_close_matches(str(kind), known, n=1, cutoff=0.6) if kind else []
-    fields = {_usual_names().get(name, name) for name in config}
-    shared = {name: len(fields & set(family["defaults"])) / len(fields | set(family["defaults"]))
-              for name, family in families().items() if family["defaults"]}
-    nearest = near[0] if near else families()[max(shared, key=shared.get)]["types"][0]
-    return ValueError(f"model_type must be a family that moeviz.routing.families knows, got {kind!r}; the "
-                      f"nearest is {nearest!r}: set model_type to it to read the file so")
+    known = {_distinctive(name): name for family in families().values() for name in family["types"]}
+    near = difflib.get_close_matches(_distinctive(str(kind)), known, n=1, cutoff=NEAR)
+    advice = (f"the nearest is {known[near[0]]!r}: set model_type to it to read the file so" if near else
+              "no name is near: set model_type to one of families() whose layers and router are alike, or "
+              "give the sizes to ModelSpec.from_dict")
+    return ValueError("model_type must be a family that moeviz.routing.families knows, "
+                      f"got {kind!r}; {advice}")
+
+
+def _distinctive(name):
+    """Return a family's name without what every second one ends in: "my_moe" is not like "lfm2_moe".
+
+    >>> _distinctive("qwen3_moe")
+    'qwen3'
+    """
+    return name.replace("_moe", "").replace("moe", "")

@@ -14,6 +14,7 @@ from moeviz.cost import (
     flops_over,
     flops_per_token,
     serving_bytes,
+    step_work,
     time_against_dense,
     training_bytes,
 )
@@ -198,6 +199,48 @@ def _mark_break_even(ax, bound, end):
     side = "right" if bound > end / 8 else "left"
     ax.annotate(f"break-even\n{bound:,.0f} tokens", (bound, ax.get_ylim()[1]), va="top", ha=side, fontsize=14,
                 xytext=(-8 if side == "right" else 8, -6), textcoords="offset points")
+
+
+READERS, BITS, GB_PER_TOKEN = tuple(2 ** power for power in range(13)), (16, 8, 4), (5e-4, 200)
+
+
+def explore_readers(specs, *, readers=16, bits=16):
+    """Change model, readers and bits per weight; watch the bytes that a step reads for each of its tokens.
+
+    specs: {name: ModelSpec} with MoE layers, of which the first is shown at the start.
+    """
+    return explore(
+        lambda name, **values: draw_readers(specs[name], **values),
+        film=["readers"],
+        caption="How many readers halve the bytes per token? How many halve them once more?",
+        name=ipywidgets.Dropdown(options=list(specs), description="model"),
+        readers=ipywidgets.SelectionSlider(options=READERS, value=readers, description="readers in a step"),
+        bits=ipywidgets.Dropdown(options=BITS, value=bits, description="bits per weight"))
+
+
+def draw_readers(spec, *, readers, bits=16):
+    """Draw the GB of weights per token over the readers of a step, beside dense of equal active size.
+
+    spec: a ModelSpec with MoE layers. readers: tokens in the step that is marked. Both axes stay still
+    between models. Returns the Axes. Raises ValueError as `step_work` does, and for no MoE layer.
+    """
+    check_count(readers, "readers")
+    if not spec.moe:
+        raise ValueError(f"spec must have MoE layers, {spec.name!r} has none")
+    over, moe = np.array(READERS), spec.moe[0]
+    gb = step_work(spec, over, bits=bits)[1] / over / 1e9
+    here = step_work(spec, readers, bits=bits)[1] / readers / 1e9
+    touched = experts_touched(moe.experts, moe.top_k, readers)
+    ax = fixed_axes((10, 5), left=0.95, right=1.0)
+    ax.set(yscale="log", ylim=GB_PER_TOKEN)
+    plots.plot_curves(
+        over, {"mixture": gb, "dense": gb[0] / over}, x_scale="log", y_scale="log", ax=ax,
+        x_label="readers in a step, a token each", y_label="weights read per token (GB)",
+        title=f"{spec.name}, batch {readers:,}: {as_text(touched, 3)} of {moe.experts} experts, "
+              f"{as_text(here, 2)} GB per token")
+    ax.plot([readers], [here], "o", color=INK, markersize=11)
+    merge_minor_ticks(ax)
+    return ax
 
 
 COUNTS = {"flops": "FLOPs", "steps": "steps", "seconds": "seconds"}
