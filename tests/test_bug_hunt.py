@@ -285,6 +285,17 @@ def test_pairs_of_bars_share_a_scale_and_the_largest_difference_is_described():
     assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] > 4
     assert [t.get_text() for t in axes[0].get_legend().get_texts()] == ["one", "other"]
     assert "they differ most at 1, 2 and 4" in describe(axes[1])
+    assert [ax.get_title() for ax in axes] == ["right: level", "suspect: 2 and 4 at expert\n1"]
+
+
+def test_pairs_of_which_one_bar_belongs_at_0_are_counted_and_the_key_stays_in_its_panel():
+    bars = Evidence(np.array([0, 3.0, 1]), np.array([2, 0, 4.0]), ("first choices dropped", "second choices"),
+                    ("0", "1", "2"), ("expert", "choices"), apart=True)
+    axes = plots.plot_evidence({"right": bars, "suspect": bars, "other": bars})
+    assert axes[1].get_title() == "suspect: both bars at\n1 of 3"
+    assert "the smaller one is largest at 2, 1 and 4" in describe(axes[1])
+    axes[0].figure.draw_without_rendering()
+    assert axes[0].get_legend().get_window_extent().x1 < axes[1].get_window_extent().x0
 
 
 def test_nothing_to_draw_is_said():

@@ -137,6 +137,8 @@ FAULTS = {
     "widths: a code line has 93 characters": insert("x = " + "1" * 89),
     "wording: write 'consecutive' in place of 'tokens in a row'": prose("Take tokens in a row."),
     "wording: write 'fix' in place of 'mend'": prose("Then mend it."),
+    "formulas: text stands beside a formula: $$x^2$$": prose("So\n\n$$x^2$$ grows."),
+    "formulas: text stands beside a formula: $$y^2$$": prose("So $$y^2$$\n\ngrows."),
     "cards: a card does not say **Run this**": prose("> **You may think:** it is easy."),
     "cards: nothing refutes the card": prose("> **You may think:** it is easy. **Run this.**"),
     "amounts: 29 code cells": lambda notebook: [insert("1")(notebook) for _ in range(15)],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cases import cases
-from moeviz.cluster import contiguous, hierarchical, rebalanced, replicated
+from moeviz.cluster import contiguous, drifting_loads, hierarchical, rebalanced, replicated
 
 # The example of the README of github.com/deepseek-ai/EPLB: two layers, 12 experts, 16 replicas, 4 groups,
 # 2 nodes, 8 devices; beside each load the experts that the 16 replicas stand for, two to a device.
@@ -76,3 +76,13 @@ def test_an_expert_moves_to_each_device_that_did_not_hold_it():
     changes = [(hosts[at + 1] & ~hosts[at]).sum() for at in (0, 1)]
     assert followed.moved.tolist() == [0, 0, changes[0], 0, changes[1]] and changes[1] > 0
     assert not rebalanced(loads, lambda load: contiguous(3, 3), window=1, interval=1).moved.any()
+
+
+def test_requests_wander_from_the_first_domain_to_the_last():
+    rng = np.random.default_rng(0)
+    loads = drifting_loads([[1, 0, 0], [0, 5, 0], [0, 0, 2]], steps=5, choices=100, rng=rng)
+    assert loads.sum(axis=1).tolist() == [100] * 5 and loads[[0, 2, 4], [0, 1, 2]].tolist() == [100] * 3
+    assert loads[1, 2] == loads[3, 0] == 0 and loads[1, :2].min() > 30 and loads[3, 1:].min() > 30
+    for counts in ([[1, 0], [0, 0]], [[1, -1]]):
+        with pytest.raises(ValueError, match="counts must be at least 0"):
+            drifting_loads(counts, steps=2, choices=1, rng=rng)

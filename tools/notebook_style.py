@@ -27,7 +27,7 @@ from tools.notebooks import (
 )
 
 MEDIAN_LINES, MAX_LINES, DEFINITION_LINES, WIDEST = 5, 15, 25, 92
-LONGER = {"16": 6, "19": 7, "20": 7}  # whose cells run models and devices
+LONGER = {"16": 6}  # whose cells run a model
 CODE_CELLS, WORDS, WORDS_PER_CELL = (12, 28), (900, 2000), (50, 110)
 VAGUE = ("understand", "know", "learn", "appreciate", "be", "see", "get")
 OFFENDERS = {  # what texts fall into, and what to write; the list with reasons stands in CONTRIBUTING.md
@@ -105,6 +105,17 @@ def wording(notebook, path):
     text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
     return [f"write {better!r} in place of {found!r}" for pattern, better in OFFENDERS.items()
             for found in re.findall(pattern, text, re.IGNORECASE)]
+
+
+def formulas(notebook, path):
+    """A formula between $$ is a paragraph of its own; text beside it stands in every step of a lecture."""
+    complaints = []
+    for cell in markdown_cells(notebook):
+        parts = re.split(r"(\$\$.*?\$\$)", without_fences(cell.source), flags=re.DOTALL)
+        for before, formula, after in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+            if before[-2:] not in ("", "\n\n") or after[:2] not in ("", "\n", "\n\n"):
+                complaints.append(f"text stands beside a formula: {formula[:40]}")
+    return complaints
 
 
 def cards(notebook, path):
@@ -322,5 +333,6 @@ def _named(step):
     return {name.id for name in (*grown, *targets) if isinstance(name, ast.Name)}
 
 
-CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, cards, chain, amounts, headings,
-          outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose, timed_claims)
+CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, formulas, cards, chain, amounts,
+          headings, outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose,
+          timed_claims)

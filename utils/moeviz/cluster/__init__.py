@@ -12,6 +12,7 @@ from moeviz.cluster.placement import (
     Followed,
     Placement,
     contiguous,
+    drifting_loads,
     greedy,
     hierarchical,
     rebalanced,
@@ -41,8 +42,8 @@ from moeviz.cluster.traffic import (
 
 __all__ = [
     "MERGES", "Exchanged", "Followed", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
-    "between_nodes", "contiguous", "device_load", "device_phases", "engines", "exchange", "exchange_bytes",
-    "expected_nodes", "greedy", "hierarchical", "homes", "missing_extras", "nodes_per_token", "padding",
-    "rebalanced", "replicated", "round_robin", "run_rank", "run_threads", "served_rows", "serving_device",
-    "split_work", "straggler_estimate", "timeline", "traffic_matrix",
+    "between_nodes", "contiguous", "device_load", "device_phases", "drifting_loads", "engines", "exchange",
+    "exchange_bytes", "expected_nodes", "greedy", "hierarchical", "homes", "missing_extras",
+    "nodes_per_token", "padding", "rebalanced", "replicated", "round_robin", "run_rank", "run_threads",
+    "served_rows", "serving_device", "split_work", "straggler_estimate", "timeline", "traffic_matrix",
 ]

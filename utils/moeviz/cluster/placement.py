@@ -184,6 +184,25 @@ def hierarchical(load, num_devices, *, extra, num_groups, devices_per_node):
     return Placement(hosts, devices_per_node, f"hierarchical, {extra} extra copies")
 
 
+def drifting_loads(counts, *, steps, choices, rng):
+    """Return loads (S, E) of requests that wander from one domain to the next, from the first to the last.
+
+    counts: (P, E) how often each of P domains chose each expert. Between two domains the shares of both are
+    mixed on a straight line. choices: how many each step draws from its shares; rng: a Generator.
+    Raises ValueError for a domain without counts, or fewer than one step or choice.
+
+    >>> drifting_loads([[4, 0], [0, 2]], steps=2, choices=3, rng=np.random.default_rng(0)).tolist()
+    [[3, 0], [0, 3]]
+    """
+    counts = check_matrix(counts, "counts", shape="(P, E)")
+    if counts.min() < 0 or not counts.any(axis=1).all():
+        raise ValueError("counts must be at least 0, and above 0 for one expert of each domain")
+    shares, last = counts / counts.sum(axis=1, keepdims=True), len(counts) - 1
+    where = np.linspace(0, last, check_count(steps, "steps"))
+    mixed = np.maximum(0, 1 - np.abs(where[:, None] - np.arange(last + 1))) @ shares
+    return rng.multinomial(check_count(choices, "choices"), mixed / mixed.sum(axis=1, keepdims=True))
+
+
 class Followed(NamedTuple):
     """What placements that follow a load give and cost, step by step."""
 

@@ -279,7 +279,7 @@ def _survivors(step, batch):
 def _queue(step, batch):
     dropped, seated = _queues(step, batch)
     return (dropped[0], seated[0], ("first choices dropped", "second choices seated"),
-            tuple(map(str, range(dropped.shape[1]))), ("expert", "choices of layer 1"))
+            tuple(map(str, range(dropped.shape[1]))), ("expert", "choices of layer 1"), True)
 
 
 # each returns the fields of an Evidence

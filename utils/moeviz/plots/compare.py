@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 
 from moeviz.arrays import check_vector
 from moeviz.checks import check_kind
-from moeviz.plots.draw import SANS, draw_bars, draw_outlines, legend_below, outline
+from moeviz.plots.draw import SANS, draw_bars, draw_outlines, legend_below, outline, plain_ticks
 from moeviz.plots.load import METER_WIDTH
 from moeviz.plots.names import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
@@ -293,7 +293,7 @@ class Evidence(NamedTuple):
 
     x, y: (N,). Dots: what a value should be (x) and what it is (y). Bars: the left and the right bar of each
     pair. labels: of the two axes, or of the two kinds of bars. names: N texts. axes: what the names are, and
-    what the bars count.
+    what the bars count. apart: whether one bar of each pair belongs at 0; else both belong level.
     """
 
     x: np.ndarray
@@ -301,6 +301,7 @@ class Evidence(NamedTuple):
     labels: tuple
     names: tuple = ()
     axes: tuple = ("", "")
+    apart: bool = False
 
 
 def plot_evidence(found):
@@ -326,8 +327,8 @@ def plot_evidence(found):
     for ax in axes[1:]:
         ax.set_ylabel("")
     if bars:
-        axes[0].set_ylim(0, 1.28 * max(max(e.x.max(), e.y.max()) for e in checked.values()) or 1.0)
-        axes[0].legend(loc="upper left", fontsize=13, ncols=2)
+        axes[0].set_ylim(0, 1.45 * max(max(e.x.max(), e.y.max()) for e in checked.values()) or 1.0)
+        axes[0].legend(loc="upper left", fontsize=13)
     return axes
 
 
@@ -336,8 +337,15 @@ def _off_diagonal(evidence):
 
 
 def _worst_pair(evidence):
-    at = int(np.abs(evidence.x - evidence.y).argmax())
-    return f"{as_text(evidence.x[at], 3)} and {as_text(evidence.y[at], 3)} at {evidence.names[at]}"
+    """Say how many pairs have both bars where one belongs at 0, else which pair is furthest from level."""
+    if evidence.apart:
+        return f"both bars at {((evidence.x > 0) & (evidence.y > 0)).sum()} of {len(evidence.x)}"
+    gap = np.abs(evidence.x - evidence.y)
+    if gap.max() <= 1e-9:
+        return "level"
+    at = int(gap.argmax())
+    where = f" at {evidence.axes[0]} {evidence.names[at]}" if len(gap) > 1 else ""
+    return f"{as_text(evidence.x[at], 3)} and {as_text(evidence.y[at], 3)}{where}"
 
 
 def _check(found):
@@ -360,7 +368,8 @@ def _draw_dots(ax, evidence):
     ax.scatter(evidence.x[~on], evidence.y[~on], s=22, color=WRONG, alpha=0.5, linewidth=0, marker="D",
                zorder=3)
     ax.set(xlabel=evidence.labels[0], ylabel=evidence.labels[1], xlim=(-0.03, 1.03), ylim=(-0.03, 1.03),
-           aspect="equal")
+           xticks=(0, 0.5, 1), yticks=(0, 0.5, 1), aspect="equal")
+    plain_ticks(ax.xaxis, ax.yaxis)
     if not len(evidence.x):
         ax.text(0.5, 0.5, "nothing to see", ha="center", color=MUTED)
 
@@ -396,7 +405,9 @@ def _describe_dots(title, evidence):
 
 
 def _describe_pairs(title, evidence):
-    at = int(np.abs(evidence.x - evidence.y).argmax())
+    wrong = np.minimum(evidence.x, evidence.y) if evidence.apart else np.abs(evidence.x - evidence.y)
+    at = int(wrong.argmax())
+    most = "the smaller one is largest" if evidence.apart else "they differ most"
     return (f"Bars in pairs, {title}: {evidence.axes[1]}, {evidence.labels[0]} and {evidence.labels[1]}, for "
-            f"{evidence.axes[0]} {', '.join(evidence.names)}; they differ most at {evidence.names[at]}, "
+            f"{evidence.axes[0]} {', '.join(evidence.names)}; {most} at {evidence.names[at]}, "
             f"{evidence.x[at]:.3g} and {evidence.y[at]:.3g}.")

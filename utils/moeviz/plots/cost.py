@@ -72,9 +72,7 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
            xlabel=unit)
     headline(ax, _largest_part(rows, scale, unit), title)
     named = set().union(*(_draw_bar(ax, row, parts, scale) for row, parts in enumerate(rows.values())))
-    for row, total in enumerate(sums.values()):
-        ax.annotate(as_text(total, 3), (total, row), xytext=(7, 0), textcoords="offset points", va="center",
-                    fontsize=15, fontweight="bold", path_effects=HALO, zorder=5)
+    _write_sums(ax, sums.values(), [at / scale for at in marks.values()])
     _draw_limits(ax, marks, scale)
     ax.set_yticks(range(len(rows)), list(rows), fontsize=14)
     ax.tick_params(axis="y", length=0)
@@ -121,6 +119,18 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
     set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(as_tick, x)),
                columns=("", shares), title=": ".join(filter(None, [title, "share of the FLOPs (%)"])))
     return set_description(ax, _describe_shares(x, shares, x_label, title))
+
+
+def _write_sums(ax, sums, marks):
+    """Write each sum after its bar, or after a mark that would run through it."""
+    points = ax.get_window_extent().width * 72 / ax.figure.dpi / ax.get_xlim()[1]  # per unit of the axis
+    for row, total in enumerate(sums):
+        text, start = as_text(total, 3), total
+        for mark in sorted(marks):
+            if -4 < points * (mark - start) < 10 + LETTER * 15 * len(text):
+                start = mark
+        ax.annotate(text, (start, row), xytext=(7, 0), textcoords="offset points", va="center", fontsize=15,
+                    fontweight="bold", path_effects=HALO, zorder=5)
 
 
 def _draw_limits(ax, marks, scale):

@@ -76,7 +76,7 @@ def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks)
     ax.set(xlabel=f"to {place}", ylabel=f"from {place}", ylim=(size, 0))
-    headline(ax, f"{away.sum()} of {matrix.sum()} rows leave home "
+    headline(ax, f"{away.sum():,} of {matrix.sum():,} rows leave home "
                  f"({100 * away.sum() / max(matrix.sum(), 1):.0f}%)", title)
     set_matrix(ax, matrix, rows=(f"from {place}", range(size)), columns=(f"to {place}", range(size)))
     return set_description(ax, _describe_traffic(matrix, away, place, title))

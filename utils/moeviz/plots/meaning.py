@@ -67,8 +67,8 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
     ax.set(xlabel="expert" if few else f"{experts} experts, by the domain that uses them most",
            ylabel="domain", ylim=(2 * rows + GAP, 0), xlim=(0, experts))
     row, column = np.unravel_index(shares.argmax(), shares.shape)
-    headline(ax, f"{names[row]} uses expert {column} {shares.max():.1f} times its fair share, by chance at "
-                 f"most {null.max():.1f}", title)
+    headline(ax, f"{names[row]} uses expert {column} at {shares.max():.1f} times its fair share, by chance "
+                 f"at most {null.max():.1f}", title)
     return set_description(ax, _describe(shares, null, names, title))
 
 
@@ -105,8 +105,8 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
     ax.set_axis_off()
     row, column = np.unravel_index(share.argmax(), share.shape)
     chance = share.sum(axis=1)[row] * share.sum(axis=0)[column]
-    headline(ax, f"expert {row} hands on to expert {column} {share.max() / chance:.1f} times as often as by "
-                 "chance", title)
+    headline(ax, f"expert {row} hands on to expert {column}, {share.max() / chance:.1f} times as often as "
+                 "by chance", title)
     held = share.flat[shown].sum()
     _tabulate_pairs(ax, share, left, right, title)
     return set_description(ax, f"Flow diagram, {title or 'pairs of experts'}: {len(shown)} ribbons with "

@@ -236,8 +236,8 @@ def draw_readers(spec, *, readers, bits=16):
     plots.plot_curves(
         over, {"mixture": gb, "dense": gb[0] / over}, x_scale="log", y_scale="log", ax=ax,
         x_label="readers in a step, a token each", y_label="weights read per token (GB)",
-        title=f"{spec.name}, batch {readers:,}: {as_text(touched, 3)} of {moe.experts} experts, "
-              f"{as_text(here, 2)} GB per token")
+        title=f"{spec.name}, {readers:,} reader{'s' * (readers > 1)}: "
+              f"{as_text(touched, 3)} of {moe.experts} experts, {as_text(here, 2)} GB per token")
     ax.plot([readers], [here], "o", color=INK, markersize=11)
     merge_minor_ticks(ax)
     return ax
