@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from accessible import faults
 from moeviz.live import show
 from tools import browser
 
@@ -68,10 +69,7 @@ def write(view, folder):
 
 def violations(page):
     """Return what axe finds: {rule: the first element}."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page).response["violations"]
-    return {each["id"]: each["nodes"][0]["html"] for each in found}
+    return {rule: element for rule, _, element in faults(page)}
 
 
 def settle(page):

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from accessible import IN_EACH_FORM, faults
 from tools import browser, notebooks
 from tools.site import build as builder
 from tools.site.cards import CARDS, POINTS, card
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.notebook, pytest.mark.timeout(1200)]  # alone, this mo
 MAX_SITE, MAX_PAGE = 25_000_000, 2_500_000  # bytes
 TEXTS = {"cards.html", "teaching.html"}  # pages without a notebook
 SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
-AXE = {"resultTypes": ["violations"], "selectors": False, "preload": False}
 WIDE = """() => document.documentElement.scrollWidth - document.documentElement.clientWidth"""
 CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
     if (!part.checkVisibility() || part.closest("svg, math, canvas, .sr, .heard, .still")) return false;
@@ -181,16 +181,14 @@ def visit(page, site, name, both):
     page.set_viewport_size({"width": 400, "height": 900})
     page.emulate_media(color_scheme="dark")
     narrow, narrow_cut = page.evaluate(WIDE), page.evaluate(CUT_OFF)
-    return Visit(seconds, pictures, serious + (axe(page) if both else []), [wide, narrow], cut + narrow_cut)
+    serious += axe(page, IN_EACH_FORM) if both else []
+    return Visit(seconds, pictures, serious, [wide, narrow], cut + narrow_cut)
 
 
-def axe(page):
+def axe(page, rules=None):
     """Return what axe calls serious or critical on a page, [(rule, element), ...]."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options=AXE).response["violations"]
-    return [(each["id"], each["nodes"][0]["html"][:300]) for each in found
-            if each["impact"] in ("serious", "critical")]
+    return [(rule, element) for rule, impact, element in faults(page, rules)
+            if impact in ("serious", "critical")]
 
 
 @pytest.mark.browser
@@ -227,6 +225,15 @@ def test_axe_does_find_what_is_wrong(chromium, tmp_path):
     open_page(chromium, tmp_path, "bad.html")
     assert {"image-alt", "color-contrast", "html-has-lang"} <= {rule for rule, _ in axe(chromium)}
     chromium.complaints.clear()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("pale", ["color: #999", "background: #ddd; color: #777", "opacity: 0.4"])
+def test_one_pale_text_among_many_is_found(chromium, pale):
+    text = "<section><p>words to <b>read</b></section>"
+    for odd, found in ((text, []), (text.replace("section", f"section style='{pale}'"), ["color-contrast"])):
+        chromium.set_content(f"<!DOCTYPE html>{9 * text}{odd}{9 * text}")
+        assert [rule for rule, _ in axe(chromium, IN_EACH_FORM)] == found
 
 
 @pytest.mark.browser

@@ -83,7 +83,9 @@ def picture(pixels):
     'image/webp'
     """
     ground, step = pixels[0, 0].astype(float), 255 / SHADES  # the ground stays what it is, no seam shows
-    rounded = np.rint(ground + np.rint((pixels - ground) / step) * step).clip(0, 255).astype(np.uint8)
+    every = np.rint((np.arange(256)[:, None] - ground) / step)  # (256, 4), for a picture has many pixels
+    shades = np.rint(ground + every * step).clip(0, 255).astype(np.uint8)
+    rounded = np.stack([shades[:, channel][pixels[..., channel]] for channel in range(4)], axis=-1)
     for name, options in (("webp", {"lossless": True, "quality": 70}), ("png", {"optimize": True})):
         file = BytesIO()
         try:
