@@ -223,8 +223,11 @@ def test_a_film_that_is_too_large_gets_fewer_frames_and_draws_none_again(monkeyp
 
     large = film_of(ipywidgets.IntSlider(30, 0, 30, description="n"), plot)
     assert [frame["caption"] for frame in large] == [f"n: {number}" for number in (*range(4), 30)]
-    assert sorted(drawn) == [*range(23), 30]
+    assert sorted(drawn) == [*range(8), 30]
     assert len(film_of(ipywidgets.IntSlider(0, 0, 100, description="n"), plot)) == 5
+    monkeypatch.setattr(films, "MAX_BYTES", 20_000)
+    with pytest.raises(ValueError, match="too large with 3 frames"):
+        film_of(ipywidgets.IntSlider(0, 0, 100, description="n"), plot)
 
 
 @pytest.fixture(scope="module")

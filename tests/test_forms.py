@@ -16,13 +16,18 @@ ONE_EACH = Routing(None, np.full((8, 8), 1 / 8), np.arange(8)[:, None], np.ones(
                    np.ones((8, 1), bool), "one token for each expert")
 
 
-def drawn(figure, canvas=forms.DarkCanvas):
-    """Return the colours of a figure's pixels, {hex: how many}."""
-    there = canvas(figure)
-    there.draw()
-    pixels = np.asarray(there.buffer_rgba())[..., :3].reshape(-1, 3)
+def drawn(figure):
+    """Return the colours of a figure's pixels on the dark ground, {hex: how many}."""
+    pixels = both(figure)[1][..., :3].reshape(-1, 3)
     colors, counts = np.unique(pixels, axis=0, return_counts=True)
     return {to_hex(color / 255): int(count) for color, count in zip(colors, counts, strict=True)}
+
+
+def both(figure):
+    """Return the pixels (H, W, 4) of a figure as it is and of its dark form."""
+    canvas = forms.BothCanvas(figure)
+    canvas.draw()
+    return np.array(canvas.buffer_rgba()), canvas.night()
 
 
 @pytest.fixture
@@ -82,9 +87,21 @@ def test_letters_that_are_outlines_can_be_read_too(monkeypatch):
     assert min(style.contrast(ink[:3], ground) for ink, ground in zip(letters, grounds, strict=True)) >= 3.4
 
 
-def test_the_figure_stays_as_it_is(ax):
-    before = drawn(filled(ax, "#E69F00").figure, FigureCanvasAgg)
-    assert drawn(ax.figure) != before == drawn(ax.figure, FigureCanvasAgg)
+def test_the_figure_stays_as_it_is_and_nothing_of_it_is_lost(ax):
+    ax.imshow([[1, 0.5]], cmap="viridis", vmin=0, extent=(0, 1, 0, 1))
+    ax.pcolormesh([2, 3], [0, 1], [[0.5]], cmap="viridis", vmin=0)
+    ax.tripcolor([4, 5, 4], [0, 0, 1], [0.1, 0.5, 0.3], shading="gouraud")
+    ax.scatter([6, 6], [0.3, 0.7], s=[50, 90], color="C1")
+    ax.plot([7, 7.5, 8], [0, 1, 0], "o-", markersize=9)
+    ax.text(9, 0.5, r"$x^2$", color="C2")
+    ax.set(xlim=(0, 10), ylim=(0, 1), aspect="auto")
+    plain = FigureCanvasAgg(ax.figure)
+    plain.draw()
+    (day, night), again = both(ax.figure), both(ax.figure)[1]
+    assert (day == np.asarray(plain.buffer_rgba())).all() and (night == again).all()
+    there = np.abs(night[..., :3] / 255 - to_rgb(forms.GROUND)).max(axis=-1)
+    inked = day[..., :3].min(axis=-1) < 155
+    assert inked.mean() > 0.1 and there[inked].min() > 0.04
 
 
 def test_panels_are_found_side_by_side_with_their_colour_bars():

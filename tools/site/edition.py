@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from moeviz import style
-from moeviz.forms import DarkCanvas, panels_of
+from moeviz.forms import BothCanvas, panels_of
 
 
 def install():
@@ -20,28 +20,30 @@ def install():
     plain = style.as_output
 
     def as_output(figure):
+        canvas, both = figure.canvas, BothCanvas(figure)
         output = plain(figure)
+        figure.set_canvas(canvas)
         if output:
-            output[1]["image/png"].update(forms(figure, output[0]["image/png"]))
+            output[1]["image/png"].update(forms(figure, output[0]["image/png"], both.night()))
         return output
 
     style.as_output = as_output
 
 
-def forms(figure, png):
-    """Return {"dark", "panels", "seen"} of a figure that was just saved as this PNG (base64)."""
-    canvas, seen = figure.canvas, looks(figure, png)
-    frame = figure.get_tightbbox(canvas.get_renderer()).padded(mpl.rcParams["savefig.pad_inches"])
-    panels = panels_of(figure, frame)
-    dark = save(DarkCanvas(figure), figure.dpi)
-    figure.set_canvas(canvas)
-    return {"dark": dark, "panels": panels, "seen": seen}
+def forms(figure, png, night):
+    """Return {"dark", "panels", "seen"} of a figure that was just saved as this PNG (base64).
+
+    night: pixels (H, W, 4) of its dark form.
+    """
+    seen = looks(figure, png)
+    frame = figure.get_tightbbox(figure.canvas.get_renderer()).padded(mpl.rcParams["savefig.pad_inches"])
+    return {"dark": stored(night), "panels": panels_of(figure, frame), "seen": seen}
 
 
-def save(canvas, dpi):
-    """Return a figure as it is stored in a notebook: PNG, base64."""
+def stored(pixels):
+    """Return pixels (H, W, 4) as a picture is stored in a notebook: PNG, base64."""
     raw = BytesIO()
-    canvas.print_figure(raw, format="png", dpi=dpi, bbox_inches="tight", pil_kwargs={"compress_level": 1})
+    Image.fromarray(pixels).save(raw, "png", compress_level=1)
     return b64encode(raw.getvalue()).decode()
 
 

@@ -6,11 +6,10 @@ from html import escape
 from io import BytesIO
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from moeviz.filmstrip import picture
-from moeviz.forms import DarkCanvas
+from moeviz.forms import BothCanvas
 from moeviz.tables import as_html
 
 LONG_LINE = 40  # characters
@@ -32,13 +31,15 @@ class Figures:
 
     def card(self, drawn):
         """Write the figure of a card for both themes and return {class: address in the site}."""
-        return {name: self._drawn(canvas(drawn)) for name, canvas in
-                (("by-day", FigureCanvasAgg), ("by-night", DarkCanvas))}
-
-    def _drawn(self, canvas):
+        canvas = BothCanvas(drawn)
         canvas.draw()
-        image, file = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"), BytesIO()
-        image.save(file, "webp", lossless=True)
+        forms = {"by-day": np.asarray(canvas.buffer_rgba()), "by-night": canvas.night()}
+        return {name: self._exact(pixels) for name, pixels in forms.items()}
+
+    def _exact(self, pixels):
+        """Write pixels (H, W, 4) with every shade they have."""
+        file = BytesIO()
+        Image.fromarray(pixels).convert("RGB").save(file, "webp", lossless=True)
         return self._write(file.getvalue(), "webp")
 
     def _write(self, data, suffix):

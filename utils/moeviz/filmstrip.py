@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
 from moeviz.arrays import check_count
-from moeviz.forms import DarkCanvas, panels_of, united
+from moeviz.forms import BothCanvas, panels_of, united
 from moeviz.style import describe, tables_of
 from moeviz.tables import as_html
 
@@ -40,6 +39,7 @@ class Shot(NamedTuple):
     alt: str
     tables: list
     panels: list
+    sources: dict  # {(height, width): its two pictures}, packed once for all strips
 
 
 class Html(str):
@@ -101,22 +101,18 @@ def shoot(drawn):
     if isinstance(drawn, Shot):
         return drawn
     figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
-    pixels = [_drawn(canvas(figure)) for canvas in (FigureCanvasAgg, DarkCanvas)]
+    canvas = BothCanvas(figure)
+    canvas.draw()
+    pixels = np.array(canvas.buffer_rgba()), canvas.night()
     panels = panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches()))
     plt.close(figure)
-    return Shot(*pixels, describe(figure), tables_of(figure), panels)
-
-
-def _drawn(canvas):
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())
+    return Shot(*pixels, describe(figure), tables_of(figure), panels, {})
 
 
 def _page(shots, captions, label, start):
     """Fill the player with shots and their captions."""
     height, width = np.max([shot.pixels.shape[:2] for shot in shots], axis=0)
-    forms = [{"day": _source(shot.pixels, height, width), "night": _source(shot.night, height, width)}
-             for shot in shots]
+    forms = [_sources(shot, height, width) for shot in shots]
     frames = [{"caption": caption, "alt": shot.alt, **form}
               for caption, shot, form in zip(captions, shots, forms, strict=True)]
     frames[start] |= dict.fromkeys(forms[start], "")  # it stands in the page
@@ -144,6 +140,14 @@ def _numbers(shot, *, hidden):
     """Return the words and the tables of a frame."""
     tables = "".join(map(as_html, shot.tables))
     return f'<div class="numbers"{" hidden" * hidden}><p>{escape(shot.alt)}</p>{tables}</div>'
+
+
+def _sources(shot, height, width):
+    """Return {"day", "night"}: addresses of a shot with margins."""
+    if (height, width) not in shot.sources:
+        shot.sources[height, width] = {"day": _source(shot.pixels, height, width),
+                                       "night": _source(shot.night, height, width)}
+    return shot.sources[height, width]
 
 
 def _source(pixels, height, width):

@@ -8,7 +8,7 @@ asks. Panels that stand side by side can stack on a narrow screen.
 import functools
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.transforms import Affine2D
 
@@ -23,25 +23,43 @@ NEAR = 0.05  # in RGB; a colour farther from every ramp is no shade of the style
 SEEN, READ = 3.0, 4.5  # contrast of what is to be seen, and of what is to be read
 OVERLAP = 4  # pixels that neighbouring panels may share
 COLOURED = {"draw_path": (2,), "draw_markers": (4,), "draw_path_collection": (5, 6), "draw_quad_mesh": (6, 8),
-            "draw_image": (2,), "draw_text": ()}  # places of colours among the arguments after the first
+            "draw_gouraud_triangles": (1,), "draw_image": (2,), "draw_text": (),
+            "draw_tex": ()}  # places of colours among the arguments after the first
 
 
-class DarkCanvas(FigureCanvasAgg):
-    """A canvas that draws a figure for the dark theme; the figure itself stays as it is.
+class BothCanvas(FigureCanvasAgg):
+    """A canvas that draws a figure as it is and for the dark theme at once, which takes little longer.
+
+    What takes time is to measure and to place everything, and that is done for both.
 
     >>> from matplotlib.figure import Figure
-    >>> canvas = DarkCanvas(Figure())
-    >>> canvas.draw(), to_hex(np.asarray(canvas.buffer_rgba())[0, 0] / 255)
+    >>> canvas = BothCanvas(Figure())
+    >>> canvas.draw(), to_hex(canvas.night()[0, 0] / 255)
     (None, '#14171c')
     """
 
     def get_renderer(self):
-        """Return matplotlib's renderer with other colours in its hands."""
+        """Return matplotlib's renderer; whatever it draws, another one draws in other colours."""
         renderer = super().get_renderer()
-        if "draw_text" not in vars(renderer):
+        if not hasattr(renderer, "night"):
+            night = renderer.night = RendererAgg(renderer.width, renderer.height, renderer.dpi)
             for name, places in COLOURED.items():
-                setattr(renderer, name, _exchanged(renderer, name, places))
+                setattr(renderer, name, _both(getattr(renderer, name), _exchanged(night, name, places)))
+            renderer.clear = _both(renderer.clear, night.clear)
         return renderer
+
+    def night(self):
+        """Return the pixels (H, W, 4) uint8 of the dark form, of the size of `buffer_rgba`."""
+        return np.array(self.renderer.night.buffer_rgba())
+
+
+def _both(one, other):
+    """Return a function that calls two in turn."""
+    def both(*given, **more):
+        one(*given, **more)
+        other(*given, **more)
+
+    return both
 
 
 def _exchanged(renderer, name, places):

@@ -22,8 +22,8 @@ from moeviz.style import describe
 
 MAX_CONTROLS = 4
 EDITION = "MOEVIZ_EDITION"
-FRAMES = (9, 5, 3)  # of a filmstrip; the next number where the one before makes it too large
-COUNTED = (24, 16, 9, 5)  # of one that counts: steps by one from the beginning, and the end
+FRAMES = (3, 5, 9)  # of a filmstrip: the last number that does not make it too large
+COUNTED = (5, 9, 16, 24)  # of one that counts: steps by one from the beginning, and the end
 HOLD = 0.7  # of a picture's height is held for the next one; pages narrower than the picture shrink it
 
 
@@ -59,20 +59,21 @@ def make_film(redraw, controls, moving):
     """
     control, rest = controls[moving], {name: other.value for name, other in controls.items()}
     counts = isinstance(control, ipywidgets.IntSlider) and 0 == control.min < control.value == control.max
-    options = _options(control)
+    options, film = _options(control), None
 
-    @cache  # a strip of fewer frames shows some of the same
+    @cache  # a strip of more frames shows the same and some others
     def draw(place):
         return shoot(redraw(**rest | {moving: options[place][1]}))
 
-    for most in COUNTED if counts else FRAMES:
-        places, start = _first_stops(options, most) if counts else _stops(options, control.value, most)
-        names = [f"{control.description}: {options[place][0]}" for place in places]
-        try:
-            return filmstrip(draw, places, captions=names, label=control.description, start=start)
-        except TooLargeError:
-            continue
-    raise ValueError(f"{moving} makes a filmstrip that is too large with {most} frames")
+    try:
+        for most in COUNTED if counts else FRAMES:
+            places, start = _first_stops(options, most) if counts else _stops(options, control.value, most)
+            names = [f"{control.description}: {options[place][0]}" for place in places]
+            film = filmstrip(draw, places, captions=names, label=control.description, start=start)
+    except TooLargeError as error:
+        if film is None:
+            raise ValueError(f"{moving} makes a filmstrip that is too large with {most} frames") from error
+    return film
 
 
 def _first_stops(options, most):
