@@ -47,10 +47,21 @@ def test_no_line_of_a_cut_net_joins_two_experts_and_masks_look_back_alone():
 
 def test_ratios_start_at_one_and_years_have_their_median():
     ax = plots.plot_ratios({"a": 0.5, "b": 3.0})
+    ax.figure.draw_without_rendering()
+    assert [tick.get_text() for tick in ax.get_xticklabels(which="both")] == ["0.25", "0.5", "1", "2", "4"]
     lines, = (each for each in ax.collections if isinstance(each, LineCollection))
     assert [sorted(line[:, 0]) for line in lines.get_segments()] == [[0.5, 1.0], [1.0, 3.0]]
     ax = plots.plot_years([2023.1, 2023.9, 2024.5], [2.0, 6.0, 8.0], list("abc"), y_label="ratio")
     assert "4 in 2023, 8 in 2024" in ax.get_title()
+
+
+def test_minor_ticks_of_most_of_a_decade_are_named_at_2_3_and_5():
+    ax = plots.plot_curves([37_000, 300_000], {"loss": [1.7, 1.5]}, x_label="weights", y_label="loss",
+                           x_scale="log")
+    ax.figure.draw_without_rendering()
+    low, high = ax.get_xlim()
+    ticks = [tick for tick in ax.get_xticklabels(which="both") if low < tick.get_position()[0] < high]
+    assert {tick.get_text() for tick in ticks} - {""} == {"50k", "100k", "200k", "300k"}
 
 
 def test_names_stand_at_the_ends_where_lines_are_apart_and_else_where_they_are():

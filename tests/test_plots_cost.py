@@ -122,6 +122,12 @@ def test_an_area_is_named_where_it_is_widest_and_a_narrow_one_in_the_key():
     assert key(ax) == ["head"]
 
 
+def test_a_sum_stands_after_a_mark_that_would_run_through_it():
+    bars = {"a": {"cache": 70.0}, "b": {"cache": 300.0}}
+    ax = plots.plot_ledger(bars, unit="GB", scale=1, mark={"card": 80})
+    assert [text.xy[0] for text in ax.texts if text.get_text() in ("70", "300")] == [80, 300]
+
+
 def test_marks_are_lines_with_words_above():
     ax = EVERY["plot_shares"](marks={"here": 50_000})
     assert ax.lines[0].get_xdata()[0] == 50_000

@@ -36,8 +36,8 @@ def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
     limits = [ax.collections[0].get_clim() for ax in axes]
     assert limits[0] == limits[1] == (0, 100)
     titles = [ax.get_title().replace("\n", " ") for ax in axes]
-    assert titles == ["net: largest 100 at domain b, expert 1",
-                      "after a shuffle: largest 60 at domain a, expert 1"]
+    assert titles == ["net: 100% of b go to expert 1",
+                      "after a shuffle: 60% of a go to expert 1"]
 
 
 @cases(("counts", "shuffled", "message"), [

@@ -290,7 +290,7 @@ def _compare_losses(curves, of, target, marks):
     """Say how far apart the marks are; without any, which curve ends lowest and which highest."""
     if target is not None and len(marks) > 1:
         least, *_, most = sorted(amount for amount, _ in marks)
-        return f"a loss of {target:.2f} costs up to {most / least:.1f} times as many {AXES[of]}"
+        return f"reaching a loss of {target:.2f} takes up to {most / least:.1f} times as many {AXES[of]}"
     ends = {name: curve.mean[-1] for name, curve in curves.items()}
     best, worst = min(ends, key=ends.get), max(ends, key=ends.get)
     return f"{best} ends at {ends[best]:.2f}" + (f", {worst} at {ends[worst]:.2f}" if best != worst else "")
@@ -385,6 +385,10 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
     ax.set(xscale="log", xlim=(1 / reach, reach), ylim=(len(values) - 0.5, -0.5), xlabel=x_label)
     ax.set_yticks(rows, names)
     plain_ticks(ax.xaxis)
+    if reach < 20:
+        ticks = 2.0 ** np.arange(-4, 5)
+        ax.set_xticks(ticks[(ticks * reach > 1) & (ticks < reach)], minor=False)
+        ax.set_xticks([], minor=True)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     least, most = int(values.argmin()), int(values.argmax())

@@ -163,7 +163,13 @@ def plain_ticks(*axes):
         axis.set_major_formatter(as_tick)
         low, high = sorted(axis.get_view_interval())
         if axis.get_scale() == "log":
-            axis.set_minor_formatter(as_tick if low > 0 and high < 10 * low else NullFormatter())
+            few = as_tick if high < 3 * low else _some_ticks
+            axis.set_minor_formatter(few if low > 0 and high < 10 * low else NullFormatter())
+
+
+def _some_ticks(value, position=None):
+    """Write a minor tick of a whole decade, where not all have room: those that begin with 2, 3 or 5."""
+    return as_tick(value) if f"{value:e}"[0] in "235" else ""
 
 
 def merge_minor_ticks(ax):

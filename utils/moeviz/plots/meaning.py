@@ -184,6 +184,8 @@ def plot_against_null(counts, shuffled, *, row_label, row_names, column_label="e
         plot_matrix(table, row_label=row_label, row_names=row_names, column_label=column_label, title=name,
                     value_format="{:.0f}", value_label="share of the row (%)", ax=ax,
                     limits=(0, max(part.max() for part in tables)))
+        row, column = np.unravel_index(table.argmax(), table.shape)
+        headline(ax, f"{table.max():.0f}% of {row_names[row]} go to {column_label} {column}", name)
     axes[1].set_ylabel("")
     return axes
 

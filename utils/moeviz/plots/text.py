@@ -126,7 +126,7 @@ def _finding(routed):
     if lost:
         return f"{lost} of {len(first)} bytes lose their first choice"
     counts = np.bincount(first[first != EMPTY], minlength=routed.num_experts)
-    return f"expert {counts.argmax()} reads {counts.max()} of {len(first)} bytes"
+    return f"expert {counts.argmax()} is first choice of {counts.max()} of {len(first)} bytes"
 
 
 def _draw_cells(ax, routed, slot, corners, top):

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
-from moeviz.plots.draw import check_labels
+from moeviz.plots.draw import check_labels, plain_ticks
 from moeviz.record import check_routing
 from moeviz.style import (
     INK,
@@ -13,6 +13,7 @@ from moeviz.style import (
     SERIES,
     axes_or_new,
     expert_colors,
+    headline,
     ink_on,
     set_description,
     set_matrix,
@@ -168,7 +169,7 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     Returns the Axes. Raises ValueError where there is nothing to draw, or no number for each group.
 
     >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
-    'off costs 0.80 nats per byte, off there 0.00'
+    'Off costs 0.80 nats per byte, off there 0.00'
     """
     if not effects:
         raise ValueError("effects must hold something to draw, got none")
@@ -187,9 +188,10 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     if len(groups) > 1:
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
         ax.set_xscale("log" if values.min() > 0 else "linear")
+    plain_ticks(ax.xaxis)
     means = values.mean(axis=1)
-    ax.set_title(title or f"{names[0]} costs {means[0]:.2f} nats per byte" + (
-        f", {names[1]} {means[1]:.2f}" if len(names) > 1 else ""))
+    headline(ax, f"{names[0]} costs {means[0]:.2f} nats per byte" + (
+        f", {names[1]} {means[1]:.2f}" if len(names) > 1 else ""), title)
     rows = [(f"{name} {group}".rstrip(), values[n, g], errors[n, g])
             for n, name in enumerate(names) for g, group in enumerate(groups)]
     set_table(ax, ["run", "change of loss", "standard error"],
