@@ -53,6 +53,9 @@ def test_ratios_start_at_one_and_years_have_their_median():
     assert [sorted(line[:, 0]) for line in lines.get_segments()] == [[0.5, 1.0], [1.0, 3.0]]
     ax = plots.plot_years([2023.1, 2023.9, 2024.5], [2.0, 6.0, 8.0], list("abc"), y_label="ratio")
     assert "4 in 2023, 8 in 2024" in ax.get_title()
+    whole = plots.plot_years([2023, 2023, 2024], [2.0, 6.0, 8.0], list("abc"), y_label="ratio")
+    places = whole.lines[0].get_xdata()
+    assert len(set(places)) == 3 and places.astype(int).tolist() == [2023, 2023, 2024]
 
 
 def test_minor_ticks_of_most_of_a_decade_are_named_at_2_3_and_5():

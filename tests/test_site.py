@@ -19,7 +19,7 @@ from tools.site import build as builder
 from tools.site import edition
 from tools.site.__main__ import read_options
 from tools.site.elsewhere import check_repository
-from tools.site.markdown import PageRenderer, render
+from tools.site.markdown import PageRenderer, mathml, render
 from tools.site.outputs import Figures, join_streams, pixels_of, show, stacked
 from tools.site.pages import Page, linker, make_map, make_text, opening, with_policy
 
@@ -50,6 +50,13 @@ def test_planned_minutes_stand_beside_a_heading_and_not_in_its_name():
     assert '<h2 id="the-rule" data-minutes="5"><span class="name">The rule</span> ' in text
     assert '<small class="minutes">5 min</small></h2>' in text
     assert [heading.text for heading in renderer.headings] == ["The rule", "A · 3 min walk"]
+
+
+def test_functions_stand_apart_and_a_large_bracket_with_an_exponent_stays_large():
+    assert re.findall(r"<mi>a</mi>(<mspace[^>]*>)<mi>tanh</mi>(<mspace[^>]*>)<mi>x", mathml(r"a \tanh x"))
+    assert "<mspace" not in mathml(r"1 + \exp(x)")
+    assert mathml(r"\log_2 x").index("</msub>") < mathml(r"\log_2 x").index("<mspace")
+    assert '<msup><mrow><mo stretchy="true" minsize' in mathml(r"\Big(x\Big)^2")
 
 
 def test_math_becomes_mathml():

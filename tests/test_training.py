@@ -354,7 +354,7 @@ def test_trials_are_the_runs_of_several_seeds_and_their_evaluations():
                                                    steps=4, progress=False)[0])
     assert both.judged[1].fvu == alone.fvu and both.each("fvu")[1] == round(alone.fvu, 2)
     assert both.mean("dead") == np.mean([one.dead for one in both.judged])
-    assert by_seed({"x": both}, "dead")["dead"] == [both.each("dead")]
+    assert by_seed({"x": both}, "dead")["dead experts, by seed"] == [both.each("dead")]
     with pytest.raises(ValueError, match=r"fields must be some of .*got 'loss'"):
         by_seed({"x": both}, "loss")
 

@@ -99,9 +99,8 @@ def test_years_add_models_and_leave_the_map_still():
     first, last = (widgets.draw_years(SOME, year=year) for year in (2023, 2025))
     assert "2 models" in title(first) and "4 models" in title(last)
     assert first.get_xlim() == last.get_xlim() and first.get_ylim() == last.get_ylim()
-    early, late = ({word.text: word.box for word in words_on(ax, "_names", NAMES)} for ax in (first, last))
-    assert "Mixtral 8x7B" in early and "OLMoE-1B-7B" not in early
-    assert all((box == late[name]).all() for name, box in early.items())
+    early, late = ({word.text for word in words_on(ax, "_names", NAMES)} for ax in (first, last))
+    assert early and late and not early & late  # only the models of the year have names
 
 
 def test_the_reading_moves_the_models_left():

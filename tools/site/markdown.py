@@ -9,6 +9,8 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 # "## A section · 5 min": the plan of a lecture stands in the headings of sections
 PLANNED = re.compile(r"\s*·\s*(\d+) min$")
+FUNCTION = r"<mi>(?:exp|ln|log|cos|sin|tan|tanh)</mi>"
+THIN = '<mspace width="0.17em"/>'
 FOLDS = re.compile(r"<details>(?=\s*<summary>(Solution|Hint \d)</summary>)")
 
 
@@ -59,16 +61,29 @@ class PageRenderer(IPythonRenderer):
         return f'<div class="scroll"><table>\n{text}</table></div>\n'
 
     def inline_math(self, body):
-        return convert(body)
+        return mathml(body)
 
     def block_math(self, body):
-        return f'<div class="scroll">{convert(body, display="block")}</div>\n'
+        return f'<div class="scroll">{mathml(body, "block")}</div>\n'
 
     def multiline_math(self, text):
         return self.block_math(text.strip().removeprefix("$$").removesuffix("$$"))
 
     def latex_environment(self, name, body):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+
+def mathml(formula, display="inline"):
+    r"""Return a formula as MathML: space around functions, and large brackets that stay so with an exponent.
+
+    `a \tanh x` would read like the inverse function otherwise, and `\Big)^2` would have a small bracket.
+    """
+    html = convert(formula, display=display)
+    html = re.sub(r'<msup>(<mo )(minsize="[^"]+" maxsize="[^"]+">\)</mo>)',
+                  r'<msup><mrow>\1stretchy="true" \2</mrow>', html)
+    html = re.sub(rf"(?<=</m[in]>)({FUNCTION})", rf"{THIN}\1", html)
+    html = re.sub(rf"(?<!<msub>)(?<!<msup>)({FUNCTION})(?=<m[infsu])", rf"\1{THIN}", html)
+    return re.sub(rf"(<msub>{FUNCTION}<mn>\d+</mn></msub>)(?=<m[infsu])", rf"\1{THIN}", html)
 
 
 def render(source, renderer):

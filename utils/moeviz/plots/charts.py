@@ -399,11 +399,21 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
     return set_description(ax, f"Dots around 1, {title or x_label}: {told}.")
 
 
+def _spread_out(dates):
+    """Return dates (N,) with those that are whole years spread over their year, in their order."""
+    spread, whole = dates.copy(), dates == dates.astype(int)
+    for year in np.unique(dates[whole]):
+        here = dates == year
+        spread[here] += 0.05 + 0.87 * (np.arange(here.sum()) + 0.5) / here.sum()
+    return spread
+
+
 def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     """Draw one dot per model over its date, named where asked, and the median of each year as a step.
 
-    dates: (N,) years, with fractions. values: (N,) above 0, on a log axis. names: N texts; named: which of
-    them are written. Returns the Axes. Raises ValueError naming the wrong argument.
+    dates: (N,) years, with fractions; whole ones are spread over their year, one by one. values: (N,) above
+    0, on a log axis. names: N texts; named: which of them are written. Returns the Axes. Raises ValueError
+    naming the wrong argument.
 
     >>> plot_years([2023.5, 2024.2], [4.0, 8.0], ["a", "b"], y_label="total / active").get_title()
     'Median 4 in 2023, 8 in 2024'
@@ -413,7 +423,7 @@ def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     if not len(dates) or min(values) <= 0:
         raise ValueError("values must hold one or more numbers above 0")
     ax = axes_or_new(ax, (10, 5.6))
-    years = np.unique(dates.astype(int))
+    years, dates = np.unique(dates.astype(int)), _spread_out(dates)
     medians = np.array([np.median(values[dates.astype(int) == year]) for year in years])
     ax.hlines(medians, years, years + 0.97, colors=SERIES[2], linewidth=3, zorder=2,
               label="median of the year")
@@ -428,6 +438,8 @@ def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
              title)
     set_matrix(ax, medians[:, None], rows=("year", years.astype(str)), columns=("median,", [y_label]))
     if written:
-        write_names(ax, [names[at] for at in written], np.column_stack([dates, values])[written])
+        places = np.column_stack([dates, values])
+        write_names(ax, [names[at] for at in written], places[written],
+                    others=np.delete(places, written, axis=0))
     told = ", ".join(f"{year} {as_text(at, 3)}" for year, at in zip(years, medians, strict=True))
     return set_description(ax, f"Dots over years, {title or y_label}: {len(dates)} models; medians: {told}.")

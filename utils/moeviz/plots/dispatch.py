@@ -393,7 +393,7 @@ def _draw_choices(ax, scores, chosen, labels):
     for (token, expert), score in np.ndenumerate(scores):
         ground = colors[expert] if chosen[token, expert] else "white"
         ax.add_patch(Rectangle((expert, token), 1, 1, facecolor=ground, edgecolor=EDGE))
-        ax.text(expert + 0.5, token + 0.5, f"{score:.1f}", ha="center", va="center", fontsize=13,
+        ax.text(expert + 0.5, token + 0.5, f"{score:.2f}", ha="center", va="center", fontsize=13,
                 color=ink_on(ground) if chosen[token, expert] else MUTED)
     ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert", ylabel="token")
     ax.set_xticks(np.arange(experts) + 0.5, range(experts))

@@ -7,6 +7,8 @@ import numpy as np
 from moeviz.arrays import check_count, check_matrix
 from moeviz.training.loop import Evaluation, evaluate, train_seeds
 
+HEADINGS = {"dead": "dead experts", "fvu": "FVU", "max_violation": "MaxVio"}  # of fields, in tables
+
 
 class Trials(NamedTuple):
     """Runs of one plan, one per seed, and what `evaluate` says of each.
@@ -47,13 +49,13 @@ def by_seed(named, *fields):
     named: {name: Trials}. fields: of Evaluation, such as "dead" or "fvu". Raises ValueError for unknown ones.
 
     >>> by_seed({"a": Trials([], [])}, "dead")
-    {'seeds side by side': ['a'], 'dead': [[]]}
+    {'runs': ['a'], 'dead experts, by seed': [[]]}
     """
     unknown = [field for field in fields if field not in Evaluation._fields]
     if unknown:
         raise ValueError(f"fields must be some of {', '.join(Evaluation._fields)}, got {unknown[0]!r}")
-    return {"seeds side by side": list(named),
-            **{field: [each.each(field) for each in named.values()] for field in fields}}
+    return {"runs": list(named), **{f"{HEADINGS.get(field, field)}, by seed":
+                                    [each.each(field) for each in named.values()] for field in fields}}
 
 
 def fates(load, *, window=20):

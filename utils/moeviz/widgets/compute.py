@@ -24,7 +24,7 @@ from moeviz.style import INK, fixed_axes
 from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
 
-EXPERTS, PARTS, SHARED, MAX_K = (2, 4, 8, 16, 32, 64, 128, 256), (1, 2, 4, 8, 16), (0, 1, 2, 4), 16
+EXPERTS, PARTS, SHARED, MAX_K = (8, 16, 64, 256), (1, 2, 4, 8), (0, 1, 2, 4), 16
 STEPS = (15, 25, 40, 60, 100, 160, 250)  # right ends of an axis, times a power of ten
 MODEL_MARGINS = {"left": 0.15, "right": 0.775, "bottom": 0.08, "top": 0.94, "hspace": 0.85}
 
@@ -39,7 +39,8 @@ def explore_model(spec, *, context=32_768):
     start = spec.moe[0]
     return explore(
         lambda **values: draw_model(spec, context=context, **values),
-        caption="Cut the experts, then share one: do the FLOPs move? Which control moves only memory?",
+        caption="Cut the experts: do the FLOPs move? Then change E: what moves with the memory?",
+        film=["parts", "experts"],
         experts=_choose("E, experts before the cut", sorted({*EXPERTS, start.experts}), start.experts),
         k=ipywidgets.IntSlider(start.top_k, 1, max(MAX_K, start.top_k), description="k, active of them"),
         parts=_choose("parts of an expert", PARTS, 1),
@@ -96,7 +97,7 @@ def _titles(spec, context):
     saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
     return (f"{moe.top_k} of {moe.experts} experts chosen, {moe.shared_experts} shared, {moe.hidden:,} wide: "
             f"total is {count.total / count.active:.1f} times active",
-            f"FLOPs per token at {as_tick(context)}: {saved:.1f} times less than with all experts on",
+            f"FLOPs per token at {as_tick(context)}: {saved:.1f} times as many with all experts on",
             "memory: an expert needs it, active or not")
 
 
@@ -107,11 +108,11 @@ def _all_on(spec):
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
 
 # fixed: a layout to be found twice, before and after the names, would be half of a redraw
-YEARS_MARGINS = {"left": 0.085, "right": 0.885, "bottom": 0.07, "top": 0.935}
+YEARS_MARGINS = {"left": 0.095, "right": 0.85, "bottom": 0.08, "top": 0.92}
 
 
 def explore_years(models, *, year=None, reading="A"):
-    """Move the year and the reading of "active"; watch the published models appear on the map.
+    """Move the year and the reading of "active"; watch the published models of each year appear on the map.
 
     models: Models of `moeviz.models`, of at most 8 different years.
     """
@@ -119,7 +120,7 @@ def explore_years(models, *, year=None, reading="A"):
     readings = [(f"{letter}: {words}", letter) for letter, words in READINGS.items()]
     return explore(
         lambda **values: draw_years(models, **values),
-        caption="Where do the models move? Does the reading of active change that?",
+        caption="Where do the models move from year to year?",
         year=ipywidgets.SelectionSlider(options=years, value=year or years[-1], description="up to the year"),
         reading=ipywidgets.Dropdown(options=readings, value=reading, description="active counts"))
 
@@ -127,6 +128,7 @@ def explore_years(models, *, year=None, reading="A"):
 def draw_years(models, *, year, reading="A"):
     """Draw the models up to a year on the map of total against active parameters; return the Axes.
 
+    The models of the year have their names; those of earlier years are grey.
     reading: "A" counts both token tables as active, "B" leaves out the embedding, "C" both.
     Raises ValueError for a year before the first model, or another reading.
     """
@@ -135,11 +137,12 @@ def draw_years(models, *, year, reading="A"):
     total, active = np.array([_sizes(each.spec, reading) for each in models]).T
     shown = np.array([each.year <= year for each in models])
     middle = np.median((total / active)[shown])
-    ax = plt.subplots(figsize=(14, 10.5), layout="none", gridspec_kw=YEARS_MARGINS)[1]
+    ax = plt.subplots(figsize=(10, 9), layout="none", gridspec_kw=YEARS_MARGINS)[1]
     plots.plot_model_map(
         [each.name for each in models], total, active, groups=[each.year for each in models], shown=shown,
         hollow=[each.fit or each.name_only for each in models], hollow_label="fitted",
-        title=f"up to {year}: {shown.sum()} models, median of total / active {middle:.1f}", ax=ax)
+        named=[each.name for each in models if each.year == year], ax=ax,
+        title=f"up to {year}: {shown.sum()} models, median of total / active {middle:.1f}")
     merge_minor_ticks(ax)
     return ax
 
@@ -163,6 +166,7 @@ def explore_batch(chips, *, batch=64, num_experts=8, k=2, bytes_per_weight=2):
     return explore(
         lambda chip, **values: draw_batch(by_name[chip], bytes_per_weight=bytes_per_weight, **values),
         caption="Which batches pay for experts that they hardly use? Where does the hump end?",
+        film=["batch", "chip"],
         batch=ipywidgets.SelectionSlider(options=BATCHES, value=batch, description="batch (tokens)"),
         num_experts=ipywidgets.SelectionSlider(options=BATCH_EXPERTS, value=num_experts,
                                                description="experts"),
@@ -184,7 +188,8 @@ def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
         ax=fixed_axes((10, 5), left=0.8, right=0.9),
-        title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: {ratio:.2f} x")
+        title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: "
+              f"{ratio:.2f} times as long")
     ax.plot([batch], [ratio], "o", color="black", markersize=11)
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
@@ -254,6 +259,7 @@ def explore_saving(*, experts=64, opponent="the same net, longer", target=1.6):
     return explore(
         lambda **values: draw_saving(curves, **values),
         caption="Which opponent makes the mixture look best? Does it save the same in steps and in seconds?",
+        film=["opponent", "of"],
         experts=ipywidgets.Dropdown(options=[(f"E = {e}", e) for e in (4, 16, 64)], value=experts,
                                     description="mixture"),
         opponent=ipywidgets.Dropdown(options=KINDS, value=opponent,
