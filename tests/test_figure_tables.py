@@ -141,6 +141,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_roofline": (
         lambda: plots.plot_roofline([CHIP], {"layer": ([2.0], [5e11])}),
         "series | FLOP per byte | speed", "ridge of chip | 4 | 8 TFLOP/s", "layer | 2 | 500 GFLOP/s"),
+    "plot_saturation": (
+        lambda: plots.plot_saturation(0.0, num_experts=2),
+        "value | score 0", "sigmoid | 0.5", "softmax | 0.5"),
     "plot_scoreboard": (
         lambda: plots.plot_scoreboard(BOARD, columns=["drop_rate", "experts"]),
         "router | drops (low is better) | experts", "one | 20.0% | 1.33"),

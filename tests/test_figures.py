@@ -7,9 +7,11 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
+from matplotlib.transforms import Bbox
 
-from moeviz import style
+from moeviz import forms, style
 from test_figure_tables import OTHERS, TABLES
 
 pytestmark = pytest.mark.slow
@@ -26,6 +28,7 @@ class Seen(NamedTuple):
     colors: set  # of its lines and bars
     smallest: float  # points of its smallest text
     alt: str
+    nameless: list  # panels that stand without the labels of their rows where they stack
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,23 @@ def _look(figure):
     titles = [title for ax in figure.axes if (title := ax.get_title(loc="left"))]
     lines = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
     return Seen(same, titles, figure.get_figwidth(), lines, min(text.get_fontsize() for text in texts),
-                style.describe(figure))
+                style.describe(figure), _nameless(figure))
+
+
+def _nameless(figure):
+    """Return the panels whose rows have labels in another panel alone, which do not go with them."""
+    FigureCanvasAgg(figure)
+    frame = Bbox.from_bounds(0, 0, *figure.get_size_inches())
+    panels = forms.panels_of(figure, frame)
+    strips, named = forms.labels_of(figure, frame, panels), {}
+    for ax in figure.axes:
+        texts = [label for label in ax.yaxis.get_ticklabels() if label.get_visible() and label.get_text()]
+        named.setdefault(ax.get_position().bounds[1::2], []).append((ax, bool(texts and ax.axison)))
+    without = [ax for row in named.values() if {True, False} == {has for _, has in row}
+               for ax, has in row if not has and ax.axison and ax.get_label() != "<colorbar>"]
+    middles = [(ax.bbox.x0 + ax.bbox.x1) / 2 for ax in without]
+    return [panel for panel, strip in zip(panels, strips, strict=True)
+            if strip is None and any(panel[0] < middle < panel[2] for middle in middles)]
 
 
 def _pixels(figure):
@@ -56,6 +75,10 @@ def _pixels(figure):
 
 def test_a_figure_saved_again_gives_the_same_pixels(seen):
     assert [name for name, figure in seen.items() if not figure.same] == []
+
+
+def test_a_panel_never_stands_without_the_labels_of_its_rows(seen):
+    assert {name: figure.nameless for name, figure in seen.items() if figure.nameless} == {}
 
 
 def test_no_text_is_smaller_than_12_points(seen):

@@ -181,6 +181,17 @@ def test_an_explorer_becomes_a_filmstrip_from_the_same_default(page_edition, mon
     assert "One control moves the point sideways only." in page
 
 
+def test_a_page_has_a_film_for_each_control_that_can_be_moved(page_edition):
+    page = widgets.explore(lambda **values: noise(0, 5, 5), caption="Try.", film="b", a=ipywidgets.Text("x"),
+                           b=ipywidgets.IntSlider(1, 0, 9, description="b"),
+                           c=ipywidgets.Dropdown(options=["one", "two"], description="c <"),
+                           d=ipywidgets.FloatSlider(0, max=1, description="d"))
+    open_one, *folded = page.split('<details class="more">')
+    assert re.findall(r'type="range".*?aria-label="(.*?)"', open_one) == ["b"]
+    control = r'<summary>Move instead: (.*?)</summary>.*type="range" min="0" max="(\d)"'
+    assert [re.findall(control, each, re.DOTALL) for each in folded] == [[("c &lt;", "1")], [("d", "4")]]
+
+
 def film_of(control, plot=lambda x, other: noise(0, 5, 5)):
     return frames_of(make_film(plot, {"x": control, "other": ipywidgets.IntSlider(3, description="other")},
                                "x"))

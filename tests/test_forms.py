@@ -123,6 +123,56 @@ def test_panels_that_stand_below_each_other_are_no_reason_to_cut():
     assert forms.panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches())) == []
 
 
+def test_a_panel_that_shares_its_rows_takes_their_labels_along():
+    figure, axes = plt.subplots(1, 3, figsize=(9, 3), sharey=True, gridspec_kw={"wspace": 0.5})
+    axes[0].set_yticks([0, 1], ["prose", "code"])
+    axes[2].tick_params(labelleft=True)
+    figure.canvas.draw()
+    frame = Bbox.from_bounds(0, 0, 9, 3)
+    panels = forms.panels_of(figure, frame)
+    first, second, third = forms.labels_of(figure, frame, panels)
+    assert first is third is None
+    left, top, right, bottom = second
+    names = axes[0].yaxis.get_ticklabels()[0].get_window_extent()
+    assert left <= names.x0 and names.x1 <= right <= axes[0].bbox.x0 + 1 and [top, bottom] == panels[1][1::2]
+    plt.close(figure)
+
+
+def wide_one(**size):
+    ax = plots.plot_load(ONE_EACH, ax=style.axes_or_new(None, (10, 5), **size))
+    ax.set_title("a title that is much too long to fit on a narrow screen as one line of 1 figure")
+    return ax
+
+
+@pytest.mark.parametrize("size", [{}, {"left": 1.0, "right": 1.2}])
+def test_a_figure_becomes_less_wide_with_letters_of_the_same_size(size):
+    with plt.rc_context():
+        style.use()
+        ax = wide_one(**size)
+        before, sizes = drawn(ax.figure), [text.get_fontsize() for text in ax.texts]
+        with forms.narrowed(ax.figure) as works:
+            assert works and ax.figure.get_figwidth() == forms.NARROW
+            assert [text.get_fontsize() for text in ax.texts] == sizes
+            assert "\n" in ax._left_title.get_text() and forms.clashes(ax.figure) == 0
+            assert not size or ax.get_position().x0 * forms.NARROW == pytest.approx(1.0)
+        assert drawn(ax.figure) == before  # as wide as it was
+    plt.close(ax.figure)
+
+
+def test_a_figure_that_cannot_be_read_less_wide_is_not_squeezed():
+    figures = [plt.figure(figsize=(10, 3)) for _ in range(2)]
+    figures[0].add_subplot().set_aspect("equal")
+    ax = figures[1].add_subplot()
+    ax.set_xticks(range(9), ["expert number"] * 9, fontsize=9)
+    for figure in figures:
+        with forms.narrowed(figure) as works:
+            assert not works
+    ax.set_xticks(range(9), list("abcdefghi"))
+    with forms.narrowed(figures[1]) as works:
+        assert works
+    plt.close("all")
+
+
 def test_panels_below_a_title_go_with_it():
     figure, axes = plt.subplots(2, 2, figsize=(8, 4), gridspec_kw={"hspace": 0.5, "wspace": 0.5})
     for ax in axes[0]:

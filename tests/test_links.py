@@ -5,6 +5,7 @@ import subprocess
 
 from cases import cases
 from tools import notebooks
+from tools.site.markdown import PageRenderer, render
 
 ROOT = notebooks.ROOT
 LINK = re.compile(r"\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|(?:src|href)=\"([^\"]+)\"")
@@ -54,6 +55,23 @@ PAGES = [path for path in files() if path.suffix in (".md", ".ipynb")]
 def test_links_lead_somewhere():
     found = {path.relative_to(ROOT).as_posix(): broken_links(prose_of(path), path.parent) for path in PAGES}
     assert {page: links for page, links in found.items() if links} == {}
+
+
+def test_a_plan_of_a_lecture_opens_at_sections_that_are_there():
+    plans = text_of(ROOT / "TEACHING.md").partition("## A term")[0]
+    links = re.findall(r"\]\(notebooks/(\w+)\.ipynb#([^)]+)\)", plans)
+    assert len(links) >= 20
+    ids = {stem: section_ids(notebooks.load(notebooks.NOTEBOOKS / f"{stem}.ipynb")) for stem, _ in links}
+    assert [link for link in links if link[1] not in ids[link[0]]] == []
+    rows = [row for row in plans.splitlines() if re.match(r"\| \d+[-:]", row)]
+    assert [row for row in rows if "ipynb#" not in row and "quiz" not in row.lower()] == []
+
+
+def section_ids(notebook):
+    renderer = PageRenderer(lambda url: url)
+    for cell in notebooks.markdown_cells(notebook):
+        render(cell.source, renderer)
+    return {heading.name for heading in renderer.headings}
 
 
 def other_names(text, titles):

@@ -104,8 +104,8 @@ def test_the_map_has_a_dot_per_router_a_line_per_path_and_four_meanings():
     assert path.get_xydata().tolist() == [[0.1, 0.5], [0.9, 0.5]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["heat"]
     words = {text.get_position(): text.get_text() for text in ax.texts}
-    assert words[(0.75, 0.25)].startswith("this corner: undecided, collapsed")
-    assert words[(0.25, 0.75)].startswith("this corner: sure, even")
+    assert words[(0.75, 0.25)].startswith("this corner:\nundecided, collapsed")
+    assert words[(0.25, 0.75)].startswith("this corner:\nsure, even")
     assert len(ax.patches) == 1  # no border at 0.5, which means nothing
 
 

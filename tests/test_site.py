@@ -8,6 +8,7 @@ import time
 from html import unescape
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -279,6 +280,28 @@ def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp
     assert "by-night" not in show(own, Figures(tmp_path))
 
 
+def test_labels_stand_before_a_panel_that_has_none():
+    pixels = np.zeros((20, 90, 4), np.uint8)
+    pixels[:, 2:9] = 7
+    plain, named = (stacked(pixels, [[0, 0, 40, 20], [50, 0, 90, 20]], labels)
+                    for labels in (None, [None, [0, 0, 10, 20]]))
+    assert named.shape[1] == plain.shape[1] + 10 and len(named) == len(plain)
+    assert (named[20:, 2:9] == 7).all() and not (plain[20:, 2:9] == 7).any()
+
+
+def test_a_figure_of_one_panel_has_a_narrow_form(tmp_path):
+    source = PLOT.partition("axes = ")[0] + ("plots.plot_load(routing.top_k(np.eye(8), k=1))\n"
+                                             "plots.plot_text(routing.top_k(np.eye(4)[[0] * 40]), 'a' * 40);")
+    done = notebooks.execute(new_notebook(cells=[new_code_cell(source)]), **runs.for_pages())
+    for output in done.cells[0].outputs:
+        about, wide = output.metadata["image/png"], pixels_of(output.data["image/png"])
+        day, night = (pixels_of(about["narrow"][form]) for form in ("day", "dark"))
+        assert day.shape == night.shape and day.shape[1] < 700 < wide.shape[1]
+        assert to_hex(night[0, 0] / 255) == forms.GROUND
+        page = show(output, Figures(tmp_path))
+        assert page.count(f'width="{day.shape[1]}" height="{day.shape[0]}"') == 2
+
+
 def test_a_figure_that_moves_between_two_saves_is_seen():
     class Drifting(plt.Line2D):
         def draw(self, renderer):
@@ -289,6 +312,6 @@ def test_a_figure_that_moves_between_two_saves_is_seen():
     for line in (plt.Line2D, Drifting):
         figure = plt.figure(figsize=(2, 2))
         figure.add_axes((0, 0, 1, 1)).add_artist(line([0, 1], [0, 0.5]))
-        found.append(edition.looks(figure, edition.save(figure.canvas, figure.dpi))["same"])
+        found.append(edition.looks(figure, edition.both(figure)["day"])["same"])
         plt.close(figure)
     assert found == [True, False]

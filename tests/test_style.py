@@ -12,6 +12,21 @@ from cases import cases
 from moeviz import style
 
 
+def test_what_no_font_can_draw_is_spelled_out_wherever_it_stands(monkeypatch):
+    monkeypatch.setattr(style, "FONTS", style.MONO)
+    style.can_draw.cache_clear()
+    ax = plt.subplots()[1]
+    ax.set_xticks([0, 1], ["東", "é"])
+    ax.set(title="a 語", ylabel="語")
+    ax.text(0, 0, "中 b")
+    style.set_description(ax, "Texts.")
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["U+6771", "é"]
+    assert [ax.get_title(), ax.get_ylabel(), ax.texts[0].get_text()] == ["a U+8A9E", "U+8A9E", "U+4E2D b"]
+    style.can_draw.cache_clear()
+    plt.close(ax.figure)
+
+
 def wcag_contrast(one, other):
     """The formula of WCAG 2.1 written out channel by channel."""
     def lightness(color):

@@ -25,6 +25,7 @@ CELLS = {  # by the name of the explorer; the last line of each calls it
     "sentence": 'widgets.explore_sentence(model, "In 1991 experts learned to share: Zürich, 東京.")',
     "k": "widgets.explore_k(rng.normal(size=(200, 8, 16)), rng=rng)",
     "temperature": "widgets.explore_temperature(logits, rng=rng, labels=letters)",
+    "saturation": "widgets.explore_saturation()",
     "capacity": 'said = "Who gets a seat when 34 bytes come"\n'
                 "widgets.explore_capacity(model.route(said)[0], labels=text.byte_labels(said))",
     "entropy": "widgets.explore_entropy(logits)",

@@ -13,8 +13,9 @@ from moeviz.forms import BothCanvas
 from moeviz.tables import as_html
 
 LONG_LINE = 40  # characters
-WIDE = 680  # pixels; a wider figure is not shrunk below this on a phone, it scrolls
-NARROW, ROOM = 700, 6  # of a page whose panels stack; around a panel that stands alone
+NARROW, ROOM = 700, 6  # pixels: of a page whose panels stack; around a panel that stands alone
+LEGIBLE = 9.5  # pixels of letters that can be read
+SMALLEST, DPI = 12, 100  # points of the smallest letters that are drawn, pixels per inch
 
 
 class Figures:
@@ -80,10 +81,12 @@ def _line(text):
 
 def figure(png, metadata, figures):
     """Return a figure, by day and by night, with its alt text and its data folded below."""
-    words, panels = metadata.get("alt", ""), metadata.get("panels", [])
-    forms = {"by-day": png} | ({"by-night": metadata["dark"]} if "dark" in metadata else {})
-    pictures = "".join(picture_of(pixels_of(data), panels, words, name, figures)
-                       for name, data in forms.items())
+    words, narrow = metadata.get("alt", ""), metadata.get("narrow", {})
+    forms = {"by-day": (png, narrow.get("day"))}
+    if "dark" in metadata:
+        forms["by-night"] = metadata["dark"], narrow.get("dark")
+    pictures = "".join(picture_of(pixels_of(wide), narrow_of(wide, thin, metadata), words, name, figures)
+                       for name, (wide, thin) in forms.items())
     tables = "".join(as_html(each) for each in metadata.get("tables", []))
     return (f'<figure><div class="picture">{pictures}</div><details><summary>In words and numbers</summary>'
             f"<p>{escape(words)}</p>{tables}</details></figure>")
@@ -94,28 +97,44 @@ def pixels_of(png):
     return np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGBA"))
 
 
-def picture_of(pixels, panels, words, name, figures):
-    """Return the HTML of a picture of class `name`, whose panels stack on a narrow screen."""
+def narrow_of(wide, thin, metadata):
+    """Return the pixels of a figure for a narrow screen: drawn for it, its panels in a stack, or None."""
+    if thin:
+        return pixels_of(thin)
+    panels = metadata.get("panels")
+    return stacked(pixels_of(wide), panels, metadata.get("labels")) if panels else None
+
+
+def picture_of(pixels, narrow, words, name, figures):
+    """Return the HTML of a picture of class `name`, with other pixels for a narrow screen or None.
+
+    Where its letters would become too small it does not shrink further, but scrolls.
+    """
     height, width = pixels.shape[:2]
-    narrow, least = "", width
-    if panels:
-        stack = stacked(pixels, panels)
-        high, least = stack.shape[:2]
-        narrow = (f'<source media="(max-width: {NARROW}px)" srcset="{figures.save(stack)}" width="{least}" '
-                  f'height="{high}">')
-    wide = ' class="wide"' if least > WIDE else ""
-    return (f'<picture class="{name}">{narrow}<img{wide} src="{figures.save(pixels)}" alt="{escape(words)}" '
-            f'width="{width}" height="{height}" loading="lazy"></picture>')
+    source = ""
+    if narrow is not None:
+        source = (f'<source media="(max-width: {NARROW}px)" srcset="{figures.save(narrow)}" '
+                  f'width="{narrow.shape[1]}" height="{narrow.shape[0]}">')
+    least = round((width if narrow is None else narrow.shape[1]) * LEGIBLE / (SMALLEST * DPI / 72))
+    return (f'<picture class="{name}">{source}<img style="--least: {least}px" src="{figures.save(pixels)}" '
+            f'alt="{escape(words)}" width="{width}" height="{height}" loading="lazy"></picture>')
 
 
-def stacked(pixels, panels):
+def stacked(pixels, panels, labels=None):
     """Return panels of a picture one below the other: each [left, top, right, bottom] in pixels.
+
+    labels: for each panel where the labels of its rows stand, to be set before it, or None.
 
     >>> stacked(np.zeros((20, 90, 4), np.uint8), [[0, 0, 40, 20], [50, 0, 90, 18]]).shape
     (40, 46, 4)
     """
-    crops = [pixels[max(top - ROOM, 0):bottom + ROOM, max(left - ROOM, 0):right + ROOM]
-             for left, top, right, bottom in panels]
+    crops = []
+    for (left, top, right, bottom), strip in zip(panels, labels or [None] * len(panels), strict=True):
+        rows = pixels[max(top - ROOM, 0):bottom + ROOM]
+        parts = [rows[:, max(left - ROOM, 0):right + ROOM]]
+        if strip:
+            parts.insert(0, rows[:, max(strip[0] - ROOM, 0):strip[2]])
+        crops.append(np.concatenate(parts, axis=1))
     width = max(crop.shape[1] for crop in crops)
     stack = np.broadcast_to(pixels[0, 0], (sum(map(len, crops)), width, 4)).copy()
     bottom = 0

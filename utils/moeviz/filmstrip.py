@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.transforms import Bbox
 
 from moeviz.arrays import check_count
-from moeviz.forms import BothCanvas, panels_of, united
+from moeviz.forms import BothCanvas, labels_of, panels_of, united
 from moeviz.style import describe, tables_of
 from moeviz.tables import as_html
 
@@ -32,7 +32,10 @@ class TooLargeError(ValueError):
 
 
 class Shot(NamedTuple):
-    """One frame: pixels (H, W, 4) uint8, the same for the dark theme; alt text, tables and panels."""
+    """One frame: pixels (H, W, 4) uint8, the same for the dark theme; alt text, tables, panels.
+
+    panels: each its boxes from left to right, with the labels of its rows first where others have them.
+    """
 
     pixels: np.ndarray
     night: np.ndarray
@@ -86,7 +89,8 @@ def picture(pixels):
     every = np.rint((np.arange(256)[:, None] - ground) / step)  # (256, 4), for a picture has many pixels
     shades = np.rint(ground + every * step).clip(0, 255).astype(np.uint8)
     rounded = np.stack([shades[:, channel][pixels[..., channel]] for channel in range(4)], axis=-1)
-    for name, options in (("webp", {"lossless": True, "quality": 70}), ("png", {"optimize": True})):
+    small = {"lossless": True, "quality": 70, "method": 2}
+    for name, options in (("webp", small), ("png", {"optimize": True})):
         file = BytesIO()
         try:
             plt.imsave(file, rounded, format=name, pil_kwargs=options)
@@ -104,7 +108,10 @@ def shoot(drawn):
     canvas = BothCanvas(figure)
     canvas.draw()
     pixels = np.array(canvas.buffer_rgba()), canvas.night()
-    panels = panels_of(figure, Bbox.from_bounds(0, 0, *figure.get_size_inches()))
+    frame = Bbox.from_bounds(0, 0, *figure.get_size_inches())
+    panels = panels_of(figure, frame)
+    panels = [[strip, panel] if strip else [panel]
+              for strip, panel in zip(labels_of(figure, frame, panels), panels, strict=True)]
     plt.close(figure)
     return Shot(*pixels, describe(figure), tables_of(figure), panels, {})
 
@@ -131,9 +138,9 @@ def _safe(value):
 def _panels(shots):
     """Return the panels of all frames, each as large as it is in any; none where frames differ in number."""
     every = [shot.panels for shot in shots]
-    if len({len(panels) for panels in every}) > 1:
+    if len({tuple(map(len, panels)) for panels in every}) > 1:
         return []
-    return [list(united(boxes)) for boxes in zip(*every, strict=True)]
+    return [[list(united(boxes)) for boxes in zip(*same, strict=True)] for same in zip(*every, strict=True)]
 
 
 def _numbers(shot, *, hidden):

@@ -6,6 +6,7 @@
 import sys
 import textwrap
 from base64 import b64encode
+from functools import lru_cache
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.container import BarContainer
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from moeviz.arrays import check_count, check_number
@@ -215,20 +217,73 @@ def headline(ax, finding, subject="", *, pad=None):
     room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
     if not subject and finding.split()[0].isalpha() and finding.split()[0][2:]:
         words = finding[0].upper() + finding[1:]
-    ax.set_title("\n".join(textwrap.wrap(words, max(24 if alone else 12, int(room / TITLE_LETTER)))), pad=pad)
+    ax.set_title(wrapped(words, max(24 if alone else 12, int(room / TITLE_LETTER))), pad=pad)
     return ax
+
+
+def wrapped(words, width):
+    """Return words in lines of up to `width` letters, all shorter where few would be left for the last.
+
+    >>> wrapped("expert 2 gets 21% of its share", 28)
+    'expert 2 gets\\n21% of its share'
+    """
+    lines = textwrap.wrap(words, width)
+    if len(lines) > 1 and len(lines[-1]) < width / 4:
+        lines = next(fewer for each in range(len(words) // len(lines), width + 1)
+                     if len(fewer := textwrap.wrap(words, each)) == len(lines))
+    return "\n".join(lines)
 
 
 def set_description(ax, sentence):
     """Attach a sentence to an axes, for `describe` to find; return the axes.
 
     Every plot ends here, so here its texts are kept from being read as formulas: names of tokens, routers and
-    models come from people, and a dollar sign in one is a dollar sign.
+    models come from people, and a dollar sign in one is a dollar sign. What no font can draw is spelled out.
     """
     ax.moeviz_description = sentence
     for text in _plain_texts(ax):
         text.set_parse_math(False)
+        if not text.get_text().isascii():
+            _use_fonts(text)
+            text.set_text(spelled(text.get_text()))
+    for axis in (ax.xaxis, ax.yaxis):
+        _spell_ticks(axis)
     return ax
+
+
+def _use_fonts(text):
+    text.set_family(list(dict.fromkeys([*text.get_fontfamily(), *FONTS])))
+
+
+def _spell_ticks(axis):
+    """Spell out the names that ticks were given; matplotlib keeps them in a dictionary of places."""
+    names = (*getattr(getattr(axis.get_major_formatter(), "func", None), "args", ()), None)[0]
+    if isinstance(names, dict) and not "".join(map(str, names.values())).isascii():
+        names.update({place: spelled(name) for place, name in names.items()})
+        for label in axis.get_ticklabels():
+            _use_fonts(label)
+
+
+def spelled(text):
+    """Return a text with U+XXXX in place of each character that no font of the course can draw.
+
+    >>> spelled("é"), spelled("\U00012000")
+    ('é', 'U+12000')
+    """
+    return text if text.isascii() else "".join(
+        char if char.isspace() or can_draw(char) else f"U+{ord(char):04X}" for char in text)
+
+
+@lru_cache(maxsize=4096)
+def can_draw(text):
+    """Tell whether every character is printable and has a glyph in the course's fonts.
+
+    >>> can_draw("a"), can_draw("\U00012000")
+    (True, False)
+    """
+    fonts = [get_font(findfont(family)) for family in FONTS]
+    return text.isprintable() and all(
+        any(font.get_char_index(ord(char)) for font in fonts) for char in text)
 
 
 def _plain_texts(ax):
@@ -255,6 +310,18 @@ def describe(drawn):
     if not sentences:
         raise ValueError("drawn has no description: it was not drawn by a plot of moeviz")
     return " ".join(sentences)
+
+
+def set_narrow(ax, draw):
+    """Attach to an axes what draws its figure anew for a narrow screen, where the plot knows how; return it.
+
+    draw: a function without arguments that returns the Axes (or array of Axes) of a new figure, or None.
+
+    >>> import matplotlib.pyplot as plt
+    >>> set_narrow(plt.subplots()[1], None).moeviz_narrow
+    """
+    ax.moeviz_narrow = draw
+    return ax
 
 
 def set_table(ax, columns, rows, *, title=None):

@@ -12,7 +12,7 @@
   bar.hidden = true;
   document.body.append(bar);
 
-  const ANSWERS = "details:not([open], .hint, figure details, .moeviz-filmstrip details, .moeviz-live details)";
+  const ANSWERS = "details:not([open], .hint, .more, figure details, .moeviz-filmstrip details, .moeviz-live details)";
   const PICTURES = "figure, .moeviz-filmstrip, .moeviz-live";
   let steps = [], at = 0, timer, spent = new Map();
 
@@ -27,6 +27,15 @@
     });
   };
   const tooTall = () => document.documentElement.scrollHeight > innerHeight;
+
+  // a live view is as large as the screen allows
+  const ZOOMS = [1.5, 1.4, 1.3, 1.2, 1.1, 1, .9, .8, .7, .6];
+  const fit = () => main.querySelectorAll(".now .moeviz-live").forEach(view => {
+    ZOOMS.some(zoom => {
+      view.style.zoom = zoom;
+      return !tooTall();
+    });
+  });
 
   const plan = () => {
     const found = [];
@@ -69,6 +78,7 @@
   const go = place => {
     at = Math.max(0, Math.min(steps.length - 1, place));
     showOnly(steps[at]);
+    fit();
     scrollTo(0, 0);
     const name = steps[at].section.querySelector(".name")?.textContent ?? steps[at].section.textContent;
     said.textContent = `${at + 1} of ${steps.length} · ${name}`;
@@ -101,11 +111,13 @@
     clearInterval(timer);
     const [first] = steps[at].parts[0];
     root.classList.remove("lecture");
+    main.querySelectorAll(".moeviz-live").forEach(view => { view.style.zoom = ""; });
     bar.hidden = true;
     if (document.fullscreenElement) document.exitFullscreen();
     first.scrollIntoView({behavior: "instant"});
   };
 
+  addEventListener("resize", () => { if (!bar.hidden) fit(); });
   begin.addEventListener("click", start);
   buttons[0].addEventListener("click", () => go(at - 1));
   buttons[1].addEventListener("click", on);

@@ -29,6 +29,7 @@ from moeviz.plots.gate import (
     plot_products,
     plot_region_change,
     plot_regions,
+    plot_saturation,
     plot_settings,
 )
 from moeviz.plots.load import (
@@ -64,8 +65,8 @@ __all__ = [
     "plot_gate_steps", "plot_learning", "plot_ledger", "plot_load", "plot_load_film", "plot_masks",
     "plot_matrix", "plot_meters", "plot_model_map", "plot_network", "plot_noisy_threshold",
     "plot_nulls", "plot_pair_flow", "plot_products", "plot_profile", "plot_push", "plot_ratios",
-    "plot_region_change", "plot_regions", "plot_roofline", "plot_scoreboard", "plot_seats",
-    "plot_settings", "plot_shares", "plot_text", "plot_text_layers",
+    "plot_region_change", "plot_regions", "plot_roofline", "plot_saturation", "plot_scoreboard",
+    "plot_seats", "plot_settings", "plot_shares", "plot_text", "plot_text_layers",
     "plot_text_orders", "plot_text_rows", "plot_thermostat", "plot_timeline", "plot_timing",
     "plot_told", "plot_tradeoff", "plot_traffic", "plot_transformer_block", "plot_two_choices",
     "plot_written", "plot_years",

@@ -125,7 +125,8 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
            xlabel=f"time ({unit})")
     headline(ax, _compare_times(names, seconds / scale, unit), title)
     bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=SERIES[0])
-    ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14)
+    ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14,
+                 path_effects=HALO, zorder=4)
     if mark is not None:
         place = check_number(mark[0], "mark", low=0.0) / scale
         _draw_mark(ax, place, f"{mark[1]}: {place:.3g} {unit}")

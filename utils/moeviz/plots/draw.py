@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.colors import Normalize, TwoSlopeNorm
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.markers import TICKDOWN, TICKLEFT
 from matplotlib.patches import Rectangle
@@ -17,7 +17,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
-from moeviz.style import AROUND, FONTS, HEAT, ink_on, set_matrix
+from moeviz.style import AROUND, FONTS, HEAT, can_draw, ink_on, set_matrix
 from moeviz.tables import as_tick
 
 SANS = ("DejaVu Sans",)
@@ -81,18 +81,6 @@ def outline(text, family=FONTS, weight="normal"):
     if len(text) == 1 and np.ptp(x) > WIDEST:
         x, y = x * WIDEST / np.ptp(x), y * WIDEST / np.ptp(x)
     return Path(np.stack([x - (x.min() + x.max()) / 2, y - CAP_HEIGHT / 2], axis=1), path.codes)
-
-
-@lru_cache(maxsize=4096)
-def can_draw(text):
-    """Say whether every character is printable and has a glyph in the course's fonts.
-
-    >>> can_draw("a"), can_draw("𒀀")
-    (True, False)
-    """
-    fonts = [get_font(findfont(family)) for family in FONTS]
-    return text.isprintable() and all(
-        any(font.get_char_index(ord(char)) for font in fonts) for char in text)
 
 
 def readable(labels, text_bytes=None):

@@ -4,15 +4,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 
-from moeviz.arrays import check_count, check_matrix, check_number, check_vector
-from moeviz.plots.draw import HALO, check_labels, draw_bars
+from moeviz.arrays import check_count, check_matrix, check_number, check_vector, sigmoid, softmax
+from moeviz.plots.draw import HALO, check_labels, draw_bars, legend_below
 from moeviz.style import (
     INK,
     LINE,
     MUTED,
+    PALE,
+    SERIES,
     Layout,
     axes_or_new,
     expert_colors,
+    fixed_axes,
     headline,
     ink_on,
     set_description,
@@ -25,6 +28,7 @@ PITCH = 1.3  # from one column to the next, in units of the longest bar
 SMALLEST_LABELLED = 0.004  # of the plane
 REACH = 3.6  # standard deviations drawn to each side
 PEAK = 0.82  # of a row
+FARTHEST, FLAT = 8.0, 0.01  # scores drawn to each side; a slope that hardly teaches
 
 
 def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
@@ -145,7 +149,7 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
         ax.annotate(label, place, xytext=(7, 5), textcoords="offset points", fontsize=14, zorder=5,
                     path_effects=HALO)
     for expert in np.flatnonzero(shares > SMALLEST_LABELLED):
-        _draw_number(ax, expert, regions[expert], colors[expert])
+        _draw_number(ax, expert, _free_place(regions[expert], tokens, span), colors[expert])
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal",
            xlabel="token, dimension 0", ylabel="token, dimension 1")
     most, least = int(np.argmax(shares)), len(shares) - 1 - int(np.argmin(shares[::-1]))
@@ -244,8 +248,17 @@ def _draw_tokens(ax, tokens, gate, bias, colors):
     ax.scatter(*tokens.T, s=42, c=np.array(colors)[owner], edgecolors=INK, linewidths=0.8, zorder=3)
 
 
-def _draw_number(ax, expert, region, color):
-    ax.text(*_find_centre(region), str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
+def _free_place(region, tokens, span):
+    """Return the centre of a region, or a place between it and a corner where no token and its name stand."""
+    centre = _find_centre(region)
+    places = [centre, *(centre + 0.45 * (region - centre))]
+    names = tokens + np.array([0.1, 0.05]) * span
+    apart = [np.abs((names - place) / (2, 1)).max(axis=1).min(initial=np.inf) for place in places]
+    return places[int(np.argmax(np.array(apart) > 0.09 * span))]
+
+
+def _draw_number(ax, expert, place, color):
+    ax.text(*place, str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
             ha="center", va="center", zorder=4,
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 2})
 
@@ -417,3 +430,59 @@ def _say_settings(ax, rows, needed, limit, title):
     set_matrix(ax, values, rows=("setting", names), columns=("expert", range(len(values[0]))),
                title=title or "shares of the experts")
     return set_description(ax, f"Rows of bars, {title or 'settings of a gate'}: {', '.join(names)}; {found}.")
+
+
+def plot_saturation(score, *, others=0.0, num_experts=4):
+    """Draw what one expert's score becomes by sigmoid and by softmax, and beside it both slopes.
+
+    score: of this expert, -8 to 8. others: the score of each other expert. num_experts: E, at least 2. Where
+    the sigmoid's slope is below 0.01 the ground is grey. Returns Axes (2,) of a new figure. Raises ValueError
+    naming the wrong argument.
+
+    >>> plot_saturation(0.0)[0].get_title()
+    'The score 0 becomes 0.500 by\\nsigmoid, 0.250 by softmax'
+    """
+    score = check_number(score, "score", -FARTHEST, FARTHEST)
+    others, count = check_number(others, "others"), check_count(num_experts, "num_experts", low=2)
+    axes = fixed_axes((10, 5.4), left=0.85, bottom=1.45, top=0.8, columns=2, gap=(1.0, 0))
+    x = np.linspace(-FARTHEST, FARTHEST, 161)
+    lines, here = (_scored(np.atleast_1d(at), others, count) for at in (x, score))
+    for ax, part, label in zip(axes, (0, 1), ("value", "slope"), strict=True):
+        for name, color, dash, size in (("sigmoid", SERIES[0], "-", 13), ("softmax", SERIES[1], "--", 7)):
+            ax.plot(x, lines[name][part], color=color, linestyle=dash, label=name)
+            ax.plot([score], here[name][part], "o", color=color, markersize=size)
+        _shade_flat(ax, x, lines["sigmoid"][1])
+        ax.axvline(score, color=LINE, linewidth=1, zorder=0)
+        ax.set(xlim=(-FARTHEST, FARTHEST), xlabel="score of one expert", ylabel=label)
+        ax.set_xticks(np.linspace(-FARTHEST, FARTHEST, 5))
+        legend_below(ax, 2)
+        set_matrix(ax, [each[part] for each in here.values()], rows=(label, here),
+                   columns=("score", [f"{score:g}"]))
+    axes[0].set_ylim(0, 1.04)
+    axes[1].set_ylim(0, 0.27)
+    return _say_saturation(axes, score, others, count, {name: np.ravel(both) for name, both in here.items()})
+
+
+def _scored(scores, others, count):
+    """Return {name: (value, slope)} of scores (N,) beside count - 1 others."""
+    alone, among = sigmoid(scores), softmax(np.c_[scores, np.full((len(scores), count - 1), others)])[:, 0]
+    return {name: (value, value * (1 - value)) for name, value in (("sigmoid", alone), ("softmax", among))}
+
+
+def _shade_flat(ax, x, slope):
+    edge = x[slope >= FLAT].max()
+    for low, high, label in ((-FARTHEST, -edge, "sigmoid flat"), (edge, FARTHEST, None)):
+        ax.axvspan(low, high, color=PALE, alpha=0.4, linewidth=0, zorder=0, label=label)
+
+
+def _say_saturation(axes, score, others, count, here):
+    """Write titles and descriptions of `plot_saturation`; here: {name: (value, slope)} at the score."""
+    (alone, slope), (among, steep) = here["sigmoid"], here["softmax"]
+    rest = sigmoid(np.array([others]))[0]
+    headline(axes[0], f"the score {score:g} becomes {alone:.3f} by sigmoid, {among:.3f} by softmax")
+    headline(axes[1], f"the slope there is {slope:.4f} by sigmoid, {steep:.4f} by softmax")
+    set_description(axes[0], f"Two curves: beside {count - 1} experts at a score of {others:g}, a score of "
+                             f"{score:g} becomes {alone:.3f} by sigmoid and {among:.3f} by softmax. All "
+                             f"experts together have {alone + (count - 1) * rest:.2f} and 1.")
+    set_description(axes[1], f"Their slopes: {slope:.4f} and {steep:.4f}.")
+    return axes

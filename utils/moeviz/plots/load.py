@@ -40,10 +40,10 @@ DEAD = 0.1  # of the fair share, as in metrics.dead_experts
 WORST, OTHERS = SERIES[2], PALE
 LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.0, 0.72, 1.65, 0.26  # inches, at the default figure size
 ROW_HEIGHT = 0.95
-CORNERS = {(0, 1): "this corner: sure, even\nexperts can differ",
-           (1, 1): "this corner: undecided, even\nscores nearly tie",
-           (0, 0): "this corner: sure, collapsed\none expert gets all",
-           (1, 0): "this corner: undecided, collapsed\nby a hair, but always"}
+CORNERS = {(0, 1): "this corner:\nsure, even\nexperts can differ",
+           (1, 1): "this corner:\nundecided, even\nscores nearly tie",
+           (0, 0): "this corner:\nsure, collapsed\none expert gets all",
+           (1, 0): "this corner:\nundecided, collapsed\nby a hair, but always"}
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
 MAX_NAMED = 16

@@ -259,6 +259,8 @@ def name_lines(ax, x, lines, palette):
     at = _roomiest(spots[..., 1] * height, spots[0, :, 0])
     if at is not None and _struck(names, spots * (width, height), at):
         return legend_below(ax, 2)
+    if at is not None:
+        _make_room(ax, spots[:, at, 1].max(), (LINE_LIFT + LINE_SIZE) / height)
     gap = LABEL_PITCH / height
     order = np.argsort(spots[:, -1, 1], kind="stable")
     ends = dict(zip(order, spread(list(spots[order, -1, 1]), gap, 0.03), strict=True))
@@ -270,6 +272,12 @@ def name_lines(ax, x, lines, palette):
         else:
             spot = x[at], lines[name][at]
             ax.annotate(name, spot, xytext=(0, LINE_LIFT), ha="center", va="bottom", **look)
+
+
+def _make_room(ax, top, need):
+    """Raise the upper limit where a name above a line at `top` would stand outside; shares of the height."""
+    if top + need > 1:
+        ax.set_ylim(top=ax.transData.inverted().transform(ax.transAxes.transform((0, top + need)))[1])
 
 
 def _struck(names, spots, at):

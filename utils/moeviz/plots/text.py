@@ -1,6 +1,7 @@
 """The picture of the course: text coloured by the expert that each byte goes to."""
 
 from collections import Counter
+from functools import partial
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
@@ -22,6 +23,7 @@ from moeviz.style import (
     headline,
     ink_on,
     set_description,
+    set_narrow,
     set_table,
 )
 
@@ -40,6 +42,7 @@ ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
 NARROWEST = 5.0  # inches, for a title
+NARROW_ROW = 17  # bytes in a line of the form for a narrow screen
 MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
 TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.6, 2.7, 1.04  # inches
 
@@ -58,11 +61,14 @@ def plot_text(routed, labels, *, ax=None, per_row=28, show_second=False, text_by
     """
     labels, columns = _check(routed, labels, per_row, text_bytes)
     rows = -(-routed.num_tokens // columns)
-    cell = TWO_CHOICES if show_second and routed.k > 1 else ONE_CHOICE
+    cell, alone = TWO_CHOICES if show_second and routed.k > 1 else ONE_CHOICE, ax is None
     ax = axes_or_new(ax, (max(cell.width * columns + 0.4, NARROWEST), cell.height * rows + 0.6 + TITLE_ROOM))
     _draw_text(ax, routed, readable(labels, text_bytes), columns, cell)
     _draw_key(ax, routed, columns, rows, cell)
     ax.set_ylim(rows + 0.6 / cell.height, 0)
+    if alone and columns > NARROW_ROW:
+        set_narrow(ax, partial(plot_text, routed, labels, per_row=NARROW_ROW, show_second=show_second,
+                               text_bytes=text_bytes))
     return ax
 
 
@@ -222,6 +228,8 @@ def plot_text_orders(routings, labels, *, per_row=28):
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
         plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
         headline(ax, _count(routed), name)
+    if columns > NARROW_ROW:
+        set_narrow(axes[0], partial(plot_text_orders, routings, labels, per_row=NARROW_ROW))
     return axes
 
 
@@ -247,6 +255,7 @@ def plot_text_rows(routed, labels, row_names, *, text_bytes=None, ax=None):
         raise ValueError(f"row_names must divide the {num_tokens} tokens, got {len(row_names)} names")
     labels = check_labels(labels, num_tokens)
     ax = plot_text(routed, labels, per_row=num_tokens // len(row_names), text_bytes=text_bytes, ax=ax)
+    set_narrow(ax, None)  # a line stays a line
     for row, name in enumerate(row_names):
         ax.annotate(name, (0, row + 0.5), xytext=(-8, 0), textcoords="offset points", ha="right",
                     va="center", fontsize=14, annotation_clip=False)

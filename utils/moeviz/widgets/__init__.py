@@ -30,9 +30,11 @@ from moeviz.widgets.compute import (
 from moeviz.widgets.core import explore
 from moeviz.widgets.gating import (
     draw_k,
+    draw_saturation,
     draw_sentence,
     draw_temperature,
     explore_k,
+    explore_saturation,
     explore_sentence,
     explore_temperature,
     missing_shares,
@@ -52,10 +54,10 @@ from moeviz.widgets.real import (
 __all__ = [
     "ORDERS", "draw_batch", "draw_cache", "draw_capacity", "draw_context",
     "draw_entropy", "draw_evidence", "draw_expert", "draw_k", "draw_model",
-    "draw_placement", "draw_readers", "draw_saving", "draw_scoreboard", "draw_sentence",
-    "draw_temperature", "draw_years", "explore", "explore_batch", "explore_cache",
+    "draw_placement", "draw_readers", "draw_saturation", "draw_saving", "draw_scoreboard",
+    "draw_sentence", "draw_temperature", "draw_years", "explore", "explore_batch", "explore_cache",
     "explore_capacity", "explore_context", "explore_entropy", "explore_evidence",
     "explore_exchange", "explore_expert", "explore_k", "explore_model", "explore_placement",
-    "explore_readers", "explore_saving", "explore_scoreboard", "explore_sentence", "explore_temperature",
-    "explore_years", "missing_shares",
+    "explore_readers", "explore_saturation", "explore_saving", "explore_scoreboard",
+    "explore_sentence", "explore_temperature", "explore_years", "missing_shares",
 ]

@@ -63,7 +63,6 @@ def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=No
     return explore(
         lambda **values: draw_capacity(routed, labels=labels, **values),
         caption="Fewer seats drop more choices. Does the order change how many are dropped, or only who?",
-        film=["factor", "step"],
         factor=ipywidgets.SelectionSlider(options=options, value=options[min(seats, len(options)) - 1][1],
                                           description="seats per expert"),
         order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
@@ -114,7 +113,7 @@ def explore_scoreboard(routers, logits, *, own=(), column="max_violation", facto
     return explore(
         lambda column, **seats: _draw(boards(**seats), column, **seats),
         caption="With fewer seats every load gets even. Who pays with drops, and who stops being causal?",
-        film=["factor"],
+        film="factor",
         column=ipywidgets.Dropdown(options=[(c.heading, c.name) for c in COLUMNS], value=column,
                                    description="sort by"),
         factor=ipywidgets.SelectionSlider(options=FACTORS, value=factor, description="capacity factor",

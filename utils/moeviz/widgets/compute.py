@@ -216,7 +216,7 @@ def explore_readers(specs, *, readers=16, bits=16):
     """
     return explore(
         lambda name, **values: draw_readers(specs[name], **values),
-        film=["readers"],
+        film="readers",
         caption="How many readers halve the bytes per token? How many halve them once more?",
         name=ipywidgets.Dropdown(options=list(specs), description="model"),
         readers=ipywidgets.SelectionSlider(options=READERS, value=readers, description="readers in a step"),
@@ -305,7 +305,7 @@ def explore_context(specs, *, context=1_000_000, phase="decode"):
     return explore(
         lambda name, **values: draw_context(specs[name], **values),
         caption="When does attention cost more than the experts? When does the cache outgrow the weights?",
-        film=["context"],
+        film="context",
         name=ipywidgets.Dropdown(options=list(specs), description="shape"),
         context=ipywidgets.SelectionSlider(options=[(as_tick(n), n) for n in CONTEXTS], value=context,
                                            description="context"),

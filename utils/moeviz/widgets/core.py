@@ -1,7 +1,8 @@
 """What every explorer is made of: controls over one picture, shown with its alt text and closed again.
 
 A page has no kernel that could redraw. Where notebooks run for one, with MOEVIZ_EDITION=page, an explorer
-becomes a filmstrip over its most telling control: the same figure, from the same default.
+becomes filmstrips, one for each control with the others at rest: the same figure, from the same default. The
+most telling one stands open, the others are folded below it.
 """
 
 import os
@@ -23,6 +24,7 @@ from moeviz.style import describe
 MAX_CONTROLS = 4
 EDITION = "MOEVIZ_EDITION"
 FRAMES = (3, 5, 9)  # of a filmstrip: the last number that does not make it too large
+FEW = 5  # of a folded one
 COUNTED = (5, 9, 16, 24)  # of one that counts: steps by one from the beginning, and the end
 HOLD = 0.7  # of a picture's height is held for the next one; pages narrower than the picture shrink it
 
@@ -32,14 +34,13 @@ def explore(redraw, *, caption, film=None, **controls):
 
     redraw: takes one keyword per control and returns the Axes (or array of Axes) of a new figure. A
     ValueError it raises is shown as text in the picture's place. caption: a line above the controls.
-    film: names of the controls that become filmstrips in a page without kernel; the first by default.
+    film: name of the control whose filmstrip stands open in a page without kernel; the first by default.
     Raises ValueError for no control or more than four.
     """
     if not 1 <= len(controls) <= MAX_CONTROLS:
         raise ValueError(f"controls must be 1 to {MAX_CONTROLS}, got {len(controls)}")
     if os.environ.get(EDITION) == "page":
-        films = [make_film(redraw, controls, name) for name in film or list(controls)[:1]]
-        return Html("\n".join([f"<p>{escape(caption)}</p>", *films]))
+        return make_page(redraw, caption, controls, film or next(iter(controls)))
     seen = {}
     output = ipywidgets.interactive_output(lambda **now: seen.update(height=show(redraw, now)), controls)
     output.layout.min_height = f"{round(HOLD * seen['height'])}px"
@@ -51,8 +52,24 @@ def explore(redraw, *, caption, film=None, **controls):
     return ipywidgets.VBox([ipywidgets.Label(caption), row, output])
 
 
-def make_film(redraw, controls, moving):
-    """Return a filmstrip over one control, the others at rest; as many frames as its size allows.
+def make_page(redraw, caption, controls, first):
+    """Return a filmstrip over the first control, and folded below it one over each other that has stops.
+
+    A text to type has none: a page shows it as it stands.
+    """
+    others = [name for name, control in controls.items() if name != first and has_stops(control)]
+    folded = [f'<details class="more"><summary>Move instead: {escape(controls[name].description)}</summary>'
+              f"{make_film(redraw, controls, name, most=FEW)}</details>" for name in others]
+    return Html("\n".join([f"<p>{escape(caption)}</p>", make_film(redraw, controls, first), *folded]))
+
+
+def has_stops(control):
+    """Tell whether a control can be moved through a filmstrip: a slider or a list, not a text."""
+    return hasattr(control, "options") or hasattr(control, "max")
+
+
+def make_film(redraw, controls, moving, *, most=FRAMES[-1]):
+    """Return a filmstrip over one control, the others at rest; up to `most` frames, as its size allows.
 
     A slider of whole numbers from 0 that stands at its end counts what happened: its strip begins at 0 and
     goes on one by one. All others begin where their control stands.
@@ -66,13 +83,13 @@ def make_film(redraw, controls, moving):
         return shoot(redraw(**rest | {moving: options[place][1]}))
 
     try:
-        for most in COUNTED if counts else FRAMES:
-            places, start = _first_stops(options, most) if counts else _stops(options, control.value, most)
+        for count in COUNTED if counts else [count for count in FRAMES if count <= most]:
+            places, start = _first_stops(options, count) if counts else _stops(options, control.value, count)
             names = [f"{control.description}: {options[place][0]}" for place in places]
             film = filmstrip(draw, places, captions=names, label=control.description, start=start)
     except TooLargeError as error:
         if film is None:
-            raise ValueError(f"{moving} makes a filmstrip that is too large with {most} frames") from error
+            raise ValueError(f"{moving} makes a filmstrip that is too large with {count} frames") from error
     return film
 
 

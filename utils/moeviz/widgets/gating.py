@@ -1,4 +1,4 @@
-"""Explorers of Part I, gating: a sentence, a gate vector, temperature and noise, experts and k."""
+"""Explorers of Part I, gating: a sentence, experts and k, sigmoid against softmax, temperature and noise."""
 
 import ipywidgets
 import numpy as np
@@ -8,7 +8,7 @@ from moeviz.arrays import check_choice, check_count, check_matrix, check_number,
 from moeviz.style import fixed_axes
 from moeviz.widgets.core import explore, fix_scale, slider, two_panels
 
-MAX_BYTES = 400
+MAX_BYTES, EXPERTS = 400, (2, 4, 8, 64, 256)
 
 
 def explore_sentence(model, sentence, *, layer=0):
@@ -20,7 +20,7 @@ def explore_sentence(model, sentence, *, layer=0):
     return explore(
         lambda sentence, layer: draw_sentence(model, sentence, layer=layer),
         caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
-        film=["layer"],
+        film="layer",
         sentence=ipywidgets.Text(sentence, description="sentence"),
         layer=ipywidgets.Dropdown(options=choices, value=layer, description="show"))
 
@@ -67,7 +67,8 @@ def draw_k(missing, *, k=2, pick="longest answers"):
     counts = np.arange(1, num_experts + 1)
     title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
     ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
-                           y_label="missing share of the output", ax=fixed_axes((10, 5), left=0.8, right=2))
+                           y_label="missing share of the output",
+                           ax=fixed_axes((10, 5.6), left=0.8, right=2, bottom=1.4))
     ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
     ax.set_xticks(counts)
     return ax
@@ -91,6 +92,21 @@ def _missing(answers, score, k):
     return float(((whole - kept) ** 2).sum() / (whole ** 2).sum())
 
 
+def explore_saturation(*, score=2.0, others=0.0, num_experts=4):
+    """Move one expert's score and those of the others; see which of sigmoid and softmax they move."""
+    return explore(
+        draw_saturation,
+        caption="Which of the two ignores the others? Where is each flat, so that a gate learns little?",
+        score=slider("score of one expert", score, -8.0, 8.0, 0.5),
+        others=slider("score of each other", others, -8.0, 8.0, 0.5),
+        num_experts=ipywidgets.SelectionSlider(options=EXPERTS, value=num_experts, description="experts"))
+
+
+def draw_saturation(*, score=2.0, others=0.0, num_experts=4):
+    """Draw the value and the slope that a score has by sigmoid and by softmax; return Axes (2,)."""
+    return plots.plot_saturation(score, others=others, num_experts=num_experts)
+
+
 def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise=0.0, token=0):
     """Change temperature, k and noise; watch one token's weights and the load of all tokens.
 
@@ -102,7 +118,6 @@ def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise
     return explore(
         lambda **values: draw_temperature(logits, draws, labels=labels, **values),
         caption="Heat makes the weights even, noise changes who is chosen. Which of the two moves the load?",
-        film=["temperature", "k"],
         temperature=ipywidgets.FloatLogSlider(temperature, min=-1, max=1, step=0.05,
                                               description="temperature"),
         noise=slider("noise (standard deviation)", noise, 0.0, 4.0, 0.1),

@@ -28,7 +28,6 @@ def explore_expert(nets, sentence, *, layer=1, expert=0):
         lambda net, **values: draw_expert(nets[net], sentence, net=net, **values),
         caption="What do this expert's bytes share? Name it before you look at the bars. "
                 "Then do the same for the net that never trained.",
-        film=["expert"],
         expert=ipywidgets.Dropdown(options=range(config.num_experts), value=expert, description="expert"),
         layer=ipywidgets.Dropdown(options=range(1, config.layers + 1), value=layer, description="layer"),
         net=ipywidgets.Dropdown(options=list(nets), description="net"))
@@ -165,7 +164,7 @@ def explore_evidence(find, suspects, views, *, suspect=None, view=None):
     of each is shown unless suspect and view say otherwise.
     """
     return explore(
-        partial(draw_evidence, find), film=("suspect",),
+        partial(draw_evidence, find),
         caption="Which view gives a suspect away? Compare with the right step on the left.",
         suspect=ipywidgets.Dropdown(options=tuple(suspects), value=suspect or suspects[0],
                                     description="suspect"),
