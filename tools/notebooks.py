@@ -204,6 +204,7 @@ def execute(notebook, timeout=120, startup="", **variables):
         first.write_text(startup, encoding="utf-8")
         client = NotebookClient(done, timeout=timeout, kernel_name="python3",
                                 extra_arguments=["--log-level=40"],
+                                shutdown_kernel="immediate",  # it has nothing to tidy, and tidies for long
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
         client.on_notebook_start = lambda notebook: ask_often(client.kc.shell_channel)
         run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home,

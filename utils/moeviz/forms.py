@@ -73,9 +73,9 @@ def _exchanged(renderer, name, places):
     def drawn(gc, *given, **more):
         own = renderer.new_gc()
         own.copy_properties(gc)
-        own.set_foreground(tuple(partner(gc.get_rgb())), isRGBA=True)
+        own.set_foreground(partner(tuple(gc.get_rgb())), isRGBA=True)
         if gc.get_hatch_color() is not None:
-            own.set_hatch_color(tuple(partner(gc.get_hatch_color())))
+            own.set_hatch_color(partner(tuple(gc.get_hatch_color())))
         given = [partner(each) if at in places else each for at, each in enumerate(given)]
         if name == "draw_text":
             x, y, words, prop, angle = given[:5]
@@ -112,6 +112,11 @@ def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors
 def _ink(color, below):
     """Return a colour, or light or dark ink where it cannot be read on the pixels (N, 3) below it."""
     ground = np.median(below, axis=0) / 255 if len(below) else to_rgb(GROUND)
+    return _ink_on(tuple(color), tuple(ground))
+
+
+@functools.lru_cache(maxsize=10_000)
+def _ink_on(color, ground):
     if contrast(color[:3], ground) >= READ:
         return color
     return (*to_rgb(max((LIGHT, GROUND), key=lambda ink: contrast(ink, ground))), 1.0)
@@ -128,6 +133,8 @@ def partner(colors):
     """
     if colors is None or not len(colors):
         return colors
+    if isinstance(colors, tuple):  # one colour, as most are
+        return (*_partner(*colors[:3]), *colors[3:])
     given = np.asarray(colors)
     scale = 255 if given.dtype == np.uint8 else 1
     different, places = np.unique(given[..., :3].reshape(-1, 3) / scale, axis=0, return_inverse=True)
