@@ -182,14 +182,16 @@ def test_an_explorer_becomes_a_filmstrip_from_the_same_default(page_edition, mon
 
 
 def test_a_page_has_a_film_for_each_control_that_can_be_moved(page_edition):
-    page = widgets.explore(lambda **values: noise(0, 5, 5), caption="Try.", film="b", a=ipywidgets.Text("x"),
-                           b=ipywidgets.IntSlider(1, 0, 9, description="b"),
+    drawn = []
+    page = widgets.explore(lambda **values: drawn.append(values) or noise(0, 5, 5), caption="Try.", film="b",
+                           a=ipywidgets.Text("x"), b=ipywidgets.IntSlider(1, 0, 9, description="b"),
                            c=ipywidgets.Dropdown(options=["one", "two"], description="c <"),
                            d=ipywidgets.FloatSlider(0, max=1, description="d"))
     open_one, *folded = page.split('<details class="more">')
     assert re.findall(r'type="range".*?aria-label="(.*?)"', open_one) == ["b"]
     control = r'<summary>Move instead: (.*?)</summary>.*type="range" min="0" max="(\d)"'
     assert [re.findall(control, each, re.DOTALL) for each in folded] == [[("c &lt;", "1")], [("d", "4")]]
+    assert len(drawn) == 9 + (2 - 1) + (5 - 1)  # where all controls are at rest, once for all films
 
 
 def film_of(control, plot=lambda x, other: noise(0, 5, 5)):

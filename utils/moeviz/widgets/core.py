@@ -57,10 +57,16 @@ def make_page(redraw, caption, controls, first):
 
     A text to type has none: a page shows it as it stands.
     """
+    rest = {name: control.value for name, control in controls.items()}
+    at_rest = cache(lambda: shoot(redraw(**rest)))  # every film has this frame
+
+    def draw(**values):
+        return at_rest() if values == rest else redraw(**values)
+
     others = [name for name, control in controls.items() if name != first and has_stops(control)]
     folded = [f'<details class="more"><summary>Move instead: {escape(controls[name].description)}</summary>'
-              f"{make_film(redraw, controls, name, most=FEW)}</details>" for name in others]
-    return Html("\n".join([f"<p>{escape(caption)}</p>", make_film(redraw, controls, first), *folded]))
+              f"{make_film(draw, controls, name, most=FEW)}</details>" for name in others]
+    return Html("\n".join([f"<p>{escape(caption)}</p>", make_film(draw, controls, first), *folded]))
 
 
 def has_stops(control):
