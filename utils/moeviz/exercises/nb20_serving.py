@@ -53,6 +53,21 @@ def bytes_of_first_reader(expert_index, expert_weights, shared_weights, bits):
     return slow_read_bytes(expert_index[:1], expert_weights, shared_weights, bits)
 
 
+@read_bytes.mistake("only the shared weights became bytes; the experts' weights have bits too")
+def bytes_of_shared_alone(expert_index, expert_weights, shared_weights, bits):
+    return len(np.unique(expert_index)) * expert_weights + shared_weights * bits / 8
+
+
+@read_bytes.mistake("that is one expert for each reader; count the different experts of all of them")
+def bytes_of_readers(expert_index, expert_weights, shared_weights, bits):
+    return (shared_weights + len(expert_index) * expert_weights) * bits / 8
+
+
+@read_bytes.mistake("half a byte was cut off; divide by 8 with /")
+def bytes_cut_off(expert_index, expert_weights, shared_weights, bits):
+    return slow_read_bytes(expert_index, expert_weights, shared_weights, bits) // 1
+
+
 def _hits(requests, size, leaves, refresh=True, forget=True):
     """Count hits of a shelf whose end is the newest; `leaves` gives the place that is emptied."""
     shelf, hits = [], 0
@@ -111,6 +126,11 @@ def lru_counts_misses(requests, size):
 @lru_hits.mistake("that is the share of hits; count them")
 def lru_share(requests, size):
     return slow_lru_hits(requests, size) / len(requests)
+
+
+@lru_hits.mistake("you kept the last requests; an expert that was asked for twice takes one place, not two")
+def lru_of_requests(requests, size):
+    return sum(expert in requests[max(0, at - size):at] for at, expert in enumerate(requests))
 
 
 def slow_known_load(loads, window, interval):
@@ -177,3 +197,25 @@ def known_sums(loads, window, interval):
 @known_load.mistake("where fewer steps than the window have run, divide by their number")
 def known_over_the_window(loads, window, interval):
     return _known(loads, window, interval, read=lambda seen: seen.sum(axis=0) / window)
+
+
+@known_load.mistake("an array of whole numbers cut the means; begin with `np.ones(loads.shape)`")
+def known_in_whole_numbers(loads, window, interval):
+    return slow_known_load(loads, window, interval).astype(int)
+
+
+@known_load.mistake("a slice must not begin before step 0; a negative place counts from the end")
+def known_from_the_end(loads, window, interval):
+    known = np.ones(loads.shape)
+    for step in range(len(loads)):
+        made = step - step % interval
+        if made:
+            seen = loads[made - window:made]
+            known[step] = seen.mean(axis=0) if len(seen) else np.nan
+    return known
+
+
+@known_load.mistake("between two placements the load stays the one that the last of them was made from")
+def known_when_made_alone(loads, window, interval):
+    at = np.arange(len(loads))[:, None]
+    return np.where(at % interval == 0, slow_known_load(loads, window, interval), 1.0)
