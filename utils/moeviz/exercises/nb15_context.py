@@ -119,6 +119,11 @@ def crossover_without_projections(d_model, heads, kv_heads, head_dim, hidden, k)
     return 2 * k * 3 * d_model * hidden / (4 * heads * head_dim)
 
 
+@crossover.mistake("a part of a token was cut off; the answer need not be whole")
+def crossover_cut_off(d_model, heads, kv_heads, head_dim, hidden, k):
+    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) // 1
+
+
 @crossover.mistake("FLOPs stand against multiply-adds; count both sides in one unit")
 def crossover_in_two_units(d_model, heads, kv_heads, head_dim, hidden, k):
     return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) / 2

@@ -54,6 +54,11 @@ def rule_without_neither(logits, expert_index, weights):
     return "all" if found == "neither" else found
 
 
+@rule.mistake("what is not 'all' need not be 'chosen'; compare with both rules")
+def rule_all_or_chosen(logits, expert_index, weights):
+    return "all" if slow_rule(logits, expert_index, weights) == "all" else "chosen"
+
+
 @rule.mistake("only the first token was compared")
 def rule_of_the_first_token(logits, expert_index, weights):
     return slow_rule(logits[:1], expert_index[:1], weights[:1])

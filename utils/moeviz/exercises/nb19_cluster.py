@@ -29,6 +29,11 @@ def straggle_by_mean(load):
     return 1.0, 0.0  # mean over mean
 
 
+@straggle.mistake("these are rows that wait; the share of all device time is asked for")
+def straggle_in_rows(load):
+    return load.max() / load.mean(), (load.max() - load).sum()
+
+
 @straggle.mistake("the slowest was compared with the fastest; compare it with the mean")
 def straggle_by_spread(load):
     return load.max() / max(load.min(), 1), 1 - load.min() / load.max()
