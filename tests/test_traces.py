@@ -437,3 +437,11 @@ def test_a_file_of_torch_is_refused_in_words(tmp_path, name):
     for reader in (traces.load_trace, traces.read):
         with pytest.raises(ValueError, match=f"{name} is a file of torch.save, a pickle, .* safetensors"):
             reader(tmp_path / name)
+
+
+def test_a_capture_of_choices_alone_comes_back_from_its_file(tmp_path):
+    trace = traces.read(np.array([[[3, 1], [0, 2]], [[1, 0], [2, 3]]]))
+    traces.save_trace(trace, tmp_path / "choices.npz")
+    loaded = traces.load_trace(tmp_path / "choices.npz")
+    assert loaded.weight is None and loaded.scores == "choices"
+    assert [index.tolist() for index in loaded.index] == [index.tolist() for index in trace.index]

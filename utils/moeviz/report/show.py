@@ -98,10 +98,15 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;
-color:#1b1b1b;background:#fff}}
-svg{{width:100%;height:auto}} rect:hover,circle:hover{{stroke:#000;stroke-width:2}} .bad{{background:#fff3e0;
-padding:.5rem 1rem;border-left:4px solid #b45309}} text{{font-size:12px;fill:#333}}
+<style>:root{{color-scheme:light dark;--ink:#1b1b1b;--ground:#fff;--bad:#fff3e0;--line0:#1f4e8c;
+--line1:#b45309;--line2:#1b7f5c;--line3:#7b2d8b}}
+@media (prefers-color-scheme:dark){{:root{{--ink:#e8eaed;--ground:#14171c;--bad:#3a2a12;--line0:#8ab8ff;
+--line1:#ffb059;--line2:#6fd3ac;--line3:#dba0ea}}}}
+body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;
+color:var(--ink);background:var(--ground)}}
+svg{{width:100%;height:auto}} rect:hover,circle:hover{{stroke:var(--ink);stroke-width:2}}
+.bad{{background:var(--bad);padding:.5rem 1rem;border-left:4px solid #b45309}}
+text{{font-size:12px;fill:var(--ink)}}
 .strip{{display:flex;flex-wrap:wrap;gap:.5rem 2px;font:13px/1.4 ui-monospace,monospace}}
 .token{{display:flex;flex-direction:column;text-align:center;min-width:1.7rem}} .token span{{padding:0 3px}}
 </style></head>
@@ -110,7 +115,7 @@ padding:.5rem 1rem;border-left:4px solid #b45309}} text{{font-size:12px;fill:#33
 </body></html>
 """
 COLUMNS, ROWS = 240, 8  # tokens and layers of the strip
-INK = ("#1f4e8c", "#b45309", "#1b7f5c", "#7b2d8b")
+LINES = 4  # colours, used in turn
 
 
 def as_page(report, *, against=None, text=None, trace=None):
@@ -191,18 +196,24 @@ def _curves(report):
     top = math.log2(BATCHES[-1])
     met = _lines([[(math.log2(x) / top, y / size) for x, y in each["touched"]] for each in report["layers"]],
                  f"batch, 1 to {BATCHES[-1]} tokens, doubled each step", "experts touched", report)
-    return f'<div style="display:flex;gap:1rem;flex-wrap:wrap">{hits}{met}</div>'
+    key = "".join(f'<li style="color:var(--line{first})"><b>{", ".join(map(str, layers))}</b></li>'
+                  for first in range(LINES)
+                  if (layers := [each["layer"] for each in report["layers"]][first::LINES]))
+    return ('<ul style="display:flex;flex-wrap:wrap;gap:0 2rem;margin:0"><li style="list-style:none">'
+            f'lines of the layers</li>{key}</ul>'
+            f'<div style="display:flex;gap:1rem;flex-wrap:wrap">{hits}{met}</div>')
 
 
 def _lines(curves, across, up, report):
     drawn = []
     for at, (curve, each) in enumerate(zip(curves, report["layers"], strict=True)):
-        ink = INK[at % len(INK)]
+        ink = f"var(--line{at % LINES})"
         points = " ".join(f"{50 + 400 * x:.1f},{220 - 200 * y:.1f}" for x, y in curve)
-        drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-opacity=".5"/>')
+        drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-opacity=".6"/>')
         drawn += [f'<circle cx="{50 + 400 * x:.1f}" cy="{220 - 200 * y:.1f}" r="3" fill="{ink}"><title>layer '
                   f'{each["layer"]}: {y:.1%}</title></circle>' for x, y in curve]
     return (f'<svg viewBox="0 0 470 260" style="flex:1 1 20rem" role="img" aria-label="{escape(up)} over '
-            f'{escape(across)}, a line for each layer"><path d="M50 20V220H450" fill="none" stroke="#555"/>'
+            f'{escape(across)}, a line for each layer">'
+            '<path d="M50 20V220H450" fill="none" stroke="currentColor"/>'
             f'<text x="50" y="14">{escape(up)}: 0 to 100 %</text><text x="50" y="245">{escape(across)}</text>'
             f'{"".join(drawn)}</svg>')

@@ -134,7 +134,7 @@ def _stale(trace, codes, empty):
         return None
     rows = np.flatnonzero(alone)[often[back]]
     text = (f"{int(often.sum())} rows come again and again, {len(rows)} times in all, the most frequent "
-            f"{int(counts.max())} times: a buffer that was not filled anew")
+            f"{int(counts.max())} times: a buffer that was not filled anew, or a text that repeats itself")
     return Finding("stale rows", text, rows, trace.layers)
 
 

@@ -4,15 +4,16 @@ T tokens, E experts, k choices, L MoE layers, N domains. On disk, in version 1 o
 .npz file with these arrays:
 
 about        one text, JSON: format "moeviz.trace", version 1, model, num_experts, layers (their numbers),
-             scores ("softmax" or "sigmoid" of the logits, or "weights"), domain_names
+             scores ("softmax" or "sigmoid" of the logits, "weights", or "choices" alone), domain_names
 index_N      (T, k) whole numbers: the experts chosen in layer N, best first; -1 pads
-weight_N     (T, k) real numbers: the weight of each in the output
+weight_N     (T, k) real numbers: the weight of each in the output; in every layer, or in none where they
+             are not known
 logits_N     (T, E) real numbers: the router's logits; in every layer or in none
 kept_N       (T, k) bool: False where capacity dropped the choice; in every layer or in none
 tokens, sequence, domain    (T,) whole numbers, each of them optional
 
-N is the number of the layer. Where index_N and weight_N are missing, they are the top-k of the softmax of
-logits_N, and `about` holds "router": {"top_k": k, "renormalize": true or false}.
+N is the number of the layer. Where both index_N and weight_N are missing, they are the top-k of the softmax
+of logits_N, and `about` holds "router": {"top_k": k, "renormalize": true or false}.
 """
 
 import itertools
@@ -511,8 +512,8 @@ def _about(archive, info):
 
 
 def _chosen(arrays, layer, about):
-    """Fill in index and weight where a layer has logits alone."""
-    if arrays["index"] is not None and arrays["weight"] is not None:
+    """Fill in index and weight where a layer has logits alone; choices alone are enough."""
+    if arrays["index"] is not None and (arrays["weight"] is not None or about["scores"] == "choices"):
         return arrays
     router = about.get("router")
     if arrays["logits"] is None or arrays["index"] is not None or arrays["weight"] is not None:
