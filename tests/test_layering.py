@@ -15,7 +15,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "utils" / "moeviz"
 ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "record", "routing", "capacity",
          "steering", "experts", "losses", "metrics", "scoreboard", "text", "tinylm", "training",
-         "transformer", "interventions", "short_runs", "cost", "models", "learning", "cluster",
+         "transformer", "interventions", "short_runs", "earlier",
+         "causal_runs", "cost", "models", "learning", "cluster",
          "traces", "style", "forms", "plots", "filmstrip", "live", "widgets", "exercises", "terminal",
          "report")
 DRAWING = frozenset({"numpy", "matplotlib"})

@@ -27,6 +27,9 @@ DRAW = {
     "effects by group": lambda **on: plots.plot_effects(
         {"off": ((0.8, 0.1), (0.03, 0.02)), "silent": ((0.4, 0.2), (0.1, 0.1))},
         groups=("prose", "code"), **on),
+    "use and harm": lambda **on: plots.plot_use_and_harm(
+        [[[[0.0, 1.0]], [[0.5, 0.5]]]] * 2, [[[[0.3, 0.6]], [[0.0, 0.1]]], [[[0.2, 0.5]], [[0.0, 0.1]]]],
+        [[0.9, 0.5], [0.8, 0.4]], seeds=["seed 0", "seed 1"], **on),
     "written": lambda **on: plots.plot_written(ROUTED, LABELS, window=2, **on),
 }
 
@@ -65,6 +68,17 @@ def test_bars_of_attention_have_its_heights():
     assert len(bars) == 7 and bars[0].get_height() == pytest.approx(-0.85)
 
 
+def test_every_expert_and_class_of_a_seed_has_a_dot_in_its_layer():
+    ax = DRAW["use and harm"]()
+    dots = [each.get_offsets().tolist() for each in ax.collections]
+    np.testing.assert_allclose(dots[0], [[0, 0.3], [1, 0.6], [1.7, 0.0], [1.7, 0.1]])
+    np.testing.assert_allclose(dots[1], [[0, 0.2], [1, 0.5], [1.7, 0.0], [1.7, 0.1]])
+    heads = [text.get_text() for text in ax.texts]
+    assert heads == ["layer 1: r = 0.80 to 0.90", "layer 2: r = 0.40 to 0.50"]
+    assert ax.get_title() == "Experts that hardly any byte of a class uses cost it up to 0.30 nats"
+    assert "up to 0.30 nats" in describe(ax)
+
+
 def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
     ax = DRAW["effects by group"]()
     dots = [line for line in ax.lines if line.get_marker() in "o^"]
@@ -78,6 +92,8 @@ def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
     (lambda: plots.plot_attended_text([ROUTED], LOOKS, LABELS, at=2), "layers"),
     (lambda: plots.plot_attended_text([ROUTED, ROUTED], LOOKS, LABELS, at=6), "at must"),
     (lambda: plots.plot_damage([[1.0]], [[1.0]], ["a", "b"]), "class_names"),
+    (lambda: plots.plot_use_and_harm([[[[0]]]], [[[[0]]]], [[0, 1]], seeds=["a"]), "correlation"),
+    (lambda: plots.plot_use_and_harm([[[[0]]]], [[[[0]]]], [[0]], seeds=["a", "b"]), "seeds"),
     (lambda: plots.plot_effects({}), "effects"),
     (lambda: plots.plot_effects({"off": ((1, 2, 3), (1, 2, 3))}, groups="ab"), "effects"),
     (lambda: plots.plot_written(ROUTED, LABELS, window=9), "window"),

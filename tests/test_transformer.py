@@ -199,6 +199,16 @@ def test_other_ways_to_run(model, rows):
     assert not quiet.kept[quiet.expert_index == 1].any() and quiet.kept[quiet.expert_index != 1].all()
 
 
+def test_random_choices_that_are_off_are_as_many_as_asked_and_of_no_expert_in_particular(model):
+    logits = np.random.default_rng(0).normal(size=(4000, 4))
+    plain = model.steered()(logits, 2)
+    null = interventions.random_pairs_off(model, 2, 0.25, rng=np.random.default_rng(1))
+    lost = plain.chosen() & ~null(logits, 2).chosen()
+    share = lost.sum(axis=0) / plain.chosen().sum(axis=0)  # of its tokens, how many an expert loses
+    np.testing.assert_allclose(share, 0.25, atol=0.05)
+    assert np.array_equal(null(logits, 1).expert_index, plain.expert_index)
+
+
 def test_one_layer_is_changed_in_seven_ways(model, rows, small):
     for each, layers in ((model, 2), (small, 2)):
         for layer in range(1, layers + 1):
@@ -220,12 +230,20 @@ def test_noise_stays_in_its_layers(model, rows):
     assert not np.array_equal(changed.layers[1].routed.expert_index, done.layers[1].routed.expert_index)
 
 
+def test_positions_of_a_class_are_those_of_its_bytes():
+    rows = np.frombuffer(b"a1 2b 3c", np.uint8).reshape(2, 4)
+    digit = interventions.CLASSES.index("digit")
+    assert interventions.positions_of(rows, digit).tolist() == [[False, True, False], [False, False, True]]
+
+
 def test_groups_may_be_positions_or_domains():
     damage = np.arange(24.0).reshape(1, 4, 6)
     by_place = interventions.by_group(damage, np.arange(6) // 3, 2)
     np.testing.assert_allclose(by_place.mean, [[10, 13]])
     by_domain = interventions.by_group(damage, np.array([0, 0, 1, 1])[:, None], 3)
     np.testing.assert_allclose(by_domain.mean, [[5.5, 17.5, np.nan]])
+    named = interventions.effects({"off": damage[0], "on": 2 * damage[0]}, np.arange(6) // 3, 2)
+    np.testing.assert_allclose(named["on"], [2 * by_place.mean[0], 2 * by_place.error[0]])
 
 
 def test_an_expert_in_anothers_place_is_that_expert(model):
@@ -247,6 +265,35 @@ def test_errors_are_over_rows_and_nulls_know_nothing():
     assert told == pytest.approx(np.log2(6), abs=0.05) and null.max() < 0.1
     table = interventions.by_class(damage, classes)
     np.testing.assert_allclose(table.mean, np.eye(6), atol=1e-12)
+
+
+def test_harm_beyond_the_users_is_a_share_of_all():
+    damage, used = np.array([[[1.0, 3.0]], [[-0.5, 0.5]]]), np.array([[[True, False]], [[False, True]]])
+    found = interventions.Study(1, damage[0], damage, used, np.zeros((1, 2), int))
+    assert interventions.beyond_its_users(found) == (2.5 / 4, 3.0)
+
+
+def test_pairs_that_a_table_of_use_would_misjudge():
+    use = [interventions.Means(np.array([[0.0, 0.9], [0.5, 0.02]]), np.zeros((2, 2)))] * 2
+    harm = [interventions.Means(np.array([[0.2, 0.3], [-0.1, 0.4]]), np.full((2, 2), 0.01)),
+            interventions.Means(np.array([[9.0, -0.01], [0.2, 0.9]]), np.full((2, 2), 0.02))]
+    assert interventions.unused_but_vital(use, harm) == (1, 1, 1, 0.02, 0.4, 0.01)
+    assert interventions.used_but_redundant(use, harm) == (2, 0, 1, 0.9, -0.01, 0.02)
+    with pytest.raises(ValueError, match="use has no pair"):
+        interventions.used_but_redundant(use, harm, least=0.95)
+
+
+def test_tables_of_use_and_harm_are_compared_where_there_are_bytes():
+    use, harm = np.array([[0.9, 0.2, np.nan], [0.1, 0.8, np.nan]]), np.array([[0.4, 0.3, 9], [0.0, 0.2, 9]])
+    slow = np.corrcoef([0.9, 0.2, 0.1, 0.8], [0.4, 0.3, 0.0, 0.2])[0, 1]
+    assert interventions.correlation(use, harm) == pytest.approx(slow)
+    assert interventions.commonest_is_worst(use[:, :2], harm[:, :2]).tolist() == [True, False]
+
+
+def test_drift_is_late_less_early_with_an_error_over_rows():
+    early, late = np.array([0.0, 1.0, 5.0]), np.array([1.0, 3.0, 4.0])
+    damage = np.repeat([early, np.full(3, 9.0), late], 4, axis=0).T
+    assert interventions.drift(damage) == pytest.approx((2 / 3, np.std(late - early, ddof=1) / 3**0.5))
 
 
 def test_what_tells_the_choice(rows, corpus):

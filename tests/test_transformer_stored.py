@@ -1,8 +1,11 @@
 """The Transformer in the box: what it has learned, its size, and the short runs beside it."""
 
+import json
+
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import interventions, short_runs, text, tinylm, transformer
 from moeviz.files import stored as stored_file
 
@@ -73,6 +76,18 @@ def test_a_short_run_can_be_made_again(corpus, tmp_path):
     assert set(runs[0].at_k) == {1, 2, 3, 4, 8} and set(runs[1].at_k) == {1}
     with pytest.raises(ValueError, match="kind must be one of"):
         short_runs.run_short(corpus, "other", 0, steps=2)
+
+
+@cases("spoil", [lambda read: read.pop("about"), lambda read: read["runs"][0].pop(),
+                 lambda read: read["runs"][0].__setitem__(0, "other"),
+                 lambda read: read["runs"][0].__setitem__(4, float("nan")),
+                 lambda read: read["runs"][0].__setitem__(6, {"two": 1.0}), lambda read: read.update(runs=3)])
+def test_another_file_is_refused(spoil, tmp_path):
+    read = json.loads(short_runs.stored_path().read_text())
+    spoil(read)
+    (tmp_path / "a.json").write_text(json.dumps(read))
+    with pytest.raises(ValueError, match=r"a\.json must hold short runs"):
+        short_runs.load_short(tmp_path / "a.json")
 
 
 def test_copies_of_a_dense_layer_say_what_it_said():

@@ -27,7 +27,6 @@ from tools.notebooks import (
 )
 
 MEDIAN_LINES, MAX_LINES, DEFINITION_LINES, WIDEST = 5, 15, 25, 92
-LONGER = {"16": 6}  # whose cells run a model
 CODE_CELLS, WORDS, WORDS_PER_CELL = (12, 28), (900, 2000), (50, 110)
 VAGUE = ("understand", "know", "learn", "appreciate", "be", "see", "get")
 OFFENDERS = {  # what texts fall into, and what to write; the list with reasons stands in CONTRIBUTING.md
@@ -81,8 +80,8 @@ def _imports(source):
 
 def cell_lengths(notebook, path):
     """Code cells are short; one cell of definitions may be longer."""
-    middle, most = median_lines(notebook), LONGER.get(path.name[:2], MEDIAN_LINES)
-    found = [] if middle <= most else [f"the median cell has {middle} lines, at most {most}"]
+    middle = median_lines(notebook)
+    found = [] if middle <= MEDIAN_LINES else [f"the median cell has {middle} lines, at most {MEDIAN_LINES}"]
     long = [cell.source for cell in code_cells(notebook) if num_lines(cell.source) > MAX_LINES]
     allowed = [code for code in long if _defines(code) and num_lines(code) <= DEFINITION_LINES][:1]
     return found + [f"a code cell has {num_lines(code)} lines: {first_line(code)}"

@@ -17,6 +17,8 @@ from moeviz.text import BYTE_CLASS_NAMES, byte_classes
 from moeviz.transformer.descent import SKIPPED
 
 CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
+WAYS = ("random choices off", "an expert off", "off, later choices kept", "an expert silent",
+        "another in its place", "noise of size 1", "choices shuffled")
 
 
 class Means(NamedTuple):
@@ -80,16 +82,14 @@ def changes(model, rows, *, layer, rng):
     def mean(damage_of):
         return np.mean([damage_of(expert) for expert in range(count)], axis=0)
 
-    return {
-        "random choices off": damage(random_pairs_off(model, layer, 1 / count, rng=rng)),
-        "an expert off": mean(lambda e: damage(off(e))),
-        "off, later choices kept": mean(lambda e: damage(
-            lambda logits, at: (kept if at in later else off(e))(logits, at))),
-        "an expert silent": mean(lambda e: damage(silent(model, layer, e))),
-        "another in its place": mean(lambda e: damage(plain, placed(model, layer, e, (e + 1) % count))),
-        "noise of size 1": damage(noisy(model, 1.0, rng=rng, layers=[layer])),
-        "choices shuffled": damage(shuffled(model, layer, rng=rng)),
-    }
+    return dict(zip(WAYS, (
+        damage(random_pairs_off(model, layer, 1 / count, rng=rng)),
+        mean(lambda e: damage(off(e))),
+        mean(lambda e: damage(lambda logits, at: (kept if at in later else off(e))(logits, at))),
+        mean(lambda e: damage(silent(model, layer, e))),
+        mean(lambda e: damage(plain, placed(model, layer, e, (e + 1) % count))),
+        damage(noisy(model, 1.0, rng=rng, layers=[layer])),
+        damage(shuffled(model, layer, rng=rng))), strict=True))
 
 
 def judged(losses):
@@ -100,6 +100,12 @@ def judged(losses):
 def classes_of(rows):
     """Return the byte class (R, T - 32) at each judged position of rows (R, T + 1)."""
     return byte_classes(np.ascontiguousarray(rows[:, SKIPPED:-1]).ravel()).reshape(len(rows), -1)
+
+
+def positions_of(rows, kind):
+    """Return which positions (R, T) of rows (R, T + 1) hold a byte of one class, an index into CLASSES."""
+    seen = np.ascontiguousarray(rows[:, :-1])
+    return byte_classes(seen.ravel()).reshape(seen.shape) == check_count(kind, "kind", low=0)
 
 
 # --- other ways to run ---------------------------------------------------------------------------
@@ -203,6 +209,11 @@ def by_class(values, classes):
     return by_group(values, classes, len(CLASSES))
 
 
+def use_and_harm(study, *, rows=slice(None)):
+    """Return (use, harm) of a Study, Means (E, C), from some of its rows or all."""
+    return tuple(by_class(each[:, rows], study.classes[rows]) for each in (study.used, study.damage))
+
+
 def by_group(values, group, count):
     """Return the Means of values (E, R, T) for each group of bytes, 0..count - 1; group spreads to (R, T).
 
@@ -212,6 +223,99 @@ def by_group(values, group, count):
     pairs = [[mean_error(np.asarray(each, float), np.broadcast_to(group, np.shape(each)) == g)
               for g in range(count)] for each in values]
     return Means(*(np.array([[pair[at] for pair in row] for row in pairs]) for at in (0, 1)))
+
+
+def effects(ways, group, count):
+    """Return {way: (mean (G,), error (G,))} of {way: damage (R, T)} for groups of bytes, as `by_group`.
+
+    >>> effects({"off": np.array([[1.0, 3.0], [1.0, 5.0]])}, np.array([0, 1]), 2)["off"][0].tolist()
+    [1.0, 4.0]
+    """
+    means = by_group(ways.values(), group, count)
+    return dict(zip(ways, zip(*means, strict=True), strict=True))
+
+
+def drift(damage):
+    """Return (difference, error) of the mean damage (R, T) in the last third of a row less that in the first.
+
+    >>> drift(np.array([[1.0, 1.0, 3.0], [1.0, 1.0, 3.0]]))
+    (2.0, 0.0)
+    """
+    third = damage.shape[1] // 3
+    return mean_error((damage[:, -third:].mean(axis=1) - damage[:, :third].mean(axis=1))[:, None])
+
+
+def beyond_its_users(study):
+    """Return (share, largest) of what a Study's experts do to bytes that did not choose them.
+
+    share: of the whole damage, summed over all experts and bytes. largest: the absolute damage of one byte.
+    Behind the last layer nothing passes it on, and both are 0 but for rounding.
+    """
+    others = study.damage[~study.used]
+    return float(others.sum() / study.damage.sum()), float(np.abs(others).max(initial=0.0))
+
+
+def correlation(use, damage):
+    """Return the correlation of two tables (E, C) over their cells; empty classes (nan) are left out.
+
+    >>> round(correlation(np.array([[1.0, 0.0]]), np.array([[3.0, 1.0]])), 6)
+    1.0
+    """
+    full = ~np.isnan(use)
+    return float(np.corrcoef(use[full], damage[full])[0, 1])
+
+
+def commonest_is_worst(use, damage):
+    """Return (C,) bool: whether the expert that a class uses most is the one whose absence costs it most.
+
+    >>> commonest_is_worst(np.array([[0.9, 0.6], [0.1, 0.4]]), np.array([[0.2, 0.1], [0.0, 0.3]])).tolist()
+    [True, False]
+    """
+    return np.argmax(use, axis=0) == np.argmax(damage, axis=0)
+
+
+class Pair(NamedTuple):
+    """An expert and a class of bytes that a table of use would misjudge."""
+
+    layer: int
+    expert: int
+    kind: int      # index into CLASSES
+    share: float   # of the bytes of the class, how many use the expert
+    damage: float  # what the class loses without it
+    error: float
+
+
+def unused_but_vital(use, harm, *, most=0.03):
+    """Return the Pair with the largest damage among experts that at most that share of a class uses.
+
+    use, harm: Means of (E, C), one per layer. The last layer is left out, for there a byte that does not use
+    an expert cannot miss it. Raises ValueError where no class leaves an expert that much alone.
+    """
+    return _best_pair(use[:-1], harm[:-1], [np.where(each.mean <= most, lost.mean, np.nan)
+                                            for each, lost in zip(use[:-1], harm[:-1], strict=True)])
+
+
+def used_but_redundant(use, harm, *, least=0.4):
+    """Return the Pair with the damage nearest to 0 among experts that at least that share of a class uses.
+
+    Arguments and ValueError as for `unused_but_vital`, but for the last layer, which counts too.
+    """
+    return _best_pair(use, harm, [np.where(each.mean >= least, -np.abs(lost.mean), np.nan)
+                                  for each, lost in zip(use, harm, strict=True)])
+
+
+def _best_pair(use, harm, scores):
+    scores = np.array(scores)
+    if not np.isfinite(scores).any():
+        raise ValueError("use has no pair of expert and class within the limit")
+    layer, expert, kind = map(int, np.unravel_index(np.nanargmax(scores), scores.shape))
+    return pair_of(use, harm, layer + 1, expert, kind)
+
+
+def pair_of(use, harm, layer, expert, kind):
+    """Return the Pair of an expert and a class with what these tables say of it."""
+    tables = use[layer - 1].mean, harm[layer - 1].mean, harm[layer - 1].error
+    return Pair(layer, expert, kind, *(float(each[expert, kind]) for each in tables))
 
 
 def class_information(damage, classes):

@@ -263,6 +263,26 @@ def check_curves(value, name="curves"):
     return value
 
 
+PUBLISHED = (  # mixture, opponent, saving, number of the arXiv paper
+    ("Switch-Base, 64 experts", "T5-Base, equal FLOPs per token", "7.5 x fewer steps", "2101.03961"),
+    ("Switch-Base, 64 experts", "T5-Large, 3.5 x FLOPs", "2.5 x faster", "2101.03961"),
+    ("GLaM, 64 experts", "GPT-3, another lab's model", "1/3 of the energy", "2112.06905"),
+    ("DeepSeekMoE 16B", "DeepSeek 7B, dense", "40.5 % of the FLOPs per token", "2401.06066"),
+    ("OLMoE-1B-7B", "dense, equal active size", "3 x fewer FLOPs", "2409.02060"),
+    ("OLMoE-1B-7B", "dense, equal active size", "2 x less time", "2409.02060"))
+
+
+def published():
+    """Return the columns of a table, {heading: values}, of what papers say that mixtures save.
+
+    >>> published()["source"][0]
+    'https://arxiv.org/abs/2101.03961'
+    """
+    mixture, opponent, amount, paper = zip(*PUBLISHED, strict=True)
+    return {"mixture": mixture, "opponent": opponent, "saving": amount,
+            "source": [f"https://arxiv.org/abs/{number}" for number in paper]}
+
+
 def cheapest(curves, target, *, of="flops"):
     """Return (name, amount) of the curve in {name: Curve} that comes down to a loss with the least.
 

@@ -15,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz import interventions
-from moeviz.arrays import check_count
-from moeviz.files import stored
+from moeviz.arrays import check_choice, check_count, check_number
+from moeviz.checks import check_kind
+from moeviz.files import stored, write_whole
 from moeviz.transformer import Config, held_out_losses, held_out_rows, train, upcycle
 
 SEEDS = (0, 1, 2)
@@ -73,18 +74,46 @@ def stored_path():
 
 
 def load_short(path=None):
-    """Return ([Short], about) of the stored runs, or of another file that `save_short` wrote."""
-    read = json.loads(Path(stored_path() if path is None else path).read_text(encoding="utf-8"))
-    runs = [Short(*row) for row in read["runs"]]
-    return [run._replace(at_k={int(k): loss for k, loss in run.at_k.items()}, busiest=tuple(run.busiest),
-                         told=tuple(map(tuple, run.told))) for run in runs], read["about"]
+    """Return ([Short], about) of the stored runs, or of another file that `save_short` wrote.
+
+    Raises ValueError for a file that holds something else.
+    """
+    path = stored_path() if path is None else Path(path)
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return [_check_run(row) for row in check_kind(read["runs"], "runs", list)], dict(read["about"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} must hold short runs and what they are about, got {error!r}") from None
+
+
+def _check_run(row):
+    run = Short(*row)
+    check_choice(run.kind, "kind", KINDS)
+    check_count(run.seed, "seed", low=0)
+    check_count(run.steps, "steps")
+    for name in ("seconds", "loss"):
+        check_number(getattr(run, name), name, low=0.0)
+    at_k = {int(k): check_number(loss, "at_k", low=0.0) for k, loss in run.at_k.items()}
+    told = tuple(tuple(check_number(share, "told") for share in layer) for layer in run.told)
+    return run._replace(at_k=at_k, told=told,
+                        busiest=tuple(check_number(share, "busiest", low=0.0) for share in run.busiest))
+
+
+def by_kind(runs, field):
+    """Return {kind: values of a field of its Shorts, seed by seed}.
+
+    >>> [len(losses) for losses in by_kind(load_short()[0], "loss").values()]
+    [3, 3, 3, 3, 3]
+    """
+    return {kind: [getattr(run, field) for run in runs if run.kind == kind] for kind in KINDS}
 
 
 def save_short(path, runs, about):
     """Write Shorts to a file, one a line, with a dictionary that says how they were made."""
     rows = ",\n".join(json.dumps(list(run)) for run in runs)
     head = f'"about": {json.dumps(about, indent=1)},\n"fields": {json.dumps(Short._fields)}'
-    Path(path).write_text(f'{{{head},\n"runs": [\n{rows}\n]}}\n', encoding="utf-8")
+    text = f'{{{head},\n"runs": [\n{rows}\n]}}\n'
+    write_whole(Path(path), lambda file: file.write(text.encode()))
 
 
 def _train(corpus, kind, seed, steps):

@@ -54,6 +54,7 @@ from moeviz.plots.transformer import (
     plot_effects,
     plot_told,
     plot_transformer_block,
+    plot_use_and_harm,
     plot_written,
 )
 
@@ -69,5 +70,5 @@ __all__ = [
     "plot_seats", "plot_settings", "plot_shares", "plot_text", "plot_text_layers",
     "plot_text_orders", "plot_text_rows", "plot_thermostat", "plot_timeline", "plot_timing",
     "plot_told", "plot_tradeoff", "plot_traffic", "plot_transformer_block", "plot_two_choices",
-    "plot_written", "plot_years",
+    "plot_use_and_harm", "plot_written", "plot_years",
 ]

@@ -23,6 +23,8 @@ from moeviz.style import (
 
 STONE = "#B8BCC4"  # weights that are no expert
 GAP = 0.8          # columns between two matrices
+RARE = 0.03        # a smaller share of bytes hardly uses an expert
+SEED_MARKS = list(zip(SERIES[:3], "o^s", strict=True))
 GROUP_MARKS = list(zip((INK, *SERIES[:3]), "o^Ds", strict=True))
 MOST_LETTERS = 72  # that fit under one axis at 12 points
 
@@ -129,6 +131,48 @@ def plot_damage(use, damage, class_names, *, title="", ax=None):
                                f"Expert {worst[0]} is needed for {names[worst[1]]} most beyond its use.")
 
 
+def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
+    """Draw what a class of bytes loses without an expert over how many of its bytes use it, layer by layer.
+
+    use, harm: (N, L, E, C), shares and nats per byte of N seeds, a dot for each expert and class.
+    correlation: (N, L) of the two, which stands above the layer. seeds: N names. Returns the Axes.
+    Raises ValueError naming the wrong argument.
+
+    >>> ax = plot_use_and_harm([[[[0.0, 1.0]]]], [[[[0.0, 0.5]]]], [[1.0]], seeds=["seed 0"])
+    >>> ax.get_title()
+    'Experts that hardly any byte of a class uses cost it up to 0.00 nats'
+    """
+    use, harm, correlation = (np.asarray(each, float) for each in (use, harm, correlation))
+    if use.ndim != 4 or use.shape != harm.shape or correlation.shape != use.shape[:2]:
+        raise ValueError(f"use and harm must be (N, L, E, C) and correlation (N, L), got {use.shape}, "
+                         f"{harm.shape} and {correlation.shape}")
+    names, layers = check_labels(seeds, len(use), "seeds"), use.shape[1]
+    ax = axes_or_new(ax, (9.8, 4.8))
+    starts = (1 + GAP / 4) * np.arange(layers)
+    for name, points, heights, (color, marker) in zip(names, use, harm, SEED_MARKS, strict=False):
+        across = points + starts[:, None, None]
+        ax.scatter(across.ravel(), heights.ravel(), s=34, marker=marker, facecolor="none", edgecolor=color,
+                   linewidth=1.3, label=name)
+    ax.axhline(0, color=MUTED, linewidth=1)
+    for layer, start in enumerate(starts):
+        ax.text(start + 0.5, 1.01, f"layer {layer + 1}: r = {_span(correlation[:, layer])}", ha="center",
+                va="bottom", transform=ax.get_xaxis_transform(), color=INK)
+    ax.set_xticks((starts[:, None] + [0, 0.5, 1]).ravel(), ["0", "50", "100"] * layers)
+    ax.set(xlabel="share of the bytes of a class that use the expert (%)",
+           ylabel="harm without it (nats per byte)")
+    ax.legend(loc="best", frameon=False)
+    unused = float(harm[use < RARE].max(initial=0))
+    ax.set_title(title or f"Experts that hardly any byte of a class uses cost it up to {unused:.2f} nats",
+                 pad=30)
+    set_table(ax, ["seed", *(f"correlation in layer {n + 1}" for n in range(layers))],
+              [[name, *(f"{value:.2f}" for value in row)] for name, row in
+               zip(names, correlation, strict=True)])
+    return set_description(ax, f"Dots for each expert and class of bytes in {layers} layers and {len(names)} "
+                               f"seeds: harm without the expert over the share that uses it. They correlate "
+                               f"at {_span(correlation)}; where fewer than 3% use an expert, its absence "
+                               f"costs up to {unused:.2f} nats per byte.")
+
+
 def plot_told(told, *, title="", ax=None):
     """Draw how much of each layer's first choice the byte tells, the byte before, and the place in the word.
 
@@ -232,6 +276,11 @@ def plot_written(routed, labels, *, window=16, title="", ax=None):
     set_matrix(ax, share[kept], rows=("after byte", kept), columns=("expert", range(routed.num_experts)))
     return set_description(ax, f"Areas: shares of {routed.num_experts} experts over {len(labels)} written "
                                f"bytes; the busiest one changes {changes} times.")
+
+
+def _span(values):
+    low, high = np.min(values), np.max(values)
+    return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
 
 def _arrow(ax, left):

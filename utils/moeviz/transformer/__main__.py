@@ -4,12 +4,12 @@ import argparse
 import platform
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from moeviz import short_runs
+from moeviz import causal_runs, short_runs
 from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target
 from moeviz.text import load_corpus
@@ -29,6 +29,8 @@ def main(argv=None):
             check_target(options.out)
         if options.short:
             return _short(options)
+        if options.causal:
+            return _causal(options)
         corpus = load_corpus(bytes_per_domain=options.bytes)
         _say(corpus)
         model = load_weights(options.evaluate) if options.evaluate else _train(corpus, options)
@@ -53,6 +55,8 @@ def _parser():
     parser.add_argument("--replace", action="store_true", help="save it as the model that the course loads")
     parser.add_argument("--short", action="store_true",
                         help="train the short runs on three seeds instead, and save those")
+    parser.add_argument("--causal", action="store_true",
+                        help="train shorter on three seeds instead, switch experts off, save what it costs")
     parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=stored_path(),
                         help="train nothing; evaluate FILE, or the course's model")
     return parser
@@ -89,11 +93,29 @@ def _short(options):
         for kind in short_runs.KINDS:
             runs.append(short_runs.run_short(corpus, kind, seed))
             print(runs[-1], flush=True)
-    about = {"made_by": "python -m moeviz.transformer --short", "text": repr(corpus),
-             "text_notes": list(corpus.notes), "python": platform.python_version(), "numpy": np.__version__}
     for path in filter(None, [options.out, short_runs.stored_path() if options.replace else None]):
-        short_runs.save_short(path, runs, about)
+        short_runs.save_short(path, runs, _about(corpus, "--short"))
     return 0
+
+
+def _causal(options):
+    corpus = load_corpus(bytes_per_domain=options.bytes)
+    _say(corpus)
+    runs = []
+    for seed in causal_runs.SEEDS:
+        runs.append(causal_runs.run_causal(corpus, seed))
+        print(f"seed {seed}, {runs[-1].steps} steps", report(runs[-1].loss), sep="\n", flush=True)
+    about = _about(corpus, "--causal") | {"config": asdict(Config()),
+                                          "rows_per_domain": causal_runs.PER_DOMAIN}
+    for path in filter(None, [options.out, causal_runs.stored_path() if options.replace else None]):
+        causal_runs.save_causal(path, runs, about)
+    return 0
+
+
+def _about(corpus, option):
+    return {"made_by": f"python -m moeviz.transformer {option}", "text": repr(corpus),
+            "text_sha256": corpus.sha256, "text_notes": list(corpus.notes),
+            "python": platform.python_version(), "numpy": np.__version__}
 
 
 def report(losses):
