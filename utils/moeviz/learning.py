@@ -264,12 +264,12 @@ def check_curves(value, name="curves"):
 
 
 PUBLISHED = (  # mixture, opponent, saving, number of the arXiv paper
-    ("Switch-Base, 64 experts", "T5-Base, equal FLOPs per token", "7.5 x fewer steps", "2101.03961"),
-    ("Switch-Base, 64 experts", "T5-Large, 3.5 x FLOPs", "2.5 x faster", "2101.03961"),
-    ("GLaM, 64 experts", "GPT-3, another lab's model", "1/3 of the energy", "2112.06905"),
-    ("DeepSeekMoE 16B", "DeepSeek 7B, dense", "40.5 % of the FLOPs per token", "2401.06066"),
-    ("OLMoE-1B-7B", "dense, equal active size", "3 x fewer FLOPs", "2409.02060"),
-    ("OLMoE-1B-7B", "dense, equal active size", "2 x less time", "2409.02060"))
+    ("Switch-Base, 64 experts", "T5-Base, equal FLOPs per token", "1/7.5 of the steps", "2101.03961"),
+    ("Switch-Base, 64 experts", "T5-Large, 3.5 x FLOPs", "1/2.5 of the time", "2101.03961"),
+    ("GLaM, 64 experts", "GPT-3, of another lab", "1/3 of the energy", "2112.06905"),
+    ("DeepSeekMoE 16B", "DeepSeek 7B, dense", "40.5 % of the FLOPs", "2401.06066"),
+    ("OLMoE-1B-7B", "dense, equal active size", "1/3 of the FLOPs", "2409.02060"),
+    ("OLMoE-1B-7B", "dense, equal active size", "1/2 of the time", "2409.02060"))
 
 
 def published():
