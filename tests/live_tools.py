@@ -8,6 +8,9 @@ import numpy as np
 
 from accessible import faults
 from moeviz.live import show
+from moeviz.text import encode
+from moeviz.tinylm.parts import surprise
+from moeviz.transformer.decoder import Transformer, join
 from tools import browser
 
 
@@ -24,7 +27,10 @@ def in_double(model):
 
 
 def run(model, sentence, **steering):
-    """Run a sentence otherwise than trained, by the model's own words."""
+    """Run a sentence otherwise than trained, by the model's own words; the large one only once."""
+    if isinstance(model, Transformer):
+        logits, parts = model._routed(encode(sentence), steering)
+        return Ran(join(parts), surprise(logits[:-1], encode(sentence)))
     return Ran(model.route(sentence, **steering), model.losses(sentence, **steering))
 
 

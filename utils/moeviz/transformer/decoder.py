@@ -221,9 +221,9 @@ class Transformer:
         return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def _seated(self, steering, *, padded):
-        """Return the route of a text; a newline in front is routed for itself, for it takes no seat."""
+        """Return the route of a text; where seats are counted, a newline in front is routed for itself."""
         route = self.steered(**steering)
-        if not padded:
+        if not padded or (steering.get("capacity") is None and steering.get("where") is None):
             return route
         some = {"bias", "off"} if steering.get("where") is not None else set()
         left = {"capacity", "order", "where"} | some
@@ -300,7 +300,7 @@ def _stacked(parts):
         arrays = [getattr(each, name) for each in parts]
         if fill is not None:
             arrays = [np.pad(each, ((0, 0), (0, most - each.shape[1])), constant_values=fill)
-                      for each in arrays]
+                      if each.shape[1] < most else each for each in arrays]
         return np.concatenate(arrays)
 
     return Routing(stack("logits"), stack("probs"), stack("expert_index", EMPTY), stack("combine_weight", 0),
