@@ -1,5 +1,9 @@
 """Which tests begin first and stay together; figures and settings are in the root's conftest.py."""
 
+import contextlib
+import importlib
+import pathlib
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -26,6 +30,19 @@ def pytest_ignore_collect(collection_path, config):
     if is_quick(config) and collection_path.match("tests/test_*.py"):
         return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
     return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session):
+    """Let each worker begin to import at a place of its own: what one of them compiled, the others read."""
+    ours = getattr(session.config, "workerinput", None)
+    if not ours or session.config.args != session.config.getini("testpaths"):
+        return
+    files = sorted(pathlib.Path(__file__).parent.glob("test_*.py"))
+    first = len(files) * int(ours["workerid"].removeprefix("gw")) // ours["workercount"]
+    for file in files[first:] + files[:first]:
+        with contextlib.suppress(Exception, pytest.skip.Exception):  # the collection meets and says it
+            importlib.import_module(file.stem)
 
 
 def pytest_collection_modifyitems(items):

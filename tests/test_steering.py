@@ -93,6 +93,10 @@ def test_both_models_speak_the_same_words(model):
     assert plain[1].expert_index[0, 0] not in off[1].expert_index
     leaning = model.route(SENTENCE, bias={1: np.eye(plain[0].num_experts)[1] * 2})
     assert (leaning[0].expert_index[:, 0] == 1).all()
+    some = np.arange(size) % 2 == 0
+    there = model.route(SENTENCE, bias={1: np.eye(plain[0].num_experts)[1] * 2}, where=some)
+    assert np.array_equal(there[0].expert_index, np.where(some[:, None], *(
+        each[0].expert_index for each in (leaning, plain))))
     seated = model.route(SENTENCE, capacity=0.5, order="score")
     seats = capacity.expert_capacity(size, plain[0].num_experts, plain[0].k, 0.5)
     assert np.bincount(seated[0].pairs().expert).max() == seats
