@@ -178,9 +178,9 @@ def test_effects_on_others_come_through_attention_alone(model, rows):
     at = np.zeros(rows[:, :-1].shape, dtype=bool)
     at[:, 32:] = ~used
     found = interventions.path_through_attention(model, rows, layer=1, expert=1, at=at)
-    assert found["off at these alone"] == pytest.approx((0, 0), abs=1e-5)
+    assert found["off there"] == pytest.approx((0, 0), abs=1e-5)
     assert found["attention blocked"] == pytest.approx((0, 0), abs=1e-5)
-    assert abs(found["off"][0]) > 1e-5 and found["blocked in layer 2"] == found["attention blocked"]
+    assert abs(found["off"][0]) > 1e-5 and found["looking at 2"] == found["attention blocked"]
 
 
 def test_other_ways_to_run(model, rows):

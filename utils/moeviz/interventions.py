@@ -344,10 +344,10 @@ def class_information_null(damage, classes, *, rng, repeats=20):
 def path_through_attention(model, rows, *, layer, expert, at):
     """Return {way: (damage, error)} at some positions when an expert is off: directly, or through others?
 
-    at: (R, T) bool, the positions whose bytes are judged. "off": everywhere. "off at these alone": at those
+    at: (R, T) bool, the positions whose bytes are judged. "off": everywhere. "off there": at those
     positions alone, which can harm them without attention. "off elsewhere": at all others, which can reach
     them through attention alone. "attention blocked": off everywhere, but all later layers look at the keys
-    and values of the untouched run, so that nothing comes through attention. "blocked in layer 2": only the
+    and values of the untouched run, so that nothing comes through attention. "looking at 2": only the
     attention of layer 2 does so, and likewise for each later layer.
     """
     off, at = {layer: [expert]}, np.asarray(at, dtype=bool)
@@ -355,9 +355,9 @@ def path_through_attention(model, rows, *, layer, expert, at):
     seen = {number: (each.attention.key, each.attention.value)
             for number, each in enumerate(done.layers, start=1)}
     later = range(layer + 1, model.config.layers + 1)
-    ways = {"off": (None, None), "off at these alone": (at, None), "off elsewhere": (~at, None),
+    ways = {"off": (None, None), "off there": (at, None), "off elsewhere": (~at, None),
             "attention blocked": (None, {number: seen[number] for number in later})}
-    ways |= {f"blocked in layer {number}": (None, {number: seen[number]}) for number in later}
+    ways |= {f"looking at {number}": (None, {number: seen[number]}) for number in later}
     untouched, found = judged(model.row_losses(rows)), {}
     for name, (where, look_at) in ways.items():
         route = without(model, off, where=where)
