@@ -31,6 +31,9 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
 FORMS_SHOWN = """[...new Set([...document.querySelectorAll(".by-day, .by-night")]
     .filter(part => part.checkVisibility()).map(part => part.className.match(/by-[a-z]+/)[0]))]"""
 LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
+TALL_PICTURES = """() => document.documentElement.scrollHeight <= innerHeight ? [] :
+    [...document.querySelectorAll("main .now :is(.moeviz-live, .moeviz-filmstrip)")].filter(part =>
+    part.checkVisibility()).map(part => part.className)"""
 TEXT_SIZES = """() => [...document.querySelectorAll("main *, .lecture-bar *")].filter(part =>
     part.checkVisibility() && !part.closest("svg, math, sup, sub, .moeviz-live")
     && [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
@@ -330,7 +333,7 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
     assert number == 1 and steps > 15
     wanted = lecture.evaluate("""() => [...document.querySelectorAll("main > *")].filter(part =>
         !part.matches(".elsewhere") && (!part.matches(".cell") || part.children.length > 1)).length""")
-    shown, opened, small, tall = set(), 0, [], []
+    shown, opened, small, tall, too_tall = set(), 0, [], [], []
     for _ in range(3 * steps):
         before = place(lecture)[0]
         shown |= set(lecture.evaluate("""() => [...document.querySelectorAll("main > *")].map((part, at) =>
@@ -338,13 +341,14 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
         small += [each for each in lecture.evaluate(TEXT_SIZES) if each[0] < 24]
         picture = lecture.locator("main > .now img:visible")
         tall += [picture.first.bounding_box()["height"]] if picture.count() else []
+        too_tall += lecture.evaluate(TALL_PICTURES)
         lecture.keyboard.press(" ")
         opened += place(lecture)[0] == before
         if before == steps and place(lecture)[0] == steps and not opened_one(lecture):
             break
     assert len(shown) == wanted
     assert opened >= 2  # answers, each with a press of its own
-    assert small == [] and min(tall) > 600
+    assert small == [] and min(tall) > 600 and too_tall == []
     for _ in range(2):
         lecture.keyboard.press("ArrowLeft")
     assert place(lecture)[0] == steps - 2

@@ -52,7 +52,7 @@
     for (const element of [...main.children].filter(each => !each.matches(".elsewhere"))) {
       if (element.matches("h1, h2, h3")) {
         section = element.matches("h3") ? section : element;
-        text = null;
+        if (!text?.parts.every(([part]) => part.matches("h1, h2, h3"))) text = null;  // headings stay together
       }
       if (!element.matches(".cell")) add([element, null]);
       else for (const output of outputs(element)) {
