@@ -40,7 +40,7 @@ def explore_model(spec, *, context=32_768):
     return explore(
         lambda **values: draw_model(spec, context=context, **values),
         caption="Cut the experts: do the FLOPs move? Then change E: what moves with the memory?",
-        film=["parts", "experts"],
+        film="parts",
         experts=_choose("E, experts before the cut", sorted({*EXPERTS, start.experts}), start.experts),
         k=ipywidgets.IntSlider(start.top_k, 1, max(MAX_K, start.top_k), description="k, active of them"),
         parts=_choose("parts of an expert", PARTS, 1),
@@ -166,7 +166,6 @@ def explore_batch(chips, *, batch=64, num_experts=8, k=2, bytes_per_weight=2):
     return explore(
         lambda chip, **values: draw_batch(by_name[chip], bytes_per_weight=bytes_per_weight, **values),
         caption="Which batches pay for experts that they hardly use? Where does the hump end?",
-        film=["batch", "chip"],
         batch=ipywidgets.SelectionSlider(options=BATCHES, value=batch, description="batch (tokens)"),
         num_experts=ipywidgets.SelectionSlider(options=BATCH_EXPERTS, value=num_experts,
                                                description="experts"),
@@ -259,7 +258,7 @@ def explore_saving(*, experts=64, opponent="the same net, longer", target=1.6):
     return explore(
         lambda **values: draw_saving(curves, **values),
         caption="Which opponent makes the mixture look best? Does it save the same in steps and in seconds?",
-        film=["opponent", "of"],
+        film="opponent",
         experts=ipywidgets.Dropdown(options=[(f"E = {e}", e) for e in (4, 16, 64)], value=experts,
                                     description="mixture"),
         opponent=ipywidgets.Dropdown(options=KINDS, value=opponent,
