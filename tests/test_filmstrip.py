@@ -210,6 +210,19 @@ def test_stops_of_a_control(control, expected):
     assert [frame["caption"] for frame in film_of(control)] == expected
 
 
+def test_stops_where_nothing_can_be_drawn_are_left_out():
+    def plot(x, other):
+        if x > 4:
+            raise ValueError("more than there are")
+        return noise(0, 5, 5)
+
+    frames = film_of(ipywidgets.IntSlider(2, 0, 8, description="n"), plot)
+    assert [frame["caption"] for frame in frames] == [f"n: {number}" for number in range(5)]
+    assert [frame["day"] for frame in frames].index("") == 2
+    with pytest.raises(ValueError, match="film must be"):
+        widgets.explore(plot, caption="", film=["x"], x=ipywidgets.IntSlider(2))
+
+
 def test_many_stops_are_thinned_and_the_default_stays():
     frames = film_of(ipywidgets.IntSlider(37, 0, 100, description="n"))
     captions = [frame["caption"] for frame in frames]

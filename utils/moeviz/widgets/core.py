@@ -18,6 +18,7 @@ from IPython.display import HTML, display
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 
+from moeviz.arrays import check_choice
 from moeviz.filmstrip import Html, TooLargeError, filmstrip, shoot
 from moeviz.style import describe
 
@@ -35,12 +36,13 @@ def explore(redraw, *, caption, film=None, **controls):
     redraw: takes one keyword per control and returns the Axes (or array of Axes) of a new figure. A
     ValueError it raises is shown as text in the picture's place. caption: a line above the controls.
     film: name of the control whose filmstrip stands open in a page without kernel; the first by default.
-    Raises ValueError for no control or more than four.
+    Raises ValueError for no control or more than four, or a film of none of them.
     """
     if not 1 <= len(controls) <= MAX_CONTROLS:
         raise ValueError(f"controls must be 1 to {MAX_CONTROLS}, got {len(controls)}")
+    film = check_choice(next(iter(controls)) if film is None else film, "film", list(controls))
     if os.environ.get(EDITION) == "page":
-        return make_page(redraw, caption, controls, film or next(iter(controls)))
+        return make_page(redraw, caption, controls, film)
     seen = {}
     output = ipywidgets.interactive_output(lambda **now: seen.update(height=show(redraw, now)), controls)
     output.layout.min_height = f"{round(HOLD * seen['height'])}px"
@@ -84,34 +86,44 @@ def make_film(redraw, controls, moving, *, most=FRAMES[-1]):
     counts = isinstance(control, ipywidgets.IntSlider) and 0 == control.min < control.value == control.max
     options, film = _options(control), None
 
+    here = [value for _, value in options].index(control.value)
+
     @cache  # a strip of more frames shows the same and some others
     def draw(place):
-        return shoot(redraw(**rest | {moving: options[place][1]}))
+        return _shot(redraw, rest | {moving: options[place][1]})
 
     try:
         for count in COUNTED if counts else [count for count in FRAMES if count <= most]:
-            places, start = _first_stops(options, count) if counts else _stops(options, control.value, count)
+            places = _first_stops(options, count) if counts else _stops(options, here, count)
+            places = [place for place in places if place == here or draw(place)]
             names = [f"{control.description}: {options[place][0]}" for place in places]
-            film = filmstrip(draw, places, captions=names, label=control.description, start=start)
+            film = filmstrip(draw, places, captions=names, label=control.description,
+                             start=0 if counts else places.index(here))
     except TooLargeError as error:
         if film is None:
             raise ValueError(f"{moving} makes a filmstrip that is too large with {count} frames") from error
     return film
 
 
+def _shot(redraw, values):
+    """Return the Shot of a picture, or None where `redraw` has a text to show in its place."""
+    try:
+        return shoot(redraw(**values))
+    except ValueError:
+        return None
+
+
 def _first_stops(options, most):
-    """Return the places of the first options one by one, then of the last, and the frame to begin at."""
+    """Return the places of the first options one by one, then of the last."""
     places = range(len(options))
-    return [*places[:most - 1], *places[max(most - 1, len(options) - 1):]], 0
+    return [*places[:most - 1], *places[max(most - 1, len(options) - 1):]]
 
 
-def _stops(options, value, most):
-    """Return the places of up to `most` options, that of `value` among them, and the frame to begin at."""
-    here = [each for _, each in options].index(value)
+def _stops(options, here, most):
+    """Return the places of up to `most` options, `here` among them."""
     places = np.unique(np.rint(np.linspace(0, len(options) - 1, min(most, len(options)))).astype(int))
-    nearest = int(np.abs(places - here).argmin())
-    places[nearest] = here
-    return places.tolist(), nearest
+    places[int(np.abs(places - here).argmin())] = here
+    return places.tolist()
 
 
 def _options(control):
