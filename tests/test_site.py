@@ -280,6 +280,14 @@ def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp
     assert "by-night" not in show(own, Figures(tmp_path))
 
 
+def test_pictures_of_films_become_files(tmp_path):
+    source = "data:image/webp;base64,UklGRg=="
+    film = new_output("display_data", {"text/html": f'<img src="{source}"><script>["{source}"]</script>'})
+    page = show(film, Figures(tmp_path))
+    address, again = re.findall(r'"(images/\w+\.webp)"', page)
+    assert address == again and (tmp_path / address).read_bytes() == b"RIFF" and "data:" not in page
+
+
 def test_labels_stand_before_a_panel_that_has_none():
     pixels = np.zeros((20, 90, 4), np.uint8)
     pixels[:, 2:9] = 7

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html import escape
 from io import BytesIO
 
@@ -12,6 +13,7 @@ from moeviz.filmstrip import picture
 from moeviz.forms import BothCanvas
 from moeviz.tables import as_html
 
+PICTURE = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]+)")
 LONG_LINE = 40  # characters
 NARROW, ROOM = 700, 6  # pixels: of a page whose panels stack; around a panel that stands alone
 LEGIBLE = 9.5  # pixels of letters that can be read
@@ -28,7 +30,7 @@ class Figures:
     def save(self, pixels):
         """Write pixels (H, W, 4) and return their address in the site."""
         kind, data = picture(pixels)
-        return self._write(data, kind.rpartition("/")[2])
+        return self.write(data, kind.rpartition("/")[2])
 
     def card(self, drawn):
         """Write the figure of a card for both themes and return {class: address in the site}."""
@@ -41,9 +43,10 @@ class Figures:
         """Write pixels (H, W, 4) with every shade they have."""
         file = BytesIO()
         Image.fromarray(pixels).convert("RGB").save(file, "webp", lossless=True)
-        return self._write(file.getvalue(), "webp")
+        return self.write(file.getvalue(), "webp")
 
-    def _write(self, data, suffix):
+    def write(self, data, suffix):
+        """Write the bytes of a picture and return their address in the site."""
         file = self.folder / f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix}"
         file.write_bytes(data)
         return f"images/{file.name}"
@@ -70,8 +73,13 @@ def show(output, figures):
     if "image/png" in data:
         return figure(data["image/png"], output.metadata.get("image/png", {}), figures)
     if "text/html" in data:
-        return f'<div class="scroll">{data["text/html"]}</div>'
+        return f'<div class="scroll">{with_files(data["text/html"], figures)}</div>'
     return f'<pre class="printed">{escape(data.get("text/plain", ""))}</pre>'
+
+
+def with_files(html, figures):
+    """Return HTML with the pictures of its filmstrips as files, each but once and in fewer bytes."""
+    return PICTURE.sub(lambda found: figures.write(base64.b64decode(found[2]), found[1]), html)
 
 
 def _line(text):
