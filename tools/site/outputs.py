@@ -90,11 +90,13 @@ def _line(text):
 def figure(png, metadata, figures):
     """Return a figure, by day and by night, with its alt text and its data folded below."""
     words, narrow = metadata.get("alt", ""), metadata.get("narrow", {})
+    smallest = metadata.get("seen", {}).get("smallest") or SMALLEST
     forms = {"by-day": (png, narrow.get("day"))}
     if "dark" in metadata:
         forms["by-night"] = metadata["dark"], narrow.get("dark")
-    pictures = "".join(picture_of(pixels_of(wide), narrow_of(wide, thin, metadata), words, name, figures)
-                       for name, (wide, thin) in forms.items())
+    pictures = "".join(
+        picture_of(pixels_of(wide), narrow_of(wide, thin, metadata), words, name, figures, smallest)
+        for name, (wide, thin) in forms.items())
     tables = "".join(as_html(each) for each in metadata.get("tables", []))
     return (f'<figure><div class="picture">{pictures}</div><details><summary>In words and numbers</summary>'
             f"<p>{escape(words)}</p>{tables}</details></figure>")
@@ -113,17 +115,17 @@ def narrow_of(wide, thin, metadata):
     return stacked(pixels_of(wide), panels, metadata.get("labels")) if panels else None
 
 
-def picture_of(pixels, narrow, words, name, figures):
+def picture_of(pixels, narrow, words, name, figures, smallest=SMALLEST):
     """Return the HTML of a picture of class `name`, with other pixels for a narrow screen or None.
 
-    Where its letters would become too small it does not shrink further, but scrolls.
+    Where its smallest letters, in points, would become too small it does not shrink further, but scrolls.
     """
     height, width = pixels.shape[:2]
     source = ""
     if narrow is not None:
         source = (f'<source media="(max-width: {NARROW}px)" srcset="{figures.save(narrow)}" '
                   f'width="{narrow.shape[1]}" height="{narrow.shape[0]}">')
-    least = round((width if narrow is None else narrow.shape[1]) * LEGIBLE / (SMALLEST * DPI / 72))
+    least = round((width if narrow is None else narrow.shape[1]) * LEGIBLE / (smallest * DPI / 72))
     return (f'<picture class="{name}">{source}<img style="--least: {least}px" src="{figures.save(pixels)}" '
             f'alt="{escape(words)}" width="{width}" height="{height}" loading="lazy"></picture>')
 
@@ -138,11 +140,12 @@ def stacked(pixels, panels, labels=None):
     """
     crops = []
     for (left, top, right, bottom), strip in zip(panels, labels or [None] * len(panels), strict=True):
-        rows = pixels[max(top - ROOM, 0):bottom + ROOM]
-        parts = [rows[:, max(left - ROOM, 0):right + ROOM]]
+        crop = pixels[max(top - ROOM, 0):bottom + ROOM, max(left - ROOM, 0):right + ROOM]
         if strip:
-            parts.insert(0, rows[:, max(strip[0] - ROOM, 0):strip[2]])
-        crops.append(np.concatenate(parts, axis=1))
+            names = pixels[max(top - ROOM, 0):strip[3], max(strip[0] - ROOM, 0):strip[2]]
+            rest = np.broadcast_to(pixels[0, 0], (len(crop) - len(names), *names.shape[1:]))
+            crop = np.concatenate([np.concatenate([names, rest]), crop], axis=1)
+        crops.append(crop)
     width = max(crop.shape[1] for crop in crops)
     stack = np.broadcast_to(pixels[0, 0], (sum(map(len, crops)), width, 4)).copy()
     bottom = 0

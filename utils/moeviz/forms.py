@@ -256,8 +256,9 @@ def labels_of(figure, frame, panels):
         at = next((at for at, (x0, y0, x1, y1) in enumerate(panels) if x0 <= x <= x1 and y0 <= y <= y1), None)
         first = None if at is None or _has_labels(ax) else _first_of(ax)
         if first is not None:
-            box = first.yaxis.get_tightbbox(renderer)
-            found[at] = [round(box.x0 - left), panels[at][1], round(first.bbox.x0 - left), panels[at][3]]
+            box = first.yaxis.get_tightbbox(renderer)  # what stands lower belongs to the other scale
+            found[at] = [round(box.x0 - left), panels[at][1], round(first.bbox.x0 - left),
+                         min(panels[at][3], round(top - box.y0))]
     return found
 
 

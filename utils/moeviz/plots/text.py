@@ -42,7 +42,7 @@ ONE_CHOICE = Cell(0.34, 0.54, 0.36, (0.77,), (0.04,))
 TWO_CHOICES = Cell(0.34, 0.80, 0.24, (0.52, 0.84), (0.04, 0.68))
 LABEL_SIZE, NUMBER_SIZE = 18, 12  # points
 NARROWEST = 5.0  # inches, for a title
-NARROW_ROW = 17  # bytes in a line of the form for a narrow screen
+NARROW_ROW, LONG_ROW = 17, 20  # bytes in a line of the form for a narrow screen; from here on there is one
 MIN_COLUMNS, MAX_ROWS, MOST_OFTEN = 12, 150, 4
 TITLE_ROOM, LOAD_WIDTH, LOAD_HEIGHT, SCALE_WIDTH = 0.6, 2.6, 2.7, 1.04  # inches
 
@@ -66,7 +66,7 @@ def plot_text(routed, labels, *, ax=None, per_row=28, show_second=False, text_by
     _draw_text(ax, routed, readable(labels, text_bytes), columns, cell)
     _draw_key(ax, routed, columns, rows, cell)
     ax.set_ylim(rows + 0.6 / cell.height, 0)
-    if alone and columns > NARROW_ROW:
+    if alone and columns >= LONG_ROW:
         set_narrow(ax, partial(plot_text, routed, labels, per_row=NARROW_ROW, show_second=show_second,
                                text_bytes=text_bytes))
     return ax
@@ -228,7 +228,7 @@ def plot_text_orders(routings, labels, *, per_row=28):
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
         plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
         headline(ax, _count(routed), name)
-    if columns > NARROW_ROW:
+    if columns >= LONG_ROW:
         set_narrow(axes[0], partial(plot_text_orders, routings, labels, per_row=NARROW_ROW))
     return axes
 
