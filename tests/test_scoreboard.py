@@ -414,7 +414,7 @@ def test_html_is_a_table_with_caption_marks_and_escaped_names():
     board = score({"<b>": choices, "<i>": lambda z: None, "top-k": routing.top_k}, LOGITS, own=["<b>", "<i>"])
     html = board.sorted_by("leak")._repr_html_()
     assert html.count("<tr>") == 6 and "sorted by leak" in html
-    core, every = html.split("<details>")
+    core, every = html.split('<details class="more">')
     assert (core.count('scope="col"'), every.count('scope="col"')) == (5, len(COLUMNS))
     assert core.count("linear-gradient") == 4 and every.startswith("<summary>All 14 readings</summary>")
     assert "<strong>▶ &lt;b&gt;</strong>" in html and "<b>" not in html

@@ -123,7 +123,8 @@ def as_html(rows, own, remarks, caption):
     core = _html_table(rows, own, [find_column(name) for name in ("name", *CORE)], caption, bars=True)
     every = _html_table(rows, own, COLUMNS, f"{caption}: all readings", bars=False)
     notes = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
-    return f"{core}<details><summary>All {len(COLUMNS) - 1} readings</summary>{every}</details>{notes}"
+    folded = f'<details class="more"><summary>All {len(COLUMNS) - 1} readings</summary>{every}</details>'
+    return f"{core}{folded}{notes}"
 
 
 def _html_table(rows, own, columns, caption, *, bars):
