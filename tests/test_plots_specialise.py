@@ -29,6 +29,12 @@ def test_a_plot_keeps_to_the_given_axes_and_describes_itself(name):
     assert len(style.describe(DRAW[name]())) > 60
 
 
+def test_what_dots_count_is_said_once_where_there_is_no_title():
+    told = [style.describe(DRAW["nulls"](**on)) for on in ({}, {"title": "nets"})]
+    assert told[0].startswith("Dot chart, repetition; ")
+    assert told[1].startswith("Dot chart, nets: repetition; ")
+
+
 def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
     axes = plots.plot_against_null(COUNTS, SHUFFLED, row_label="domain", row_names=["a", "b"], title="net")
     texts = [[text.get_text() for text in ax.texts] for ax in axes]

@@ -238,8 +238,8 @@ def _told(low, middle, high):
 
 def _describe_curves(x, bands, x_label, y_label, title):
     lines = "; ".join(f"{name} {_course(x, middle)}" for name, (_, middle, _) in bands.items())
-    return (f"Line chart, {title or y_label}: {y_label} over {x_label} "
-            f"from {as_text(x[0], 3)} to {as_text(x[-1], 3)}; {lines}.")
+    about = ": ".join(filter(None, [title, f"{y_label} over {x_label}"]))
+    return f"Line chart, {about} from {as_text(x[0], 3)} to {as_text(x[-1], 3)}; {lines}."
 
 
 def _course(x, values):

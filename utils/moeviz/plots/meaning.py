@@ -261,7 +261,8 @@ def _describe_nulls(rows, nulls, x_label, title):
     for at, (name, values) in enumerate(rows.items()):
         chance = [f"{null} {_span(entries[at])}" for null, entries in nulls.items() if len(entries[at])]
         parts.append(f"{name} {_span(values)}" + (f" ({', '.join(chance)})" if chance else ""))
-    return f"Dot chart, {title or x_label}: {x_label}; {'; '.join(parts)}."
+    about = ": ".join(filter(None, [title, x_label]))
+    return f"Dot chart, {about}; {'; '.join(parts)}."
 
 
 def _span(values):
