@@ -89,8 +89,11 @@ def opened(task, tmp_path_factory):
 
 
 def press(page, name, times=1):
-    for _ in range(times):
-        page.get_by_role("button", name=name, exact=True).click()
+    """Press a button by the mouse, and then again without the mouse's way there."""
+    button = page.get_by_role("button", name=name, exact=True)
+    button.click()
+    if times > 1:
+        button.evaluate("(button, more) => { while (more--) button.click(); }", times - 1)
 
 
 def dead(page):
