@@ -4,6 +4,7 @@ import posixpath
 import re
 import shutil
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -141,9 +142,14 @@ def make_map(pages, elsewhere, texts=()):
     texts: the pages without a notebook.
     """
     template = exporter({}).environment.get_template("map.html.j2")
-    sentence = str(live.sentence(tinylm.load()))
     return with_policy(template.render(pages=pages, elsewhere=elsewhere, texts=texts, rows=rows,
-                                       sentence=sentence))
+                                       sentence=first_view()))
+
+
+@cache
+def first_view():
+    """Return the HTML of the sentence to type, whose still picture takes a while."""
+    return str(live.sentence(tinylm.load()))
 
 
 def rows(count):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
 from moeviz.arrays import check_count
@@ -104,7 +105,7 @@ def shoot(drawn):
     """Return the Shot of what was drawn, and close its figure; a Shot stays as it is."""
     if isinstance(drawn, Shot):
         return drawn
-    figure = drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
+    figure = _figure_of(drawn)
     canvas = BothCanvas(figure)
     canvas.draw()
     pixels = np.array(canvas.buffer_rgba()), canvas.night()
@@ -114,6 +115,19 @@ def shoot(drawn):
               for strip, panel in zip(labels_of(figure, frame, panels), panels, strict=True)]
     plt.close(figure)
     return Shot(*pixels, describe(figure), tables_of(figure), panels, {})
+
+
+def still(drawn):
+    """Return the pixels (H, W, 4) uint8 and the alt text of what was drawn, and close its figure."""
+    figure = _figure_of(drawn)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    plt.close(figure)
+    return np.array(canvas.buffer_rgba()), describe(figure)
+
+
+def _figure_of(drawn):
+    return drawn if hasattr(drawn, "savefig") else np.ravel(drawn)[0].figure
 
 
 def _page(shots, captions, label, start):

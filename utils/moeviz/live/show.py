@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from moeviz.filmstrip import picture, shoot
+from moeviz.filmstrip import picture, still
 from moeviz.style import expert_colors, ink_on
 
 HERE = Path(__file__).resolve().parent
@@ -43,14 +43,14 @@ def page(view, state, *, label, fallback):
     state: what `json` can write. label: what the view is, for those who cannot see it. fallback: the Axes or
     Figure that stands there where scripts do not run; it is closed here.
     """
-    shot = shoot(fallback)
-    kind, data = picture(shot.pixels)
+    pixels, alt = still(fallback)
+    kind, data = picture(pixels)
     source = f"data:{kind};base64,{b64encode(data).decode()}"
     safe = json.dumps({"view": view, **state}, separators=(",", ":")).replace("<", "\\u003c")
     return Live(
         f'<div class="moeviz-live" data-view="{view}" role="group" aria-label="{escape(label)}">\n'
         f'<style>\n{_read("live.css")}</style>\n'
-        f'<div class="still"><img src="{source}" alt="{escape(shot.alt)}" style="max-width: 100%"></div>\n'
+        f'<div class="still"><img src="{source}" alt="{escape(alt)}" style="max-width: 100%"></div>\n'
         f'<script type="application/json">{safe}</script>\n'
         f'<script>\n(() => {{\n"use strict";\n{join(f"views/{view}.js")}'
         f'open(document.currentScript.closest(".moeviz-live"));\n}})();\n</script>\n</div>')
