@@ -94,14 +94,26 @@ export function forward(model, windows, options) {
 
 /** Return what is behind a door for one choice: the next door or the prediction; the last choice is remembered. */
 function behind(model, number, door, routed, token) {
-  const key = [routed.expertIndex[token], routed.kept[token], routed.combineWeight[token]].join(";");
-  if (door.behind?.key !== key) {
+  const way = wayOf(routed, token);
+  if (!sameWay(door.behind?.way, way)) {
     const stream = addExperts(model, number, door, routed, token);
     const next = number < model.layers ? { ...enter(model, number + 1, stream), answers: [] }
       : { prediction: readOut(model, stream) };
-    door.behind = { key, next };
+    door.behind = { way, next };
   }
   return door.behind.next;
+}
+
+/** Return the way of one token through a layer: its experts, who of them has a seat for it, and their weights. */
+export function wayOf({ expertIndex, kept, combineWeight }, token) {
+  return { experts: expertIndex[token], kept: kept[token], weights: combineWeight[token] };
+}
+
+/** Tell whether two ways are the same; there may be no first one. */
+export function sameWay(one, other) {
+  return one !== undefined && one.experts.length === other.experts.length
+    && one.experts.every((expert, slot) => expert === other.experts[slot] && one.kept[slot] === other.kept[slot]
+      && one.weights[slot] === other.weights[slot]);
 }
 
 /** Seat the choices of a routing; capacity is a factor, or null for no limit. */

@@ -1,6 +1,6 @@
 // The course's Transformer: the forward pass of moeviz.transformer.blocks, which keeps what an edit leaves alone.
 import { multiply, softmax, sum } from "./arrays.js";
-import { addExperts, asTrained, rmsNorm, seat } from "./model.js";
+import { addExperts, asTrained, rmsNorm, sameWay, seat, wayOf } from "./model.js";
 import { routeTopK } from "./routers.js";
 
 const BASE = 10_000;
@@ -71,7 +71,7 @@ function attendRows(model, number, rows) {
     row.between = row.stream.map((value, place) => value + heard[place]);
     row.tokens = rmsNorm(row.between, scale, model.epsilon);
     row.logits = multiply(row.tokens, model.weights[`gate_${number}`], model.num_experts);
-    Object.assign(row, { answers: [], way: "", fresh: false });
+    Object.assign(row, { answers: [], way: undefined, fresh: false });
   }
 }
 
@@ -117,8 +117,8 @@ function routeRows(model, rows, options, at) {
 /** Send rows through their experts; return the stream of each that has a new one, null for the others. */
 function leaveRows(model, number, rows, routed) {
   return rows.map((row, at) => {
-    const way = `${routed.expertIndex[at]};${routed.kept[at]};${routed.combineWeight[at]}`;
-    if (row.way === way) return null;
+    const way = wayOf(routed, at);
+    if (sameWay(row.way, way)) return null;
     row.way = way;
     const door = { stream: row.between, tokens: row.tokens, answers: row.answers };
     return addExperts(model, number, door, routed, at);

@@ -49,7 +49,12 @@ export function slider({ label, min, max, step, value, format, change }) {
   };
   input.addEventListener("input", () => { tell(); change(Number(input.value)); });
   tell();
-  return { node, input, set: next => { input.value = next; tell(); } };
+  const set = next => {
+    if (input.value === String(next)) return;
+    input.value = next;
+    tell();
+  };
+  return { node, input, set };
 }
 
 /** Return a labelled list of choices as {node, input, set}; options: {value: words}. */
@@ -75,6 +80,22 @@ export function beforePaint(work) {
     if (asked) return;
     asked = true;
     requestAnimationFrame(() => { asked = false; work(); });
+  };
+}
+
+/** Return a function that runs `work` at once, and before the next paint again if it was called since. */
+export function atOnce(work) {
+  let done = false, asked = false;
+  return () => {
+    asked = done;
+    if (done) return;
+    done = true;
+    work();
+    requestAnimationFrame(() => {
+      done = false;
+      if (asked) work();
+      asked = false;
+    });
   };
 }
 

@@ -71,16 +71,18 @@ function loadBar(name, expert, hooks) {
   return bar;
 }
 
-/** Paint a row; shown: {label, probs, logits, index, weights, kept, counts, was, fair, scale, bias, off, lit}. */
+/** Paint a row of what `layerShown` returns; only a fresh answer changes its load and its switch. */
 function paintRow(row, expert, shown) {
   const slot = shown.index.indexOf(expert), chosen = slot >= 0, off = shown.off[expert];
-  row.node.className = `row${off ? " away" : ""}${chosen ? shown.kept[slot] ? " chosen" : " chosen full" : ""}`
+  const kind = `row${off ? " away" : ""}${chosen ? shown.kept[slot] ? " chosen" : " chosen full" : ""}`
     + `${shown.lit === expert ? " lit" : ""}`;
+  put(row.node, "class", kind);
   say(row.score, off ? "off" : signed(shown.logits[expert], 1));
-  row.share.style.width = `${100 * shown.probs[expert]}%`;
+  row.share.style.translate = `${(100 * (shown.probs[expert] - 1)).toFixed(1)}%`;  // moved, which lays out nothing anew
   say(row.weight, !chosen ? "" : shown.kept[slot] ? `× ${shown.weights[slot].toFixed(2)}` : "full");
-  paintLoad(row, expert, shown, off);
   put(row.badge, "aria-pressed", shown.held === expert);
+  if (!shown.fresh) return;
+  paintLoad(row, expert, shown, off);
   put(row.switch, "aria-checked", !off);
 }
 
@@ -108,7 +110,7 @@ function ribbons(count) {
   const paths = Array.from({ length: count }, (_, expert) => [line("var(--edge)"), line(`var(--e${expert})`)]);
   const node = draw("svg", { viewBox: `0 0 100 ${ROW * count}`, preserveAspectRatio: "none", "aria-hidden": "true" },
     ...paths.flat());
-  return { node, paths };
+  return { node, paths, widths: [] };
 }
 
 /** Draw the ways of one byte, as wide as their weights. */
@@ -117,6 +119,8 @@ function paintRibbons(inward, outward, shown) {
   shown.probs.forEach((_, expert) => {
     const slot = shown.index.indexOf(expert), open = slot >= 0 && shown.kept[slot], y = ROW * (expert + 0.5);
     const width = open ? 1.5 + 13 * shown.weights[slot] : 0;
+    if (inward.widths[expert] === width) return;
+    inward.widths[expert] = width;
     for (const [side, from, to] of [[inward, middle, y], [outward, y, middle]]) {
       side.paths[expert].forEach((path, top) => {
         put(path, "stroke-width", open ? width + (top ? 0 : 1.5) : 0);

@@ -1,11 +1,11 @@
 // The sentence: type, point, drag; a trained model answers at once.
 import { sum } from "../moe/arrays.js";
-import { answerBytes, asTrained, drawSign, losses, readModel } from "../moe/model.js";
+import { answerBytes, asTrained, drawSign, losses, readModel, wayOf } from "../moe/model.js";
 import { biasFor, countChoices, thresholds } from "../moe/routers.js";
 import { byteLabels, clip, encode } from "../moe/text.js";
 import { answerTransformer, looksFrom } from "../moe/transformer.js";
 import { chancesPanel } from "./chances.js";
-import { announcer, beforePaint, button, list, make, put, say, signed, slider } from "./dom.js";
+import { announcer, atOnce, beforePaint, button, list, make, put, say, signed, slider } from "./dom.js";
 import { frame } from "./frame.js";
 import { layerPanel } from "./layer.js";
 import { callOf } from "./python.js";
@@ -24,15 +24,15 @@ function buildSentence(state, body) {
   const model = readModel(state), answer = model.heads ? answerTransformer : answerBytes;
   const view = { model, answer, most: state.most, text: state.text, options: asTrained(model), pinned: null,
     pointed: null };
-  view.refresh = beforePaint(() => { compute(view); paint(view); });
-  view.repaint = beforePaint(() => paint(view));
+  view.repaint = beforePaint(() => paint(view, false));
+  view.refresh = atOnce(() => { compute(view); paint(view, true); });
   view.parts = buildParts(view, state);
   const { writing, controls, tiles, reading, layers, chances, code, heard } = view.parts;
   body.append(writing.node, controls.node, tiles.node, reading.node,
     make("div", { class: layers.length % 2 ? "flow odd" : "flow" }, ...layers.map(layer => layer.node), chances.node),
       code.node, heard.node);
   compute(view);
-  paint(view);
+  paint(view, true);
 }
 
 function buildParts(view, state) {
@@ -55,8 +55,9 @@ function barWords({ heads, context }) {
 }
 
 function aim(view, target) {
+  const before = view.pointed, same = ["tile", "layer", "expert"].every(name => before?.[name] === target?.[name]);
   view.pointed = target;
-  view.repaint();
+  if (!same) view.repaint();
 }
 
 /** Return the field for the text, with examples to pick. */
@@ -189,7 +190,8 @@ function compute(view) {
   const { model, text, options } = view, bytes = encode(text);
   const trained = view.answer(model, bytes, null), plain = isPlain(view);
   const done = plain ? trained : view.answer(model, bytes, options);
-  Object.assign(view, { answered: text, bytes, labels: byteLabels(text), done, trained, plain,
+  const loads = done.layers.map((layer, at) => loadOf(layer, trained.layers[at], options.layers[at].k));
+  Object.assign(view, { answered: text, bytes, loads, labels: byteLabels(text), done, trained, plain,
     loss: losses(done.first, done.predictions, bytes),
       trainedLoss: losses(trained.first, trained.predictions, bytes) });
 }
@@ -199,7 +201,8 @@ function isPlain({ model, options }) {
     k === model.top_k && temperature === 1 && bias.every(value => value === 0) && !off.includes(true));
 }
 
-function paint(view) {
+/** Paint what the pointer moves and, where text or options brought a fresh answer, all the rest. */
+function paint(view, fresh) {
   const { parts, labels, done } = view, empty = labels.length === 0;
   const target = view.pointed ?? view.pinned;
   const lit = target?.layer === undefined ? null : target;
@@ -207,57 +210,72 @@ function paint(view) {
   const tile = Math.min(wanted, labels.length - 1);
   view.looks = empty || !view.model.heads ? null
     : done.layers.map((_, layer) => looksFrom(view.model, done, layer + 1, tile));
-  parts.tiles.paint({ labels, routed: done.layers, tile, lit, looks: lit ? null : view.looks });
-  parts.controls.show();
-  paintReading(view, tile, lit);
+  parts.tiles.paint({ labels, routed: done.layers, tile, lit, looks: lit ? null : view.looks, fresh });
+  if (fresh) paintAnswer(view);
+  paintTale(view, tile, lit);
   if (!empty) {
-    parts.layers.forEach((layer, at) => layer.paint(layerShown(view, at, tile, lit)));
+    parts.layers.forEach((layer, at) => layer.paint({ ...layerShown(view, at, tile, lit), fresh }));
     const next = tile + 1 < view.bytes.length ? view.bytes[tile + 1] : null;
     parts.chances.paint({ prediction: done.predictions[tile], was: view.trained.predictions[tile], next,
       label: labels[tile] });
   }
+}
+
+/** Paint what no pointer changes: the controls, the losses, the line for Python, the room that is left. */
+function paintAnswer(view) {
+  const { parts, bytes, most } = view;
+  parts.controls.show();
+  paintFigures(view);
   say(parts.code.code, callOf(view.text, view.options, view.model));
-  say(parts.writing.count, view.cut ? `cut at ${view.most} bytes` : `${view.bytes.length} of ${view.most} bytes`);
+  say(parts.writing.count, view.cut ? `cut at ${most} bytes` : `${bytes.length} of ${most} bytes`);
 }
 
 /** Return what a layer's panel shows of one byte. */
 function layerShown(view, at, tile, lit) {
   const routed = view.done.layers[at], choice = view.options.layers[at];
-  const fair = routed.expertIndex.length * choice.k / routed.numExperts;
-  const counts = countChoices(routed), was = countChoices(view.trained.layers[at]).kept;
+  return { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
+    index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile],
+    ...view.loads[at], bias: choice.bias, off: choice.off, lit: lit?.layer === at ? lit.expert : null,
+    held: view.pinned?.layer === at ? view.pinned.expert : null };
+}
+
+/** Return the load of a layer: {counts, was, fair, scale}, was as trained, scale what the whole bar stands for. */
+function loadOf(routed, trained, k) {
+  const numTokens = routed.expertIndex.length, fair = numTokens * k / routed.numExperts;
+  const counts = countChoices(routed), was = countChoices(trained).kept;
   const scale = Math.max(4, Math.ceil(3 * fair), ...was,
     ...counts.kept.map((kept, expert) => kept + counts.dropped[expert]));
-  return { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
-    index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile], counts, was, fair,
-    scale: Math.min(scale, Math.max(4, routed.expertIndex.length)), bias: choice.bias, off: choice.off,
-    lit: lit?.layer === at ? lit.expert : null, held: view.pinned?.layer === at ? view.pinned.expert : null };
+  return { counts, was, fair, scale: Math.min(scale, Math.max(4, numTokens)) };
 }
 
 function mean(values) {
   return sum(values) / values.length;
 }
 
-function paintReading(view, tile, lit) {
-  const { loss, was, change, dropped, last, way } = view.parts.reading;
-  const [now, before] = [mean(view.loss), mean(view.trainedLoss)];
-  if (!view.bytes.length) {
-    [loss, was, change].forEach(each => say(each, "–"));
-    return say(way, "Type something: the model reads it byte by byte.");
-  }
+function paintFigures(view) {
+  const { loss, was, change, dropped, last } = view.parts.reading;
+  const [now, before] = [mean(view.loss), mean(view.trainedLoss)], moved = now - before;
+  if (!view.bytes.length) return [loss, was, change].forEach(each => say(each, "–"));
   say(loss, now.toFixed(3));
   say(was, before.toFixed(3));
-  say(change, signed(now - before, 3));
-  put(change, "class", now - before > 5e-4 ? "change worse" : now - before < -5e-4 ? "change better" : "change");
-  const lost = view.done.layers.map(layer => sum(countChoices(layer).dropped));
+  say(change, signed(moved, 3));
+  put(change, "class", moved > 5e-4 ? "change worse" : moved < -5e-4 ? "change better" : "change");
   last.hidden = view.options.capacity === null;
-  say(dropped, `${sum(lost)} choices dropped, ${view.done.layers[0].capacity} seats each`);
+  const lost = sum(view.loads.map(({ counts }) => sum(counts.dropped)));
+  say(dropped, `${lost} choices dropped, ${view.done.layers[0].capacity} seats each`);
+}
+
+/** Say what is pointed at, and to listeners what an edit has changed too. */
+function paintTale(view, tile, lit) {
+  const { way, loss, change } = view.parts.reading;
+  if (!view.bytes.length) return say(way, "Type something: the model reads it byte by byte.");
   const tale = lit ? litWords(view, lit) : byteWords(view, tile);
   say(way, tale);
-  view.parts.heard.say(view.plain ? tale : `${tale} Loss ${now.toFixed(3)}, change ${signed(now - before, 3)}.`);
+  view.parts.heard.say(view.plain ? tale : `${tale} Loss ${loss.textContent}, change ${change.textContent}.`);
 }
 
 function byteWords(view, tile) {
-  const words = tileWords(view.labels, view.done.layers, tile);
+  const ways = view.done.layers.map(layer => wayOf(layer, tile)), words = tileWords(tile, view.labels[tile], ways);
   return `${words[0].toUpperCase()}${words.slice(1)}. ${view.looks ? lookWords(view) : readWords(view, tile)}`;
 }
 

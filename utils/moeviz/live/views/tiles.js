@@ -1,5 +1,6 @@
 // The sentence as tiles: a sign above one block per layer, split by the weights of its experts; with attention,
 // a bar above each block says how much the framed byte takes from this one, beside the most in the layer.
+import { sameWay, wayOf } from "../moe/model.js";
 import { make, put, say } from "./dom.js";
 
 const BLOCK = 26;  // pixels
@@ -11,7 +12,7 @@ const BLOCK = 26;  // pixels
 export function tileStrip({ layers, looking, colors, point, pin }) {
   const node = make("div", { class: looking ? "tiles looking" : "tiles", role: "group",
     style: `--layers: ${layers}`, "aria-label": "Bytes of the sentence; arrow keys move" });
-  const pool = [], shape = { layers, looking, colors };
+  const pool = [], strip = { node, pool, layers, looking, colors, lit: null, marked: null };
   node.addEventListener("pointerover", event => event.pointerType !== "touch" && point(placeOf(event)));
   node.addEventListener("pointerleave", () => point(null));
   node.addEventListener("focusin", event => event.target.matches(":focus-visible") && point(placeOf(event)));
@@ -19,7 +20,7 @@ export function tileStrip({ layers, looking, colors, point, pin }) {
   node.addEventListener("click", event => placeOf(event) !== null && pin(placeOf(event)));
   node.addEventListener("keydown", event => moveFocus(event, pool, placeOf(event)));
   const all = looking ? make("div", {}, node, make("p", { class: "tale" }, looking)) : node;
-  return { node: all, paint: shown => paintTiles(node, pool, shape, shown) };
+  return { node: all, paint: shown => paintTiles(strip, shown) };
 }
 
 /** Return the place of the tile that an event met, or null. */
@@ -43,27 +44,64 @@ function makeTile(at, { layers, looking }) {
   const looks = blocks.map(() => make("span", { class: "look" }));
   const parts = blocks.flatMap((block, layer) => looking ? [looks[layer], block] : [block]);
   const node = make("button", { type: "button", class: "tile", "data-at": at, tabindex: -1 }, sign, ...parts);
-  return { node, sign, blocks, looks };
+  return { node, sign, blocks, looks, ways: [] };
 }
 
-/** Paint tiles; shown: {labels, routed, tile, lit: {layer, expert} or null, looks: a row per layer or null}. */
-function paintTiles(node, pool, shape, { labels, routed, tile, lit, looks }) {
-  const { colors } = shape;
+/**
+ * Paint tiles; shown: {labels, routed, tile, lit: {layer, expert} or null, looks: a row per layer or null, fresh}.
+ * Only an answer that is fresh changes what tiles say; what is pointed at changes marks, bars and what is lit.
+ */
+function paintTiles(strip, { labels, routed, tile, lit, looks, fresh }) {
+  const { pool } = strip, relit = lit !== strip.lit;
   while (pool.length < labels.length) {
-    pool.push(makeTile(pool.length, shape));
-    node.append(pool[pool.length - 1].node);
+    pool.push(makeTile(pool.length, strip));
+    strip.node.append(pool[pool.length - 1].node);
   }
-  const most = looks?.map(row => Math.max(...row));
-  pool.forEach((each, at) => {
-    each.node.hidden = at >= labels.length;
-    if (each.node.hidden) return;
-    say(each.sign, labels[at]);
-    put(each.node, "tabindex", at === tile ? 0 : -1);
-    put(each.node, "aria-current", at === tile && !lit ? "true" : null);
-    put(each.node, "aria-label", tileWords(labels, routed, at));
-    each.blocks.forEach((block, layer) => paintBlock(block, routed[layer], at, lit, layer, colors));
-    if (shape.looking) each.looks.forEach((look, layer) => paintLook(look, looks ? looks[layer][at] / most[layer] : 0));
+  strip.lit = lit;
+  if (fresh) pool.forEach((each, at) => hideTile(each, at >= labels.length));
+  pool.slice(0, fresh || relit ? labels.length : 0).forEach((each, at) => {
+    const ways = routed.map(layer => wayOf(layer, at)), same = sayTile(each, at, labels[at], ways);
+    if (relit || lit || !same) each.blocks.forEach((block, layer) =>
+      paintBlock(block, ways[layer], lit, layer, strip.colors));
   });
+  markTile(strip, tile, lit);
+  if (strip.looking) paintLooks(pool, labels.length, looks);
+}
+
+/** Hide a tile, which then forgets what it showed, or show it. */
+function hideTile(tile, hidden) {
+  tile.node.hidden = hidden;
+  if (hidden) tile.ways = [];
+}
+
+/** Write a tile's sign and name unless they stand there; tell whether its ways are those that it showed. */
+function sayTile(each, at, label, ways) {
+  const same = ways.every((way, layer) => sameWay(each.ways[layer], way));
+  if (same && each.label === label) return true;
+  Object.assign(each, { label, ways });
+  say(each.sign, label);
+  put(each.node, "aria-label", tileWords(at, label, ways));
+  return same;
+}
+
+/** Frame the tile that the panels tell about, unless an expert is lit, and let keys find it. */
+function markTile(strip, tile, lit) {
+  const marked = strip.pool[tile]?.node;
+  if (strip.marked && strip.marked !== marked) {
+    put(strip.marked, "tabindex", -1);
+    put(strip.marked, "aria-current", null);
+  }
+  strip.marked = marked;
+  if (!marked) return;
+  put(marked, "tabindex", 0);
+  put(marked, "aria-current", lit ? null : "true");
+}
+
+/** Paint the bars of attention, the longest of each layer as long as there is room. */
+function paintLooks(pool, count, looks) {
+  const most = looks?.map(row => Math.max(...row));
+  pool.slice(0, count).forEach((each, at) => each.looks.forEach((look, layer) =>
+    paintLook(look, looks ? looks[layer][at] / most[layer] : 0)));
 }
 
 /** Paint a bar as high as a share of the largest, by a transformation, which moves nothing around it. */
@@ -74,26 +112,24 @@ function paintLook(look, share) {
 }
 
 /** Return how a tile reads: its byte and, per layer, experts with weights. */
-export function tileWords(labels, routed, at) {
-  const ways = routed.map((layer, number) => `layer ${number + 1}: ${wayWords(layer, at)}`);
-  return `byte ${at + 1}, ${labels[at]}; ${ways.join("; ")}`;
+export function tileWords(at, label, ways) {
+  const words = ways.map((way, number) => `layer ${number + 1}: ${wayWords(way)}`);
+  return `byte ${at + 1}, ${label}; ${words.join("; ")}`;
 }
 
 /** Return the experts of one token in words. */
-export function wayWords(layer, at) {
-  return layer.expertIndex[at].map((expert, slot) => layer.kept[at][slot]
-    ? `expert ${expert} (${layer.combineWeight[at][slot].toFixed(2)})` : `expert ${expert} (full: dropped)`).join(", ");
+function wayWords({ experts, kept, weights }) {
+  return experts.map((expert, slot) => kept[slot]
+    ? `expert ${expert} (${weights[slot].toFixed(2)})` : `expert ${expert} (full: dropped)`).join(", ");
 }
 
-function paintBlock(block, layer, at, lit, number, colors) {
-  const index = layer.expertIndex[at], here = lit && lit.layer === number;
-  const slot = here ? index.indexOf(lit.expert) : -1;
+function paintBlock(block, way, lit, number, colors) {
+  const here = lit && lit.layer === number, slot = here ? way.experts.indexOf(lit.expert) : -1;
   const kind = !lit ? "" : slot === 0 ? " first" : slot > 0 ? " second" : " dim";
   if (block.className !== `block${kind}`) block.className = `block${kind}`;
-  if (slot >= 0) return paintLit(block, lit.expert, layer.kept[at][slot]);
-  dress(block, stripes(layer, at, colors), `var(--i${index[0]})`);
-  const wide = layer.kept[at][0] && layer.combineWeight[at][0] * BLOCK >= 10 && !lit;
-  say(block, wide ? String(index[0]) : "");
+  if (slot >= 0) return paintLit(block, lit.expert, way.kept[slot]);
+  dress(block, stripes(way, colors), `var(--i${way.experts[0]})`);
+  say(block, way.kept[0] && way.weights[0] * BLOCK >= 10 && !lit ? String(way.experts[0]) : "");
 }
 
 /** Set ground and ink unless they are there already: a style that is written is computed again, a shorthand longest. */
@@ -111,13 +147,14 @@ function paintLit(block, expert, kept) {
 }
 
 /** Return the ground of a block: its experts' colours (named outright, which is quicker than by variable) by weight. */
-function stripes(layer, at, colors) {
-  let from = 0;
-  const stops = layer.expertIndex[at].map((expert, slot) => {
-    const to = from + 100 * layer.combineWeight[at][slot];
-    const stop = `${layer.kept[at][slot] ? colors[expert] : "transparent"} ${from.toFixed(1)}% ${to.toFixed(1)}%`;
+function stripes({ experts, kept, weights }, colors) {
+  let share = 0, from = 0;
+  const stops = experts.map((expert, slot) => {
+    share += weights[slot];
+    const to = Math.round(BLOCK * share), color = kept[slot] ? colors[expert] : "transparent";
+    const stop = `${color} ${from}px ${to}px`;
     from = to;
     return stop;
   });
-  return `linear-gradient(90deg, ${stops.join(", ")})${layer.kept[at].includes(false) ? ", var(--hatch)" : ""}`;
+  return `linear-gradient(90deg, ${stops.join(", ")})${kept.includes(false) ? ", var(--hatch)" : ""}`;
 }
