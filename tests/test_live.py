@@ -157,6 +157,7 @@ class TestSentence:
             wanted = {f"× {w:.2f}" for w in routed.combine_weight[at]}
             return {text for text in weights.all_inner_texts() if text} == wanted
 
+        assert tiles.nth(TEXT.index(" ")).get_attribute("aria-label").startswith("byte 4, space; layer 1: expert")
         tiles.nth(5).hover()
         assert shown(5)
         page.mouse.move(2, 2)

@@ -75,14 +75,17 @@ class TestJourney:
         page.get_by_role("button", name="Back").tap()
         assert page.get_by_role("button", name="1 score").get_attribute("aria-current") == "step"
         page.get_by_role("button", name="6 combine").tap()
-        assert "Step 6 of 6" in page.get_by_role("status").inner_text()
+        assert "Step 6 of 6" in page.locator(".told").inner_text()
 
     def test_an_expert_pointed_at_is_worked_out(self, page):
-        page.get_by_role("button", name="Expert 1: −2.00").hover()
+        page.get_by_role("button", name="Expert 1: score −2.00").hover()
         assert page.locator(".worked").inner_text() == "expert 1: 1.0 × 0.0 + −2.0 × 1.0 = −2.00"
         page.get_by_role("button", name="Next step").click()
-        page.get_by_role("button", name="Expert 3: 0.70").tap()
+        page.get_by_role("button", name="Expert 3: share 0.70").tap()
         assert page.locator(".worked").inner_text() == "expert 3: exp(2.00) / 10.61 = 0.70"
+        page.wait_for_function("document.querySelector('.heard').textContent.includes('exp(2.00) / 10.61')")
+        page.get_by_role("button", name="Next step").click()
+        assert page.get_by_role("button", name="Expert 1: left out").is_visible()
 
     def test_tokens_change_by_keys(self, page):
         page.get_by_role("button", name="on", exact=True).press("ArrowLeft")
@@ -91,10 +94,10 @@ class TestJourney:
 
     def test_a_listener_hears_every_step_with_its_numbers(self, page):
         page.get_by_role("button", name="cat", exact=True).click()
-        heard = [page.get_by_role("status").inner_text()]
+        heard = [page.locator(".told").inner_text()]
         for _ in range(5):
             page.get_by_role("button", name="Next step").click()
-            heard.append(page.get_by_role("status").inner_text())
+            heard.append(page.locator(".told").inner_text())
         assert heard[:4] == [
             "Step 1 of 6, score. The gate gives “cat” one score per expert; "
             "the largest is 1.00, of expert 0.",
@@ -142,9 +145,9 @@ class TestJourney:
         assert worked == f"expert 0: ({said[0]:.2f}, {said[1]:.2f})"
         page.goto(tools.write(live.journey(routing.top_k([[1.0, 1.0, 1.0]], k=1)), tmp_path).as_uri())
         page.get_by_role("button", name="3 top-k").click()
-        told = page.get_by_role("status").inner_text()
+        told = page.locator(".told").inner_text()
         assert told.endswith("There was a tie; it goes to the lowest number.")
         page.get_by_role("button", name="5 run").click()
-        assert "not part of this example" in page.get_by_role("status").inner_text()
+        assert "not part of this example" in page.locator(".told").inner_text()
         page.go_back()
         page.go_back()

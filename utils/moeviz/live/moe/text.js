@@ -32,6 +32,11 @@ function characterLabel(character) {
   return /[\p{C}\p{Z}\uFE00-\uFE0F]/u.test(character) ? hex(encode(character)[0]) : character;
 }
 
+/** Return a label as a listener understands it: what has no shape of its own is named. */
+export function spoken(label) {
+  return { "␣": "space", "↵": "line break", "⇥": "tab", "·": "rest of the character" }[label] ?? label;
+}
+
 /** Return the label of one byte by itself, as the model's next byte has one. */
 export function byteLabel(byte) {
   const character = String.fromCharCode(byte);

@@ -2,6 +2,7 @@
 import { sum } from "../moe/arrays.js";
 import { changedBefore, expertChoice, tokenChoice } from "../moe/board.js";
 import { expertCapacity } from "../moe/capacity.js";
+import { spoken } from "../moe/text.js";
 import { announcer, beforePaint, button, make, put, say, signed, slider } from "./dom.js";
 import { frame } from "./frame.js";
 
@@ -113,11 +114,11 @@ function paintMatrix(view, { cells, names, loads }, chosen, moved) {
   cells.forEach((row, token) => row.forEach((cell, expert) => {
     const value = logits[token][expert], edited = value !== first[token][expert], isChosen = chosen[token][expert];
     const here = at[0] === token && at[1] === expert;
-    say(cell, signed(value, 1, false));
+    const score = signed(value, 1, false), fate = isChosen ? ", chosen" : "";
+    say(cell, score);
     put(cell, "class", `cell${isChosen ? " chosen" : ""}${here ? " here" : ""}${edited ? " edited" : ""}`);
     put(cell, "tabindex", here ? 0 : -1);
-    put(cell, "aria-label",
-      `${state.labels[token]}, expert ${expert}: score ${signed(value, 1, false)}${isChosen ? ", chosen" : ""}`);
+    put(cell, "aria-label", `${spoken(state.labels[token])}, expert ${expert}: score ${score}${fate}`);
   }));
   names.forEach((name, token) => put(name, "class", `rowname${moved.includes(token) ? " moved" : ""}`));
   loads.forEach((load, expert) => say(load, String(chosen.filter(row => row[expert]).length)));

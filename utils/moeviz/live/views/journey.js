@@ -2,7 +2,7 @@
 import { STEPS, followToken, modelSource, typedSource } from "../moe/journey.js";
 import { readModel } from "../moe/model.js";
 import { clip } from "../moe/text.js";
-import { button, make, put, say, signed } from "./dom.js";
+import { announcer, button, make, put, say, signed } from "./dom.js";
 import { frame } from "./frame.js";
 import { stepWords, workedLine } from "./steps.js";
 import { vectorRow } from "./vectors.js";
@@ -17,9 +17,10 @@ function buildJourney(state, body) {
   const view = { state, model, text: state.text, layer: 1, at: state.at, step: 0, expert: null };
   view.source = model ? modelSource(model, view.text, 1) : typedSource(state);
   view.parts = journeyParts(view);
-  const { choice, strip, bar, formula, chart, vectors, heard } = view.parts;
+  const { choice, strip, bar, formula, chart, vectors, told, heard } = view.parts;
   body.append(...(choice ? [choice] : []), strip.node, bar.node,
-    make("div", { class: "stage" }, chart.node, make("div", { class: "side" }, formula.node, heard)), vectors.node);
+    make("div", { class: "stage" }, chart.node, make("div", { class: "side" }, formula.node, told)), vectors.node,
+      heard.node);
   body.addEventListener("keydown", event => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step || !event.target.closest(".stepbar")) return;
@@ -31,7 +32,8 @@ function buildJourney(state, body) {
 
 function journeyParts(view) {
   return { choice: view.model && choiceRow(view), strip: tokenStrip(view), bar: stepBar(view), formula: formulaBox(),
-    chart: expertChart(view), vectors: vectorRows(view), heard: make("p", { class: "told", role: "status" }) };
+    chart: expertChart(view), vectors: vectorRows(view), told: make("p", { class: "told", role: "status" }),
+    heard: announcer() };
 }
 
 function go(view, step) {
@@ -132,7 +134,7 @@ function expertChart(view) {
 }
 
 /** Place a bar between -1 and 1 of its half of the plot; scores go both ways, shares only up. */
-function paintColumn(column, expert, { values, low, high, before, kept, tell, active }) {
+function paintColumn(column, expert, { values, name, low, high, before, kept, tell, active }) {
   const share = value => 100 * (value - low) / (high - low), zero = share(0);
   const place = (bar, value) => {
     bar.style.bottom = `${Math.min(zero, share(value))}%`;
@@ -142,10 +144,10 @@ function paintColumn(column, expert, { values, low, high, before, kept, tell, ac
   place(column.ghost, before ? before[expert] : 0);
   column.ghost.hidden = !before?.[expert];
   column.value.style.bottom = `${Math.max(share(values[expert]), zero)}%`;
-  say(column.value, kept && !kept.includes(expert) ? "–" : tell(values[expert]));
-  put(column.node, "class",
-    `column${kept && !kept.includes(expert) ? " left" : ""}${active === expert ? " active" : ""}`);
-  put(column.node, "aria-label", `Expert ${expert}: ${column.value.textContent}`);
+  const left = kept && !kept.includes(expert);
+  say(column.value, left ? "–" : tell(values[expert]));
+  put(column.node, "class", `column${left ? " left" : ""}${active === expert ? " active" : ""}`);
+  put(column.node, "aria-label", `Expert ${expert}: ${left ? "left out" : `${name} ${tell(values[expert])}`}`);
 }
 
 function vectorRows(view) {
@@ -177,16 +179,18 @@ function paintVectors(view, way, { input, answers, output }) {
 function chartOf(view, way) {
   const limit = Math.max(1, ...Array.from(way.logits, Math.abs)) * 1.25, top = 1.16;
   const two = value => value.toFixed(2), step = STEPS[view.step], active = view.expert;
-  if (step === "score") return { values: way.logits, low: -limit, high: limit, tell: value => signed(value, 2, false),
-    active };
-  if (step === "softmax") return { values: way.probs, low: 0, high: top, tell: two, active };
-  if (step === "top-k") return { values: way.chosen, before: way.probs, low: 0, high: top, kept: way.expertIndex,
-    tell: two, active };
-  return { values: way.weights, before: way.chosen, low: 0, high: top, kept: way.expertIndex, tell: two, active };
+  if (step === "score") {
+    return { name: "score", values: way.logits, low: -limit, high: limit, tell: value => signed(value, 2, false),
+      active };
+  }
+  const shares = { name: "share", values: way.probs, low: 0, high: top, tell: two, active };
+  if (step === "softmax") return shares;
+  const chosen = { ...shares, values: way.chosen, before: way.probs, kept: way.expertIndex };
+  return step === "top-k" ? chosen : { ...chosen, name: "weight", values: way.weights, before: way.chosen };
 }
 
 function paintJourney(view) {
-  const { strip, bar, formula, chart, vectors, heard } = view.parts, { source } = view;
+  const { strip, bar, formula, chart, vectors, told, heard } = view.parts, { source } = view;
   view.at = Math.min(view.at, source.labels.length - 1);
   const way = followToken(source.logits(view.at), source.k,
     source.answer && (expert => source.answer(view.at, expert)));
@@ -199,6 +203,8 @@ function paintJourney(view) {
     label: source.labels[view.at] };
   const { general, words } = stepWords(STEPS[view.step], facts);
   say(formula.general, general);
-  say(formula.worked, workedLine(STEPS[view.step], facts));
-  say(heard, `Step ${view.step + 1} of ${STEPS.length}, ${STEPS[view.step]}. ${words}`);
+  const worked = workedLine(STEPS[view.step], facts);
+  say(formula.worked, worked);
+  heard.say(view.expert === null ? "" : worked);
+  say(told, `Step ${view.step + 1} of ${STEPS.length}, ${STEPS[view.step]}. ${words}`);
 }

@@ -1,5 +1,6 @@
 // The seats: choices arrive one after the other and sit down, or find their expert full.
 import { expertCapacity, seatPositions, servingOrder } from "../moe/capacity.js";
+import { spoken } from "../moe/text.js";
 import { announcer, beforePaint, button, list, make, put, say, slider, wantsStillness } from "./dom.js";
 import { frame } from "./frame.js";
 
@@ -30,7 +31,8 @@ function buildSeats(state, body) {
 function seatControls(view) {
   const { labels } = view.state, sizes = {};
   for (let groups = 1; groups <= MOST_GROUPS; groups++) {
-    if (labels.length % groups === 0) sizes[groups] = `${groups} of ${labels.length / groups} tokens`;
+    const size = labels.length / groups, word = groups > 1 ? "groups" : "group";
+    if (Number.isInteger(size)) sizes[groups] = `${groups} ${word} of ${size} tokens`;
   }
   const set = change => value => { change(value); view.refresh(); };
   const factor = slider({ label: "capacity factor", min: 0.25, max: 3, step: 0.05, value: 1,
@@ -122,7 +124,7 @@ function paintToken(node, at, real, choices, label) {
   put(node, "class", `token${kind}`);
   put(node, "aria-pressed", !real);
   const fate = !real ? ", padding" : lost ? `, ${lost} of ${choices.length} choices dropped` : "";
-  put(node, "aria-label", `${label}, token ${at}${fate}`);
+  put(node, "aria-label", `${spoken(label)}, token ${at}${fate}`);
 }
 
 /** Draw the seats of one expert, group by group, and behind an aisle those who stand. */

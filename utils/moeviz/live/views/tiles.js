@@ -1,6 +1,7 @@
 // The sentence as tiles: a sign above one block per layer, split by the weights of its experts; with attention,
 // a bar above each block says how much the framed byte takes from this one, beside the most in the layer.
 import { sameWay, wayOf } from "../moe/model.js";
+import { spoken } from "../moe/text.js";
 import { make, put, say } from "./dom.js";
 
 const BLOCK = 26;  // pixels
@@ -114,7 +115,7 @@ function paintLook(look, share) {
 /** Return how a tile reads: its byte and, per layer, experts with weights. */
 export function tileWords(at, label, ways) {
   const words = ways.map((way, number) => `layer ${number + 1}: ${wayWords(way)}`);
-  return `byte ${at + 1}, ${label}; ${words.join("; ")}`;
+  return `byte ${at + 1}, ${spoken(label)}; ${words.join("; ")}`;
 }
 
 /** Return the experts of one token in words. */
