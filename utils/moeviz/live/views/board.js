@@ -63,8 +63,8 @@ function matrix(view, way) {
   grid.addEventListener("click", mark);
   grid.addEventListener("keydown", event => moveMark(view, event, cells));
   const tale = make("p", { class: "tale" });
-  return { node: make("section", { "aria-label": WAYS[way] }, heading, grid, tale), cells, names, loads, heading,
-    tale };
+  return { node: make("div", { role: "group", "aria-label": WAYS[way] }, heading, grid, tale), cells, names, loads,
+    heading, tale };
 }
 
 function moveMark(view, event, cells) {

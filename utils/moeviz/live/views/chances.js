@@ -12,7 +12,7 @@ export function chancesPanel() {
     return row;
   });
   const heading = make("p", { class: "title" }, "Next byte");
-  const node = make("section", { class: "chances", "aria-label": "Next byte" }, heading,
+  const node = make("div", { class: "chances", role: "group", "aria-label": "Next byte" }, heading,
     make("ol", {}, ...rows.map(row => row.node)));
   return { node, paint: shown => paintChances(rows, heading, shown) };
 }

@@ -11,7 +11,7 @@ export function layerPanel({ number, numExperts, hooks }) {
   const heading = make("div", { class: "heads", "aria-hidden": "true" }, make("span"), make("span", {}, "score"),
     make("span", {}, "share"), make("span", {}, "load, drag to bias"), make("span"), make("span", {}, "on"),
     make("span", {}, "weight"));
-  const node = make("section", { class: "layer", "aria-label": `Layer ${number}` },
+  const node = make("div", { class: "layer", role: "group", "aria-label": `Layer ${number}` },
     make("p", { class: "title" }, `Layer ${number}`), heading,
     make("div", { class: "way" }, make("div", { class: "gutter in" }, inward.node, entry),
       make("div", { class: "rows" }, ...rows.map(row => row.node)),
