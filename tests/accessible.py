@@ -25,23 +25,24 @@ MARK_SAMPLES = """mark => {
     for (const parts of alike.values())
         for (const part of [parts[0], parts.at(-1)]) part.setAttribute(mark, "");
 }""".replace("PLAIN", '"rgba(0, 0, 0, 0),none,1,static,none,auto,normal,none"')
-RUN = """async ([mark, options]) => {
+RUN = """async ([mark, options, within]) => {
     const rule = { id: "color-contrast", selector: `[${mark}]` };
     axe.configure({ rules: [rule] });
-    const { violations } = await axe.run(document, options);
+    const { violations } = await axe.run(within, options);
     document.querySelectorAll(`[${mark}]`).forEach(part => part.removeAttribute(mark));
     const first = ({ html }) => html.replace(` ${mark}=""`, "").slice(0, 300);
     return violations.map(({ id, impact, nodes }) => [id, impact, first(nodes[0])]);
 }"""
 
 
-def faults(page, rules=None):
+def faults(page, rules=None, within="html"):
     """Return what axe finds, [(rule, impact, the first element), ...].
 
     rules: only these, such as IN_EACH_FORM: what another theme or another width can change.
+    within: a selector of the parts that are looked at.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     page.evaluate(MARK_SAMPLES, MARK)
     chosen = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
-    return page.evaluate(RUN, [MARK, OPTIONS | chosen])
+    return page.evaluate(RUN, [MARK, OPTIONS | chosen, within])

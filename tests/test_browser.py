@@ -3,6 +3,7 @@
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from accessible import faults
 from tools import browser, notebooks
 
 pytestmark = pytest.mark.browser
@@ -58,6 +59,13 @@ def use(page, area, act):
     return before, browser.wait_for_change(page, area, before)
 
 
+def assert_outputs_accessible(page):
+    """Hold what our cells show to axe; the handles of its sliders ipywidgets leaves without a name."""
+    found = [(rule, element) for rule, impact, element in faults(page, within=".jp-OutputArea-output")
+             if impact in ("serious", "critical")]
+    assert [each for each in found if "noUi-handle" not in each[1]] == []
+
+
 def type_sentence(area, sentence):
     box = area.locator("input[type=text]").first
     box.fill(sentence)
@@ -111,8 +119,10 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
     page.get_by_text("You said two, measured: 2. Right.").wait_for()
     alt = page.locator(".jp-CodeCell img").first.get_attribute("alt")
     assert len(alt) > 40 and page.get_by_text("In words and numbers").count() >= 4
+    assert_outputs_accessible(page)
     page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     area.locator(".moeviz-live[data-theme='dark']").wait_for()
+    assert_outputs_accessible(page)
     assert browser.errors(page) == []
 
 
@@ -121,4 +131,5 @@ def test_a_slider_moves_the_temperature(page, lab):
     open_and_run(page, lab, TEMPERATURE.name)
     area = browser.output_of(page, "explore_temperature")
     use(page, area, lambda: move_slider(area))
+    assert_outputs_accessible(page)
     assert browser.errors(page) == []

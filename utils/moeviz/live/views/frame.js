@@ -6,6 +6,8 @@ export function frame(root, build) {
   const state = JSON.parse(root.querySelector("script[type='application/json']").textContent);
   const body = make("div", { class: "body" });
   root.addEventListener("keydown", event => turnsLecture(event) || event.stopPropagation());  // Lab takes letters
+  root.addEventListener("focusin", ({ target }) =>
+    target.setAttribute("data-lm-suppress-shortcuts", ""));  // Notebook 7 takes them before they reach the root
   state.colors?.forEach((color, expert) => {
     root.style.setProperty(`--e${expert}`, color);
     root.style.setProperty(`--i${expert}`, state.inks[expert]);
