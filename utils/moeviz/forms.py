@@ -12,6 +12,7 @@ import functools
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
@@ -89,11 +90,17 @@ def _exchanged(renderer, name, places):
 
 def _below_text(renderer, x, y, words, prop, angle):
     """Return the pixels (N, 3) on which a text will stand."""
-    wide, high, _ = renderer.get_text_width_height_descent(words, prop, ismath=False)
+    wide, high = _size(words, prop, renderer.dpi)
     if 45 < angle % 180 < 135:
         x, wide, high = x - high, high, wide
     left, top, right, bottom = (max(round(edge), 0) for edge in (x, y - high, x + wide, y))
     return np.asarray(renderer.buffer_rgba())[top:bottom, left:right, :3].reshape(-1, 3)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _size(words, prop, dpi):
+    """Return the width and the height of a text in pixels."""
+    return RendererAgg(1, 1, dpi).get_text_width_height_descent(words, prop, ismath=False)[:2]
 
 
 def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors):
@@ -102,11 +109,16 @@ def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors
     colors = np.resize(colors, (max(len(paths), len(places)) if len(paths) else 0, 4))
     for at in np.flatnonzero([to_hex(color) in (LIGHT, GROUND) for color in colors]):
         own = Affine2D(transforms[at % len(transforms)]) if len(transforms) else Affine2D()
-        box = paths[at % len(paths)].get_extents((own + master).frozen())
-        x, y = np.rint((box.min + box.max) / 2 + places[at % len(places)])
+        points = (own + master).transform(_drawn(paths[at % len(paths)]))
+        x, y = np.rint((points.min(axis=0) + points.max(axis=0)) / 2 + places[at % len(places)])
         if 0 <= x < seen.shape[1] and 0 < y <= len(seen):
             colors[at] = _ink(colors[at], seen[len(seen) - int(y), int(x)][None, :3])
     return colors
+
+
+def _drawn(path):
+    """Return the points (N, 2) of a path; one that closes it counts for nothing."""
+    return path.vertices if path.codes is None else path.vertices[path.codes != Path.CLOSEPOLY]
 
 
 def _ink(color, below):
@@ -196,6 +208,8 @@ def panels_of(figure, frame):
     renderer = figure.canvas.get_renderer()
     left, _, _, top = np.array(frame.extents) * figure.dpi
     parts = [part for part in (*figure.axes, *figure.texts, *figure.legends) if part.get_visible()]
+    if len(parts) < 2:
+        return []
     boxes = {part: box.extents for part in parts if (box := part.get_tightbbox(renderer))}
     for bar in [part for part in boxes if part.get_label() == "<colorbar>"]:
         box = boxes.pop(bar)  # belongs to what stands before it
