@@ -240,8 +240,9 @@ def _draw_front(ax, places, right_is_good):
 
 def _unbeaten(names, count):
     """Say which routers no other beats in both columns; how many, where they are more than three."""
-    said = f"{len(names)} of {count} routers" if len(names) > 3 else " and ".join(
-        filter(None, [", ".join(names[:-1]), *names[-1:]]))
+    said = f"{len(names)} of {count} routers"
+    if 0 < len(names) <= 3:
+        said = f"{' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}, {said},"
     return f"{said} {'are' if len(names) != 1 else 'is'} beaten by none"
 
 
