@@ -536,32 +536,45 @@ def test_a_python_that_would_install_elsewhere_is_refused(start):
     assert not start.works(python, "pip")
 
 
+WAIT = """
+import pathlib, time
+print("in", flush=True)
+for _ in range(3000):
+    if pathlib.Path("end").exists():
+        break
+    time.sleep(0.02)
+"""
 BUSY = """
-import importlib.util, pathlib, sys, time
+import importlib.util, pathlib, sys
 spec = importlib.util.spec_from_file_location("start", sys.argv[1])
 start = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(start)
-start.VENV = pathlib.Path(sys.argv[2]) / ".venv"
+start.ROOT = pathlib.Path.cwd()
+start.VENV = start.ROOT / ".venv"
 with start.alone():
-    print("in", flush=True)
-    if sys.argv[3] == "child":
-        start.ROOT = start.VENV.parent
-        start.run_quietly([sys.executable, "-c", "import time; time.sleep(1)"])
-    time.sleep(float(sys.argv[3]))
+    if sys.argv[2] == "child":
+        start.run_quietly([sys.executable, "-c", sys.argv[3]], lambda line: print(line, end="", flush=True))
+    else:
+        exec(sys.argv[3])
     print("out", flush=True)
 """
 
 
-def busy(folder, seconds):
-    """Return a process that prepares in a folder for some seconds, once it has begun."""
-    process = subprocess.Popen([sys.executable, "-c", BUSY, str(FILE), str(folder), str(seconds)], text=True,
+def busy(folder, who):
+    """Return a process that prepares in a folder, itself or by a child, until there is a file `end`."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY, str(FILE), who, WAIT], text=True, cwd=folder,
                                stdout=subprocess.PIPE)
     assert process.stdout.readline() == "in\n"
     return process
 
 
-def test_two_starts_do_not_prepare_at_once(start, capsys):
-    with busy(start.ROOT, 0.5) as other:
+def test_two_starts_do_not_prepare_at_once(start, monkeypatch, capsys):
+    def sleep(seconds):
+        (start.ROOT / "end").touch()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(start, "time", types.SimpleNamespace(sleep=sleep, monotonic=time.monotonic))
+    with busy(start.ROOT, "itself") as other:
         with start.alone():
             assert other.stdout.readline() == "out\n"
             assert other.wait() == 0
@@ -573,12 +586,13 @@ def test_two_starts_do_not_prepare_at_once(start, capsys):
 @pytest.mark.skipif(os.name == "nt", reason="locks of Windows end with the process")
 def test_what_a_killed_start_left_running_keeps_the_lock(start):
     with busy(start.ROOT, "child") as other:
-        time.sleep(0.3)
         other.kill()
         other.wait()
-        before = time.monotonic()
+        with open(start.ROOT / ".venv.lock", "a") as file:
+            assert not start.lock(file)
+        (start.ROOT / "end").touch()
         with start.alone():
-            assert 0.2 < time.monotonic() - before < 5
+            pass
 
 
 def test_locks_of_both_systems(start, monkeypatch):
