@@ -201,6 +201,10 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_transformer_block": (
         lambda: plots.plot_transformer_block({"attention": 400, "expert": 100}, active=(2, 4)),
         "part | weights | used per byte", "attention | 400 | 1", "each expert | 100 | 2"),
+    "plot_use_and_harm": (
+        lambda: plots.plot_use_and_harm([[[[0.0, 1.0]], [[1.0, 0.0]]]], [[[[0.1, 0.5]], [[0.2, 0.0]]]],
+                                        [[1.0, 0.9]], seeds=["seed 0"]),
+        "seed | correlation in layer 1 | correlation in layer 2", "seed 0 | 1.00 | 0.90"),
     "plot_written": (
         lambda: plots.plot_written(TINY, "aba", window=1),
         "after byte | expert 0 | expert 1", "0 | 0.5 | 0.5", "1 | 0 | 1", "2 | 1 | 0"),
