@@ -744,7 +744,7 @@ def test_jupyterlab_asks_for_no_news(start, quiet):
 @pytest.mark.parametrize("number", [signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 def test_an_end_that_somebody_asks_for_reaches_the_child(start, number):
     child = ("import signal, sys, time; signal.signal(15, lambda *a: sys.exit(7)); print('up', flush=True); "
-             "time.sleep(9)")
+             "time.sleep(60)")
     code = ("import sys, signal, start\n"
             f"signal.signal({int(number)}, start.end_on_request)\n"
             f"sys.exit(start.run([sys.executable, '-c', {child!r}]))")
@@ -752,20 +752,20 @@ def test_an_end_that_somebody_asks_for_reaches_the_child(start, number):
                           cwd=FILE.parent) as process:
         assert process.stdout.readline() == "up\n"
         process.send_signal(number)
-        assert process.wait(5) == 7
+        assert process.wait(30) == 7
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals that end politely")
 def test_a_child_that_prepares_ends_with_its_parent(start):
     code = ("import sys, signal, start\n"
             "signal.signal(15, start.end_on_request)\n"
-            "child = 'import os, time; print(os.getpid(), flush=True); time.sleep(9)'\n"
+            "child = 'import os, time; print(os.getpid(), flush=True); time.sleep(60)'\n"
             "start.run_quietly([sys.executable, '-c', child], lambda line: print(line, flush=True))")
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
                           cwd=FILE.parent, stderr=subprocess.DEVNULL) as process:
         child = int(process.stdout.readline())
         process.terminate()
-        assert process.wait(5) != 0
+        assert process.wait(30) != 0
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
 
