@@ -83,6 +83,15 @@ def settle(page):
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
+def drag_by_finger(page, start, end):
+    """Put a finger down at (x, y) of the window, move it and lift it."""
+    session = page.context.new_cdp_session(page)
+    touch = [("touchStart", start), ("touchMove", end), ("touchEnd", None)]
+    for kind, place in touch:
+        points = [] if place is None else [dict(zip("xy", place, strict=True))]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
 def assert_accessible(page, scheme, width):
     """Hold a view to axe, and to the width of a screen, in a theme."""
     page.emulate_media(color_scheme=scheme)

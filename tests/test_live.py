@@ -222,7 +222,10 @@ class TestSentence:
         bar = page.get_by_label("Bias of expert 5 of layer 2", exact=True)
         before, box = loads(page, 1), bar.bounding_box()
         page.touchscreen.tap(box["x"] + 0.9 * box["width"], box["y"] + 8)
-        assert loads(page, 1)[5] > before[5]
+        tapped = loads(page, 1)[5]
+        assert tapped > before[5]
+        tools.drag_by_finger(page, *((box["x"] + part * box["width"], box["y"] + 8) for part in (0.9, 0.6)))
+        assert loads(page, 1)[5] < tapped
 
     def test_a_load_follows_keys(self, page, stored):
         bar = page.get_by_label("Bias of expert 3 of layer 1", exact=True)

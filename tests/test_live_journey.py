@@ -75,6 +75,8 @@ class TestJourney:
         page.get_by_role("button", name="Back").tap()
         assert page.get_by_role("button", name="1 score").get_attribute("aria-current") == "step"
         page.get_by_role("button", name="6 combine").tap()
+        page.get_by_role("button", name="cat", exact=True).tap()
+        assert page.get_by_role("button", name="cat", exact=True).get_attribute("aria-pressed") == "true"
         assert "Step 6 of 6" in page.locator(".told").inner_text()
 
     def test_an_expert_pointed_at_is_worked_out(self, page):

@@ -83,6 +83,9 @@ class TestPlane:
         plane.mouse.up()
         dragged = agree()
         assert dragged != before
+        box = plane.locator(".arrow circle").nth(2).bounding_box()
+        tools.drag_by_finger(plane, (box["x"] + 5, box["y"] + 5), (box["x"] + 5, box["y"] - 145))
+        assert agree() != dragged
         arrow = plane.get_by_role("slider", name="Arrow of expert 3")
         for key in ("ArrowLeft", "Shift+ArrowDown", "ArrowUp", "ArrowRight", "ArrowRight"):
             arrow.press(key)
