@@ -78,7 +78,7 @@ function paintRow(row, expert, shown) {
     + `${shown.lit === expert ? " lit" : ""}`;
   put(row.node, "class", kind);
   say(row.score, off ? "off" : signed(shown.logits[expert], 1));
-  row.share.style.translate = `${(100 * (shown.probs[expert] - 1)).toFixed(1)}%`;  // moved, which lays out nothing anew
+  row.share.style.width = `${(100 * shown.probs[expert]).toFixed(1)}%`;
   say(row.weight, !chosen ? "" : shown.kept[slot] ? `× ${shown.weights[slot].toFixed(2)}` : "full");
   put(row.badge, "aria-pressed", shown.held === expert);
   if (!shown.fresh) return;
