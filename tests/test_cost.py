@@ -409,6 +409,8 @@ def test_tables_print_their_parts():
     assert "46,702,792,704" in repr(cost.count_parameters(spec()))
     assert "12,879,925,248" in repr(cost.count_parameters(spec())).splitlines()[-1]
     assert "27,644,657,664" in repr(cost.flops_per_token(spec(), 4096)).splitlines()[-1]
+    assert "<td>46,702,792,704</td><td>12,879,925,248</td>" in cost.count_parameters(spec())._repr_html_()
+    assert "<td>27,644,657,664</td>" in cost.flops_per_token(spec(), 4096)._repr_html_()
 
 
 # --- bad input ------------------------------------------------------------------------------------

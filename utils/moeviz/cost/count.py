@@ -13,6 +13,7 @@ import numpy as np
 from moeviz.arrays import check_choice, check_count, check_number, check_vector
 from moeviz.checks import check_flag
 from moeviz.cost.spec import check_spec
+from moeviz.tables import as_html
 
 PARTS = ("embedding", "head", "attention", "state layers", "router", "experts", "shared experts",
          "dense FFN", "norms", "other")
@@ -42,10 +43,16 @@ class Tally:
         named = [self.by_part[check_choice(part, "part", self.by_part)] for part in parts]
         return sum(named) / self.total
 
+    def _rows(self):
+        return [*((part, amount) for part, amount in self.by_part.items() if amount), ("all", self.total)]
+
     def __repr__(self):
-        rows = [(part, amount) for part, amount in self.by_part.items() if amount]
-        lines = [f"{part:<22}{amount:>24,.0f}" for part, amount in [*rows, ("all", self.total)]]
+        lines = [f"{part:<22}{amount:>24,.0f}" for part, amount in self._rows()]
         return "\n".join([f"{'':<22}{self.unit:>24}", *lines])
+
+    def _repr_html_(self):
+        rows = [[part, f"{amount:,.0f}"] for part, amount in self._rows()]
+        return as_html({"columns": ["part", self.unit], "rows": rows})
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,10 +90,16 @@ class ParameterCount:
         """The token table, or both where they are two."""
         return self.by_part["embedding"] + self.by_part["head"]
 
-    def __repr__(self):
+    def _rows(self):
         rows = [(part, self.by_part[part], self.active_by_part[part]) for part in PARTS if self.by_part[part]]
-        rows.append(("all", self.total, self.active))
-        lines = [f"{part:<15}{total:>22,}{active:>22,}" for part, total, active in rows]
+        return [*rows, ("all", self.total, self.active)]
+
+    def _repr_html_(self):
+        rows = [[part, f"{total:,}", f"{active:,}"] for part, total, active in self._rows()]
+        return as_html({"columns": ["part", "parameters", "one token touches"], "rows": rows})
+
+    def __repr__(self):
+        lines = [f"{part:<15}{total:>22,}{active:>22,}" for part, total, active in self._rows()]
         return "\n".join([f"{'':<15}{'parameters':>22}{'one token touches':>22}", *lines])
 
 
