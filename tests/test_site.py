@@ -32,6 +32,14 @@ OPENING = ("# Watch it\n\n**Why so?**\n\n**Needs:** x.  \n**Minutes:** 35.  \n"
            "**Place:** Part II, load. After [x](a.ipynb).")
 
 
+def test_cells_of_tables_are_broken_between_words():
+    """`anywhere` lets a column become as narrow as a letter: numbers stood upright on narrow screens."""
+    css = (builder.HERE / "assets" / "style.css").read_text(encoding="utf-8")
+    rules = re.findall(r"([^{}]+)\{([^{}]*)\}", css)
+    cells = [body for names, body in rules if re.search(r"\bt[dh]\b", names)]
+    assert cells and not [body for body in cells if "overflow-wrap: anywhere" in body]
+
+
 def html(source, link=lambda url: url):
     return render(source, PageRenderer(link))
 
