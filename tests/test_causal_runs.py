@@ -93,3 +93,12 @@ def test_tables_set_the_earlier_run_beside_each_layer(runs):
     for call in (causal_runs.by_layer, causal_runs.pairs):
         with pytest.raises(ValueError, match="name must be one of"):
             call(runs, "other")
+
+
+def test_the_command_saves_what_it_made_of_three_seeds(made, tmp_path, monkeypatch, capsys):
+    from moeviz.transformer import __main__ as command
+    monkeypatch.setattr(causal_runs, "run_causal", lambda corpus, seed: made._replace(seed=seed))
+    assert command.main(["--causal", "--bytes", "20000", "--out", str(tmp_path / "a.json")]) == 0
+    runs, about = causal_runs.load_causal(tmp_path / "a.json")
+    assert [run.seed for run in runs] == [0, 1, 2] and about["rows_per_domain"] == causal_runs.PER_DOMAIN
+    assert about["config"]["width"] == 96 and "seed 2, 3 steps" in capsys.readouterr().out
