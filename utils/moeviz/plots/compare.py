@@ -343,7 +343,7 @@ def _worst_pair(evidence):
         return f"both bars at {((evidence.x > 0) & (evidence.y > 0)).sum()} of {len(evidence.x)}"
     gap = np.abs(evidence.x - evidence.y)
     if gap.max() <= 1e-9:
-        return "level"
+        return f"{len(gap)} of {len(gap)} level"
     at = int(gap.argmax())
     where = f" at {evidence.axes[0]} {evidence.names[at]}" if len(gap) > 1 else ""
     return f"{as_text(evidence.x[at], 3)} and {as_text(evidence.y[at], 3)}{where}"

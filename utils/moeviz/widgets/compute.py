@@ -186,7 +186,7 @@ def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
     ax = plots.plot_curves(
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
-        ax=fixed_axes((10, 5), left=0.8, right=0.9),
+        ax=fixed_axes((10, 5), left=0.8, right=0.9, top=0.8),
         title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: "
               f"{ratio:.2f} times as long")
     ax.plot([batch], [ratio], "o", color="black", markersize=11)
