@@ -26,6 +26,7 @@ STYLE = """<style>
 .moeviz-table caption { text-align: left; font-weight: 600 }
 .moeviz-table tr > :first-child { position: sticky; left: 0; font-weight: 400;
   background: var(--jp-layout-color0, var(--ground, Canvas)) }
+.moeviz-table tbody .word:first-child { min-width: 5.5em }
 .moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
 </style>"""
 
