@@ -7,19 +7,16 @@ rows, by the same functions that a notebook calls with the one in the box.
 N seeds, L layers, E experts, C classes of bytes. Losses and damages are in nats per byte.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from moeviz import earlier, interventions, tinylm
 from moeviz.arrays import check_choice, check_count, check_matrix, check_number
-from moeviz.checks import check_kind
-from moeviz.files import stored, write_whole
+from moeviz.files import load_runs, stored, write_runs
 from moeviz.interventions import CLASSES, Means, Pair
 from moeviz.transformer import Config, held_out_losses, held_out_rows, train
 
@@ -104,9 +101,9 @@ def _layer(model, rows, study, told, rng):
 
 def _deceivers(model, rows, studies):
     """Return (vital, path, spare); what was sought on half of the rows is measured on the others."""
-    seek, judge = (zip(*(interventions.use_and_harm(study, rows=part) for study in studies), strict=True)
-                   for part in (slice(0, None, 2), slice(1, None, 2)))
-    seek, judge = tuple(seek), tuple(judge)
+    seek, judge = (
+        tuple(zip(*(interventions.use_and_harm(study, rows=part) for study in studies), strict=True))
+        for part in (slice(0, None, 2), slice(1, None, 2)))
     vital, spare = interventions.unused_but_vital(*seek), interventions.used_but_redundant(*seek)
     rest = rows[1::2]
     at = interventions.positions_of(rest, vital.kind)
@@ -161,7 +158,7 @@ def beside(runs, *names):
                        strict=True))
     known = [earlier.LAYERS.get(name, {}) for name in names]
     return columns | {EARLIER: [said(each[n]) if each else "" for each in known
-                                              for n in range(len(runs[0].layers))]}
+                                for n in range(len(runs[0].layers))]}
 
 
 def changes_of_k(runs):
@@ -210,9 +207,7 @@ def stored_path():
 
 def save_causal(path, runs, about):
     """Write Causals to a file, with a dictionary that says how they were made; numbers have 5 decimals."""
-    lines = ",\n".join(json.dumps(_plain(run)) for run in runs)
-    text = f'{{"about": {json.dumps(about, indent=1)},\n"runs": [\n{lines}\n]}}\n'
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    write_runs(path, map(_plain, runs), about)
 
 
 def load_causal(path=None):
@@ -220,12 +215,7 @@ def load_causal(path=None):
 
     Raises ValueError for a file that holds something else.
     """
-    path = stored_path() if path is None else Path(path)
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return [_run(row) for row in check_kind(read["runs"], "runs", list)], dict(read["about"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} must hold results of interventions, got {error!r}") from None
+    return load_runs(stored_path() if path is None else path, _run, "results of interventions")
 
 
 def _plain(value):

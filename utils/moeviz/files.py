@@ -17,6 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
+from moeviz.checks import check_kind
+
 MAX_DIRECTORY = 2_000_000  # bytes of the zip's list of members
 MAX_ABOUT = 1_000_000
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -193,3 +195,33 @@ def check_target(path):
 def stored(name):
     """Return where the package keeps one of its data files."""
     return Path(str(resources.files("moeviz").joinpath("data", name)))
+
+
+def load_runs(path, read_run, what):
+    """Return (runs, about) of a JSON file of training runs that `write_runs` wrote.
+
+    read_run: returns a checked run for one row of the file. Raises ValueError where it does not hold `what`.
+    """
+    path = Path(path)
+    try:
+        read = json.loads(path.read_text(encoding="utf-8"))
+        return [read_run(row) for row in check_kind(read["runs"], "runs", list)], dict(read["about"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} must hold {what}, got {error!r}") from None
+
+
+def write_runs(path, rows, about, fields=None):
+    """Write rows to a JSON file, one a line, with a dictionary that says how they were made.
+
+    fields: names of the places in a row, for who reads the file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_runs(folder + "/a.json", [[1, 2.5]], {"python": "3"}, ["steps", "loss"])
+    ...     load_runs(folder + "/a.json", tuple, "runs")
+    ([(1, 2.5)], {'python': '3'})
+    """
+    names = f'"fields": {json.dumps(fields)},\n' if fields else ""
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    text = f'{{"about": {json.dumps(about, indent=1)},\n{names}"runs": [\n{lines}\n]}}\n'
+    write_whole(Path(path), lambda file: file.write(text.encode()))

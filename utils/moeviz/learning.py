@@ -4,22 +4,20 @@
 """
 
 import argparse
-import json
 import platform
 import sys
 import time
 from math import prod
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from moeviz import tinylm
+from moeviz import files, tinylm
 from moeviz.arrays import check_choice, check_count, check_number, check_vector
 from moeviz.checks import check_kind
 from moeviz.cost import DenseFFN, ModelSpec, MoEFFN, StateLayer, flops_per_token
 from moeviz.environment import run_with_one_thread
-from moeviz.files import check_target, stored, write_whole
+from moeviz.files import check_target, stored
 from moeviz.text import load_corpus
 from moeviz.tinylm import Config, held_out_windows, weight_shapes
 
@@ -152,12 +150,8 @@ def load_runs(path=None):
 
     Raises ValueError for a file that holds something else.
     """
-    path = stored_path() if path is None else Path(path)
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return [_check_run(row) for row in read["runs"]], dict(read["about"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} must hold runs and what they are about, got {error}") from None
+    return files.load_runs(stored_path() if path is None else path, _check_run,
+                           "runs and what they are about")
 
 
 def save_runs(path, runs, about):
@@ -170,10 +164,7 @@ def save_runs(path, runs, about):
     5.0
     >>> folder.cleanup()
     """
-    rows = ",\n".join(json.dumps(list(run)) for run in runs)
-    head = f'"about": {json.dumps(about, indent=1)},\n"fields": {json.dumps(Run._fields)}'
-    text = f'{{{head},\n"runs": [\n{rows}\n]}}\n'
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    files.write_runs(path, runs, about, Run._fields)
 
 
 def _check_run(row):

@@ -6,18 +6,15 @@ makes the runs anew; `load_short()` reads those that are stored.
 S steps, L layers.
 """
 
-import json
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from moeviz import interventions
 from moeviz.arrays import check_choice, check_count, check_number
-from moeviz.checks import check_kind
-from moeviz.files import stored, write_whole
+from moeviz.files import load_runs, stored, write_runs
 from moeviz.transformer import Config, held_out_losses, held_out_rows, train, upcycle
 
 SEEDS = (0, 1, 2)
@@ -78,12 +75,8 @@ def load_short(path=None):
 
     Raises ValueError for a file that holds something else.
     """
-    path = stored_path() if path is None else Path(path)
-    try:
-        read = json.loads(path.read_text(encoding="utf-8"))
-        return [_check_run(row) for row in check_kind(read["runs"], "runs", list)], dict(read["about"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} must hold short runs and what they are about, got {error!r}") from None
+    return load_runs(stored_path() if path is None else path, _check_run,
+                     "short runs and what they are about")
 
 
 def _check_run(row):
@@ -110,10 +103,7 @@ def by_kind(runs, field):
 
 def save_short(path, runs, about):
     """Write Shorts to a file, one a line, with a dictionary that says how they were made."""
-    rows = ",\n".join(json.dumps(list(run)) for run in runs)
-    head = f'"about": {json.dumps(about, indent=1)},\n"fields": {json.dumps(Short._fields)}'
-    text = f'{{{head},\n"runs": [\n{rows}\n]}}\n'
-    write_whole(Path(path), lambda file: file.write(text.encode()))
+    write_runs(path, runs, about, Short._fields)
 
 
 def _train(corpus, kind, seed, steps):

@@ -85,7 +85,6 @@ def make_film(redraw, controls, moving, *, most=FRAMES[-1]):
     control, rest = controls[moving], {name: other.value for name, other in controls.items()}
     counts = isinstance(control, ipywidgets.IntSlider) and 0 == control.min < control.value == control.max
     options, film = _options(control), None
-
     here = [value for _, value in options].index(control.value)
 
     @cache  # a strip of more frames shows the same and some others
