@@ -101,3 +101,10 @@ def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
 def test_wrong_arguments_are_named(draw, word):
     with pytest.raises(ValueError, match=word):
         draw()
+
+
+def test_every_seed_is_drawn_however_many_there_are():
+    seeds = [f"seed {n}" for n in range(5)]
+    one = np.ones((5, 1, 1, 1))
+    ax = plots.plot_use_and_harm(one, one, one[..., 0, 0], seeds=seeds)
+    assert [dots.get_label() for dots in ax.collections] == seeds

@@ -1,5 +1,7 @@
 """What a Transformer with experts does: its block, who looks at what, who is needed for what."""
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
@@ -149,7 +151,7 @@ def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
     names, layers = check_labels(seeds, len(use), "seeds"), use.shape[1]
     ax = axes_or_new(ax, (9.8, 4.8))
     starts = (1 + GAP / 4) * np.arange(layers)
-    for name, points, heights, (color, marker) in zip(names, use, harm, SEED_MARKS, strict=False):
+    for name, points, heights, (color, marker) in zip(names, use, harm, cycle(SEED_MARKS), strict=False):
         across = points + starts[:, None, None]
         ax.scatter(across.ravel(), heights.ravel(), s=34, marker=marker, facecolor="none", edgecolor=color,
                    linewidth=1.3, label=name)
