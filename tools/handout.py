@@ -148,8 +148,9 @@ def expected(ran):
 
 def mistakes(name):
     """Return the typical mistakes of an exercise as a sentence with a list; of a repair, each fault once."""
-    found = getattr(check, name).single
-    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(f"- {each}" for each in found)
+    exercise = getattr(check, name)
+    found = [f"- {sentence}" for sentence in exercise.mistakes if sentence not in exercise.joined]
+    return f"Typical mistakes that `check.{name}` names:\n\n" + "\n".join(found)
 
 
 def plan(notebook):

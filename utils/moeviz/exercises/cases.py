@@ -1,5 +1,6 @@
 """What the exercises draw their cases from, and mistakes that come in every combination."""
 
+import inspect
 from functools import partial
 from itertools import chain, combinations
 
@@ -35,6 +36,18 @@ def scores(rng, num_tokens, num_experts, ties=False):
     return 2 * rng.normal(size=(num_tokens, num_experts))
 
 
+def asked(specification, **others):
+    """Return the mistake of who answers another question: the right answer where some arguments differ.
+
+    >>> asked(lambda width, k: width * k, k=1)(5, 2)
+    5
+    """
+    def answer(*case):
+        arguments = inspect.signature(specification).bind(*case).arguments
+        return specification(**{**arguments, **others})
+    return answer
+
+
 def name_bugs(exercise, function, shows):
     """Make every combination of bugs a mistake of an exercise, so that an answer with two is told both.
 
@@ -43,4 +56,6 @@ def name_bugs(exercise, function, shows):
     sets = chain.from_iterable(combinations(shows, size) for size in range(1, len(shows) + 1))
     for bugs in sets:
         sentence = "still there: " + "; ".join(f"{bug}, {shows[bug]}" for bug in bugs)
-        exercise.mistake(sentence, single=len(bugs) == 1)(partial(function, bugs=bugs))
+        exercise.mistakes[sentence] = partial(function, bugs=bugs)
+        if len(bugs) > 1:
+            exercise.joined.add(sentence)

@@ -65,6 +65,8 @@ class Exercise:
     name: the name in `check.name`. notebook: the number of the notebook where it stands.
     spec: the slow, obviously right function; its parameters are those of the task.
     cases: typed argument tuples, smallest first. draw: rng -> one more valid argument tuple.
+    mistakes: {what is wrong: a typical wrong function}. joined: the sentences that only join others, which
+    teachers' lists leave out.
     """
 
     name: str
@@ -72,18 +74,13 @@ class Exercise:
     spec: Callable
     cases: tuple
     draw: Callable
-    mistakes: dict = field(default_factory=dict, init=False)
-    single: list = field(default_factory=list, init=False)
+    mistakes: dict = field(default_factory=dict)
+    joined: set = field(default_factory=set, init=False)
 
-    def mistake(self, sentence, *, single=True):
-        """Return the decorator of a typical wrong function; the sentence says what is wrong with it.
-
-        single: False where it only joins mistakes that have a sentence each; teachers' lists leave it out.
-        """
+    def mistake(self, sentence):
+        """Return the decorator of a wrong function that is too long for the table of mistakes."""
         def keep(function):
             self.mistakes[sentence] = function
-            if single:
-                self.single.append(sentence)
             return function
         return keep
 

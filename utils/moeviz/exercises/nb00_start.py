@@ -22,22 +22,13 @@ def draw_load(rng):
     return choices(rng, num_tokens, num_experts, k), num_experts
 
 
-load = Exercise("load", 0, slow_load, ((INDEX, 3), (INDEX, 5)), draw_load)
-
-
-@load.mistake("you divided by the number of tokens; with k choices each the shares sum to k")
-def load_per_token(expert_index, num_experts):
-    return slow_load(expert_index, num_experts) * expert_index.shape[1]
-
-
-@load.mistake("only first choices counted; the second ones are work as well")
-def load_of_first_choices(expert_index, num_experts):
-    return slow_load(expert_index[:, :1], num_experts)
-
-
-@load.mistake("these are counts; divide by their sum")
-def load_as_counts(expert_index, num_experts):
-    return np.bincount(expert_index.ravel(), minlength=num_experts)
+load = Exercise("load", 0, slow_load, ((INDEX, 3), (INDEX, 5)), draw_load, {
+    "you divided by the number of tokens; with k choices each the shares sum to k":
+        lambda expert_index, num_experts: slow_load(expert_index, num_experts) * expert_index.shape[1],
+    "only first choices counted; the second ones are work as well":
+        lambda expert_index, num_experts: slow_load(expert_index[:, :1], num_experts),
+    "these are counts; divide by their sum":
+        lambda expert_index, num_experts: np.bincount(expert_index.ravel(), minlength=num_experts)})
 
 
 @load.mistake("an expert that nobody chose is missing: use minlength")
@@ -62,32 +53,17 @@ def draw_combine(rng):
 
 
 combine = Exercise("combine", 0, slow_combine, (
-    (ANSWERS, np.array([0.75, 0.25])), (ANSWERS, np.array([0.5, 0.2]))), draw_combine)
-
-
-@combine.mistake("a plain sum: the weights are missing")
-def combine_by_sum(answers, weights):
-    return answers.sum(axis=0)
-
-
-@combine.mistake("a plain mean: the weights are missing")
-def combine_by_mean(answers, weights):
-    return answers.mean(axis=0)
-
-
-@combine.mistake("only the best expert speaks; the others are missing")
-def combine_the_best(answers, weights):
-    return weights[0] * answers[0]
-
-
-@combine.mistake("you summed over the width; the sum goes over the experts")
-def combine_over_the_width(answers, weights):
-    return weights * answers.sum(axis=1)
-
-
-@combine.mistake("the weights were made to sum to 1; use them as they come")
-def combine_renormalised(answers, weights):
-    return slow_combine(answers, weights / weights.sum())
+    (ANSWERS, np.array([0.75, 0.25])), (ANSWERS, np.array([0.5, 0.2]))), draw_combine, {
+    "a plain sum: the weights are missing":
+        lambda answers, weights: answers.sum(axis=0),
+    "a plain mean: the weights are missing":
+        lambda answers, weights: answers.mean(axis=0),
+    "only the best expert speaks; the others are missing":
+        lambda answers, weights: weights[0] * answers[0],
+    "you summed over the width; the sum goes over the experts":
+        lambda answers, weights: weights * answers.sum(axis=1),
+    "the weights were made to sum to 1; use them as they come":
+        lambda answers, weights: slow_combine(answers, weights / weights.sum())})
 
 
 def slow_favourites(first_choice, kinds, num_experts, num_kinds):
@@ -104,15 +80,17 @@ def draw_favourites(rng):
     return first, kinds, num_experts, num_kinds
 
 
-favourites = Exercise("favourites", 0, slow_favourites, (
-    (np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 0, 0]), 2, 2),
-    (np.array([0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 2, 0, 0, 0, 1]), 2, 3)), draw_favourites)
-
-
 def _pair_counts(first_choice, kinds, num_experts, num_kinds):
     counts = np.zeros((num_experts, num_kinds), dtype=int)
     np.add.at(counts, (first_choice, kinds), 1)
     return counts
+
+
+favourites = Exercise("favourites", 0, slow_favourites, (
+    (np.array([0, 0, 0, 1, 1]), np.array([0, 1, 1, 0, 0]), 2, 2),
+    (np.array([0, 0, 0, 1, 1, 1, 1]), np.array([0, 0, 2, 0, 0, 0, 1]), 2, 3)), draw_favourites, {
+    "the axis is swapped: that is each kind's favourite expert":
+        lambda *case: _pair_counts(*case).argmax(axis=0)})
 
 
 @favourites.mistake("repeated pairs were counted once: counts[...] += 1 does that, so use np.add.at")
@@ -120,11 +98,6 @@ def favourites_counted_once(first_choice, kinds, num_experts, num_kinds):
     counts = np.zeros((num_experts, num_kinds), dtype=int)
     counts[first_choice, kinds] += 1
     return counts.argmax(axis=1)
-
-
-@favourites.mistake("the axis is swapped: that is each kind's favourite expert")
-def favourites_by_kind(first_choice, kinds, num_experts, num_kinds):
-    return _pair_counts(first_choice, kinds, num_experts, num_kinds).argmax(axis=0)
 
 
 @favourites.mistake("you divided by how common the kind is; the question asks for the most frequent")

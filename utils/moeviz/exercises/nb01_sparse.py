@@ -25,7 +25,10 @@ SMALL_IN, SMALL_OUT = np.arange(8.0).reshape(2, 4), 10 + np.arange(8.0).reshape(
 
 split = Exercise("split", 1, slow_split, (
     (SMALL_IN, SMALL_OUT, 2), (SMALL_IN, SMALL_OUT, 4),
-    (np.arange(24.0).reshape(4, 6), np.arange(24.0).reshape(6, 4), 2)), draw_split)
+    (np.arange(24.0).reshape(4, 6), np.arange(24.0).reshape(6, 4), 2)), draw_split, {
+    "you cut the token's width; cut the hidden units":
+        lambda w_in, w_out, num_experts: (
+            np.stack(np.split(w_in, num_experts, axis=0)), np.stack(np.split(w_out, num_experts, axis=1)))})
 
 
 @split.mistake("reshape cuts rows of w_in in pieces; an expert owns whole columns of it")
@@ -38,11 +41,6 @@ def split_by_reshape(w_in, w_out, num_experts):
 def split_every_eth_unit(w_in, w_out, num_experts):
     cut_in = np.stack([w_in[:, e::num_experts] for e in range(num_experts)])
     return cut_in, np.stack([w_out[e::num_experts] for e in range(num_experts)])
-
-
-@split.mistake("you cut the token's width; cut the hidden units")
-def split_the_inputs(w_in, w_out, num_experts):
-    return np.stack(np.split(w_in, num_experts, axis=0)), np.stack(np.split(w_out, num_experts, axis=1))
 
 
 def slow_count(width, hidden, num_experts, k):
@@ -59,23 +57,18 @@ def draw_count(rng):
     return width, hidden, num_experts, *whole(rng, (1, num_experts))
 
 
-count = Exercise("count", 1, slow_count, ((2, 3, 4, 1), (64, 256, 8, 2), (64, 32, 64, 8)), draw_count)
-
-
-@count.mistake("the gate is missing: it has a column per expert")
-def count_without_gate(width, hidden, num_experts, k):
-    return num_experts * 2 * width * hidden, k * 2 * width * hidden
+count = Exercise("count", 1, slow_count, ((2, 3, 4, 1), (64, 256, 8, 2), (64, 32, 64, 8)), draw_count, {
+    "the gate is missing: it has a column per expert":
+        lambda width, hidden, num_experts, k: (num_experts * 2 * width * hidden, k * 2 * width * hidden),
+    "only the gate's columns of the chosen experts were counted; a token needs all scores":
+        lambda width, hidden, num_experts, k: (
+            num_experts * (2 * width * hidden + width), k * (2 * width * hidden + width))})
 
 
 @count.mistake("one matrix was counted for each expert; it has two, one in and one out")
 def count_one_matrix(width, hidden, num_experts, k):
     gate = width * num_experts
     return num_experts * width * hidden + gate, k * width * hidden + gate
-
-
-@count.mistake("only the gate's columns of the chosen experts were counted; a token needs all scores")
-def count_part_of_the_gate(width, hidden, num_experts, k):
-    return num_experts * (2 * width * hidden + width), k * (2 * width * hidden + width)
 
 
 @count.mistake("every expert has a gate of its own here; the layer has one, with a column per expert")
@@ -106,12 +99,14 @@ W_OUT = np.array([[[1.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [1.0, 1.0]]])
 TOKENS = np.array([[1.0, 0.0], [1.0, 2.0], [-1.0, 1.0]])
 ACTIVE = np.array([[True, False], [True, True], [False, False]])
 
-sparse = Exercise("sparse", 1, slow_sparse, ((TOKENS, W_IN, W_OUT, ACTIVE),), draw_sparse)
-
-
-@sparse.mistake("the ReLU between the two matrices is missing")
-def sparse_without_relu(tokens, w_in, w_out, active):
-    return np.einsum("te,td,edh,eho->to", active, tokens, w_in, w_out)
+sparse = Exercise("sparse", 1, slow_sparse, ((TOKENS, W_IN, W_OUT, ACTIVE),), draw_sparse, {
+    "the ReLU between the two matrices is missing":
+        lambda tokens, w_in, w_out, active: np.einsum("te,td,edh,eho->to", active, tokens, w_in, w_out),
+    "you averaged; the experts' answers add up":
+        lambda tokens, w_in, w_out, active: (
+            slow_sparse(tokens, w_in, w_out, active) / np.maximum(active.sum(axis=1, keepdims=True), 1)),
+    "every expert ran for every token; look at active":
+        lambda tokens, w_in, w_out, active: slow_sparse(tokens, w_in, w_out, np.ones_like(active))})
 
 
 @sparse.mistake("a later expert overwrites an earlier one: add with +=")
@@ -120,13 +115,3 @@ def sparse_last_expert_only(tokens, w_in, w_out, active):
     for e in range(len(w_in)):
         output[active[:, e]] = np.maximum(tokens[active[:, e]] @ w_in[e], 0) @ w_out[e]
     return output
-
-
-@sparse.mistake("you averaged; the experts' answers add up")
-def sparse_mean(tokens, w_in, w_out, active):
-    return slow_sparse(tokens, w_in, w_out, active) / np.maximum(active.sum(axis=1, keepdims=True), 1)
-
-
-@sparse.mistake("every expert ran for every token; look at active")
-def sparse_everyone(tokens, w_in, w_out, active):
-    return slow_sparse(tokens, w_in, w_out, np.ones_like(active))

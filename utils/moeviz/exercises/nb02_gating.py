@@ -25,28 +25,19 @@ def draw_margin(rng):
     return scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3), *whole(rng, (1, num_experts - 1))
 
 
-margin = Exercise("margin", 2, slow_margin, ((SMALL, 2), (TIED, 1)), draw_margin)
-
-
-@margin.mistake("you compared the best two scores; the border lies after the k-th")
-def margin_of_the_first_two(logits, k):
-    return slow_margin(logits, 1)
+margin = Exercise("margin", 2, slow_margin, ((SMALL, 2), (TIED, 1)), draw_margin, {
+    "you compared the best two scores; the border lies after the k-th":
+        lambda logits, k: slow_margin(logits, 1),
+    "that is a difference of softmax shares; the margin is one of scores":
+        lambda logits, k: slow_margin(softmax(logits), k),
+    "the difference is the wrong way round: the chosen score minus the other one":
+        lambda *case: -slow_margin(*case)})
 
 
 @margin.mistake("one rank too late: counting from zero, the last chosen expert is k - 1")
 def margin_one_rank_late(logits, k):
     ordered = -np.sort(-logits, axis=1)
     return ordered[:, k] - ordered[:, min(k + 1, logits.shape[1] - 1)]
-
-
-@margin.mistake("that is a difference of softmax shares; the margin is one of scores")
-def margin_in_shares(logits, k):
-    return slow_margin(softmax(logits), k)
-
-
-@margin.mistake("the difference is the wrong way round: the chosen score minus the other one")
-def margin_negative(logits, k):
-    return -slow_margin(logits, k)
 
 
 def slow_wanted(weights):
@@ -59,38 +50,19 @@ def draw_wanted(rng):
 
 
 wanted = Exercise("wanted", 2, slow_wanted, (
-    (np.array([[0.5, 0.25, 0.25]]),), (np.array([[0.1, 0.9], [0.5, 0.5]]),)), draw_wanted)
-
-
-@wanted.mistake("softmax of these gives the weights, but the first score is not 0: subtract it from its row")
-def wanted_without_shift(weights):
-    return np.log(weights)
-
-
-@wanted.mistake("the same score was subtracted from every row; each row has its own first score")
-def wanted_with_one_shift(weights):
-    return np.log(weights) - np.log(weights[0, 0])
-
-
-@wanted.mistake("here the largest score is 0; the task wants the first to be 0")
-def wanted_largest_zero(weights):
-    return np.log(weights) - np.log(weights).max(axis=1, keepdims=True)
-
-
-@wanted.mistake("softmax takes exp, so a score is a logarithm; you took differences of the weights")
-def wanted_as_differences(weights):
-    return weights - weights[:, :1]
-
-
-@wanted.mistake("these are ratios of weights; softmax takes exp, so take their logarithm")
-def wanted_as_ratios(weights):
-    return weights / weights[:, :1]
-
-
-@wanted.mistake("softmax has base e; take the natural logarithm, not the one to base 2")
-def wanted_to_base_2(weights):
-    return np.log2(weights / weights[:, :1])
-
+    (np.array([[0.5, 0.25, 0.25]]),), (np.array([[0.1, 0.9], [0.5, 0.5]]),)), draw_wanted, {
+    "softmax of these gives the weights, but the first score is not 0: subtract it from its row":
+        np.log,
+    "the same score was subtracted from every row; each row has its own first score":
+        lambda weights: np.log(weights) - np.log(weights[0, 0]),
+    "here the largest score is 0; the task wants the first to be 0":
+        lambda weights: np.log(weights) - np.log(weights).max(axis=1, keepdims=True),
+    "softmax takes exp, so a score is a logarithm; you took differences of the weights":
+        lambda weights: weights - weights[:, :1],
+    "these are ratios of weights; softmax takes exp, so take their logarithm":
+        lambda weights: weights / weights[:, :1],
+    "softmax has base e; take the natural logarithm, not the one to base 2":
+        lambda weights: np.log2(weights / weights[:, :1])})
 
 FAULTS = {"exp overflows": "large scores give nan",
           "the softmax runs over the tokens": "another token in the batch changes a token's weights",

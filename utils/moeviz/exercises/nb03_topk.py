@@ -27,28 +27,19 @@ def draw_survivors(rng):
     return scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3), *whole(rng, (1, num_experts))
 
 
-survivors = Exercise("survivors", 3, slow_survivors, ((ROW, 2), (TIED, 2)), draw_survivors)
-
-
 def _mask(logits, k):
     mask = np.zeros(logits.shape, dtype=bool)
     np.put_along_axis(mask, top_k_index(logits, k), True, axis=1)
     return mask
 
 
-@survivors.mistake("the others were masked with 0, and exp(0) is 1: mask with -inf")
-def survivors_masked_with_zero(logits, k):
-    return softmax(np.where(_mask(logits, k), logits, 0.0))
-
-
-@survivors.mistake("the weights do not sum to 1: the sum goes over the survivors only")
-def survivors_not_renormalised(logits, k):
-    return np.where(_mask(logits, k), softmax(logits), 0.0)
-
-
-@survivors.mistake("softmax was applied twice; the second one flattens the weights")
-def survivors_double_softmax(logits, k):
-    return slow_survivors(softmax(logits), k)
+survivors = Exercise("survivors", 3, slow_survivors, ((ROW, 2), (TIED, 2)), draw_survivors, {
+    "the others were masked with 0, and exp(0) is 1: mask with -inf":
+        lambda logits, k: softmax(np.where(_mask(logits, k), logits, 0.0)),
+    "the weights do not sum to 1: the sum goes over the survivors only":
+        lambda logits, k: np.where(_mask(logits, k), softmax(logits), 0.0),
+    "softmax was applied twice; the second one flattens the weights":
+        lambda logits, k: slow_survivors(softmax(logits), k)})
 
 
 @survivors.mistake("a tie let in more than k experts: choose by index, not by a cut")
@@ -68,17 +59,11 @@ def draw_threshold(rng):
 
 
 threshold = Exercise("threshold", 3, slow_threshold, (
-    (np.array([3.0, 1.0, 2.0]), 1), (np.array([3.0, 1.0, 2.0]), 2)), draw_threshold)
-
-
-@threshold.mistake("every expert got the k-th score of the whole row; take it out before you rank the others")
-def threshold_of_everyone(noisy, k):
-    return np.full(len(noisy), -np.sort(-noisy)[k - 1])
-
-
-@threshold.mistake("every expert got the (k+1)-th score; that is right only inside the top k")
-def threshold_one_too_low(noisy, k):
-    return np.full(len(noisy), -np.sort(-noisy)[k])
+    (np.array([3.0, 1.0, 2.0]), 1), (np.array([3.0, 1.0, 2.0]), 2)), draw_threshold, {
+    "every expert got the k-th score of the whole row; take it out before you rank the others":
+        lambda noisy, k: np.full(len(noisy), -np.sort(-noisy)[k - 1]),
+    "every expert got the (k+1)-th score; that is right only inside the top k":
+        lambda noisy, k: np.full(len(noisy), -np.sort(-noisy)[k])})
 
 
 @threshold.mistake("the two cases are swapped: inside the top k the next score below counts")
@@ -104,39 +89,28 @@ def draw_biased(rng):
             *whole(rng, (1, num_experts)))
 
 
-biased = Exercise("biased", 3, slow_biased, (
-    (ROW, np.array([0.0, 0.0, 0.0, 0.7]), 2), (ROW, np.array([0.0, 0.3, 0.5, 0.0]), 2)), draw_biased)
-
-
 def _weigh(index, values, *, renormalize=True):
     chosen = np.take_along_axis(values, index, axis=1)
     return index, chosen / chosen.sum(axis=1, keepdims=True) if renormalize else chosen
+
+
+biased = Exercise("biased", 3, slow_biased, (
+    (ROW, np.array([0.0, 0.0, 0.0, 0.7]), 2), (ROW, np.array([0.0, 0.3, 0.5, 0.0]), 2)), draw_biased, {
+    "the bias was added to the logits; it belongs to the sigmoid's result":
+        lambda logits, bias, k: _weigh(top_k_index(sigmoid(logits + bias), k), sigmoid(logits)),
+    "the bias was not used in the choice":
+        lambda logits, bias, k: _weigh(top_k_index(logits, k), sigmoid(logits)),
+    "softmax was used, where the experts compete; here each has a sigmoid of its own":
+        lambda logits, bias, k: _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits)),
+    "the weights do not sum to 1: renormalise the chosen ones":
+        lambda logits, bias, k: (
+            _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False))})
 
 
 @biased.mistake("the bias leaked into the weights; they come from the sigmoid alone")
 def biased_leak(logits, bias, k):
     seen = sigmoid(logits) + bias
     return _weigh(top_k_index(seen, k), seen)
-
-
-@biased.mistake("the bias was added to the logits; it belongs to the sigmoid's result")
-def biased_logits(logits, bias, k):
-    return _weigh(top_k_index(sigmoid(logits + bias), k), sigmoid(logits))
-
-
-@biased.mistake("the bias was not used in the choice")
-def biased_unused(logits, bias, k):
-    return _weigh(top_k_index(logits, k), sigmoid(logits))
-
-
-@biased.mistake("softmax was used, where the experts compete; here each has a sigmoid of its own")
-def biased_softmax(logits, bias, k):
-    return _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits))
-
-
-@biased.mistake("the weights do not sum to 1: renormalise the chosen ones")
-def biased_not_renormalised(logits, bias, k):
-    return _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False)
 
 
 @biased.mistake("the experts are sorted by weight; best first means by sigmoid plus bias")

@@ -24,12 +24,15 @@ def draw_waste(rng):
 
 waste = Exercise("waste", 4, slow_waste, (
     (np.array([3, 1]), 2), (np.array([5, 2, 0, 1]), 3), (np.array([4, 4, 4]), 4), (np.array([9, 1]), 20)),
-    draw_waste)
-
-
-@waste.mistake("these are counts; the question asks for shares")
-def waste_as_counts(counts, seats):
-    return np.maximum(counts - seats, 0).sum(), np.maximum(seats - counts, 0).sum()
+    draw_waste, {
+    "these are counts; the question asks for shares":
+        lambda counts, seats: (np.maximum(counts - seats, 0).sum(), np.maximum(seats - counts, 0).sum()),
+    "differences below 0 were counted; an expert with fewer tokens than seats drops none":
+        lambda counts, seats: (
+            (counts - seats).sum() / counts.sum(), (seats - counts).sum() / (seats * len(counts))),
+    "dropped assignments were divided by the seats; they are a share of all assignments":
+        lambda counts, seats: (
+            np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1])})
 
 
 @waste.mistake("all seats were pooled; an expert cannot lend its empty seats to another")
@@ -38,20 +41,10 @@ def waste_borrowed(counts, seats):
     return max(1 - all_seats / counts.sum(), 0), max(1 - counts.sum() / all_seats, 0)
 
 
-@waste.mistake("differences below 0 were counted; an expert with fewer tokens than seats drops none")
-def waste_without_a_floor(counts, seats):
-    return (counts - seats).sum() / counts.sum(), (seats - counts).sum() / (seats * len(counts))
-
-
 @waste.mistake("empty seats were divided by the assignments; they are a share of all seats")
 def waste_of_assignments(counts, seats):
     filled = np.minimum(counts, seats).sum()
     return 1 - filled / counts.sum(), np.maximum(seats - counts, 0).sum() / counts.sum()
-
-
-@waste.mistake("dropped assignments were divided by the seats; they are a share of all assignments")
-def waste_of_seats(counts, seats):
-    return np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1]
 
 
 def slow_scatter(answers, token, weight, num_tokens):
@@ -69,7 +62,13 @@ def draw_scatter(rng):
 
 scatter = Exercise("scatter", 4, slow_scatter, (
     (np.array([[1.0, 2.0], [4.0, 8.0], [6.0, 4.0]]), np.array([1, 0, 1]), np.array([0.5, 1.0, 0.25]), 3),),
-    draw_scatter)
+    draw_scatter, {
+    "the weights are missing":
+        lambda answers, token, weight, num_tokens: (
+            slow_scatter(answers, token, np.ones(len(weight)), num_tokens)),
+    "the answers were added in list order; each belongs to its token's row":
+        lambda answers, token, weight, num_tokens: (
+            slow_scatter(answers, np.arange(len(token)) % num_tokens, weight, num_tokens))})
 
 
 @scatter.mistake("a token that stands twice kept only one answer: use np.add.at")
@@ -77,16 +76,6 @@ def scatter_overwriting(answers, token, weight, num_tokens):
     output = np.zeros((num_tokens, answers.shape[1]))
     output[token] += answers * weight[:, None]
     return output
-
-
-@scatter.mistake("the weights are missing")
-def scatter_without_weights(answers, token, weight, num_tokens):
-    return slow_scatter(answers, token, np.ones(len(weight)), num_tokens)
-
-
-@scatter.mistake("the answers were added in list order; each belongs to its token's row")
-def scatter_in_sorted_order(answers, token, weight, num_tokens):
-    return slow_scatter(answers, np.arange(len(token)) % num_tokens, weight, num_tokens)
 
 
 def slow_gather(expert_index, num_experts):
@@ -104,7 +93,10 @@ def draw_gather(rng):
     return choices(rng, num_tokens, num_experts, k), num_experts + int(rng.integers(0, 2))
 
 
-gather = Exercise("gather", 4, slow_gather, ((np.array([[1, 0], [0, 2], [1, 2]]), 3),), draw_gather)
+gather = Exercise("gather", 4, slow_gather, ((np.array([[1, 0], [0, 2], [1, 2]]), 3),), draw_gather, {
+    "an expert without tokens is missing in the counts: use minlength":
+        lambda expert_index, num_experts: (
+            slow_gather(expert_index, num_experts)[0], np.bincount(expert_index.ravel()))})
 
 
 @gather.mistake("these are places in the flat list; there are k of them per token")
@@ -124,8 +116,3 @@ def gather_column_by_column(expert_index, num_experts):
 def gather_experts(expert_index, num_experts):
     flat = expert_index.ravel()
     return np.sort(flat), np.bincount(flat, minlength=num_experts)
-
-
-@gather.mistake("an expert without tokens is missing in the counts: use minlength")
-def gather_without_idle_experts(expert_index, num_experts):
-    return slow_gather(expert_index, num_experts)[0], np.bincount(expert_index.ravel())

@@ -26,27 +26,15 @@ def draw_moves(rng):
 
 moves = Exercise("moves", 5, slow_moves, (
     (np.array([6, 3, 3]),), (np.array([4, 4, 4, 4]),), (np.array([5, 5, 2, 0]),),
-    (np.array([9, 1, 0, 0, 5]),)), draw_moves)
-
-
-@moves.mistake("every move was counted twice, where it leaves and where it arrives")
-def moves_counted_twice(counts):
-    return np.abs(counts - counts.mean()).sum()
-
-
-@moves.mistake("only the busiest expert gave tokens away; others are above the mean as well")
-def moves_of_the_busiest(counts):
-    return counts.max() - counts.mean()
-
-
-@moves.mistake("that is what lies above the idlest expert; even means that all have the mean")
-def moves_down_to_the_least(counts):
-    return (counts - counts.min()).sum()
-
-
-@moves.mistake("that is a share of the tokens; the question asks how many")
-def moves_as_share(counts):
-    return slow_moves(counts) / max(counts.sum(), 1)
+    (np.array([9, 1, 0, 0, 5]),)), draw_moves, {
+    "every move was counted twice, where it leaves and where it arrives":
+        lambda counts: np.abs(counts - counts.mean()).sum(),
+    "only the busiest expert gave tokens away; others are above the mean as well":
+        lambda counts: counts.max() - counts.mean(),
+    "that is what lies above the idlest expert; even means that all have the mean":
+        lambda counts: (counts - counts.min()).sum(),
+    "that is a share of the tokens; the question asks how many":
+        lambda counts: slow_moves(counts) / max(counts.sum(), 1)})
 
 
 def _violation(counts):
@@ -77,37 +65,24 @@ def draw_layers(rng):
 
 
 layers = Exercise("layers", 5, slow_layers, (
-    (np.array([[[0], [0], [1]], [[1], [1], [1]]]), 2, np.array([True, True, False])),), draw_layers)
-
-
-@layers.mistake("padding was counted: leave out the tokens where mask is False")
-def layers_with_padding(expert_index, num_experts, mask):
-    return slow_layers(expert_index, num_experts, np.ones_like(mask))
+    (np.array([[[0], [0], [1]], [[1], [1], [1]]]), 2, np.array([True, True, False])),), draw_layers, {
+    "padding was counted: leave out the tokens where mask is False":
+        lambda expert_index, num_experts, mask: slow_layers(expert_index, num_experts, np.ones_like(mask)),
+    "every layer got the number of all layers together":
+        lambda expert_index, num_experts, mask: (
+            np.full(len(expert_index), layers_pooled(expert_index, num_experts, mask))),
+    "only first choices were counted":
+        lambda expert_index, num_experts, mask: slow_layers(expert_index[..., :1], num_experts, mask),
+    "padding went to expert 0: leave these tokens out instead of writing zeros":
+        lambda expert_index, num_experts, mask: (
+            slow_layers(expert_index * mask[:, None], num_experts, np.ones_like(mask))),
+    "the 1 was not subtracted; an even load has to read 0":
+        lambda *case: slow_layers(*case) + 1})
 
 
 @layers.mistake("the layers were pooled; give one number per layer")
 def layers_pooled(expert_index, num_experts, mask):
     return _violation(np.bincount(expert_index[:, mask].ravel(), minlength=num_experts))
-
-
-@layers.mistake("every layer got the number of all layers together")
-def layers_pooled_and_repeated(expert_index, num_experts, mask):
-    return np.full(len(expert_index), layers_pooled(expert_index, num_experts, mask))
-
-
-@layers.mistake("only first choices were counted")
-def layers_first_choices(expert_index, num_experts, mask):
-    return slow_layers(expert_index[..., :1], num_experts, mask)
-
-
-@layers.mistake("padding went to expert 0: leave these tokens out instead of writing zeros")
-def layers_zeroed_padding(expert_index, num_experts, mask):
-    return slow_layers(expert_index * mask[:, None], num_experts, np.ones_like(mask))
-
-
-@layers.mistake("the 1 was not subtracted; an even load has to read 0")
-def layers_against_one(expert_index, num_experts, mask):
-    return slow_layers(expert_index, num_experts, mask) + 1
 
 
 @layers.mistake("experts without a token are missing from the mean: use minlength")
@@ -142,23 +117,18 @@ SURE = np.eye(4)[[0, 1, 2, 3]]
 DOUBT = np.array([[0.4, 0.3, 0.2, 0.1], [0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
 
 entropies = Exercise("entropies", 5, slow_entropies, (
-    (SURE, np.array([[0], [1], [2], [3]])), (DOUBT, np.array([[0, 1], [0, 1], [0, 1]]))), draw_entropies)
+    (SURE, np.array([[0], [1], [2], [3]])), (DOUBT, np.array([[0, 1], [0, 1], [0, 1]]))), draw_entropies, {
+    "divide both by ln E, so that they lie between 0 and 1":
+        lambda probs, expert_index: (
+            tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))),
+    "the two values are swapped: the router's doubt comes first, the load second":
+        lambda *case: slow_entropies(*case)[::-1]})
 
 
 @entropies.mistake("this is the entropy of the mean row; take the mean of the rows' entropies")
 def entropies_of_the_mean(probs, expert_index):
     doubt = _entropy(probs.mean(axis=0).tolist()) / math.log(probs.shape[1])
     return doubt, slow_entropies(probs, expert_index)[1]
-
-
-@entropies.mistake("divide both by ln E, so that they lie between 0 and 1")
-def entropies_in_nats(probs, expert_index):
-    return tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))
-
-
-@entropies.mistake("the two values are swapped: the router's doubt comes first, the load second")
-def entropies_swapped(probs, expert_index):
-    return slow_entropies(probs, expert_index)[::-1]
 
 
 @entropies.mistake("NumPy made 0 ln 0 a NaN; it counts as 0")

@@ -21,27 +21,15 @@ def draw_seats(rng):
 
 
 seats = Exercise("seats", 6, slow_seats, (
-    (8, 4, 1, 1.0), (6, 3, 2, 1.25), (10, 4, 1, 1.5), (3, 8, 1, 0.25)), draw_seats)
-
-
-@seats.mistake("rounded down; round up, so that everyone fits")
-def seats_rounded_down(num_tokens, num_experts, k, factor):
-    return max(1, int(k * num_tokens * factor / num_experts))
-
-
-@seats.mistake("one choice per token was counted; every token needs k seats")
-def seats_for_first_choices(num_tokens, num_experts, k, factor):
-    return max(1, math.ceil(num_tokens * factor / num_experts))
-
-
-@seats.mistake("these are the seats of all experts together; divide by their number")
-def seats_in_all(num_tokens, num_experts, k, factor):
-    return math.ceil(k * num_tokens * factor)
-
-
-@seats.mistake("rounded before the factor was applied; multiply first and round up last")
-def seats_rounded_early(num_tokens, num_experts, k, factor):
-    return math.ceil(k * num_tokens / num_experts) * factor
+    (8, 4, 1, 1.0), (6, 3, 2, 1.25), (10, 4, 1, 1.5), (3, 8, 1, 0.25)), draw_seats, {
+    "rounded down; round up, so that everyone fits":
+        lambda num_tokens, num_experts, k, factor: max(1, int(k * num_tokens * factor / num_experts)),
+    "one choice per token was counted; every token needs k seats":
+        lambda num_tokens, num_experts, k, factor: max(1, math.ceil(num_tokens * factor / num_experts)),
+    "these are the seats of all experts together; divide by their number":
+        lambda num_tokens, num_experts, k, factor: math.ceil(k * num_tokens * factor),
+    "rounded before the factor was applied; multiply first and round up last":
+        lambda num_tokens, num_experts, k, factor: math.ceil(k * num_tokens / num_experts) * factor})
 
 
 def _serve(expert_index, seats, arrivals):
@@ -68,18 +56,15 @@ def draw_seated(rng):
 
 FEW = np.array([[0, 1], [0, 2], [1, 0], [0, 1]])
 
-seated = Exercise("seated", 6, slow_seated, ((FEW, 2), (FEW, 1)), draw_seated)
+seated = Exercise("seated", 6, slow_seated, ((FEW, 2), (FEW, 1)), draw_seated, {
+    "one too many: the places in a queue count from 0":
+        lambda expert_index, seats: slow_seated(expert_index, seats + 1)})
 
 
 @seated.mistake("seats were given token by token; all first choices come before any second choice")
 def seated_token_by_token(expert_index, seats):
     num_tokens, k = expert_index.shape
     return _serve(expert_index, seats, [(t, s) for t in range(num_tokens) for s in range(k)])
-
-
-@seated.mistake("one too many: the places in a queue count from 0")
-def seated_with_one_too_many(expert_index, seats):
-    return slow_seated(expert_index, seats + 1)
 
 
 @seated.mistake("second choices found all seats free again; the first choices sit there")
@@ -107,28 +92,20 @@ def draw_sure_first(rng):
 
 
 sure_first = Exercise("sure_first", 6, slow_sure_first, (
-    (FEW, np.array([0.5, 0.9, 0.5, 0.8]), 2), (FEW, np.array([0.1, 0.2, 0.3, 0.4]), 1)), draw_sure_first)
-
-
-@sure_first.mistake("the least sure tokens came first: sort the scores downwards")
-def sure_last(expert_index, score, seats):
-    return slow_sure_first(expert_index, -score, seats)
-
-
-@sure_first.mistake("the rows stayed sorted by score; bring them back to the order of the tokens")
-def sure_first_in_sorted_rows(expert_index, score, seats):
-    return slow_seated(expert_index[np.argsort(-score, kind="stable")], seats)
+    (FEW, np.array([0.5, 0.9, 0.5, 0.8]), 2), (FEW, np.array([0.1, 0.2, 0.3, 0.4]), 1)), draw_sure_first, {
+    "the least sure tokens came first: sort the scores downwards":
+        lambda expert_index, score, seats: slow_sure_first(expert_index, -score, seats),
+    "the rows stayed sorted by score; bring them back to the order of the tokens":
+        lambda expert_index, score, seats: (
+            slow_seated(expert_index[np.argsort(-score, kind="stable")], seats)),
+    "the scores were not used":
+        lambda expert_index, score, seats: slow_seated(expert_index, seats)})
 
 
 @sure_first.mistake("sorting the rows again does not undo the sort: write kept[order] = ...")
 def sure_first_in_wrong_rows(expert_index, score, seats):
     order = np.argsort(-score, kind="stable")
     return slow_seated(expert_index[order], seats)[order]
-
-
-@sure_first.mistake("the scores were not used")
-def position_first(expert_index, score, seats):
-    return slow_seated(expert_index, seats)
 
 
 @sure_first.mistake("among equal scores the later token came first: sort -score with kind='stable'")

@@ -24,42 +24,21 @@ def draw_dead(rng):
 
 dead = Exercise("dead", 7, slow_dead, tuple((np.array(load),) for load in (
     [0.05, 0.95], [0.5, 0.49, 0.01, 0.0], [0.3, 0.3, 0.37, 0.03], [0.05] * 20,
-    [0.976, 0.012, 0.012, 0, 0, 0, 0, 0])), draw_dead)
-
-
-@dead.mistake("only exact zeros counted; the threshold is a tenth of the fair share")
-def dead_at_zero(load):
-    return int((load == 0).sum())
-
-
-@dead.mistake("the threshold was a tenth of everything, not of the fair share: divide by E")
-def dead_below_a_tenth(load):
-    return int((load < 0.1).sum())
-
-
-@dead.mistake("that counts every expert below the fair share")
-def dead_below_fair(load):
-    return int((load < 1 / len(load)).sum())
-
-
-@dead.mistake("the threshold was a tenth of the busiest expert's share; the fair share is 1 / E")
-def dead_below_a_tenth_of_the_largest(load):
-    return int((load < load.max() / 10).sum())
-
-
-@dead.mistake("an expert with exactly a tenth of the fair share was counted; it is not below it")
-def dead_at_the_threshold(load):
-    return int((load <= 0.1 / len(load)).sum())
-
-
-@dead.mistake("these are the numbers of the dead experts; count them")
-def dead_by_number(load):
-    return np.flatnonzero(load < 0.1 / len(load))
-
-
-@dead.mistake("that is the share of the experts that are dead; count them")
-def dead_as_share(load):
-    return slow_dead(load) / len(load)
+    [0.976, 0.012, 0.012, 0, 0, 0, 0, 0])), draw_dead, {
+    "only exact zeros counted; the threshold is a tenth of the fair share":
+        lambda load: int((load == 0).sum()),
+    "the threshold was a tenth of everything, not of the fair share: divide by E":
+        lambda load: int((load < 0.1).sum()),
+    "that counts every expert below the fair share":
+        lambda load: int((load < 1 / len(load)).sum()),
+    "the threshold was a tenth of the busiest expert's share; the fair share is 1 / E":
+        lambda load: int((load < load.max() / 10).sum()),
+    "an expert with exactly a tenth of the fair share was counted; it is not below it":
+        lambda load: int((load <= 0.1 / len(load)).sum()),
+    "these are the numbers of the dead experts; count them":
+        lambda load: np.flatnonzero(load < 0.1 / len(load)),
+    "that is the share of the experts that are dead; count them":
+        lambda load: slow_dead(load) / len(load)})
 
 
 def slow_switch_loss(logits):
@@ -79,7 +58,13 @@ def draw_switch_loss(rng):
 
 SMALL = np.array([[2.0, 0.0], [1.0, 0.5], [0.0, 3.0]])
 
-switch_loss = Exercise("switch_loss", 7, slow_switch_loss, ((SMALL,), (SMALL * 0,)), draw_switch_loss)
+switch_loss = Exercise("switch_loss", 7, slow_switch_loss, ((SMALL,), (SMALL * 0,)), draw_switch_loss, {
+    "the factor E is missing; balance should give 1":
+        lambda logits: slow_switch_loss(logits) / logits.shape[1],
+    "f was taken as a count; it is a share":
+        lambda logits: slow_switch_loss(logits) * len(logits),
+    "that is P times P; f must be counted from the choices":
+        lambda logits: logits.shape[1] * (softmax(logits).mean(axis=0) ** 2).sum()})
 
 
 def _parts(logits):
@@ -102,28 +87,10 @@ def loss_of_own_tokens(logits):
     return probs.shape[1] * (f * mean).sum()
 
 
-@switch_loss.mistake("the factor E is missing; balance should give 1")
-def loss_without_e(logits):
-    f, probs = _parts(logits)
-    return (f * probs.mean(axis=0)).sum()
-
-
-@switch_loss.mistake("f was taken as a count; it is a share")
-def loss_with_counts(logits):
-    f, probs = _parts(logits)
-    return probs.shape[1] * (f * len(probs) * probs.mean(axis=0)).sum()
-
-
 @switch_loss.mistake("the softmax ran over the tokens (axis 0); it runs over the experts")
 def loss_with_swapped_axis(logits):
     f, _ = _parts(logits)
     return logits.shape[1] * (f * softmax(logits, axis=0).mean(axis=0)).sum()
-
-
-@switch_loss.mistake("that is P times P; f must be counted from the choices")
-def loss_of_p_squared(logits):
-    _, probs = _parts(logits)
-    return probs.shape[1] * (probs.mean(axis=0) ** 2).sum()
 
 
 def slow_switch_gradient(probs, f):
@@ -144,34 +111,16 @@ def draw_switch_gradient(rng):
 
 switch_gradient = Exercise("switch_gradient", 7, slow_switch_gradient, (
     (np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([1.0, 0.0])),
-    (softmax(SMALL), np.array([2 / 3, 1 / 3]))), draw_switch_gradient)
-
-
-@switch_gradient.mistake("that is the gradient on the probabilities; carry it through softmax")
-def gradient_on_probs(probs, f):
-    return np.tile(len(f) * f / len(probs), (len(probs), 1))
-
-
-@switch_gradient.mistake("half of the softmax is missing: what one expert gains, the others lose")
-def gradient_without_competition(probs, f):
-    return probs * len(f) * f / len(probs)
-
-
-@switch_gradient.mistake("that is each probability's slope on its own logit; a logit moves all of them")
-def gradient_of_the_diagonal(probs, f):
-    return probs * (1 - probs) * len(f) * f / len(probs)
-
-
-@switch_gradient.mistake("the division by T is missing: P is a mean over tokens")
-def gradient_summed(probs, f):
-    return slow_switch_gradient(probs, f) * len(probs)
-
-
-@switch_gradient.mistake("the sign is the wrong way round: this gradient points to a more even load")
-def gradient_upwards(probs, f):
-    return -slow_switch_gradient(probs, f)
-
-
-@switch_gradient.mistake("the factor E of the loss is missing")
-def gradient_without_e(probs, f):
-    return slow_switch_gradient(probs, f) / len(f)
+    (softmax(SMALL), np.array([2 / 3, 1 / 3]))), draw_switch_gradient, {
+    "that is the gradient on the probabilities; carry it through softmax":
+        lambda probs, f: np.tile(len(f) * f / len(probs), (len(probs), 1)),
+    "half of the softmax is missing: what one expert gains, the others lose":
+        lambda probs, f: probs * len(f) * f / len(probs),
+    "that is each probability's slope on its own logit; a logit moves all of them":
+        lambda probs, f: probs * (1 - probs) * len(f) * f / len(probs),
+    "the division by T is missing: P is a mean over tokens":
+        lambda probs, f: slow_switch_gradient(probs, f) * len(probs),
+    "the sign is the wrong way round: this gradient points to a more even load":
+        lambda *case: -slow_switch_gradient(*case),
+    "the factor E of the loss is missing":
+        lambda probs, f: slow_switch_gradient(probs, f) / len(f)})

@@ -30,42 +30,21 @@ def draw_thermostat(rng):
 
 thermostat = Exercise("thermostat", 8, slow_thermostat, (
     (BIAS, np.array([9, 3, 3]), 0.5), (BIAS, np.array([5, 5, 5]), 0.5),
-    (np.zeros(4), np.array([4, 8, 0, 4]), 0.1)), draw_thermostat)
-
-
-@thermostat.mistake("the sign is the wrong way round: a busy expert must lose bias")
-def thermostat_turned(bias, load, rate):
-    return bias + rate * np.sign(load - load.mean())
-
-
-@thermostat.mistake("the step grew with the difference; only its sign counts")
-def thermostat_proportional(bias, load, rate):
-    return bias + rate * (load.mean() - load)
-
-
-@thermostat.mistake("the step was 1; it is `rate`")
-def thermostat_without_rate(bias, load, rate):
-    return bias + np.sign(load.mean() - load)
-
-
-@thermostat.mistake("the bias starts anew: add the step to the old bias")
-def thermostat_from_nothing(bias, load, rate):
-    return rate * np.sign(load.mean() - load)
-
-
-@thermostat.mistake("the load was compared with 1; compare it with its mean")
-def thermostat_one(bias, load, rate):
-    return bias + rate * np.sign(1 - load)
-
-
-@thermostat.mistake("the load was compared with the middle of its extremes; compare it with its mean")
-def thermostat_midrange(bias, load, rate):
-    return bias + rate * np.sign((load.max() + load.min()) / 2 - load)
-
-
-@thermostat.mistake("an expert with exactly the mean load was moved; it keeps its bias")
-def thermostat_without_rest(bias, load, rate):
-    return bias + rate * np.where(load < load.mean(), 1, -1)
+    (np.zeros(4), np.array([4, 8, 0, 4]), 0.1)), draw_thermostat, {
+    "the sign is the wrong way round: a busy expert must lose bias":
+        lambda bias, load, rate: bias + rate * np.sign(load - load.mean()),
+    "the step grew with the difference; only its sign counts":
+        lambda bias, load, rate: bias + rate * (load.mean() - load),
+    "the step was 1; it is `rate`":
+        lambda bias, load, rate: bias + np.sign(load.mean() - load),
+    "the bias starts anew: add the step to the old bias":
+        lambda bias, load, rate: rate * np.sign(load.mean() - load),
+    "the load was compared with 1; compare it with its mean":
+        lambda bias, load, rate: bias + rate * np.sign(1 - load),
+    "the load was compared with the middle of its extremes; compare it with its mean":
+        lambda bias, load, rate: bias + rate * np.sign((load.max() + load.min()) / 2 - load),
+    "an expert with exactly the mean load was moved; it keeps its bias":
+        lambda bias, load, rate: bias + rate * np.where(load < load.mean(), 1, -1)})
 
 
 def slow_swings(loads):
@@ -85,34 +64,17 @@ def draw_swings(rng):
 SWINGING = np.array([[2.0, 0.0], [0.0, 2.0]])
 STEPS = np.array([[5, 1, 3, 3], [2, 6, 1, 3], [4, 4, 0, 4]])
 
-swings = Exercise("swings", 8, slow_swings, ((SWINGING,), (STEPS,), (STEPS[:1],)), draw_swings)
-
-
-@swings.mistake("the two values are swapped: single steps first, the average second")
-def swings_swapped(loads):
-    return slow_swings(loads)[::-1]
-
-
-@swings.mistake("the 1 was not subtracted: MaxVio is the largest load over the mean, minus 1")
-def swings_without_one(loads):
-    single, average = slow_swings(loads)
-    return single + 1, average + 1
-
-
-@swings.mistake("that is the worst step; take the mean over the steps")
-def swings_of_the_worst(loads):
-    return (loads.max(axis=1) / loads.mean(axis=1) - 1).max(), slow_swings(loads)[1]
-
-
-@swings.mistake("the largest loads were taken down the columns; a step is a row")
-def swings_down_the_columns(loads):
-    return (loads.max(axis=0) / loads.mean(axis=0) - 1).mean(), slow_swings(loads)[1]
-
-
-@swings.mistake("that averages the loads before it looks at a single step")
-def swings_averaged_twice(loads):
-    average = slow_swings(loads)[1]
-    return average, average
+swings = Exercise("swings", 8, slow_swings, ((SWINGING,), (STEPS,), (STEPS[:1],)), draw_swings, {
+    "the two values are swapped: single steps first, the average second":
+        lambda loads: slow_swings(loads)[::-1],
+    "the 1 was not subtracted: MaxVio is the largest load over the mean, minus 1":
+        lambda loads: np.add(slow_swings(loads), 1),
+    "that is the worst step; take the mean over the steps":
+        lambda loads: ((loads.max(axis=1) / loads.mean(axis=1) - 1).max(), slow_swings(loads)[1]),
+    "the largest loads were taken down the columns; a step is a row":
+        lambda loads: ((loads.max(axis=0) / loads.mean(axis=0) - 1).mean(), slow_swings(loads)[1]),
+    "that averages the loads before it looks at a single step":
+        lambda loads: 2 * slow_swings(loads)[1:]})
 
 
 SPLIT = np.array([[[9.0, 1.0], [8.0, 2.0]], [[1.0, 9.0], [2.0, 8.0]]]) / 10  # (M, T, E): each its own
@@ -141,34 +103,17 @@ def draw_scopes(rng):
     return (rng.dirichlet(np.full(experts, 0.7), size=(parts, tokens)),)
 
 
-scopes = Exercise("scopes", 8, slow_scopes, ((SPLIT,), (SPLIT[:1],)), draw_scopes)
-
-
-@scopes.mistake("the second value is the mean of local products: count f over all micro-batches first")
-def scopes_only_local(probs):
-    local = slow_scopes(probs)[0]
-    return local, local
-
-
-@scopes.mistake("the first value pools too early: multiply f and P within each micro-batch, then average")
-def scopes_only_global(probs):
-    pooled = slow_scopes(probs)[1]
-    return pooled, pooled
-
-
-@scopes.mistake("the two values are swapped: micro-batch first, global second")
-def scopes_swapped(probs):
-    return slow_scopes(probs)[::-1]
-
-
-@scopes.mistake("the micro-batches were added; take their mean")
-def scopes_summed(probs):
-    return tuple(len(probs) * value for value in slow_scopes(probs))
-
-
-@scopes.mistake("the factor E is missing; balance should give 1")
-def scopes_without_e(probs):
-    return tuple(value / probs.shape[-1] for value in slow_scopes(probs))
+scopes = Exercise("scopes", 8, slow_scopes, ((SPLIT,), (SPLIT[:1],)), draw_scopes, {
+    "the two values are swapped: micro-batch first, global second":
+        lambda probs: slow_scopes(probs)[::-1],
+    "the second value is the mean of local products: count f over all micro-batches first":
+        lambda probs: 2 * slow_scopes(probs)[:1],
+    "the first value pools too early: multiply f and P within each micro-batch, then average":
+        lambda probs: 2 * slow_scopes(probs)[1:],
+    "the micro-batches were added; take their mean":
+        lambda probs: tuple(len(probs) * value for value in slow_scopes(probs)),
+    "the factor E is missing; balance should give 1":
+        lambda probs: tuple(value / probs.shape[-1] for value in slow_scopes(probs))})
 
 
 @scopes.mistake("that is P times P; f must be counted from the choices")

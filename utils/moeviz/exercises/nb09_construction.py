@@ -30,27 +30,15 @@ def draw_columns(rng):
     return probs, *whole(rng, (1, num_tokens))
 
 
-columns = Exercise("columns", 9, slow_columns, ((BOARD, 1), (EQUAL, 2)), draw_columns)
-
-
-@columns.mistake("that goes along the rows: each token takes experts; go down the columns")
-def columns_by_rows(probs, capacity):
-    return slow_columns(probs.T, min(capacity, probs.shape[1])).T
-
-
-@columns.mistake("these are the smallest probabilities; take the largest")
-def columns_smallest(probs, capacity):
-    return slow_columns(-probs, capacity)
-
-
-@columns.mistake("that is token choice: every token got its best expert")
-def columns_of_best(probs, capacity):
-    return probs == probs.max(axis=1, keepdims=True)
-
-
-@columns.mistake("of equal probabilities the later token was taken; take the earlier one")
-def columns_late(probs, capacity):
-    return slow_columns(probs[::-1], capacity)[::-1]
+columns = Exercise("columns", 9, slow_columns, ((BOARD, 1), (EQUAL, 2)), draw_columns, {
+    "that goes along the rows: each token takes experts; go down the columns":
+        lambda probs, capacity: slow_columns(probs.T, min(capacity, probs.shape[1])).T,
+    "these are the smallest probabilities; take the largest":
+        lambda probs, capacity: slow_columns(-probs, capacity),
+    "that is token choice: every token got its best expert":
+        lambda probs, capacity: probs == probs.max(axis=1, keepdims=True),
+    "of equal probabilities the later token was taken; take the earlier one":
+        lambda probs, capacity: slow_columns(probs[::-1], capacity)[::-1]})
 
 
 @dataclass(frozen=True, repr=False)
@@ -99,55 +87,40 @@ def draw_overheard(rng):
     return route, logits, *whole(rng, (1, num_tokens - 1))
 
 
-overheard = Exercise("overheard", 9, slow_overheard, ((EXPERTS_CHOOSE, SCORES, 3),), draw_overheard)
+overheard = Exercise("overheard", 9, slow_overheard, ((EXPERTS_CHOOSE, SCORES, 3),), draw_overheard, {
+    "the later tokens were cut off, not turned: their number must stay":
+        lambda route, logits, cut: int((route(logits)[:cut] != route(logits[:cut])).any(axis=1).sum())})
 
 
-def _both(route, logits, cut, first=None):
-    turned = logits.copy()
-    turned[cut if first is None else first:] = logits[cut if first is None else first:, ::-1]
-    return route(logits), route(turned)
+def _compared(measure, first=None):
+    """Return the mistake of who turns the tokens from `first` on, by default `cut`, and measures otherwise.
+
+    measure: function of what is served before and after, both (T, E), and the cut.
+    """
+    def answer(route, logits, cut):
+        start, turned = cut if first is None else first, logits.copy()
+        turned[start:] = logits[start:, ::-1]
+        return int(measure(route(logits), route(turned), cut))
+    return answer
 
 
-@overheard.mistake("the number of a token's experts was compared; it may stay while the experts change")
-def overheard_by_count(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut].sum(axis=1) != after[:cut].sum(axis=1)).sum())
-
-
-@overheard.mistake("loads were compared; two tokens can trade experts and leave the loads as they are")
-def overheard_by_load(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut].sum(axis=0) != after[:cut].sum(axis=0)).sum())
-
-
-@overheard.mistake("these are the experts whose earlier tokens changed; count the tokens: any(axis=1)")
-def overheard_by_expert(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut] != after[:cut]).any(axis=0).sum())
-
-
-@overheard.mistake("the turned tokens were counted as well; they may change")
-def overheard_everywhere(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before != after).any(axis=1).sum())
-
-
-@overheard.mistake("these are the turned tokens; the leak shows in the earlier ones")
-def overheard_later(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[cut:] != after[cut:]).any(axis=1).sum())
-
-
-@overheard.mistake("that counts changed choices; count each token once")
-def overheard_choices(route, logits, cut):
-    before, after = _both(route, logits, cut)
-    return int((before[:cut] != after[:cut]).sum())
-
-
-@overheard.mistake("the earlier tokens were turned too; turn only what comes from `cut` on")
-def overheard_all_turned(route, logits, cut):
-    before, after = _both(route, logits, cut, first=0)
-    return int((before[:cut] != after[:cut]).any(axis=1).sum())
+overheard = Exercise("overheard", 9, slow_overheard, ((EXPERTS_CHOOSE, SCORES, 3),), draw_overheard, {
+    "the number of a token's experts was compared; it may stay while the experts change":
+        _compared(lambda before, after, cut: (before[:cut].sum(axis=1) != after[:cut].sum(axis=1)).sum()),
+    "loads were compared; two tokens can trade experts and leave the loads as they are":
+        _compared(lambda before, after, cut: (before[:cut].sum(axis=0) != after[:cut].sum(axis=0)).sum()),
+    "these are the experts whose earlier tokens changed; count the tokens: any(axis=1)":
+        _compared(lambda before, after, cut: (before[:cut] != after[:cut]).any(axis=0).sum()),
+    "the turned tokens were counted as well; they may change":
+        _compared(lambda before, after, cut: (before != after).any(axis=1).sum()),
+    "these are the turned tokens; the leak shows in the earlier ones":
+        _compared(lambda before, after, cut: (before[cut:] != after[cut:]).any(axis=1).sum()),
+    "that counts changed choices; count each token once":
+        _compared(lambda before, after, cut: (before[:cut] != after[:cut]).sum()),
+    "the earlier tokens were turned too; turn only what comes from `cut` on":
+        _compared(lambda before, after, cut: (before[:cut] != after[:cut]).any(axis=1).sum(), first=0),
+    "the later tokens were cut off, not turned: their number must stay":
+        lambda route, logits, cut: int((route(logits)[:cut] != route(logits[:cut])).any(axis=1).sum())})
 
 
 @overheard.mistake("the later tokens changed places; each keeps its place and turns its experts: [:, ::-1]")
@@ -155,11 +128,6 @@ def overheard_by_order(route, logits, cut):
     turned = logits.copy()
     turned[cut:] = logits[cut:][::-1]
     return int((route(logits)[:cut] != route(turned)[:cut]).any(axis=1).sum())
-
-
-@overheard.mistake("the later tokens were cut off, not turned: their number must stay")
-def overheard_by_cutting(route, logits, cut):
-    return int((route(logits)[:cut] != route(logits[:cut])).any(axis=1).sum())
 
 
 FOUR = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.4, 0.6]])
@@ -180,35 +148,24 @@ def draw_sweep(rng):
             *whole(rng, (1, num_experts - 1)))
 
 
-sweep = Exercise("sweep", 9, slow_sweep, (
-    (FOUR, np.zeros(2), 1), (FOUR, np.array([0.25, -0.25]), 1)), draw_sweep)
-
-
 def _sweep(scores, beta, k, alpha):
     return np.quantile(scores - alpha[:, None], 1 - k / scores.shape[1], axis=0)
 
 
-@sweep.mistake("the token's threshold lies halfway between its k-th and (k+1)-th value, not on the k-th")
-def sweep_at_the_kth(scores, beta, k):
-    return _sweep(scores, beta, k, -np.sort(beta - scores, axis=1)[:, k - 1])
-
-
-@sweep.mistake("the tokens' thresholds come from score minus beta, not from the score alone")
-def sweep_without_beta(scores, beta, k):
-    return _sweep(scores, beta, k, -np.sort(-scores, axis=1)[:, k - 1:k + 1].mean(axis=1))
-
-
-@sweep.mistake("subtract the tokens' thresholds from the scores, not from the scores minus beta")
-def sweep_from_the_rest(scores, beta, k):
-    return slow_sweep(scores - beta, np.zeros_like(beta), k)
+sweep = Exercise("sweep", 9, slow_sweep, (
+    (FOUR, np.zeros(2), 1), (FOUR, np.array([0.25, -0.25]), 1)), draw_sweep, {
+    "the token's threshold lies halfway between its k-th and (k+1)-th value, not on the k-th":
+        lambda scores, beta, k: _sweep(scores, beta, k, -np.sort(beta - scores, axis=1)[:, k - 1]),
+    "the tokens' thresholds come from score minus beta, not from the score alone":
+        lambda scores, beta, k: (
+            _sweep(scores, beta, k, -np.sort(-scores, axis=1)[:, k - 1:k + 1].mean(axis=1))),
+    "subtract the tokens' thresholds from the scores, not from the scores minus beta":
+        lambda scores, beta, k: slow_sweep(scores - beta, np.zeros_like(beta), k),
+    "that is the bias; beta has the other sign":
+        lambda *case: -slow_sweep(*case)})
 
 
 @sweep.mistake("that is the k/E quantile; a share k/E has to lie above it, so take the 1 - k/E quantile")
 def sweep_other_quantile(scores, beta, k):
     alpha = -np.sort(beta - scores, axis=1)[:, k - 1:k + 1].mean(axis=1)
     return np.quantile(scores - alpha[:, None], k / scores.shape[1], axis=0)
-
-
-@sweep.mistake("that is the bias; beta has the other sign")
-def sweep_turned(scores, beta, k):
-    return -slow_sweep(scores, beta, k)

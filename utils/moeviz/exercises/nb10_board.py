@@ -29,21 +29,18 @@ def draw_reading(rng):
             (index >= 0) & (rng.random(index.shape) < 0.7))
 
 
-reading = Exercise("reading", 10, slow_reading, ((PROBS, INDEX, KEPT),), draw_reading)
-
-
 def _score_of_choices(probs, expert_index):
     return slow_reading(probs, expert_index, expert_index >= 0)
 
 
-@reading.mistake("dropped choices were counted; they bring the token nothing")
-def reading_with_drops(probs, expert_index, kept):
-    return _score_of_choices(probs, expert_index)
-
-
-@reading.mistake("every slot was counted; -1 would name the last expert")
-def reading_with_empty_slots(probs, expert_index, kept):
-    return slow_reading(probs, expert_index, np.ones_like(kept))
+reading = Exercise("reading", 10, slow_reading, ((PROBS, INDEX, KEPT),), draw_reading, {
+    "dropped choices were counted; they bring the token nothing":
+        lambda probs, expert_index, kept: _score_of_choices(probs, expert_index),
+    "every slot was counted; -1 would name the last expert":
+        lambda probs, expert_index, kept: slow_reading(probs, expert_index, np.ones_like(kept)),
+    "drops were counted as experts per token":
+        lambda probs, expert_index, kept: (
+            slow_reading(probs, expert_index, kept)[0], (expert_index >= 0).sum() / len(probs))})
 
 
 @reading.mistake("the score was divided by what its own choices hold; that hides what was given up")
@@ -62,11 +59,6 @@ def reading_per_choice(probs, expert_index, kept):
 def reading_per_served_token(probs, expert_index, kept):
     share = kept.any(axis=1).mean()
     return tuple(value / share for value in slow_reading(probs, expert_index, kept))
-
-
-@reading.mistake("drops were counted as experts per token")
-def reading_with_right_score_and_drops(probs, expert_index, kept):
-    return slow_reading(probs, expert_index, kept)[0], (expert_index >= 0).sum() / len(probs)
 
 
 BEFORE = np.array([[1.0, 0.0], [0.75, 0.25], [0.0, 1.0], [1.0, 0.0]])
@@ -94,47 +86,23 @@ def draw_leaked(rng):
 
 
 leaked = Exercise("leaked", 10, slow_leaked, (
-    (BEFORE, AFTER, 3), (BEFORE, AFTER, 1), (AFTER, BEFORE, 2)), draw_leaked)
-
-
-@leaked.mistake("you looked at the tokens that were changed; of course they moved")
-def leaked_later(before, after, cut):
-    return slow_leaked(before[cut:], after[cut:], len(before) - cut)
-
-
-@leaked.mistake("that is the number of the tokens that moved; divide by the number of earlier ones")
-def leaked_as_count(before, after, cut):
-    return slow_leaked(before, after, cut) * cut
-
-
-@leaked.mistake("all tokens were counted, also those that were changed")
-def leaked_everywhere(before, after, cut):
-    return slow_leaked(before, after, len(before))
-
-
-@leaked.mistake("divided by all tokens; divide by the earlier ones alone")
-def leaked_of_all(before, after, cut):
-    return slow_leaked(before, after, cut) * cut / len(before)
-
-
-@leaked.mistake("only who was chosen was compared; weights can leak too")
-def leaked_experts_only(before, after, cut):
-    return slow_leaked((before > 0) * 1.0, (after > 0) * 1.0, cut)
-
-
-@leaked.mistake("only first choices were compared")
-def leaked_first_choice(before, after, cut):
-    return float((before[:cut].argmax(axis=1) != after[:cut].argmax(axis=1)).mean())
-
-
-@leaked.mistake("weights that grew were not seen; compare the size of the change, not its sign")
-def leaked_downwards(before, after, cut):
-    return float(((before - after)[:cut] > 1e-9).any(axis=1).mean())
-
-
-@leaked.mistake("that is the share of moved weights; a token with several of them counts once")
-def leaked_weights(before, after, cut):
-    return float((np.abs(before - after)[:cut] > 1e-9).mean())
+    (BEFORE, AFTER, 3), (BEFORE, AFTER, 1), (AFTER, BEFORE, 2)), draw_leaked, {
+    "you looked at the tokens that were changed; of course they moved":
+        lambda before, after, cut: slow_leaked(before[cut:], after[cut:], len(before) - cut),
+    "that is the number of the tokens that moved; divide by the number of earlier ones":
+        lambda before, after, cut: slow_leaked(before, after, cut) * cut,
+    "all tokens were counted, also those that were changed":
+        lambda before, after, cut: slow_leaked(before, after, len(before)),
+    "divided by all tokens; divide by the earlier ones alone":
+        lambda before, after, cut: slow_leaked(before, after, cut) * cut / len(before),
+    "only who was chosen was compared; weights can leak too":
+        lambda before, after, cut: slow_leaked((before > 0) * 1.0, (after > 0) * 1.0, cut),
+    "only first choices were compared":
+        lambda before, after, cut: float((before[:cut].argmax(axis=1) != after[:cut].argmax(axis=1)).mean()),
+    "weights that grew were not seen; compare the size of the change, not its sign":
+        lambda before, after, cut: float(((before - after)[:cut] > 1e-9).any(axis=1).mean()),
+    "that is the share of moved weights; a token with several of them counts once":
+        lambda before, after, cut: float((np.abs(before - after)[:cut] > 1e-9).mean())})
 
 
 def slow_next_best(logits, seats):
@@ -156,12 +124,13 @@ def draw_next_best(rng):
 CROWD = np.array([[3.0, 2.0, 1.0], [3.0, 1.0, 2.0], [4.0, 0.0, 3.0]])
 
 next_best = Exercise("next_best", 10, slow_next_best, (
-    (CROWD, 1), (CROWD - 9, 1), (CROWD, 2)), draw_next_best)
-
-
-@next_best.mistake("nobody counted the seats: this is top-1")
-def next_best_without_seats(logits, seats):
-    return logits.argmax(axis=1)
+    (CROWD, 1), (CROWD - 9, 1), (CROWD, 2)), draw_next_best, {
+    "nobody counted the seats: this is top-1":
+        lambda logits, seats: logits.argmax(axis=1),
+    "one seat too many was given":
+        lambda logits, seats: slow_next_best(logits, seats + 1),
+    "the load is even, but the scores were never read":
+        lambda logits, seats: np.arange(len(logits)) % logits.shape[1]})
 
 
 @next_best.mistake("a token without its favourite was dropped; it goes to the next best expert")
@@ -180,16 +149,6 @@ def next_best_by_score(logits, seats):
     chosen = np.empty(len(logits), int)
     chosen[order] = slow_next_best(logits[order], seats)
     return chosen
-
-
-@next_best.mistake("one seat too many was given")
-def next_best_one_seat_more(logits, seats):
-    return slow_next_best(logits, seats + 1)
-
-
-@next_best.mistake("the load is even, but the scores were never read")
-def next_best_in_rotation(logits, seats):
-    return np.arange(len(logits)) % logits.shape[1]
 
 
 @next_best.mistake("a full expert was given the score 0, which beats negative ones: use -inf")

@@ -1,6 +1,6 @@
 """Exercises of notebook 11: how many experts fit, the parameters of a model, and the FLOPs of one token."""
 
-from moeviz.exercises.cases import whole
+from moeviz.exercises.cases import asked, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -24,37 +24,23 @@ def draw_fitting(rng):
 
 
 fitting = Exercise("fitting", 11, slow_fitting, (
-    (2, 5, 1, 100), (2, 5, 2, 128), (2, 5, 2, 63), (64, 256, 2, 10**6)), draw_fitting)
-
-
-@fitting.mistake("a gated expert has three matrices; you counted two")
-def fitting_of_two_matrices(d_model, hidden, bytes_per_weight, budget):
-    return budget // (bytes_per_weight * (2 * d_model * hidden + d_model))
-
-
-@fitting.mistake("the router is missing: each expert adds a column of d_model weights to it")
-def fitting_without_router(d_model, hidden, bytes_per_weight, budget):
-    return budget // (bytes_per_weight * 3 * d_model * hidden)
-
-
-@fitting.mistake("the budget is in bytes, and a weight has bytes_per_weight of them")
-def fitting_of_weights(d_model, hidden, bytes_per_weight, budget):
-    return budget // (3 * d_model * hidden + d_model)
-
-
-@fitting.mistake("that is a fraction of an expert; round down")
-def fitting_as_fraction(d_model, hidden, bytes_per_weight, budget):
-    return budget / (bytes_per_weight * (3 * d_model * hidden + d_model))
-
-
-@fitting.mistake("rounded up: that many experts need more than the budget")
-def fitting_rounded_up(d_model, hidden, bytes_per_weight, budget):
-    return -(-budget // (bytes_per_weight * (3 * d_model * hidden + d_model)))
-
-
-@fitting.mistake("experts that need exactly the budget were left out; they fit")
-def fitting_strictly(d_model, hidden, bytes_per_weight, budget):
-    return (budget - 1) // (bytes_per_weight * (3 * d_model * hidden + d_model))
+    (2, 5, 1, 100), (2, 5, 2, 128), (2, 5, 2, 63), (64, 256, 2, 10**6)), draw_fitting, {
+    "a gated expert has three matrices; you counted two":
+        lambda d_model, hidden, bytes_per_weight, budget: (
+            budget // (bytes_per_weight * (2 * d_model * hidden + d_model))),
+    "the router is missing: each expert adds a column of d_model weights to it":
+        lambda d_model, hidden, bytes_per_weight, budget: budget // (bytes_per_weight * 3 * d_model * hidden),
+    "the budget is in bytes, and a weight has bytes_per_weight of them":
+        lambda d_model, hidden, bytes_per_weight, budget: budget // (3 * d_model * hidden + d_model),
+    "that is a fraction of an expert; round down":
+        lambda d_model, hidden, bytes_per_weight, budget: (
+            budget / (bytes_per_weight * (3 * d_model * hidden + d_model))),
+    "rounded up: that many experts need more than the budget":
+        lambda d_model, hidden, bytes_per_weight, budget: (
+            -(-budget // (bytes_per_weight * (3 * d_model * hidden + d_model)))),
+    "experts that need exactly the budget were left out; they fit":
+        lambda d_model, hidden, bytes_per_weight, budget: (
+            (budget - 1) // (bytes_per_weight * (3 * d_model * hidden + d_model)))})
 
 
 def slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied):
@@ -73,55 +59,38 @@ def draw_whole_model(rng):
     return layers, d_model, vocab, attention, expert, num_experts, k, rng.random() < 0.5
 
 
+def _counted_less(lost):
+    """Return the mistake of who leaves out `lost` parameters, of all and of the active ones."""
+    def answer(layers, d_model, vocab, attention, expert, num_experts, k, tied):
+        total, active = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
+        total_lost, active_lost = lost(layers, d_model, num_experts, k)
+        return total - total_lost, active - active_lost
+    return answer
+
+
 whole_model = Exercise("whole_model", 11, slow_whole_model, (
     (1, 2, 5, 16, 30, 4, 1, False), (3, 4, 10, 64, 96, 8, 2, True),
-    (32, 4096, 32000, 41_943_040, 176_160_768, 8, 2, False)), draw_whole_model)
+    (32, 4096, 32000, 41_943_040, 176_160_768, 8, 2, False)), draw_whole_model, {
+    "the embedding is counted twice: a tied table serves as head too":
+        asked(slow_whole_model, tied=False),
+    "one table was counted; an untied model has two, embedding and head":
+        asked(slow_whole_model, tied=True),
+    "the routers are missing: a d x E matrix in every layer":
+        _counted_less(lambda layers, d_model, num_experts, k: (layers * d_model * num_experts,) * 2),
+    "only the router's columns of the chosen experts were counted; a token reads all of it":
+        _counted_less(lambda layers, d_model, num_experts, k: (0, layers * d_model * (num_experts - k))),
+    "the norms are missing: two in every layer and one at the end, d numbers each":
+        _counted_less(lambda layers, d_model, num_experts, k: ((2 * layers + 1) * d_model,) * 2),
+    "one norm was counted in every layer; it has two":
+        _counted_less(lambda layers, d_model, num_experts, k: (layers * d_model,) * 2),
+    "the last norm is missing: d numbers, once":
+        _counted_less(lambda layers, d_model, num_experts, k: (d_model,) * 2)})
 
 
 @whole_model.mistake("8 x 7 multiplies everything by the experts; attention, norms and tables exist once")
 def model_copied_whole(layers, d_model, vocab, attention, expert, num_experts, k, tied):
     one = slow_whole_model(layers, d_model, vocab, attention, expert, 1, 1, tied)[0] - layers * d_model
     return num_experts * one, k * one
-
-
-@whole_model.mistake("the embedding is counted twice: a tied table serves as head too")
-def model_with_two_tables(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, False)
-
-
-@whole_model.mistake("one table was counted; an untied model has two, embedding and head")
-def model_with_one_table(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    return slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, True)
-
-
-@whole_model.mistake("the routers are missing: a d x E matrix in every layer")
-def model_without_routers(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
-    return tuple(count - layers * d_model * num_experts for count in counts)
-
-
-@whole_model.mistake("only the router's columns of the chosen experts were counted; a token reads all of it")
-def model_with_a_part_of_the_router(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    total, active = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
-    return total, active - layers * d_model * (num_experts - k)
-
-
-@whole_model.mistake("the norms are missing: two in every layer and one at the end, d numbers each")
-def model_without_norms(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
-    return tuple(count - (2 * layers + 1) * d_model for count in counts)
-
-
-@whole_model.mistake("one norm was counted in every layer; it has two")
-def model_with_one_norm(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
-    return tuple(count - layers * d_model for count in counts)
-
-
-@whole_model.mistake("the last norm is missing: d numbers, once")
-def model_without_last_norm(layers, d_model, vocab, attention, expert, num_experts, k, tied):
-    counts = slow_whole_model(layers, d_model, vocab, attention, expert, num_experts, k, tied)
-    return tuple(count - d_model for count in counts)
 
 
 def slow_token_flops(layers, heads, head_dim, attention, expert, k, table, context):
@@ -139,34 +108,18 @@ def draw_token_flops(rng):
 
 token_flops = Exercise("token_flops", 11, slow_token_flops, (
     (1, 2, 3, 20, 30, 2, 7, 1), (4, 2, 8, 256, 96, 3, 160, 50),
-    (32, 32, 128, 41_943_040, 176_160_768, 2, 131_072_000, 4096)), draw_token_flops)
-
-
-@token_flops.mistake("these are multiply-adds; each is 2 FLOPs")
-def flops_as_multiply_adds(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, heads, head_dim, attention, expert, k, table, context) // 2
-
-
-@token_flops.mistake("one expert was counted; every token uses k of them")
-def flops_of_one_expert(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, heads, head_dim, attention, expert, 1, table, context)
-
-
-@token_flops.mistake("the scores are missing: every head compares the token with the whole context")
-def flops_without_scores(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, 0, head_dim, attention, expert, k, table, context)
-
-
-@token_flops.mistake("only half of the scores' work: after q k comes the weighted sum of the values")
-def flops_without_values(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, heads, head_dim / 2, attention, expert, k, table, context)
-
-
-@token_flops.mistake("the embedding was counted; it is a look-up of one row and costs no FLOPs")
-def flops_with_embedding(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, heads, head_dim, attention, expert, k, 2 * table, context)
-
-
-@token_flops.mistake("the head is missing: a product with the whole token table")
-def flops_without_head(layers, heads, head_dim, attention, expert, k, table, context):
-    return slow_token_flops(layers, heads, head_dim, attention, expert, k, 0, context)
+    (32, 32, 128, 41_943_040, 176_160_768, 2, 131_072_000, 4096)), draw_token_flops, {
+    "these are multiply-adds; each is 2 FLOPs":
+        lambda *case: slow_token_flops(*case) // 2,
+    "one expert was counted; every token uses k of them":
+        asked(slow_token_flops, k=1),
+    "the scores are missing: every head compares the token with the whole context":
+        asked(slow_token_flops, heads=0),
+    "only half of the scores' work: after q k comes the weighted sum of the values":
+        lambda layers, heads, head_dim, attention, expert, k, table, context: (
+            slow_token_flops(layers, heads, head_dim / 2, attention, expert, k, table, context)),
+    "the embedding was counted; it is a look-up of one row and costs no FLOPs":
+        lambda layers, heads, head_dim, attention, expert, k, table, context: (
+            slow_token_flops(layers, heads, head_dim, attention, expert, k, 2 * table, context)),
+    "the head is missing: a product with the whole token table":
+        asked(slow_token_flops, table=0)})

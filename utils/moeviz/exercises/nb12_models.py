@@ -20,32 +20,17 @@ def draw_tolerance(rng):
 
 
 tolerance = Exercise("tolerance", 12, slow_tolerance, (
-    ("7B",), ("46.7B",), ("7.0B",), ("6.92B",), ("137.6M",), ("1.571T",), ("20B",)), draw_tolerance)
-
-
-@tolerance.mistake("that is a whole unit of the last digit; rounding moves a figure by at most half of one")
-def tolerance_of_a_whole_unit(figure):
-    return 2 * slow_tolerance(figure)
-
-
-@tolerance.mistake("that is an amount; divide by the figure to get a share")
-def tolerance_as_an_amount(figure):
-    return slow_tolerance(figure) * float(figure[:-1])
-
-
-@tolerance.mistake("the decimals were not counted; the last printed digit decides")
-def tolerance_of_half_a_billion(figure):
-    return 0.5 / float(figure[:-1])
-
-
-@tolerance.mistake("a printed zero was dropped; 7.0B says more than 7B")
-def tolerance_without_zeros(figure):
-    return slow_tolerance(f"{float(figure[:-1]):g}{figure[-1]}")
-
-
-@tolerance.mistake("the question asks for a share, not for percent")
-def tolerance_in_percent(figure):
-    return 100 * slow_tolerance(figure)
+    ("7B",), ("46.7B",), ("7.0B",), ("6.92B",), ("137.6M",), ("1.571T",), ("20B",)), draw_tolerance, {
+    "that is a whole unit of the last digit; rounding moves a figure by at most half of one":
+        lambda figure: 2 * slow_tolerance(figure),
+    "that is an amount; divide by the figure to get a share":
+        lambda figure: slow_tolerance(figure) * float(figure[:-1]),
+    "the decimals were not counted; the last printed digit decides":
+        lambda figure: 0.5 / float(figure[:-1]),
+    "a printed zero was dropped; 7.0B says more than 7B":
+        lambda figure: slow_tolerance(f"{float(figure[:-1]):g}{figure[-1]}"),
+    "the question asks for a share, not for percent":
+        lambda figure: 100 * slow_tolerance(figure)})
 
 
 def slow_readings(active, table, tied):
@@ -59,28 +44,15 @@ def draw_readings(rng):
 
 
 readings = Exercise("readings", 12, slow_readings, (
-    (10, 2, False), (10, 2, True), (12_879_925_248, 131_072_000, False)), draw_readings)
-
-
-@readings.mistake("B lost a tied table; that is the head as well and stays active")
-def readings_of_a_tied_table_as_embedding(active, table, tied):
-    return active, active - table, active - (1 if tied else 2) * table
-
-
-@readings.mistake("a tied model was read like an untied one; its only table is the head and stays in B")
-def readings_as_if_untied(active, table, tied):
-    return active, active - table, active - 2 * table
-
-
-@readings.mistake("C lost a tied table twice; it exists once")
-def readings_with_two_tables(active, table, tied):
-    return active, slow_readings(active, table, tied)[1], active - 2 * table
-
-
-@readings.mistake("C lost one table; an untied model has two, and C leaves out both")
-def readings_with_one_table(active, table, tied):
-    return active, slow_readings(active, table, tied)[1], active - table
-
+    (10, 2, False), (10, 2, True), (12_879_925_248, 131_072_000, False)), draw_readings, {
+    "B lost a tied table; that is the head as well and stays active":
+        lambda active, table, tied: (active, active - table, active - (1 if tied else 2) * table),
+    "a tied model was read like an untied one; its only table is the head and stays in B":
+        lambda active, table, tied: (active, active - table, active - 2 * table),
+    "C lost a tied table twice; it exists once":
+        lambda active, table, tied: (active, slow_readings(active, table, tied)[1], active - 2 * table),
+    "C lost one table; an untied model has two, and C leaves out both":
+        lambda active, table, tied: (active, slow_readings(active, table, tied)[1], active - table)})
 
 TINY = {"hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
         "vocab_size": 10, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 6,
@@ -113,27 +85,16 @@ def draw_from_config(rng):
 
 
 from_config = Exercise("from_config", 12, slow_from_config, ((TINY,), (WIDE_HEADS,), (TIED,), (MIXTRAL,)),
-                       draw_from_config)
-
-
-@from_config.mistake("a head was taken to be hidden_size / heads wide; the config says head_dim")
-def config_with_square_heads(config):
-    return slow_from_config(config | {"head_dim": config["hidden_size"] // config["num_attention_heads"]})
-
-
-@from_config.mistake("keys and values were given all heads; they have num_key_value_heads")
-def config_without_groups(config):
-    return slow_from_config(config | {"num_key_value_heads": config["num_attention_heads"]})
-
-
-@from_config.mistake("experts were made intermediate_size wide; they are moe_intermediate_size wide")
-def config_with_the_dense_width(config):
-    return slow_from_config(config | {"moe_intermediate_size": config["intermediate_size"]})
-
-
-@from_config.mistake("the embedding is counted twice: tie_word_embeddings makes the two tables one")
-def config_untied(config):
-    return slow_from_config(config | {"tie_word_embeddings": False})
+                       draw_from_config, {
+    "a head was taken to be hidden_size / heads wide; the config says head_dim":
+        lambda config: (
+            slow_from_config(config | {"head_dim": config["hidden_size"] // config["num_attention_heads"]})),
+    "keys and values were given all heads; they have num_key_value_heads":
+        lambda config: slow_from_config(config | {"num_key_value_heads": config["num_attention_heads"]}),
+    "experts were made intermediate_size wide; they are moe_intermediate_size wide":
+        lambda config: slow_from_config(config | {"moe_intermediate_size": config["intermediate_size"]}),
+    "the embedding is counted twice: tie_word_embeddings makes the two tables one":
+        lambda config: slow_from_config(config | {"tie_word_embeddings": False})})
 
 
 @from_config.mistake("the routers are missing: hidden_size x num_experts in every layer")

@@ -20,32 +20,17 @@ def draw_intensity(rng):
 
 
 intensity = Exercise("intensity", 13, slow_intensity, (
-    (8, 4, 1, 4), (3, 4, 1, 2), (64, 8, 2, 2), (4096, 256, 8, 1)), draw_intensity)
-
-
-@intensity.mistake("that is a dense layer: an expert sees only its share of the tokens")
-def intensity_of_a_dense_layer(batch, num_experts, k, bytes_per_weight):
-    return 2 * batch / bytes_per_weight
-
-
-@intensity.mistake("every token makes k choices; you counted one")
-def intensity_without_k(batch, num_experts, k, bytes_per_weight):
-    return 2 * batch / num_experts / bytes_per_weight
-
-
-@intensity.mistake("these are multiply-adds; each is 2 FLOPs")
-def intensity_in_multiply_adds(batch, num_experts, k, bytes_per_weight):
-    return batch * k / num_experts / bytes_per_weight
-
-
-@intensity.mistake("that is FLOPs per weight; a weight has bytes_per_weight bytes")
-def intensity_per_weight(batch, num_experts, k, bytes_per_weight):
-    return 2 * batch * k / num_experts
-
-
-@intensity.mistake("the share of the tokens was rounded; it need not be a whole number")
-def intensity_rounded(batch, num_experts, k, bytes_per_weight):
-    return 2 * (batch * k // num_experts) / bytes_per_weight
+    (8, 4, 1, 4), (3, 4, 1, 2), (64, 8, 2, 2), (4096, 256, 8, 1)), draw_intensity, {
+    "that is a dense layer: an expert sees only its share of the tokens":
+        lambda batch, num_experts, k, bytes_per_weight: 2 * batch / bytes_per_weight,
+    "every token makes k choices; you counted one":
+        lambda batch, num_experts, k, bytes_per_weight: 2 * batch / num_experts / bytes_per_weight,
+    "these are multiply-adds; each is 2 FLOPs":
+        lambda batch, num_experts, k, bytes_per_weight: batch * k / num_experts / bytes_per_weight,
+    "that is FLOPs per weight; a weight has bytes_per_weight bytes":
+        lambda batch, num_experts, k, bytes_per_weight: 2 * batch * k / num_experts,
+    "the share of the tokens was rounded; it need not be a whole number":
+        lambda batch, num_experts, k, bytes_per_weight: 2 * (batch * k // num_experts) / bytes_per_weight})
 
 
 def slow_step_time(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
@@ -67,12 +52,6 @@ def draw_step_time(rng):
     return index, weights, width, bandwidth * balanced * float(rng.uniform(0.4, 2)), bandwidth
 
 
-step_time = Exercise("step_time", 13, slow_step_time, (
-    (np.array([[0, 3]]), 100, 2, 1000.0, 10.0),
-    (np.array([[1, 2], [1, 5], [2, 5], [1, 2]]), 100, 4, 50.0, 100.0),
-    (np.array([[0], [2], [2], [2], [7]]), 1000, 2, 2000.0, 500.0)), draw_step_time)
-
-
 def step_time_of(experts_read, join=max):
     """Return the exercise's answer with another count of the experts that are read, or another join."""
     def step_time(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
@@ -86,25 +65,27 @@ def _distinct(expert_index):
     return len(np.unique(expert_index))
 
 
-step_time.mistake("weights were read for every choice; an expert is read once, however many tokens chose it")(
-    step_time_of(np.size))
-step_time.mistake("experts that nobody chose were read as well")(
-    step_time_of(lambda index: index.max() + 1))
-step_time.mistake("the two times were added; arithmetic and reading overlap, so the longer one counts")(
-    step_time_of(_distinct, join=lambda *both: sum(both)))
-step_time.mistake("that is the shorter of the two times; the step waits for the longer one")(
-    step_time_of(_distinct, join=min))
+step_time = Exercise("step_time", 13, slow_step_time, (
+    (np.array([[0, 3]]), 100, 2, 1000.0, 10.0),
+    (np.array([[1, 2], [1, 5], [2, 5], [1, 2]]), 100, 4, 50.0, 100.0),
+    (np.array([[0], [2], [2], [2], [7]]), 1000, 2, 2000.0, 500.0)), draw_step_time, {
+    "weights were read for every choice; an expert is read once, however many tokens chose it":
+        step_time_of(np.size),
+    "experts that nobody chose were read as well":
+        step_time_of(lambda index: index.max() + 1),
+    "the two times were added; arithmetic and reading overlap, so the longer one counts":
+        step_time_of(_distinct, join=lambda *both: sum(both)),
+    "that is the shorter of the two times; the step waits for the longer one":
+        step_time_of(_distinct, join=min),
+    "these are multiply-adds; each is 2 FLOPs":
+        lambda expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth: (
+            slow_step_time(expert_index, weights_per_expert, bytes_per_weight, 2 * peak, bandwidth))})
 
 
 @step_time.mistake("the FLOPs of one choice per token were counted; every choice costs its own")
 def step_time_of_tokens(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
     return slow_step_time(expert_index, weights_per_expert, bytes_per_weight,
                           expert_index.shape[1] * peak, bandwidth)
-
-
-@step_time.mistake("these are multiply-adds; each is 2 FLOPs")
-def step_time_in_multiply_adds(expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth):
-    return slow_step_time(expert_index, weights_per_expert, bytes_per_weight, 2 * peak, bandwidth)
 
 
 def slow_chip(flops, moved, peak, bandwidth, price, limit):
@@ -127,28 +108,24 @@ def draw_chip(rng):
 
 PEAK, BANDWIDTH, PRICE = np.array([10.0, 40.0, 40.0]), np.array([20.0, 5.0, 20.0]), np.array([1.0, 2.0, 4.0])
 
-chip = Exercise("chip", 13, slow_chip, (
-    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 3.0), (100.0, 40.0, PEAK, BANDWIDTH, PRICE, 3.0),
-    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 10.0), (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 1.0)), draw_chip)
-
 
 def _cheapest(fits, price):
     return int(np.where(fits, price, np.inf).argmin()) if fits.any() else -1
 
 
-@chip.mistake("the bytes were left out: a step also waits until its weights are read")
-def chip_by_flops(flops, moved, peak, bandwidth, price, limit):
-    return _cheapest(flops / peak <= limit, price)
-
-
-@chip.mistake("the FLOPs were left out: a step also waits for its arithmetic")
-def chip_by_bytes(flops, moved, peak, bandwidth, price, limit):
-    return _cheapest(moved / bandwidth <= limit, price)
-
-
-@chip.mistake("the two times were added; arithmetic and reading overlap, so the longer one counts")
-def chip_by_sum(flops, moved, peak, bandwidth, price, limit):
-    return _cheapest(flops / peak + moved / bandwidth <= limit, price)
+chip = Exercise("chip", 13, slow_chip, (
+    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 3.0), (100.0, 40.0, PEAK, BANDWIDTH, PRICE, 3.0),
+    (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 10.0), (100.0, 10.0, PEAK, BANDWIDTH, PRICE, 1.0)), draw_chip, {
+    "the bytes were left out: a step also waits until its weights are read":
+        lambda flops, moved, peak, bandwidth, price, limit: _cheapest(flops / peak <= limit, price),
+    "the FLOPs were left out: a step also waits for its arithmetic":
+        lambda flops, moved, peak, bandwidth, price, limit: _cheapest(moved / bandwidth <= limit, price),
+    "the two times were added; arithmetic and reading overlap, so the longer one counts":
+        lambda flops, moved, peak, bandwidth, price, limit: (
+            _cheapest(flops / peak + moved / bandwidth <= limit, price)),
+    "a chip was named although none is fast enough; the answer is -1 then":
+        lambda flops, moved, peak, bandwidth, price, limit: (
+            int(np.where(np.maximum(flops / peak, moved / bandwidth) <= limit, price, np.inf).argmin()))})
 
 
 @chip.mistake("that is the fastest chip; a cheaper one is fast enough")
@@ -167,8 +144,3 @@ def chip_first(flops, moved, peak, bandwidth, price, limit):
 def chip_price(flops, moved, peak, bandwidth, price, limit):
     best = slow_chip(flops, moved, peak, bandwidth, price, limit)
     return price[best] if best >= 0 else -1
-
-
-@chip.mistake("a chip was named although none is fast enough; the answer is -1 then")
-def chip_always(flops, moved, peak, bandwidth, price, limit):
-    return int(np.where(np.maximum(flops / peak, moved / bandwidth) <= limit, price, np.inf).argmin())

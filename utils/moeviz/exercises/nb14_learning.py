@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from moeviz.exercises.cases import whole
+from moeviz.exercises.cases import asked, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -23,33 +23,19 @@ def draw_training_flops(rng):
 
 
 training_flops = Exercise("training_flops", 14, slow_training_flops, (
-    (10, 4, 3, 4, 1, 1), (100, 16, 20, 16, 2, 50), (24_576, 4096, 4096, 64, 2, 512_000)), draw_training_flops)
-
-
-@training_flops.mistake("all experts were counted; only k of them work on a token")
-def flops_of_all_experts(outside, router, expert, num_experts, k, tokens):
-    return slow_training_flops(outside, router, expert, num_experts, num_experts, tokens)
-
-
-@training_flops.mistake("those are multiply-adds; each is 2 FLOPs")
-def flops_as_multiply_adds(outside, router, expert, num_experts, k, tokens):
-    return slow_training_flops(outside, router, expert, num_experts, k, tokens) / 2
-
-
-@training_flops.mistake("the backward pass is missing")
-def flops_of_the_forward_pass(outside, router, expert, num_experts, k, tokens):
-    return slow_training_flops(outside, router, expert, num_experts, k, tokens) / 3
-
-
-@training_flops.mistake("backward costs twice the forward pass, not once")
-def flops_with_equal_halves(outside, router, expert, num_experts, k, tokens):
-    return slow_training_flops(outside, router, expert, num_experts, k, tokens) * 2 / 3
-
-
-@training_flops.mistake("the router is missing: it scores all experts for every token")
-def flops_without_router(outside, router, expert, num_experts, k, tokens):
-    return slow_training_flops(outside, 0, expert, num_experts, k, tokens)
-
+    (10, 4, 3, 4, 1, 1), (100, 16, 20, 16, 2, 50), (24_576, 4096, 4096, 64, 2, 512_000)),
+    draw_training_flops, {
+    "all experts were counted; only k of them work on a token":
+        lambda outside, router, expert, num_experts, k, tokens: (
+            slow_training_flops(outside, router, expert, num_experts, num_experts, tokens)),
+    "those are multiply-adds; each is 2 FLOPs":
+        lambda *case: slow_training_flops(*case) / 2,
+    "the backward pass is missing":
+        lambda *case: slow_training_flops(*case) / 3,
+    "backward costs twice the forward pass, not once":
+        lambda *case: slow_training_flops(*case) * 2 / 3,
+    "the router is missing: it scores all experts for every token":
+        asked(slow_training_flops, router=0)})
 
 FLOPS = np.array([1.0, 10.0, 100.0, 1000.0])
 LOSS = np.array([3.0, 2.0, 1.5, 1.4])
@@ -71,39 +57,27 @@ def draw_reach(rng):
     return flops, loss, float(rng.choice(targets))
 
 
-reach = Exercise("reach", 14, slow_reach, (
-    (FLOPS, LOSS, 2.0), (FLOPS, LOSS, 2.5), (FLOPS, LOSS, 1.45), (FLOPS, LOSS, 3.0), (FLOPS, LOSS, 1.4),
-    (FLOPS, LOSS, 1.0), (FLOPS, LOSS, 3.5)), draw_reach)
-
-
 def _interpolate(flops, loss, target, outside=None):
     return float(np.interp(-target, -loss, flops, left=outside, right=outside))
 
 
-@reach.mistake("the line was drawn over the FLOPs; it runs over their logarithm")
-def reach_on_a_plain_line(flops, loss, target):
-    return _interpolate(flops, loss, target, math.nan)
+reach = Exercise("reach", 14, slow_reach, (
+    (FLOPS, LOSS, 2.0), (FLOPS, LOSS, 2.5), (FLOPS, LOSS, 1.45), (FLOPS, LOSS, 3.0), (FLOPS, LOSS, 1.4),
+    (FLOPS, LOSS, 1.0), (FLOPS, LOSS, 3.5)), draw_reach, {
+    "the line was drawn over the FLOPs; it runs over their logarithm":
+        lambda flops, loss, target: _interpolate(flops, loss, target, math.nan),
+    "a loss that no run reached got an answer; return nan":
+        lambda flops, loss, target: math.exp(_interpolate(np.log(flops), loss, target)),
+    "that is the logarithm of the FLOPs: undo it with exp":
+        lambda flops, loss, target: _interpolate(np.log(flops), loss, target, math.nan),
+    "np.interp wants rising places, and losses fall: turn their sign":
+        lambda flops, loss, target: float(np.exp(np.interp(target, loss, np.log(flops))))})
 
 
 @reach.mistake("that is the next run that was measured; the loss was reached between two runs")
 def reach_of_the_next_run(flops, loss, target):
     below = np.flatnonzero(loss <= target)
     return float(flops[below[0]]) if len(below) and loss[0] >= target else math.nan
-
-
-@reach.mistake("a loss that no run reached got an answer; return nan")
-def reach_of_the_last_run(flops, loss, target):
-    return math.exp(_interpolate(np.log(flops), loss, target))
-
-
-@reach.mistake("that is the logarithm of the FLOPs: undo it with exp")
-def reach_as_logarithm(flops, loss, target):
-    return _interpolate(np.log(flops), loss, target, math.nan)
-
-
-@reach.mistake("np.interp wants rising places, and losses fall: turn their sign")
-def reach_upside_down(flops, loss, target):
-    return float(np.exp(np.interp(target, loss, np.log(flops))))
 
 
 SPARSE = np.array([[2.5, 1.9, 1.5], [2.6, 2.0, 1.6], [2.4, 2.1, 1.7]])
@@ -130,17 +104,15 @@ def draw_factor(rng):
 
 
 factor = Exercise("factor", 14, slow_factor, (
-    (COSTS[0], SPARSE, COSTS[1], DENSE), (3 * COSTS[0], SPARSE - 0.02, COSTS[1], DENSE)), draw_factor)
-
-
-@factor.mistake("best of the seeds on both sides: chance, not the network; take means")
-def factor_of_best_seeds(flops_sparse, loss_sparse, flops_dense, loss_dense):
-    return slow_reach(flops_dense, loss_dense.min(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]
-
-
-@factor.mistake("the target is the luckiest seed's loss; the dense side is a mean")
-def factor_of_one_lucky_seed(flops_sparse, loss_sparse, flops_dense, loss_dense):
-    return slow_reach(flops_dense, loss_dense.mean(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]
+    (COSTS[0], SPARSE, COSTS[1], DENSE), (3 * COSTS[0], SPARSE - 0.02, COSTS[1], DENSE)), draw_factor, {
+    "best of the seeds on both sides: chance, not the network; take means":
+        lambda flops_sparse, loss_sparse, flops_dense, loss_dense: (
+            slow_reach(flops_dense, loss_dense.min(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]),
+    "the target is the luckiest seed's loss; the dense side is a mean":
+        lambda flops_sparse, loss_sparse, flops_dense, loss_dense: (
+            slow_reach(flops_dense, loss_dense.mean(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]),
+    "upside down: how many times as much the dense network needs":
+        lambda *case: 1 / slow_factor(*case)})
 
 
 @factor.mistake("that is the median of the seeds; take their mean on both sides")
@@ -153,11 +125,6 @@ def factor_of_medians(flops_sparse, loss_sparse, flops_dense, loss_dense):
 def factor_of_losses(flops_sparse, loss_sparse, flops_dense, loss_dense):
     steps = len(flops_sparse) - 1
     return loss_dense[:, steps].mean() / loss_sparse[:, -1].mean()
-
-
-@factor.mistake("upside down: how many times as much the dense network needs")
-def factor_upside_down(flops_sparse, loss_sparse, flops_dense, loss_dense):
-    return 1 / slow_factor(flops_sparse, loss_sparse, flops_dense, loss_dense)
 
 
 @factor.mistake("those are steps; a step does not cost the same on both sides")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeviz.exercises.cases import whole
+from moeviz.exercises.cases import asked, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -20,32 +20,18 @@ def draw_cache(rng):
 
 
 cache = Exercise("cache", 15, slow_cache, (
-    (1, 4, 2, 5, 100_000), (3, 8, 8, 16, 50_000), (32, 32, 8, 128, 1_000_000)), draw_cache)
-
-
-@cache.mistake("that is GiB: a GB is 10**9 bytes, a GiB 2**30")
-def cache_in_gib(layers, heads, kv_heads, head_dim, context):
-    return slow_cache(layers, heads, kv_heads, head_dim, context) * 1e9 / 2**30
-
-
-@cache.mistake("query heads were counted; only keys and values are kept, and they have fewer heads")
-def cache_of_query_heads(layers, heads, kv_heads, head_dim, context):
-    return slow_cache(layers, heads, heads, head_dim, context)
-
-
-@cache.mistake("half of it is missing: keys and values, at two bytes each")
-def cache_half(layers, heads, kv_heads, head_dim, context):
-    return slow_cache(layers, heads, kv_heads, head_dim, context) / 2
-
-
-@cache.mistake("one layer was counted; every layer keeps its own keys and values")
-def cache_of_one_layer(layers, heads, kv_heads, head_dim, context):
-    return slow_cache(1, heads, kv_heads, head_dim, context)
-
-
-@cache.mistake("these are bytes; a GB has 10**9 of them")
-def cache_in_bytes(layers, heads, kv_heads, head_dim, context):
-    return slow_cache(layers, heads, kv_heads, head_dim, context) * 1e9
+    (1, 4, 2, 5, 100_000), (3, 8, 8, 16, 50_000), (32, 32, 8, 128, 1_000_000)), draw_cache, {
+    "that is GiB: a GB is 10**9 bytes, a GiB 2**30":
+        lambda *case: slow_cache(*case) * 1e9 / 2**30,
+    "query heads were counted; only keys and values are kept, and they have fewer heads":
+        lambda layers, heads, kv_heads, head_dim, context: (
+            slow_cache(layers, heads, heads, head_dim, context)),
+    "half of it is missing: keys and values, at two bytes each":
+        lambda *case: slow_cache(*case) / 2,
+    "one layer was counted; every layer keeps its own keys and values":
+        asked(slow_cache, layers=1),
+    "these are bytes; a GB has 10**9 of them":
+        lambda *case: slow_cache(*case) * 1e9})
 
 
 def slow_saving(attention, per_position, expert, num_experts, k, context):
@@ -68,32 +54,18 @@ CONTEXT = np.array([1, 1000, 1_000_000])
 
 saving = Exercise("saving", 15, slow_saving, (
     (4.0, 1.0, 6.0, 4, 1, np.array([1, 10])), (80.0, 0.016, 350.0, 8, 2, CONTEXT),
-    (0.5, 0.01, 2.0, 64, 8, CONTEXT)), draw_saving)
-
-
-@saving.mistake("that is E / k, what the experts alone save; attention saves nothing")
-def saving_of_the_experts(attention, per_position, expert, num_experts, k, context):
-    return np.full(len(context), num_experts / k)
-
-
-@saving.mistake("the scores are missing: they grow with the context")
-def saving_without_context(attention, per_position, expert, num_experts, k, context):
-    return slow_saving(attention, 0, expert, num_experts, k, context)
-
-
-@saving.mistake("the projections are missing: they cost the same at every context")
-def saving_without_projections(attention, per_position, expert, num_experts, k, context):
-    return slow_saving(0, per_position, expert, num_experts, k, context)
-
-
-@saving.mistake("upside down: how many times the dense model costs as much")
-def saving_the_wrong_way(attention, per_position, expert, num_experts, k, context):
-    return 1 / slow_saving(attention, per_position, expert, num_experts, k, context)
-
-
-@saving.mistake("that is the share saved; the question asks for the factor")
-def saving_as_share(attention, per_position, expert, num_experts, k, context):
-    return 1 - 1 / slow_saving(attention, per_position, expert, num_experts, k, context)
+    (0.5, 0.01, 2.0, 64, 8, CONTEXT)), draw_saving, {
+    "that is E / k, what the experts alone save; attention saves nothing":
+        lambda attention, per_position, expert, num_experts, k, context: (
+            np.full(len(context), num_experts / k)),
+    "the scores are missing: they grow with the context":
+        asked(slow_saving, per_position=0),
+    "the projections are missing: they cost the same at every context":
+        asked(slow_saving, attention=0),
+    "upside down: how many times the dense model costs as much":
+        lambda *case: 1 / slow_saving(*case),
+    "that is the share saved; the question asks for the factor":
+        lambda *case: 1 - 1 / slow_saving(*case)})
 
 
 def slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k):
@@ -111,39 +83,22 @@ def draw_crossover(rng):
 
 crossover = Exercise("crossover", 15, slow_crossover, (
     (4, 2, 1, 2, 10, 1), (64, 4, 2, 16, 128, 3), (2048, 32, 4, 128, 768, 8), (4096, 32, 8, 128, 14336, 2)),
-    draw_crossover)
-
-
-@crossover.mistake("the projections are missing; they cost FLOPs at every context")
-def crossover_without_projections(d_model, heads, kv_heads, head_dim, hidden, k):
-    return 2 * k * 3 * d_model * hidden / (4 * heads * head_dim)
-
-
-@crossover.mistake("a part of a token was cut off; the answer need not be whole")
-def crossover_cut_off(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) // 1
-
-
-@crossover.mistake("FLOPs stand against multiply-adds; count both sides in one unit")
-def crossover_in_two_units(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) / 2
-
-
-@crossover.mistake("only the scores were counted; the weighted sum of the values is the same work again")
-def crossover_without_values(d_model, heads, kv_heads, head_dim, hidden, k):
-    return 2 * slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k)
-
-
-@crossover.mistake("scores were counted for key-value heads; every query head computes its own")
-def crossover_of_kv_heads(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads
-
-
-@crossover.mistake("a gated expert has three matrices; you counted two")
-def crossover_of_two_matrices(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)
-
-
-@crossover.mistake("scores were taken to be d_model wide; they are heads x head_dim wide")
-def crossover_of_square_heads(d_model, heads, kv_heads, head_dim, hidden, k):
-    return slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads * head_dim / d_model
+    draw_crossover, {
+    "the projections are missing; they cost FLOPs at every context":
+        lambda d_model, heads, kv_heads, head_dim, hidden, k: (
+            2 * k * 3 * d_model * hidden / (4 * heads * head_dim)),
+    "a part of a token was cut off; the answer need not be whole":
+        lambda *case: slow_crossover(*case) // 1,
+    "FLOPs stand against multiply-adds; count both sides in one unit":
+        lambda *case: slow_crossover(*case) / 2,
+    "only the scores were counted; the weighted sum of the values is the same work again":
+        lambda *case: 2 * slow_crossover(*case),
+    "scores were counted for key-value heads; every query head computes its own":
+        lambda d_model, heads, kv_heads, head_dim, hidden, k: (
+            slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads),
+    "a gated expert has three matrices; you counted two":
+        lambda d_model, heads, kv_heads, head_dim, hidden, k: (
+            slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)),
+    "scores were taken to be d_model wide; they are heads x head_dim wide":
+        lambda d_model, heads, kv_heads, head_dim, hidden, k: (
+            slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads * head_dim / d_model)})

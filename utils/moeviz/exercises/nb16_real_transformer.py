@@ -21,29 +21,20 @@ def draw_causal(rng):
     return (3 * rng.standard_normal((size, size)),)
 
 
-causal = Exercise("causal", 16, slow_causal, (
-    (np.array([[0.0, 5.0], [1.0, 1.0]]),), (np.log([[1.0, 2.0, 3.0], [1.0, 3.0, 9.0], [1.0, 1.0, 2.0]]),)),
-    draw_causal)
-
-
 def _softmax(scores, axis=-1):
     powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
     return powers / powers.sum(axis=axis, keepdims=True)
 
 
-@causal.mistake("the mask is missing: a position looks ahead, and training would copy the answer")
-def causal_without_mask(scores):
-    return _softmax(scores)
-
-
-@causal.mistake("zeros after the softmax leave rows that sum to less than 1: mask the scores before it")
-def causal_masked_too_late(scores):
-    return np.tril(_softmax(scores))
-
-
-@causal.mistake("a score of 0 still has weight: what must not be seen needs a score of minus infinity")
-def causal_with_zeros(scores):
-    return _softmax(np.tril(scores))
+causal = Exercise("causal", 16, slow_causal, (
+    (np.array([[0.0, 5.0], [1.0, 1.0]]),), (np.log([[1.0, 2.0, 3.0], [1.0, 3.0, 9.0], [1.0, 1.0, 2.0]]),)),
+    draw_causal, {
+    "the mask is missing: a position looks ahead, and training would copy the answer":
+        _softmax,
+    "zeros after the softmax leave rows that sum to less than 1: mask the scores before it":
+        lambda scores: np.tril(_softmax(scores)),
+    "a score of 0 still has weight: what must not be seen needs a score of minus infinity":
+        lambda scores: _softmax(np.tril(scores))})
 
 
 @causal.mistake("a column was made to sum to 1: each position shares out one look, along its row")
@@ -68,35 +59,27 @@ def draw_block_step(rng):
             rng.standard_normal((width, width)))
 
 
-block_step = Exercise("block_step", 16, slow_block_step, (
-    (np.array([[3.0, -3.0]]), np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]])),
-    (np.array([[1.0, 7.0], [5.0, 5.0]]), np.array([1.0, 1.0]), np.array([[0.0, 1.0], [2.0, 0.0]]))),
-    draw_block_step)
-
-
 def _norm(rows, scale):
     return rows / np.sqrt((rows * rows).mean(axis=1, keepdims=True)) * scale
 
 
-@block_step.mistake("the norm came after: norm what goes into the layer, and leave the stream alone")
-def norm_after(stream, scale, matrix):
-    return _norm(stream + stream @ matrix, scale)
-
-
-@block_step.mistake("the stream itself is missing: a layer adds to it, it does not replace it")
-def without_stream(stream, scale, matrix):
-    return _norm(stream, scale) @ matrix
+block_step = Exercise("block_step", 16, slow_block_step, (
+    (np.array([[3.0, -3.0]]), np.array([1.0, 2.0]), np.array([[1.0, 0.0], [0.0, 1.0]])),
+    (np.array([[1.0, 7.0], [5.0, 5.0]]), np.array([1.0, 1.0]), np.array([[0.0, 1.0], [2.0, 0.0]]))),
+    draw_block_step, {
+    "the norm came after: norm what goes into the layer, and leave the stream alone":
+        lambda stream, scale, matrix: _norm(stream + stream @ matrix, scale),
+    "the stream itself is missing: a layer adds to it, it does not replace it":
+        lambda stream, scale, matrix: _norm(stream, scale) @ matrix,
+    "this is the length of the row: the root of the MEAN of the squares is asked for":
+        lambda stream, scale, matrix: (
+            stream + stream / np.linalg.norm(stream, axis=1, keepdims=True) * scale @ matrix)})
 
 
 @block_step.mistake("the normed stream was passed on: add the change to the stream as it came")
 def on_the_normed_stream(stream, scale, matrix):
     token = _norm(stream, scale)
     return token + token @ matrix
-
-
-@block_step.mistake("this is the length of the row: the root of the MEAN of the squares is asked for")
-def by_the_length(stream, scale, matrix):
-    return stream + stream / np.linalg.norm(stream, axis=1, keepdims=True) * scale @ matrix
 
 
 def slow_without(probs, k, off):
@@ -170,23 +153,18 @@ def draw_beyond_chance(rng):
 beyond_chance = Exercise("beyond_chance", 16, slow_beyond_chance, (
     (np.array([[1.0, 1.0], [3.0, 3.0]]), np.array([[[0.5, 0.5], [0.5, 0.5]]]), np.array([[True] * 2] * 2)),
     (np.array([[1.0, 9.0], [3.0, 5.0]]), np.array([[[1.0, 0.0], [1.0, 1.0]]]),
-     np.array([[True, False], [True, True]]))), draw_beyond_chance)
+     np.array([[True, False], [True, True]]))), draw_beyond_chance, {
+    "bytes of one row go together: the error comes from rows, not from single bytes":
+        lambda damage, null, at: (
+            slow_beyond_chance(damage, null, at)[0], damage[at].std() / math.sqrt(at.sum())),
+    "all bytes were taken; the question is about those where `at` is True":
+        lambda damage, null, at: slow_beyond_chance(damage, null, np.ones_like(at))})
 
 
 @beyond_chance.mistake("the null is missing: random choices that are off cost something too")
 def null_forgotten(damage, null, at):
     mean = damage[at].mean()
     return mean, slow_beyond_chance(damage, null, at)[1]
-
-
-@beyond_chance.mistake("bytes of one row go together: the error comes from rows, not from single bytes")
-def error_over_bytes(damage, null, at):
-    return slow_beyond_chance(damage, null, at)[0], damage[at].std() / math.sqrt(at.sum())
-
-
-@beyond_chance.mistake("all bytes were taken; the question is about those where `at` is True")
-def everywhere(damage, null, at):
-    return slow_beyond_chance(damage, null, np.ones_like(at))
 
 
 @beyond_chance.mistake("rows with few such bytes count less: take the mean over bytes, not over rows")

@@ -23,27 +23,18 @@ def draw_repeated(rng):
 
 
 repeated = Exercise("repeated", 17, slow_repeated, (
-    (np.array([0, 0, 1]), 2), (np.array([0, 0, 1, 2, 2, 0]), 4)), draw_repeated)
-
-
-@repeated.mistake("1 / E is the chance under an even load only; here some experts get more")
-def repeated_against_a_fair_router(experts, num_experts):
-    return slow_repeated(experts, num_experts)[0], 1 / num_experts
-
-
-@repeated.mistake("divided by T; T tokens have T - 1 pairs of neighbours")
-def repeated_per_token(experts, num_experts):
-    return (experts[:-1] == experts[1:]).sum() / len(experts), slow_repeated(experts, num_experts)[1]
-
-
-@repeated.mistake("the last token was compared with the first; they are no neighbours")
-def repeated_round_the_end(experts, num_experts):
-    return (experts == np.roll(experts, 1)).mean(), slow_repeated(experts, num_experts)[1]
-
-
-@repeated.mistake("that is the largest share; two tokens agree with the sum of the squared shares")
-def repeated_against_the_largest_share(experts, num_experts):
-    return slow_repeated(experts, num_experts)[0], np.bincount(experts).max() / len(experts)
+    (np.array([0, 0, 1]), 2), (np.array([0, 0, 1, 2, 2, 0]), 4)), draw_repeated, {
+    "1 / E is the chance under an even load only; here some experts get more":
+        lambda experts, num_experts: (slow_repeated(experts, num_experts)[0], 1 / num_experts),
+    "divided by T; T tokens have T - 1 pairs of neighbours":
+        lambda experts, num_experts: (
+            (experts[:-1] == experts[1:]).sum() / len(experts), slow_repeated(experts, num_experts)[1]),
+    "the last token was compared with the first; they are no neighbours":
+        lambda experts, num_experts: (
+            (experts == np.roll(experts, 1)).mean(), slow_repeated(experts, num_experts)[1]),
+    "that is the largest share; two tokens agree with the sum of the squared shares":
+        lambda experts, num_experts: (
+            slow_repeated(experts, num_experts)[0], np.bincount(experts).max() / len(experts))})
 
 
 def slow_together(expert_index, num_experts):
@@ -63,7 +54,9 @@ def draw_together(rng):
 
 
 together = Exercise("together", 17, slow_together, (
-    (np.array([[0, 1], [0, 2], [0, 1]]), 3), (np.array([[0, 1, 2], [3, 0, 1]]), 4)), draw_together)
+    (np.array([[0, 1], [0, 2], [0, 1]]), 3), (np.array([[0, 1, 2], [3, 0, 1]]), 4)), draw_together, {
+    "turned over: row i is given that i was chosen":
+        lambda *case: slow_together(*case).T})
 
 
 @together.mistake("the diagonal was filled; an expert always comes with itself, so leave it 0")
@@ -77,11 +70,6 @@ def together_of_all_tokens(expert_index, num_experts):
     chosen = (expert_index[:, :, None] == np.arange(num_experts)).any(axis=1).astype(float)
     both = chosen.T @ chosen / len(expert_index)
     return both - np.diag(np.diag(both))
-
-
-@together.mistake("turned over: row i is given that i was chosen")
-def together_the_other_way(expert_index, num_experts):
-    return slow_together(expert_index, num_experts).T
 
 
 @together.mistake("with three choices there are three pairs; you counted neighbours in rank alone")
@@ -121,36 +109,22 @@ def draw_within(rng):
     return experts % num_experts, languages, scripts
 
 
-within_script = Exercise("within_script", 17, slow_within, (
-    (np.array([0, 1, 2, 2, 2, 2]), np.array([0, 1, 2, 3, 2, 2]), np.array([0, 0, 1, 1, 1, 1])),
-    (np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 2, 3, 4, 4]), np.array([0, 0, 1, 1, 2, 2]))), draw_within)
-
-
-@within_script.mistake("the condition is missing: most of this is the script")
-def within_without_condition(experts, languages, scripts):
-    return _information(experts, languages)
-
-
-@within_script.mistake("this is what experts tell about the script, not about the language in it")
-def within_of_scripts(experts, languages, scripts):
-    return _information(experts, scripts)
-
-
 def _each(experts, languages, scripts):
     inside = [scripts == script for script in np.unique(scripts)]
     return [_information(experts[rows], languages[rows]) for rows in inside]
 
 
-@within_script.mistake("all scripts weighed the same; one with more tokens weighs more")
-def within_unweighted(experts, languages, scripts):
-    return np.mean(_each(experts, languages, scripts))
-
-
-@within_script.mistake("the scripts were summed; weigh each by its share of the tokens")
-def within_summed(experts, languages, scripts):
-    return sum(_each(experts, languages, scripts))
-
-
-@within_script.mistake("this is in nats; bits need the logarithm to base 2")
-def within_in_nats(experts, languages, scripts):
-    return slow_within(experts, languages, scripts) * np.log(2)
+within_script = Exercise("within_script", 17, slow_within, (
+    (np.array([0, 1, 2, 2, 2, 2]), np.array([0, 1, 2, 3, 2, 2]), np.array([0, 0, 1, 1, 1, 1])),
+    (np.array([0, 1, 0, 1, 2, 2]), np.array([0, 1, 2, 3, 4, 4]), np.array([0, 0, 1, 1, 2, 2]))),
+    draw_within, {
+    "the condition is missing: most of this is the script":
+        lambda experts, languages, scripts: _information(experts, languages),
+    "this is what experts tell about the script, not about the language in it":
+        lambda experts, languages, scripts: _information(experts, scripts),
+    "all scripts weighed the same; one with more tokens weighs more":
+        lambda *case: np.mean(_each(*case)),
+    "the scripts were summed; weigh each by its share of the tokens":
+        lambda *case: sum(_each(*case)),
+    "this is in nats; bits need the logarithm to base 2":
+        lambda *case: slow_within(*case) * np.log(2)})

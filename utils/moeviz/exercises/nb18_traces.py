@@ -40,28 +40,20 @@ rule = Exercise("rule", 18, slow_rule, (
     (ROW, np.array([[0, 1]]), np.array([[0.5, 0.25]])),
     (ROW, np.array([[0, 1]]), np.array([[0.66667, 0.33333]])),
     (ROW, np.array([[0, 1]]), np.array([[0.6, 0.4]])),
-    (*TWO, np.array([[0.5, 0.25], [0.66667, 0.33333]]))), draw_rule)
-
-
-@rule.mistake("a sum of 1 was taken as proof; sigmoid scores can be renormalised too: compare values")
-def rule_by_sum(logits, expert_index, weights):
-    return "chosen" if np.allclose(weights.sum(axis=1), 1, atol=0.001) else "all"
+    (*TWO, np.array([[0.5, 0.25], [0.66667, 0.33333]]))), draw_rule, {
+    "a sum of 1 was taken as proof; sigmoid scores can be renormalised too: compare values":
+        lambda logits, expert_index, weights: (
+            "chosen" if np.allclose(weights.sum(axis=1), 1, atol=0.001) else "all"),
+    "what is not 'all' need not be 'chosen'; compare with both rules":
+        lambda *case: "all" if slow_rule(*case) == "all" else "chosen",
+    "only the first token was compared":
+        lambda logits, expert_index, weights: slow_rule(logits[:1], expert_index[:1], weights[:1])})
 
 
 @rule.mistake("'neither' never came out; weights may follow another rule")
 def rule_without_neither(logits, expert_index, weights):
     found = slow_rule(logits, expert_index, weights)
     return "all" if found == "neither" else found
-
-
-@rule.mistake("what is not 'all' need not be 'chosen'; compare with both rules")
-def rule_all_or_chosen(logits, expert_index, weights):
-    return "all" if slow_rule(logits, expert_index, weights) == "all" else "chosen"
-
-
-@rule.mistake("only the first token was compared")
-def rule_of_the_first_token(logits, expert_index, weights):
-    return slow_rule(logits[:1], expert_index[:1], weights[:1])
 
 
 @rule.mistake("the two names are swapped: 'all' means that the softmax runs over all experts")
@@ -108,33 +100,21 @@ def draw_above_null(rng):
     return tables, rng.integers(1, 15, (repeats, *shape))
 
 
-above_null = Exercise("above_null", 18, slow_above_null, ((TABLES, NULLS),), draw_above_null)
-
-
-@above_null.mistake("the null is missing: with few tokens, information is above 0 by chance")
-def above_null_without_null(tables, nulls):
-    return np.array([_information(table) for table in tables])
+above_null = Exercise("above_null", 18, slow_above_null, ((TABLES, NULLS),), draw_above_null, {
+    "the null is missing: with few tokens, information is above 0 by chance":
+        lambda tables, nulls: np.array([_information(table) for table in tables]),
+    "this is in nats; bits need the logarithm to base 2":
+        lambda tables, nulls: slow_above_null(tables, nulls, math.log),
+    "you averaged the shuffled tables first; average their information":
+        lambda tables, nulls: slow_above_null(tables, nulls.mean(axis=0)[None]),
+    "the null of one shuffle depends on its luck: average over all of them":
+        lambda tables, nulls: slow_above_null(tables, nulls[:1])})
 
 
 @above_null.mistake("you pooled the layers; expert 3 of one layer is no relative of expert 3 of another")
 def above_null_pooled(tables, nulls):
     pooled = slow_above_null(tables.sum(axis=0)[None], nulls.sum(axis=1)[:, None])
     return np.repeat(pooled, len(tables))
-
-
-@above_null.mistake("this is in nats; bits need the logarithm to base 2")
-def above_null_in_nats(tables, nulls):
-    return slow_above_null(tables, nulls, math.log)
-
-
-@above_null.mistake("you averaged the shuffled tables first; average their information")
-def above_null_of_the_mean_table(tables, nulls):
-    return slow_above_null(tables, nulls.mean(axis=0)[None])
-
-
-@above_null.mistake("the null of one shuffle depends on its luck: average over all of them")
-def above_null_of_one_shuffle(tables, nulls):
-    return slow_above_null(tables, nulls[:1])
 
 
 def slow_identical(index, least):
@@ -156,35 +136,20 @@ def draw_identical(rng):
 
 identical = Exercise("identical", 18, slow_identical, (
     (np.array([[1, 2], [1, 2], [1, 2], [0, 3], [1, 2]]), 3),
-    (np.array([[1, 2], [1, 0], [1, 3]]), 2), (np.array([[1, 2], [2, 1]]), 2)), draw_identical)
-
-
-@identical.mistake("equal rows were counted wherever they stand; only consecutive rows make a stretch")
-def identical_anywhere(index, least):
-    return (index[:, None] == index).all(axis=2).sum(axis=1) >= least
-
-
-@identical.mistake("only the first choices were compared; a row is equal if all of its choices are")
-def identical_of_first_choices(index, least):
-    return slow_identical(index[:, :1], least)
-
-
-@identical.mistake("the order of the choices was dropped; [1, 2] and [2, 1] are different rows")
-def identical_of_sets(index, least):
-    return slow_identical(np.sort(index, axis=1), least)
-
-
-@identical.mistake("a stretch of exactly `least` rows counts too")
-def identical_longer(index, least):
-    return slow_identical(index, least + 1)
+    (np.array([[1, 2], [1, 0], [1, 3]]), 2), (np.array([[1, 2], [2, 1]]), 2)), draw_identical, {
+    "equal rows were counted wherever they stand; only consecutive rows make a stretch":
+        lambda index, least: (index[:, None] == index).all(axis=2).sum(axis=1) >= least,
+    "only the first choices were compared; a row is equal if all of its choices are":
+        lambda index, least: slow_identical(index[:, :1], least),
+    "the order of the choices was dropped; [1, 2] and [2, 1] are different rows":
+        lambda index, least: slow_identical(np.sort(index, axis=1), least),
+    "a stretch of exactly `least` rows counts too":
+        lambda index, least: slow_identical(index, least + 1),
+    "every repeated row was marked; a stretch of fewer than `least` rows is normal text":
+        lambda index, least: slow_identical(index, 2)})
 
 
 @identical.mistake("the first row of each stretch is missing; it belongs to it")
 def identical_without_the_first(index, least):
     before = np.concatenate([[False], (index[1:] == index[:-1]).all(axis=1)])
     return slow_identical(index, least) & before
-
-
-@identical.mistake("every repeated row was marked; a stretch of fewer than `least` rows is normal text")
-def identical_of_two(index, least):
-    return slow_identical(index, 2)

@@ -21,7 +21,13 @@ def draw_straggle(rng):
 
 
 straggle = Exercise("straggle", 19, slow_straggle, (
-    (np.array([2, 4, 3]),), (np.array([5, 5, 5, 5]),), (np.array([8, 4, 8]),)), draw_straggle)
+    (np.array([2, 4, 3]),), (np.array([5, 5, 5, 5]),), (np.array([8, 4, 8]),)), draw_straggle, {
+    "these are rows that wait; the share of all device time is asked for":
+        lambda load: (load.max() / load.mean(), (load.max() - load).sum()),
+    "the slowest was compared with the fastest; compare it with the mean":
+        lambda load: (load.max() / max(load.min(), 1), 1 - load.min() / load.max()),
+    "that is the share of time spent working; the rest is waiting":
+        lambda load: (load.max() / load.mean(), load.mean() / load.max())})
 
 
 @straggle.mistake("the mean was compared with itself; a step ends with the slowest device")
@@ -29,25 +35,10 @@ def straggle_by_mean(load):
     return 1.0, 0.0  # mean over mean
 
 
-@straggle.mistake("these are rows that wait; the share of all device time is asked for")
-def straggle_in_rows(load):
-    return load.max() / load.mean(), (load.max() - load).sum()
-
-
-@straggle.mistake("the slowest was compared with the fastest; compare it with the mean")
-def straggle_by_spread(load):
-    return load.max() / max(load.min(), 1), 1 - load.min() / load.max()
-
-
 @straggle.mistake("waiting was divided by the work; all device time is N times the slowest")
 def straggle_idle_of_work(load):
     ratio = load.max() / load.mean()
     return ratio, ratio - 1
-
-
-@straggle.mistake("that is the share of time spent working; the rest is waiting")
-def straggle_working(load):
-    return load.max() / load.mean(), load.mean() / load.max()
 
 
 def slow_device_load(load, hosts):
@@ -68,32 +59,17 @@ def draw_device_load(rng):
 
 device_load = Exercise("device_load", 19, slow_device_load, (
     (np.array([6, 2, 4]), np.array([[True, True, False], [True, False, True]])),
-    (np.array([9, 3]), np.array([[True, False], [True, True], [True, False]]))), draw_device_load)
-
-
-@device_load.mistake("every copy got all tokens of its expert; the copies share them")
-def load_with_extra_experts(load, hosts):
-    return (hosts @ load).astype(float)
-
-
-@device_load.mistake("only first copies got tokens; copies take turns")
-def load_of_first_copies(load, hosts):
-    return np.bincount(np.argmax(hosts, axis=0), load, len(hosts))
-
-
-@device_load.mistake("divided by the number of devices; divide by the copies of the expert")
-def load_over_all_devices(load, hosts):
-    return hosts @ load / len(hosts)
-
-
-@device_load.mistake("the load was halved, however many copies there are; divide by their number")
-def load_halved(load, hosts):
-    return hosts @ np.where(hosts.sum(axis=0) > 1, load / 2, load)
-
-
-@device_load.mistake("you divided by the experts on the device; divide by the copies of each expert")
-def load_over_experts(load, hosts):
-    return hosts @ load / np.maximum(hosts.sum(axis=1), 1)
+    (np.array([9, 3]), np.array([[True, False], [True, True], [True, False]]))), draw_device_load, {
+    "every copy got all tokens of its expert; the copies share them":
+        lambda load, hosts: (hosts @ load).astype(float),
+    "only first copies got tokens; copies take turns":
+        lambda load, hosts: np.bincount(np.argmax(hosts, axis=0), load, len(hosts)),
+    "divided by the number of devices; divide by the copies of the expert":
+        lambda load, hosts: hosts @ load / len(hosts),
+    "the load was halved, however many copies there are; divide by their number":
+        lambda load, hosts: hosts @ np.where(hosts.sum(axis=0) > 1, load / 2, load),
+    "you divided by the experts on the device; divide by the copies of each expert":
+        lambda load, hosts: hosts @ load / np.maximum(hosts.sum(axis=1), 1)})
 
 
 def slow_wire_bytes(device, home, width, number_bytes):
@@ -111,29 +87,16 @@ def draw_wire_bytes(rng):
 
 wire_bytes = Exercise("wire_bytes", 19, slow_wire_bytes, (
     (np.array([[0, 1], [1, 1], [0, 0]]), np.array([0, 0, 0]), 10, 2),
-    (np.array([[0, 1], [0, 1]]), np.array([1, 2]), 10, 2)), draw_wire_bytes)
-
-
-@wire_bytes.mistake("choices at home were counted; they do not travel")
-def bytes_with_local(device, home, width, number_bytes):
-    return 2 * sum(len(set(served)) for served in device.tolist()) * width * number_bytes
-
-
-@wire_bytes.mistake("every token has a home of its own; you took device 0 for all of them")
-def bytes_from_device_0(device, home, width, number_bytes):
-    return slow_wire_bytes(device, 0 * home, width, number_bytes)
-
-
-@wire_bytes.mistake("one way was counted; the answers come back and weigh as much")
-def bytes_one_way(device, home, width, number_bytes):
-    return slow_wire_bytes(device, home, width, number_bytes) // 2
-
-
-@wire_bytes.mistake("a token was sent once for each choice; a device that serves two of them needs it once")
-def bytes_per_choice(device, home, width, number_bytes):
-    return 2 * int((device != home[:, None]).sum()) * width * number_bytes
-
-
-@wire_bytes.mistake("these are numbers, and a number has several bytes")
-def bytes_of_numbers(device, home, width, number_bytes):
-    return slow_wire_bytes(device, home, width, 1)
+    (np.array([[0, 1], [0, 1]]), np.array([1, 2]), 10, 2)), draw_wire_bytes, {
+    "choices at home were counted; they do not travel":
+        lambda device, home, width, number_bytes: (
+            2 * sum(len(set(served)) for served in device.tolist()) * width * number_bytes),
+    "every token has a home of its own; you took device 0 for all of them":
+        lambda device, home, width, number_bytes: slow_wire_bytes(device, 0 * home, width, number_bytes),
+    "one way was counted; the answers come back and weigh as much":
+        lambda *case: slow_wire_bytes(*case) // 2,
+    "a token was sent once for each choice; a device that serves two of them needs it once":
+        lambda device, home, width, number_bytes: (
+            2 * int((device != home[:, None]).sum()) * width * number_bytes),
+    "these are numbers, and a number has several bytes":
+        lambda device, home, width, number_bytes: slow_wire_bytes(device, home, width, 1)})

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeviz.exercises.cases import choices, whole
+from moeviz.exercises.cases import asked, choices, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -20,52 +20,31 @@ def draw_read_bytes(rng):
 
 
 read_bytes = Exercise("read_bytes", 20, slow_read_bytes, (
-    (np.array([[0, 3], [3, 1]]), 100, 50, 4), (np.array([[2, 0]]), 10, 0, 16)), draw_read_bytes)
-
-
-@read_bytes.mistake("an expert was counted once for each of its tokens; one reading serves them all")
-def bytes_of_choices(expert_index, expert_weights, shared_weights, bits):
-    return (shared_weights + expert_index.size * expert_weights) * bits / 8
-
-
-@read_bytes.mistake("you counted up to the highest expert; those that nobody chose stay where they are")
-def bytes_of_all_up_to(expert_index, expert_weights, shared_weights, bits):
-    return (shared_weights + (int(expert_index.max()) + 1) * expert_weights) * bits / 8
-
-
-@read_bytes.mistake("the shared weights are missing; every token uses them, so a step reads them once")
-def bytes_without_shared(expert_index, expert_weights, shared_weights, bits):
-    return slow_read_bytes(expert_index, expert_weights, 0, bits)
-
-
-@read_bytes.mistake("the shared weights were read once for each token; one reading serves the step")
-def bytes_shared_per_token(expert_index, expert_weights, shared_weights, bits):
-    return slow_read_bytes(expert_index, expert_weights, len(expert_index) * shared_weights, bits)
-
-
-@read_bytes.mistake("these are bits; eight of them are a byte")
-def bits_for_bytes(expert_index, expert_weights, shared_weights, bits):
-    return 8 * slow_read_bytes(expert_index, expert_weights, shared_weights, bits)
-
-
-@read_bytes.mistake("only the first reader's experts were read")
-def bytes_of_first_reader(expert_index, expert_weights, shared_weights, bits):
-    return slow_read_bytes(expert_index[:1], expert_weights, shared_weights, bits)
-
-
-@read_bytes.mistake("only the shared weights became bytes; the experts' weights have bits too")
-def bytes_of_shared_alone(expert_index, expert_weights, shared_weights, bits):
-    return len(np.unique(expert_index)) * expert_weights + shared_weights * bits / 8
-
-
-@read_bytes.mistake("that is one expert for each reader; count the different experts of all of them")
-def bytes_of_readers(expert_index, expert_weights, shared_weights, bits):
-    return (shared_weights + len(expert_index) * expert_weights) * bits / 8
-
-
-@read_bytes.mistake("half a byte was cut off; divide by 8 with /")
-def bytes_cut_off(expert_index, expert_weights, shared_weights, bits):
-    return slow_read_bytes(expert_index, expert_weights, shared_weights, bits) // 1
+    (np.array([[0, 3], [3, 1]]), 100, 50, 4), (np.array([[2, 0]]), 10, 0, 16)), draw_read_bytes, {
+    "an expert was counted once for each of its tokens; one reading serves them all":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            (shared_weights + expert_index.size * expert_weights) * bits / 8),
+    "you counted up to the highest expert; those that nobody chose stay where they are":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            (shared_weights + (int(expert_index.max()) + 1) * expert_weights) * bits / 8),
+    "the shared weights are missing; every token uses them, so a step reads them once":
+        asked(slow_read_bytes, shared_weights=0),
+    "the shared weights were read once for each token; one reading serves the step":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            slow_read_bytes(expert_index, expert_weights, len(expert_index) * shared_weights, bits)),
+    "these are bits; eight of them are a byte":
+        lambda *case: 8 * slow_read_bytes(*case),
+    "only the first reader's experts were read":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            slow_read_bytes(expert_index[:1], expert_weights, shared_weights, bits)),
+    "only the shared weights became bytes; the experts' weights have bits too":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            len(np.unique(expert_index)) * expert_weights + shared_weights * bits / 8),
+    "that is one expert for each reader; count the different experts of all of them":
+        lambda expert_index, expert_weights, shared_weights, bits: (
+            (shared_weights + len(expert_index) * expert_weights) * bits / 8),
+    "half a byte was cut off; divide by 8 with /":
+        lambda *case: slow_read_bytes(*case) // 1})
 
 
 def _hits(requests, size, leaves, refresh=True, forget=True):
@@ -95,42 +74,22 @@ def draw_lru_hits(rng):
 
 
 lru_hits = Exercise("lru_hits", 20, slow_lru_hits, (
-    (np.array([0, 1, 0, 2, 0, 1]), 2), (np.array([0, 0, 1, 0, 2, 1]), 2)), draw_lru_hits)
-
-
-@lru_hits.mistake("the expert used most recently left; the one unused for longest has to")
-def lru_evicts_the_newest(requests, size):
-    return _hits(requests, size, -1)
-
-
-@lru_hits.mistake("a hit has to count as a use too; yours lets the expert leave that was loaded first")
-def lru_without_refresh(requests, size):
-    return _hits(requests, size, 0, refresh=False)
-
-
-@lru_hits.mistake("after a hit the expert stands in the cache twice: remove it before you append it")
-def lru_without_remove(requests, size):
-    return _hits(requests, size, 0, forget=False)
-
-
-@lru_hits.mistake("nobody ever left; the cache holds only so many experts")
-def lru_without_limit(requests, size):
-    return len(requests) - len(set(requests.tolist()))
-
-
-@lru_hits.mistake("you counted the misses")
-def lru_counts_misses(requests, size):
-    return len(requests) - slow_lru_hits(requests, size)
-
-
-@lru_hits.mistake("that is the share of hits; count them")
-def lru_share(requests, size):
-    return slow_lru_hits(requests, size) / len(requests)
-
-
-@lru_hits.mistake("you kept the last requests; an expert that was asked for twice takes one place, not two")
-def lru_of_requests(requests, size):
-    return sum(expert in requests[max(0, at - size):at] for at, expert in enumerate(requests))
+    (np.array([0, 1, 0, 2, 0, 1]), 2), (np.array([0, 0, 1, 0, 2, 1]), 2)), draw_lru_hits, {
+    "the expert used most recently left; the one unused for longest has to":
+        lambda requests, size: _hits(requests, size, -1),
+    "a hit has to count as a use too; yours lets the expert leave that was loaded first":
+        lambda requests, size: _hits(requests, size, 0, refresh=False),
+    "after a hit the expert stands in the cache twice: remove it before you append it":
+        lambda requests, size: _hits(requests, size, 0, forget=False),
+    "nobody ever left; the cache holds only so many experts":
+        lambda requests, size: len(requests) - len(set(requests.tolist())),
+    "you counted the misses":
+        lambda requests, size: len(requests) - slow_lru_hits(requests, size),
+    "that is the share of hits; count them":
+        lambda requests, size: slow_lru_hits(requests, size) / len(requests),
+    "you kept the last requests; an expert that was asked for twice takes one place, not two":
+        lambda requests, size: (
+            sum(expert in requests[max(0, at - size):at] for at, expert in enumerate(requests)))})
 
 
 def slow_known_load(loads, window, interval):
@@ -150,9 +109,6 @@ def draw_known_load(rng):
 LOADS = np.array([[4, 0], [0, 4], [4, 0]])
 LONGER = np.array([[6, 0], [0, 6], [3, 9], [9, 3], [0, 0]])
 
-known_load = Exercise("known_load", 20, slow_known_load, (
-    (LOADS, 2, 1), (LONGER, 1, 2), (LONGER, 9, 2)), draw_known_load)
-
 
 def _known(loads, window, interval, ahead=0, start=1.0, read=lambda seen: seen.mean(axis=0)):
     """Like the specification, with a window that ends `ahead` steps late, or is read in another way."""
@@ -164,44 +120,25 @@ def _known(loads, window, interval, ahead=0, start=1.0, read=lambda seen: seen.m
     return known
 
 
-@known_load.mistake("the window reaches into the step to be served; its load is not known yet")
-def known_ahead(loads, window, interval):
-    return _known(loads, window, interval, ahead=1)
-
-
-@known_load.mistake("the placement is made at multiples of the interval; in between nothing new enters it")
-def known_at_every_step(loads, window, interval):
-    return slow_known_load(loads, window, 1)
-
-
-@known_load.mistake("all steps were averaged; the window keeps the last ones alone")
-def known_from_the_beginning(loads, window, interval):
-    return slow_known_load(loads, len(loads), interval)
-
-
-@known_load.mistake("only the last step was used; the window may be longer")
-def known_from_the_last_step(loads, window, interval):
-    return slow_known_load(loads, 1, interval)
-
-
-@known_load.mistake("before the first step a load of ones is assumed, not of zeros")
-def known_zero_at_first(loads, window, interval):
-    return _known(loads, window, interval, start=0.0)
-
-
-@known_load.mistake("these are sums over the window; take the mean, so that windows can be compared")
-def known_sums(loads, window, interval):
-    return _known(loads, window, interval, read=lambda seen: seen.sum(axis=0))
-
-
-@known_load.mistake("where fewer steps than the window have run, divide by their number")
-def known_over_the_window(loads, window, interval):
-    return _known(loads, window, interval, read=lambda seen: seen.sum(axis=0) / window)
-
-
-@known_load.mistake("an array of whole numbers cut the means; begin with `np.ones(loads.shape)`")
-def known_in_whole_numbers(loads, window, interval):
-    return slow_known_load(loads, window, interval).astype(int)
+known_load = Exercise("known_load", 20, slow_known_load, (
+    (LOADS, 2, 1), (LONGER, 1, 2), (LONGER, 9, 2)), draw_known_load, {
+    "the window reaches into the step to be served; its load is not known yet":
+        lambda loads, window, interval: _known(loads, window, interval, ahead=1),
+    "the placement is made at multiples of the interval; in between nothing new enters it":
+        lambda loads, window, interval: slow_known_load(loads, window, 1),
+    "all steps were averaged; the window keeps the last ones alone":
+        lambda loads, window, interval: slow_known_load(loads, len(loads), interval),
+    "only the last step was used; the window may be longer":
+        lambda loads, window, interval: slow_known_load(loads, 1, interval),
+    "before the first step a load of ones is assumed, not of zeros":
+        lambda loads, window, interval: _known(loads, window, interval, start=0.0),
+    "these are sums over the window; take the mean, so that windows can be compared":
+        lambda loads, window, interval: _known(loads, window, interval, read=lambda seen: seen.sum(axis=0)),
+    "where fewer steps than the window have run, divide by their number":
+        lambda loads, window, interval: (
+            _known(loads, window, interval, read=lambda seen: seen.sum(axis=0) / window)),
+    "an array of whole numbers cut the means; begin with `np.ones(loads.shape)`":
+        lambda *case: slow_known_load(*case).astype(int)})
 
 
 @known_load.mistake("a slice must not begin before step 0; a negative place counts from the end")

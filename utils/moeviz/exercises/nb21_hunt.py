@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import softmax, top_k_index
-from moeviz.exercises.cases import choices, name_bugs, scores, whole
+from moeviz.exercises.cases import asked, choices, name_bugs, scores, whole
 from moeviz.exercises.engine import Exercise
 from moeviz.exercises.nb21_suspects import FINGERPRINTS, SUSPECTS, Batch, make_batch
 from moeviz.scoreboard import Board
@@ -189,18 +189,12 @@ _SCORES, _NOISE = np.array([[2.0, 1.0, 0.0, -1.0]]), np.array([[-1.5, 0.5, 1.0, 
 _BIAS = np.array([0.0, 0.1, 0.0, 0.3])
 
 weighed = Exercise("weighed", 21, slow_weighed, (
-    (_SCORES, _NOISE, _BIAS, 2, False), (_SCORES, _NOISE, _BIAS, 2, True)), draw_weighed)
+    (_SCORES, _NOISE, _BIAS, 2, False), (_SCORES, _NOISE, _BIAS, 2, True)), draw_weighed, {
+    "the noise is gone in training too, where it belongs":
+        asked(slow_weighed, training=False),
+    "the bias was not used in the choice":
+        lambda logits, noise, bias, k, training: slow_weighed(logits, noise, 0 * bias, k, training)})
 name_bugs(weighed, slow_weighed, _shows("noise at evaluation", "bias in the weight"))
-
-
-@weighed.mistake("the noise is gone in training too, where it belongs")
-def weighed_never_noisy(logits, noise, bias, k, training):
-    return slow_weighed(logits, noise, bias, k, False)
-
-
-@weighed.mistake("the bias was not used in the choice")
-def weighed_without_bias(logits, noise, bias, k, training):
-    return slow_weighed(logits, noise, 0 * bias, k, training)
 
 
 def slow_served(expert_index, weights, mask, seats, num_experts, bugs=()):
@@ -231,7 +225,16 @@ _ASKED = np.array([[0, 1], [1, 0], [0, 1]]), np.array([[0.75, 0.25], [0.625, 0.3
 
 served = Exercise("served", 21, slow_served, (
     (*_ASKED, np.array([True, True, True]), 1, 2), (*_ASKED, np.array([False, True, True]), 1, 2),
-    (*_ASKED, np.array([True, True, True]), 2, 2)), draw_served)
+    (*_ASKED, np.array([True, True, True]), 2, 2)), draw_served, {
+    "the last token was served first":
+        lambda expert_index, weights, mask, seats, num_experts: (
+            slow_served(expert_index[::-1], weights[::-1], mask[::-1], seats, num_experts)[::-1]),
+    "one seat too many was given":
+        lambda expert_index, weights, mask, seats, num_experts: (
+            slow_served(expert_index, weights, mask, seats + 1, num_experts)),
+    "padding took no seat, but it still speaks: its weights must be 0":
+        lambda expert_index, weights, mask, seats, num_experts: (
+            np.where(mask[:, None], slow_served(expert_index, weights, mask, seats, num_experts), weights))})
 name_bugs(served, slow_served,
           _shows("first choices not first", "second choice renormalised twice", "padding takes seats"))
 
@@ -240,21 +243,6 @@ name_bugs(served, slow_served,
 def served_by_slot(expert_index, weights, mask, seats, num_experts):
     return np.hstack([slow_served(expert_index[:, [slot]], weights[:, [slot]], mask, seats, num_experts)
                       for slot in range(weights.shape[1])])
-
-
-@served.mistake("the last token was served first")
-def served_from_the_end(expert_index, weights, mask, seats, num_experts):
-    return slow_served(expert_index[::-1], weights[::-1], mask[::-1], seats, num_experts)[::-1]
-
-
-@served.mistake("one seat too many was given")
-def served_one_too_many(expert_index, weights, mask, seats, num_experts):
-    return slow_served(expert_index, weights, mask, seats + 1, num_experts)
-
-
-@served.mistake("padding took no seat, but it still speaks: its weights must be 0")
-def served_with_padding(expert_index, weights, mask, seats, num_experts):
-    return np.where(mask[:, None], slow_served(expert_index, weights, mask, seats, num_experts), weights)
 
 
 def slow_balanced(logits, mask, k, bugs=()):
@@ -284,24 +272,15 @@ _TWO_LAYERS = np.array([[[2.0, 0.0, 0.0], [1.0, 0.0, -1.0], [0.0, 0.0, 4.0]],
 
 balanced = Exercise("balanced", 21, slow_balanced, (
     (_TWO_LAYERS, np.array([True, True, False]), 1), (_TWO_LAYERS, np.array([True, False, True]), 2)),
-    draw_balanced)
+    draw_balanced, {
+    "f sums to k here; divide by k, so that an even load gives 1":
+        lambda logits, mask, k: k * slow_balanced(logits, mask, k),
+    "the layers were added; take their mean":
+        lambda logits, mask, k: len(logits) * slow_balanced(logits, mask, k),
+    "padding was set to 0 and still counted; leave these tokens out":
+        lambda logits, mask, k: slow_balanced(logits * mask[:, None], np.ones_like(mask), k)})
 name_bugs(balanced, slow_balanced,
           _shows("double softmax", "padding counted", "layers pooled", "P taken after top-k"))
-
-
-@balanced.mistake("f sums to k here; divide by k, so that an even load gives 1")
-def balanced_per_k(logits, mask, k):
-    return k * slow_balanced(logits, mask, k)
-
-
-@balanced.mistake("the layers were added; take their mean")
-def balanced_summed(logits, mask, k):
-    return len(logits) * slow_balanced(logits, mask, k)
-
-
-@balanced.mistake("padding was set to 0 and still counted; leave these tokens out")
-def balanced_zeroed(logits, mask, k):
-    return slow_balanced(logits * mask[:, None], np.ones_like(mask), k)
 
 
 class Budget(NamedTuple):
