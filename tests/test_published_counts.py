@@ -1,28 +1,23 @@
-"""Published counts: read from a copy where there is one, fetched from the test's own server, not trusted."""
+"""Published counts: those of the package, pickled ones that are not trusted, and real files where present."""
 
 import collections
-import hashlib
-import http.client
-import http.server
-import json
 import os
 import pathlib
 import pickle
 import pickletools
-import threading
-import urllib.request
 
 import numpy as np
 import pytest
 
 from cases import cases
 from moeviz import metrics, routing, traces
-from moeviz.traces import counts as published
 from moeviz.traces.counts import load_counters
 
 pytestmark = pytest.mark.slow
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = pathlib.Path(os.environ.get("MOEVIZ_COUNTS", ROOT.parent / "shared" / "data" / "olmoe_routing"))
+FOLDERS = {"olmoe": 8, "mistral": 2}  # choices per token
+DOMAINS = ("arxiv", "book", "c4", "github", "wikipedia")
 needs_copy = pytest.mark.skipif(not COPY.is_dir(), reason="no copy of the published counts here")
 
 COUNTERS = [collections.Counter({0: 5, 3: 2**40}), collections.Counter({(0, 3): 1})]
@@ -155,137 +150,43 @@ def test_the_deep_tuple_is_what_it_says():
     assert len(pickle.loads(deep_tuple(4))[0]) == 3
 
 
-# --- the files, made here and served from here
-
-@pytest.fixture
-def world(tmp_path, monkeypatch):
-    """Serve made-up counts in the place of the published ones; yield (url, folder, files, requests)."""
-    rng, files = np.random.default_rng(0), {}
-    index = published._index()
-    for about in index["models"].values():
-        size = about["num_experts"] = 4
-        for domain in index["domains"]:
-            one = [collections.Counter(dict(enumerate(rng.integers(0, 50, size)))) for _ in range(3)]
-            two = [collections.Counter({(a, b): a + b for a in range(size) for b in range(size)})] * 2
-            files[f"{about['folder']}/expert_counts/{domain}.pkl"] = pickle.dumps(one)
-            files[f"{about['folder']}/expert_counts_crosslayer/{domain}.pkl"] = pickle.dumps(two)
-    index["files"] = {path: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-                      for path, content in files.items()}
-    monkeypatch.setattr(published, "_index", lambda: json.loads(json.dumps(index)))
-    requests = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            path = self.path.removeprefix("/counts/")
-            requests.append(path)
-            self.send_response(200 if path in files else 404)
-            self.end_headers()
-            self.wfile.write(files.get(path, b""))
-
-        def log_message(self, *arguments):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/counts", tmp_path / "data", files, requests
-    server.shutdown()
-    server.server_close()
-
-
-def test_a_download_says_what_it_fetches_and_reads_it(world, capsys):
-    url, folder, files, requests = world
-    counts = traces.download_counts(folder, base_url=url)
-    said = capsys.readouterr().out
-    size = sum(map(len, files.values())) / 1e6
-    assert f"Fetching 20 files, {size:.1f} MB, from {url} into {folder}." in said
-    assert "github.com/allenai/OLMoE" in said and "Apache-2.0" in said
-    assert sorted(requests) == sorted(files)
-    assert list(counts) == ["OLMoE-1B-7B", "Mixtral 8x7B"]
-    first = pickle.loads(files["mistral/expert_counts/book.pkl"])[1]
-    assert counts["Mixtral 8x7B"].table(7)[1].tolist() == [first[expert] for expert in range(4)]
-    assert counts["OLMoE-1B-7B"].flow(0)[1, 3] == 5 * 4
-
-
-def test_a_second_download_fetches_only_what_is_missing_or_broken(world, capsys):
-    url, folder, files, requests = world
-    traces.download_counts(folder, base_url=url)
-    requests.clear()
-    gone, broken = list(files)[3], list(files)[5]
-    (folder / gone).unlink()
-    (folder / broken).write_bytes(files[broken][:-1] + b"x")
-    traces.download_counts(folder, base_url=url)
-    assert sorted(requests) == sorted([gone, broken])
-    assert "Fetching 2 files" in capsys.readouterr().out
-    assert {path.name[0] for path in folder.rglob("*")} & {"."} == set()
-
-
-@pytest.mark.parametrize("change", [lambda content: content[:-1], lambda content: content + b"x",
-                                    lambda content: b"x" + content[1:]])
-def test_a_file_that_is_not_the_published_one_is_not_written(world, change):
-    url, folder, files, _ = world
-    path = next(iter(files))
-    files[path] = change(files[path])
-    with pytest.raises(ValueError, match="is not the published file"):
-        traces.download_counts(folder, base_url=url)
-    assert not (folder / path).exists()
-
-
-def test_a_file_that_was_changed_on_disk_is_not_unpickled(world, monkeypatch, tmp_path):
-    url, folder, files, _ = world
-    traces.download_counts(folder, base_url=url)
-    path = next(iter(files))
-    (folder / path).write_bytes(pickle.dumps([Call(pathlib.Path.touch, tmp_path / "sprung")]))
-    monkeypatch.setattr(published, "load_counters", lambda *arguments: pytest.fail("it was read"))
-    with pytest.raises(ValueError, match="is not the published file"):
-        traces.published_counts(folder)
-
-
-def test_a_server_that_does_not_answer_and_a_missing_file_say_so(world):
-    url, folder, files, _ = world
-    files.pop(next(iter(files)))
-    with pytest.raises(OSError, match=r"could not be fetched: HTTP Error 404"):
-        traces.download_counts(folder, base_url=url)
-    with pytest.raises(FileNotFoundError, match="download_counts fetches it"):
-        traces.published_counts(folder)
-
-
-def test_the_index_pins_a_commit_and_names_every_file():
-    index = published._index()
-    assert index["commit"] in index["base_url"] and len(index["commit"]) == 40
-    assert index["base_url"].startswith("https://raw.githubusercontent.com/allenai/OLMoE/")
-    assert len(index["files"]) == 20
-    assert all(len(noted["sha256"]) == 64 for noted in index["files"].values())
-
-
 # --- the real files, where there is a copy of them
 
 @needs_copy
 class TestRealCounts:
     def test_sums_and_margins_fit(self):
-        counts = traces.published_counts(COPY)
-        for model, k in (("OLMoE-1B-7B", 8), ("Mixtral 8x7B", 2)):
-            assert (counts[model].experts.sum(axis=2) == 208_896 * k).all()
-            assert np.array_equal(counts[model].pairs.sum(axis=3), counts[model].experts[:, :2])
-            assert np.array_equal(counts[model].pairs.sum(axis=2), counts[model].experts[:, 1:])
-
-    def test_experts_are_topics_in_one_model_and_not_in_the_other(self):
-        found = {model: [metrics.information_of_table(counts.table(layer)) for layer in counts.layers]
-                 for model, counts in traces.published_counts(COPY).items()}
-        assert np.round(found["OLMoE-1B-7B"], 2).tolist() == [0.17, 0.40, 0.50]
-        assert np.round(found["Mixtral 8x7B"], 3).tolist() == [0.003, 0.004, 0.009]
-
-    def test_the_null_lies_far_below(self):
-        rng = np.random.default_rng(0)
-        for counts in traces.published_counts(COPY).values():
-            for layer in counts.layers:
-                null = metrics.information_of_table_null(counts.table(layer), rng=rng, repeats=3)
-                assert 10 * null < metrics.information_of_table(counts.table(layer))
+        for name, k in FOLDERS.items():
+            for domain in DOMAINS:
+                counts = traces.read(COPY / name / "expert_counts" / f"{domain}.pkl").experts[0]
+                file = COPY / name / "expert_counts_crosslayer" / f"{domain}.pkl"
+                pairs = load_counters(file.read_bytes(), "x")
+                assert (counts.sum(axis=1) == 208_896 * k).all()
+                for layer, pair in enumerate(pairs):
+                    table = np.zeros((counts.shape[1],) * 2, int)
+                    for key, count in pair.items():
+                        table[key] = count
+                    assert np.array_equal(table.sum(axis=1), counts[layer])
+                    assert np.array_equal(table.sum(axis=0), counts[layer + 1])
 
     def test_they_agree_with_a_plain_unpickling(self):
-        plain = pickle.loads((COPY / "mistral/expert_counts_crosslayer/c4.pkl").read_bytes())
-        got = traces.published_counts(COPY)["Mixtral 8x7B"].pairs[2]
-        assert all(got[layer][key] == count for layer in (0, 1) for key, count in plain[layer].items())
-        assert got.sum() == sum(sum(counter.values()) for counter in plain)
+        path = COPY / "mistral/expert_counts_crosslayer/c4.pkl"
+        plain = pickle.loads(path.read_bytes())
+        assert load_counters(path.read_bytes(), "x") == [dict(counter) for counter in plain]
+
+
+def test_experts_are_topics_in_one_model_and_not_in_the_other():
+    found = {model: [metrics.information_of_table(counts.table(layer)) for layer in counts.layers]
+             for model, counts in traces.real_counts().items()}
+    assert np.round(found["OLMoE-1B-7B"], 2).tolist() == [0.17, 0.40, 0.50]
+    assert np.round(found["Mixtral 8x7B"], 3).tolist() == [0.003, 0.004, 0.009]
+
+
+def test_the_null_lies_far_below():
+    rng = np.random.default_rng(0)
+    for counts in traces.real_counts().values():
+        for layer in counts.layers:
+            null = metrics.information_of_table_null(counts.table(layer), rng=rng, repeats=3)
+            assert 10 * null < metrics.information_of_table(counts.table(layer))
 
 
 def test_a_place_far_beyond_the_file_is_refused():
@@ -300,18 +201,6 @@ def test_a_refused_file_leaves_the_reader_as_it_was():
     with pytest.raises(ValueError):
         load_counters(b"ccollections\nCounter\n}X\x01\x00\x00\x00xK\x01sb.", "a state for Counter")
     assert load_counters(spoils, "whole") == [{3: 5}]
-
-
-@pytest.mark.parametrize("error", [http.client.IncompleteRead(b"x"), http.client.BadStatusLine("x"),
-                                   http.client.InvalidURL("x"), OSError("gone")])
-def test_a_download_that_breaks_off_is_an_error_of_the_system(monkeypatch, tmp_path, error):
-    def fail(*arguments, **named):
-        raise error
-
-    monkeypatch.setattr(urllib.request, "urlopen", fail)
-    with pytest.raises(OSError, match="could not be fetched"):
-        traces.download_counts(tmp_path)
-    assert not any(path.is_file() for path in tmp_path.rglob("*"))
 
 
 def test_a_path_that_is_none_is_named():

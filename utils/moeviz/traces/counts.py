@@ -1,35 +1,28 @@
 """Counts: how often each text domain used each expert, of a trace and as the authors of OLMoE published it.
 
 The published counts are of their model and of Mixtral 8x7B: 102 stretches of 2,048 tokens per domain, router
-logits of layers 0, 7 and 15; the pairs of experts go rank by rank. The choices of each expert are part of the
-package (`real_counts`); all pairs of experts are not: `download_counts` fetches them when it is called, and
-never otherwise; each file must have the size and SHA-256 that `data/routing_counts.json` notes for it.
-They are pickled counters. Unpickling runs whatever the file names: here a name can only mean one of the
-stand-ins below, which make plain dicts and ints; every other instruction is refused beforehand.
+logits of layers 0, 7 and 15 (which ends OLMoE but stands in the middle of Mixtral's 32). The choices of each
+expert are part of the package (`real_counts`); `moeviz.traces.read` takes their files too, pickled counters.
+Unpickling runs whatever the file names: here a name can only mean one of the stand-ins below, which make
+plain dicts and ints; every other instruction is refused beforehand.
 Source: github.com/allenai/OLMoE, scripts/run_routing_analysis.py (Apache-2.0).
 """
 
 import functools
-import hashlib
-import http.client
 import io
 import json
 import pickle
 import pickletools
-import urllib.request
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice
 from moeviz.checks import check_kind, check_text, check_texts
-from moeviz.files import write_whole
 from moeviz.record import EMPTY
 from moeviz.traces.trace import Trace, check_layers
 
-SECONDS = 30
 MOST_PICKLED = 1_000_000  # bytes
 MAX_COUNT = 2**53
 _ALLOWED = frozenset((
@@ -153,16 +146,6 @@ def _whole(value, name):
 # As others published them.
 
 
-def published_counts(folder):
-    """Return {model name: Counts} of OLMoE-1B-7B and Mixtral 8x7B from the files in `folder`.
-
-    layers are 0, 7 and 15, which ends OLMoE but stands in the middle of Mixtral's 32.
-    Raises FileNotFoundError where a file is missing, and ValueError where one is not the published file.
-    """
-    index = _index()
-    return {model: _counts(Path(folder), index, model) for model in index["models"]}
-
-
 def real_counts():
     """Return {model name: Counts} of OLMoE-1B-7B and Mixtral 8x7B: five domains, three layers, no pairs.
 
@@ -172,85 +155,9 @@ def real_counts():
     >>> {name: counts.experts.shape for name, counts in real_counts().items()}
     {'OLMoE-1B-7B': (5, 3, 64), 'Mixtral 8x7B': (5, 3, 8)}
     """
+    read = json.loads(resources.files("moeviz").joinpath("data", "real_counts.json").read_text("utf-8"))
     return {name: Counts(name, each["layers"], each["domains"], each["experts"])
-            for name, each in _data("real_counts.json")["models"].items()}
-
-
-def download_counts(folder, *, base_url=None):
-    """Fetch the files that `folder` lacks, saying so, and return `published_counts(folder)`.
-
-    base_url: another place that has the same files. A file is written only once it proved to be the
-    published one. Raises ValueError for a file of another content, OSError where one cannot be fetched.
-    """
-    index, folder = _index(), Path(folder)
-    base_url = base_url or index["base_url"]
-    missing = [path for path in index["files"] if not _is_published(folder / path, index["files"][path])]
-    size = sum(index["files"][path]["bytes"] for path in missing)
-    print(f"Fetching {len(missing)} files, {size / 1e6:.1f} MB, from {base_url} into {folder}.\n"
-          f"Source: {index['source']}, commit {index['commit'][:7]}, licence {index['license']}.")
-    for path in missing:
-        content = _fetch(f"{base_url}/{path}", path, index["files"][path])
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / path, lambda file, content=content: file.write(content))
-    return published_counts(folder)
-
-
-def _index():
-    return _data("routing_counts.json")
-
-
-def _data(name):
-    return json.loads(resources.files("moeviz").joinpath("data", name).read_text("utf-8"))
-
-
-def _counts(folder, index, model):
-    about, domains = index["models"][model], index["domains"]
-    size = about["num_experts"]
-    parts = {"expert_counts": (len(index["layers"]), size),
-             "expert_counts_crosslayer": (len(index["layers"]) - 1, size, size)}
-    experts, pairs = (np.stack([_table(folder, index, f"{about['folder']}/{part}/{domain}.pkl", shape)
-                                for domain in domains]) for part, shape in parts.items())
-    return Counts(model, index["layers"], domains, experts, pairs)
-
-
-def _table(folder, index, path, shape):
-    """Return the counts of one file as an array of `shape`: layers first, then experts."""
-    file = folder / path
-    if not file.is_file():
-        raise FileNotFoundError(f"{path} is missing in {folder}: traces.download_counts fetches it")
-    with file.open("rb") as stream:
-        content = stream.read(index["files"][path]["bytes"] + 1)
-    counters = load_counters(_verified(content, path, index["files"][path]), path)
-    table = np.zeros(shape, dtype=np.int64)
-    if len(counters) != len(table):
-        raise ValueError(f"{path} holds {len(counters)} layers, expected {len(table)}")
-    for layer, counter in enumerate(counters):
-        for key, count in counter.items():
-            table[layer][key] = count
-    return table
-
-
-def _verified(content, path, noted):
-    """Return the content if it is the published one, or raise a ValueError."""
-    if len(content) != noted["bytes"] or hashlib.sha256(content).hexdigest() != noted["sha256"]:
-        raise ValueError(f"{path} is not the published file: its size or SHA-256 is another")
-    return content
-
-
-def _is_published(file, noted):
-    if not file.is_file() or file.stat().st_size != noted["bytes"]:
-        return False
-    return hashlib.sha256(file.read_bytes()).hexdigest() == noted["sha256"]
-
-
-def _fetch(url, path, noted):
-    """Return the verified content; never more than one byte above its size is read."""
-    try:
-        with urllib.request.urlopen(url, timeout=SECONDS) as answer:
-            content = answer.read(noted["bytes"] + 1)
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise OSError(f"{url} could not be fetched: {error}") from None
-    return _verified(content, path, noted)
+            for name, each in read["models"].items()}
 
 
 # Pickled.
