@@ -296,7 +296,7 @@ def test_an_encoder_keeps_no_cache_but_cross_attention_does():
         "kind": "encoder-decoder", "encoder_layers": 5, "decoder_layers": 3, "d_model": 8, "vocab": 0,
         "attention": {"kind": "multi-head", "heads": 2, "head_dim": 4}, "dense": {"hidden": 16}})
     per_layer = 2 * 2 * 4 * 100
-    assert cost.kv_cache_bytes(made, 100, bytes_per_value=1) == (3 + 3) * per_layer
+    assert cost.kv_cache_bytes(made, 100) == 2 * (3 + 3) * per_layer
 
 
 def test_training_and_serving_bytes():
@@ -304,9 +304,8 @@ def test_training_and_serving_bytes():
     training = cost.training_bytes(spec())
     assert training.total == 16 * weights
     assert training.by_part["Adam averages"] == 8 * weights
-    assert cost.training_bytes(spec(), master_bytes=0).total == 12 * weights
-    serving = cost.serving_bytes(spec(), 1000, sequences=3, weight_bytes=0.5, cache_bytes=1)
-    assert serving.by_part == {"weights": round(weights / 2), "cache": 3 * 1000 * 131_072 // 2}
+    serving = cost.serving_bytes(spec(), 1000)
+    assert serving.by_part == {"weights": 2 * weights, "cache": 1000 * 131_072}
 
 
 # --- roofline -------------------------------------------------------------------------------------
@@ -497,14 +496,11 @@ BAD_CALLS = [
     (lambda: cost.flops_over(spec(), []), "contexts"),
     (lambda: cost.Hardware("x", "y", 0.0, 1.0, "z"), "peak_flops must be a number between 1.0"),
     (lambda: cost.Hardware("x", "y", 1e12, math.nan, "z"), "bandwidth must be a number"),
-    (lambda: cost.training_bytes(spec(), master_bytes=1e300), "master weights must be a number between"),
     (lambda: cost.flops_per_token(spec(), 9, phase="train"), "phase must be one of 'decode', 'prefill'"),
     (lambda: cost.flops_per_token(spec(), 9).share("scores"), "part must be one of 'attention projections'"),
     (lambda: cost.kv_cache_bytes(spec(), 1.5), "context must be a whole number"),
-    (lambda: cost.kv_cache_bytes(spec(), 9, 0), "bytes_per_value must be more than 0, got 0"),
-    (lambda: cost.kv_cache_bytes(spec(), 9, sequences=0), "sequences must be a whole number"),
-    (lambda: cost.training_bytes(spec(), adam_bytes=-1), "bytes for Adam averages must be a number"),
-    (lambda: cost.serving_bytes(spec(), 9, weight_bytes=math.nan), "weight_bytes must be a number"),
+    (lambda: cost.training_bytes(MIXTRAL), "spec must be a ModelSpec, got dict"),
+    (lambda: cost.serving_bytes(spec(), 0), "context must be a whole number"),
     (lambda: cost.hardware("abacus"), "name must be one of 'H100 SXM', got 'abacus'"),
     (lambda: cost.roofline_seconds(-1, 1, chip=cost.hardware()), "flops must hold finite numbers"),
     (lambda: cost.roofline_seconds(1, math.inf, chip=cost.hardware()), "bytes_moved must hold finite"),

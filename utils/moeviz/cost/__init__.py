@@ -33,9 +33,9 @@ from moeviz.cost.roofline import (
     hardware,
     hardware_list,
     roofline_seconds,
+    step_work,
     time_against_dense,
 )
-from moeviz.cost.serving import step_work
 from moeviz.cost.spec import ModelSpec
 
 __all__ = [

@@ -7,31 +7,39 @@ rule: arXiv 2412.06464; Kimi's delta attention: arXiv 2510.26692.
 
 import itertools
 import math
+from collections import Counter
 
 from moeviz.cost.latents import index_owners, latent_fields, streams
 from moeviz.cost.layouts import (
     attention_fields,
     bias_fields,
-    blocks,
     every,
     experts,
-    granite_shared,
     kinds_of_layers,
     model_fields,
+    one_shared,
     qwen_blocks,
     shared,
     shared_and_gate,
+    sizes,
     sparse_layers,
     two_kinds,
+    with_layers,
 )
 
 
+def _with_linear(config, linear, full, default):
+    """Return the groups of layers with linear attention and without; default: see `kinds_of_layers`."""
+    return two_kinds(config, linear, full, kinds_of_layers(config, default).count("linear_attention"))
+
+
 def _qwen_hybrid(config):
+    return qwen_blocks(config, _with_gated_delta(config, _gated(config)), **shared_and_gate(config))
+
+
+def _with_gated_delta(config, full):
     step = config.whole("full_attention_interval", 4)
-    linear = kinds_of_layers(config, every(step, "linear_attention",
-                                           "full_attention")).count("linear_attention")
-    groups = two_kinds(_gated_delta(config), _gated(config), linear, config.layers())
-    return qwen_blocks(config, groups, **shared_and_gate(config))
+    return _with_linear(config, _gated_delta(config), full, every(step, "linear_attention"))
 
 
 def _gated(config):
@@ -62,15 +70,13 @@ def _lara_mini(config):
     kinds = kinds_of_layers(config, lambda layers: [order[i % len(order)] for i in range(layers)])
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
     local = full | {"kind": "sliding-window", "window": config.whole("sliding_window")}
-    groups = [group | {"layers": kinds.count(kind)} for group, kind in (
-        (_gated_delta(config), "linear_attention"), (local, "sliding_attention"), (full, "full_attention"))]
-    moe = experts(config, config.layers(), shared_experts=1,
-                  shared_hidden=config.whole("shared_intermediate_size"))
-    return model_fields(config, [group for group in groups if group["layers"]], **blocks(config, moe))
+    groups = with_layers((group, kinds.count(kind)) for group, kind in (
+        (_gated_delta(config), "linear_attention"), (local, "sliding_attention"), (full, "full_attention")))
+    moe = experts(config, **one_shared(config.whole("shared_intermediate_size")))
+    return model_fields(config, groups, moe)
 
 
 def _granitemoehybrid(config):
-    layers = config.layers()
     mamba = sum(kind in ("mamba", "linear_attention") for kind in
                 kinds_of_layers(config, lambda n: ["linear_attention"] * n))
     heads, d_model = config.whole("mamba_n_heads"), config.whole("hidden_size")
@@ -78,12 +84,11 @@ def _granitemoehybrid(config):
     layer = _mamba2(config, d_model, heads, width // heads, config.whole("mamba_n_groups"),
                     config.whole("mamba_d_state"), config.whole("mamba_d_conv"),
                     config.flag("mamba_conv_bias", True), config.flag("mamba_proj_bias"))
-    full = attention_fields(config, **bias_fields(config))
-    groups = two_kinds(layer, full, mamba, layers)
-    ffn = granite_shared(config)
+    groups = two_kinds(config, layer, attention_fields(config, **bias_fields(config)), mamba)
+    wide = config.whole("shared_intermediate_size", 0, low=0)
     if config.whole("num_experts", 0, low=0) == 0:
-        return model_fields(config, groups, dense={"hidden": ffn["shared_hidden"]})
-    return model_fields(config, groups, moe=experts(config, layers, "intermediate_size", **ffn))
+        return model_fields(config, groups, {"layers": 0}, width="shared_intermediate_size")
+    return model_fields(config, groups, experts(config, hidden="intermediate_size", **one_shared(wide)))
 
 
 def _mamba2(config, d_model, heads, head, groups, state, kernel, conv_bias, bias):
@@ -114,42 +119,40 @@ def _jamba(config):
     moe = experts(config, sum(i % every_so == at for i in range(layers)), "intermediate_size")
     if moe["experts"] == 1:
         moe["layers"] = 0
-    return model_fields(config, two_kinds(full, mamba, attending, layers), **blocks(config, moe))
+    return model_fields(config, two_kinds(config, full, mamba, attending), moe)
 
 
 def _jetmoe(config):
     """Attention is a mixture too: k of E experts hold the queries and the outputs, keys are shared."""
     layers, d_model = config.layers(), config.whole("hidden_size")
-    width = config.whole("num_key_value_heads") * config.whole("head_dim")
-    k = config.whole("num_experts_per_tok")
-    keys = {"kind": "grouped-query", "layers": layers, "heads": config.whole("num_key_value_heads") * k,
-            "kv_heads": config.whole("num_key_value_heads"), "head_dim": config.whole("head_dim"),
-            "own_queries": False}
-    moe = experts(config, layers, "intermediate_size")
-    mixed = moe | {"hidden": width, "gated": False}
-    return {"name": config.kind, "d_model": d_model, "vocab": config.whole("vocab_size"),
-            "tied": config.flag("tie_word_embeddings"), "attention": [keys], "moe": [mixed, moe],
-            "norms": 2 * layers + 1, "extra": 2 * layers * d_model}
+    kv_heads, head_dim = config.whole("num_key_value_heads"), config.whole("head_dim")
+    keys = {"kind": "grouped-query", "layers": layers, "kv_heads": kv_heads, "head_dim": head_dim,
+            "heads": kv_heads * config.whole("num_experts_per_tok"), "own_queries": False}
+    moe = experts(config, hidden="intermediate_size")
+    mixed = moe | {"hidden": kv_heads * head_dim, "gated": False}
+    return sizes(config) | {"attention": [keys], "moe": [mixed, moe], "norms": 2 * layers + 1,
+                            "extra": 2 * layers * d_model}
 
 
 def _kimi_linear(config):
     inner = config.get("linear_attn_config") or {}
-    layers = config.layers()
     kinds = config.several("layer_types")
     if kinds:
-        linear = list(kinds).count("linear_attention")
+        linear = kinds.count("linear_attention")
     elif "kda_layers" in inner:
         linear = len(inner["kda_layers"])
     else:
-        linear = sum(not (i and i % 4 == 0) for i in range(layers))
-    delta = _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
-                   inner.get("head_dim", config.get("linear_head_dim")),
-                   inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
-    listed = config.get("mlp_layer_types")
-    moe = experts(config, sparse_layers(config) if listed or config.get("first_k_dense_replace") is not None
-                  else layers - 1, router_bias=True, **shared(config))
-    return model_fields(config, two_kinds(delta, latent_fields(config), linear, layers),
-                        **blocks(config, moe))
+        linear = sum(not (i and i % 4 == 0) for i in range(config.layers()))
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    return model_fields(config, two_kinds(config, _own_delta(config), latent_fields(config), linear), moe)
+
+
+def _own_delta(config):
+    """Return the fields of delta attention, whose sizes the file may hold in a dictionary of their own."""
+    inner = config.get("linear_attn_config") or {}
+    return _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
+                  inner.get("head_dim", config.get("linear_head_dim")),
+                  inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
 
 
 def _delta(config, heads, head, kernel, full_gate=False, full_decay=False):
@@ -164,56 +167,48 @@ def _delta(config, heads, head, kernel, full_gate=False, full_decay=False):
 
 
 def _bailing_hybrid(config):
-    layers, step = config.layers(), config.whole("layer_group_size")
-    kinds = kinds_of_layers(config, every(step, "linear_attention", "full_attention"))
     delta = _delta(config, config.whole("linear_num_heads", config.whole("num_attention_heads")),
                    config.whole("linear_head_dim", config.whole("head_dim")),
                    config.whole("linear_conv_kernel_dim", config.whole("short_conv_kernel_size")),
                    full_gate=True, full_decay=True)
     gate = config.whole("hidden_size") * config.whole("num_attention_heads")
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    groups = two_kinds(delta, latent_fields(config, extra=gate), kinds.count("linear_attention"), layers)
-    return model_fields(config, groups, **blocks(config, moe))
+    groups = _with_linear(config, delta, latent_fields(config, extra=gate),
+                          every(config.whole("layer_group_size"), "linear_attention"))
+    return model_fields(config, groups, moe)
 
 
 def _kimi_k3(config):
-    layers, full = config.layers(), config.whole("full_attention_layers")
     gate = config.whole("hidden_size") * config.whole("num_attention_heads") * config.whole("v_head_dim")
     delta = _delta(config, config.whole("linear_num_heads"), config.whole("linear_head_dim"),
                    config.whole("linear_conv_kernel_dim"), full_gate=True)
     latent = config.whole("moe_latent_size")
     moe = experts(config, sparse_layers(config), router_bias=True, latent=latent, router_extra=latent,
                   **shared(config))
-    return model_fields(config, two_kinds(latent_fields(config, extra=gate), delta, full, layers),
-                        **blocks(config, moe))
+    groups = two_kinds(config, latent_fields(config, extra=gate), delta,
+                       config.whole("full_attention_layers"))
+    return model_fields(config, groups, moe)
 
 
 def _glm5_next(config):
     """Delta attention and, every fourth layer, latent attention whose indexer scores pools of positions."""
     layers, number = config.layers(), config.whole("hc_mult")
-    kinds = kinds_of_layers(config, every(4, "linear_attention", "full_attention"))
-    inner = config.get("linear_attn_config") or {}
-    delta = _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
-                   inner.get("head_dim", config.get("linear_head_dim")),
-                   inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
+    kinds = kinds_of_layers(config, every(4, "linear_attention"))
     full = latent_fields(config)
     full["extra"] = full["index_dim"] * (config.whole("hidden_size") + config.whole("index_kpool"))
     seeing = [own for kind, own in zip(kinds, index_owners(config), strict=False)
               if kind != "linear_attention"]
     without = full | {"index_heads": 0, "index_dim": 0, "extra": 0}
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    groups = [group | {"layers": count} for group, count in (
-        (delta, layers - len(seeing)), (full, sum(seeing)), (without, len(seeing) - sum(seeing))) if count]
-    mixing = streams(config, 2 * layers, 2 * number + number * number, 3, head=False)
-    return model_fields(config, groups, extra=mixing, **blocks(config, moe))
+    groups = with_layers([(_own_delta(config), layers - len(seeing)), (full, sum(seeing)),
+                          (without, len(seeing) - sum(seeing))])
+    mixing = streams(config, 2 * number + number * number, 3, head=False)
+    return model_fields(config, groups, moe, extra=mixing)
 
 
 def _qwen4_exp(config):
     """Residual streams that are mixed by maps of low rank, an indexer, tables of n-grams in some layers."""
     layers, d_model = config.layers(), config.whole("hidden_size")
-    kinds = kinds_of_layers(config, every(config.whole("full_attention_interval", 4), "linear_attention",
-                                          "full_attention"))
-    linear = kinds.count("linear_attention")
     full = _gated(config)
     if config.get("indexer_n_heads"):
         heads, dim = config.whole("indexer_n_heads"), config.whole("indexer_head_dim")
@@ -221,9 +216,8 @@ def _qwen4_exp(config):
     wide = config.whole("hc_count") * d_model
     mixer = wide + 2 * wide * config.whole("hc_lowrank")
     extra = 2 * layers * (mixer + wide * config.whole("hc_count")) + mixer + _ngrams(config, wide, d_model)
-    moe = experts(config, layers, **shared_and_gate(config))
-    fields = model_fields(config, two_kinds(_gated_delta(config), full, linear, layers), extra=extra, moe=moe)
-    return fields | {"norms": 0}
+    moe = experts(config, **shared_and_gate(config))
+    return model_fields(config, _with_gated_delta(config, full), moe, extra=extra, norms=0)
 
 
 def _ngrams(config, wide, d_model):
@@ -258,11 +252,11 @@ def _zaya(config):
     full["state"] = mixed * (taps + grouped - 2) + kv_heads * head // 2
     if config.flag("attention_bias"):
         full["extra"] += mixed + kv_heads * head
-    moe = experts(config, layers)
+    moe = experts(config)
     router = d_model * small + 4 * small + 2 * small * small + (moe["experts"] + 1) * (small + 1)
     moe["router_extra"] = router - d_model * moe["experts"]
     extra = 2 * d_model + (layers - 1) * small
-    return model_fields(config, full, moe=moe, norms=10 * layers + 1, extra=extra)
+    return model_fields(config, full, moe, norms=10 * layers + 1, extra=extra)
 
 
 def _inkling(config):
@@ -273,13 +267,12 @@ def _inkling(config):
     groups = [group | {"extra": group["extra"] + rank * (d_model * group["heads"] + reach)}
               for group, reach in _distances(config)]
     rows, vocab = config.whole("unpadded_vocab_size", config.whole("vocab_size")), config.whole("vocab_size")
-    fields = model_fields(config, groups, **blocks(config, moe))
     left = layers - moe["layers"]  # a dense block scales its output
-    return fields | {"vocab": rows, "extra": (vocab - rows + 1) * d_model + left}
+    return model_fields(config, groups, moe, vocab=rows, extra=(vocab - rows + 1) * d_model + left)
 
 
 def _distances(config):
-    """Return Inkling's groups, with the distances that each knows; extra holds what the convolutions take."""
+    """Yield Inkling's groups, with the distances that each knows; extra holds what the convolutions take."""
     d_model, kernel = config.whole("hidden_size"), config.whole("conv_kernel_size")
     kinds = kinds_of_layers(config, every(6, "hybrid_sliding", "hybrid"))
     full = attention_fields(config, qk_norm="head")
@@ -288,12 +281,11 @@ def _distances(config):
              "kv_heads": config.whole("swa_num_key_value_heads"), "head_dim": config.whole("swa_head_dim"),
              "qk_norm": "head"}
     groups = ((local, "hybrid_sliding", window), (full, "hybrid", config.whole("rel_extent")))
-    made = []
     for group, kind, reach in groups:
         width = 2 * (group["kv_heads"] * group["head_dim"] + d_model)
-        made.append((group | {"layers": kinds.count(kind), "extra": width * kernel,
-                              "state": width * (kernel - 1)}, reach))
-    return [(group, reach) for group, reach in made if group["layers"]]
+        if kind in kinds:
+            yield group | {"layers": kinds.count(kind), "extra": width * kernel,
+                           "state": width * (kernel - 1)}, reach
 
 
 def _inkling2(config):
@@ -310,42 +302,35 @@ def _inkling2(config):
     start, end = config.get("loop_layer_index_start", 0), config.get("loop_layer_index_end", 0)
     repeated = end - start
     loops = 4 * repeated * d_model * (4 * config.whole("loop_gate_rank", 0, low=0) + 1)
-    moe = experts(config, layers, router_bias=True)
     rows, vocab = config.whole("unpadded_vocab_size"), config.whole("vocab_size")
-    return model_fields(config, groups, moe=moe) | {
-        "vocab": rows, "norms": layers + 1, "extra": (vocab - rows + 2 - first) * d_model + loops}
+    return model_fields(config, groups, experts(config, router_bias=True), vocab=rows, norms=layers + 1,
+                        extra=(vocab - rows + 2 - first) * d_model + loops)
 
 
-
-NEMOTRON = {"M": "mamba", "*": "attention", "E": "moe", "-": "mlp", "mamba": "mamba",
-            "attention": "attention",
-            "linear_attention": "mamba", "full_attention": "attention", "moe": "moe", "mlp": "mlp"}
+NEMOTRON = {"M": "mamba", "mamba": "mamba", "linear_attention": "mamba", "*": "attention",
+            "attention": "attention", "full_attention": "attention", "E": "moe", "moe": "moe", "-": "mlp",
+            "mlp": "mlp"}
 
 
 def _nemotron_h(config):
     """Every layer is one thing: a mixer, experts or a feed-forward block, with one norm before it."""
     pattern = config.get("hybrid_override_pattern") or config.several(
         "layer_types", ["linear_attention", "moe", "full_attention", "mlp"])
-    config.get("num_hidden_layers")
     kinds = [NEMOTRON.get(each) for each in pattern]
     if None in kinds:
         raise ValueError(f"config.json of type {config.kind!r}: a layer is neither of {', '.join(NEMOTRON)}")
     mamba = _mamba2(config, config.whole("hidden_size"), config.whole("mamba_num_heads"),
                     config.whole("mamba_head_dim"), config.whole("n_groups"), config.whole("ssm_state_size"),
                     config.whole("conv_kernel"), config.flag("use_conv_bias", True), config.flag("use_bias"))
-    groups = [group | {"layers": kinds.count(kind)} for group, kind in (
-        (mamba, "mamba"), (attention_fields(config), "attention"))]
     config.refuse("mlp_bias", False)
-    wide = config.get("shared_intermediate_size")
     latent = {"latent": config.whole("moe_latent_size")} if config.get("moe_latent_size") else {}
-    beside = {"shared_experts": 1, "shared_hidden": wide} if wide and config.get("num_shared_experts",
-                                                                                 1) else {}
-    moe = experts(config, kinds.count("moe"), gated=False, router_bias=True, **latent, **beside)
-    dense = {"layers": kinds.count("mlp"), "hidden": config.whole("intermediate_size"), "gated": False}
-    parts = {name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}
-    return {"name": str(config.get("_name_or_path") or config.kind), "d_model": config.whole("hidden_size"),
-            "vocab": config.whole("vocab_size"), "tied": config.flag("tie_word_embeddings"),
-            "attention": [group for group in groups if group["layers"]], **parts}
+    wide = config.get("shared_intermediate_size") if config.get("num_shared_experts", 1) else 0
+    moe = experts(config, kinds.count("moe"), gated=False, router_bias=True, **latent, **one_shared(wide))
+    dense = {"hidden": config.whole("intermediate_size"), "gated": False}
+    attention = with_layers([(mamba, kinds.count("mamba")),
+                             (attention_fields(config), kinds.count("attention"))])
+    return sizes(config) | {"attention": attention, "moe": with_layers([(moe, moe["layers"])]),
+                            "dense": with_layers([(dense, kinds.count("mlp"))])}
 
 
 def _gemma4(config):
@@ -358,18 +343,16 @@ def _gemma4(config):
     kinds[-1] = "full_attention"  # whatever the list says
     full = local | _far(config, kinds, local)
     local |= {"kind": "sliding-window", "window": config.whole("sliding_window")}
-    near = kinds.count("sliding_attention")
-    parts = {"dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}]}
-    norms, number = 4 * layers + 1, config.whole("num_experts", 0, low=0)
+    number, moe = config.whole("num_experts", 0, low=0), []
     if config.flag("enable_moe_block") and number:
-        parts["moe"] = [experts(config, layers, router_extra=d_model + number)]
-        norms += 3 * layers
+        moe = [experts(config, router_extra=d_model + number)]
     small = config.whole("hidden_size_per_layer_input", 0, low=0)
     tables = (config.whole("vocab_size_per_layer_input", config.get("vocab_size")) + d_model) * layers * small
     extra = tables + layers * (2 * d_model * small + d_model) + small if small else 0
-    fields = model_fields(config, two_kinds(local, full, near, layers), **parts)
-    return {name: value for name, value in fields.items() if name != "layers"} | {"norms": norms,
-                                                                                  "extra": extra}
+    return sizes(config) | {
+        "attention": two_kinds(config, local, full, kinds.count("sliding_attention")), "moe": moe,
+        "dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}],
+        "norms": (7 if moe else 4) * layers + 1, "extra": extra}
 
 
 def _far(config, kinds, local):
@@ -384,28 +367,25 @@ def _far(config, kinds, local):
 
 
 def _lfm2_moe(config):
-    layers, d_model, kernel = config.layers(), config.whole("hidden_size"), config.whole("conv_L_cache")
+    d_model, kernel = config.whole("hidden_size"), config.whole("conv_L_cache")
     kinds = kinds_of_layers(config, lambda n: ["conv"] * n)
     bias = config.flag("conv_bias")
     conv = {"kind": "other", "parameters": 4 * d_model * d_model + d_model * kernel + bias * 5 * d_model,
             "state": d_model * (kernel - 1)}
     full = attention_fields(config, qk_norm="head")
     moe = experts(config, sparse_layers(config), router_bias=config.flag("use_expert_bias", True))
-    config.flag("tie_embedding")
-    groups = two_kinds(full, conv, kinds.count("full_attention"), layers)
-    return model_fields(config, groups, **blocks(config, moe)) | {
-        "tied": config.flag("tie_embedding", config.flag("tie_word_embeddings"))}
+    return model_fields(config, two_kinds(config, full, conv, kinds.count("full_attention")), moe,
+                        tied=config.flag("tie_embedding", config.flag("tie_word_embeddings")))
 
 
 def _longcat_flash(config):
     """Two attentions and two dense blocks per layer, and one mixture beside them; some experts do nothing."""
     layers, d_model = config.layers(), config.whole("hidden_size")
     zero = config.whole("zero_expert_num", 0, low=0)
-    moe = experts(config, layers, router_bias=True, router_extra=zero * (d_model + 1))
-    return {"name": config.kind, "d_model": d_model, "vocab": config.whole("vocab_size"),
-            "tied": config.flag("tie_word_embeddings"), "norms": 4 * layers + 1,
-            "attention": [latent_fields(config) | {"layers": 2 * layers}], "moe": [moe],
-            "dense": [{"layers": 2 * layers, "hidden": config.whole("intermediate_size")}]}
+    moe = experts(config, router_bias=True, router_extra=zero * (d_model + 1))
+    return sizes(config) | {
+        "attention": [latent_fields(config) | {"layers": 2 * layers}], "moe": [moe], "norms": 4 * layers + 1,
+        "dense": [{"layers": 2 * layers, "hidden": config.whole("intermediate_size")}]}
 
 
 def _deepseek_v4(config):
@@ -413,14 +393,12 @@ def _deepseek_v4(config):
     kinds = config.get("mlp_layer_types")
     hashed = (list(kinds)[:layers].count("hash_moe") if kinds
               else min(layers, config.whole("num_hash_layers", 3, low=0)))
-    moe = experts(config, layers - hashed, router_bias=True, **shared(config))
-    parts = [group for group in (moe, moe | {"layers": hashed, "router_bias": False}) if group["layers"]]
-    mixing = streams(config, 2 * layers, 2 * number + number * number, 3)
-    ratios = _ratios(config, layers)
-    groups = [_compressed(config, ratio) | {"layers": ratios.count(ratio)} for ratio in dict.fromkeys(ratios)]
-    fields = model_fields(config, groups, moe=parts)
-    return {name: value for name, value in fields.items() if name != "layers"} | {
-        "norms": 2 * layers + 1, "extra": mixing}
+    moe = experts(config, router_bias=True, **shared(config))
+    ratios = Counter(_ratios(config, layers))
+    return sizes(config) | {
+        "attention": with_layers((_compressed(config, ratio), count) for ratio, count in ratios.items()),
+        "moe": two_kinds(config, moe, moe | {"router_bias": False}, layers - hashed),
+        "norms": 2 * layers + 1, "extra": streams(config, 2 * number + number * number, 3)}
 
 
 def _ratios(config, layers):
@@ -443,8 +421,7 @@ def _compressed(config, ratio):
     parameters = (heads + d_model * rank + rank + rank * heads * head + d_model * head + head
                   + heads * head * out + groups * out * d_model)
     fields = {"kind": "compressed", "heads": heads, "head_dim": head,
-              "window": config.whole("sliding_window"),
-              "ratio": ratio}
+              "window": config.whole("sliding_window"), "ratio": ratio}
     if not ratio:
         return fields | {"parameters": parameters}
     indexed = ratio < 128
@@ -461,22 +438,17 @@ def _compressed(config, ratio):
 
 def _switch_transformers(config):
     encoder, decoder = config.layers(), config.whole("num_decoder_layers", config.layers())
-    d_model, width = config.whole("hidden_size"), config.whole("d_ff")
     heads = config.whole("num_attention_heads")
-    group = {"kind": "multi-head", "heads": heads, "head_dim": config.whole("head_dim")}
     sparse = _sparse_of_side(config, "encoder", encoder) + _sparse_of_side(config, "decoder", decoder)
-    moe = {"layers": sparse, "experts": config.whole("num_experts"), "top_k": 1, "hidden": width,
-           "gated": False}
-    dense = {"layers": encoder + decoder - sparse, "hidden": width, "gated": False}
+    dense = {"hidden": config.whole("d_ff"), "gated": False}
+    moe = dense | {"experts": config.whole("num_experts"), "top_k": 1,
+                   "router_bias": config.flag("router_bias")}
     config.get("num_experts_per_tok")
-    if config.flag("router_bias"):
-        moe["router_bias"] = True
-    return {"name": config.kind, "kind": "encoder-decoder", "encoder_layers": encoder,
-            "decoder_layers": decoder,
-            "d_model": d_model, "vocab": config.whole("vocab_size"),
-            "tied": config.flag("tie_word_embeddings"), "attention": group,
-            "extra": 2 * heads * config.whole("relative_attention_num_buckets"),
-            **{name: [part] for name, part in (("moe", moe), ("dense", dense)) if part["layers"]}}
+    return sizes(config) | {
+        "kind": "encoder-decoder", "encoder_layers": encoder, "decoder_layers": decoder,
+        "attention": {"kind": "multi-head", "heads": heads, "head_dim": config.whole("head_dim")},
+        "extra": 2 * heads * config.whole("relative_attention_num_buckets"),
+        "moe": with_layers([(moe, sparse)]), "dense": with_layers([(dense, encoder + decoder - sparse)])}
 
 
 def _sparse_of_side(config, side, layers):
@@ -490,23 +462,19 @@ def _sparse_of_side(config, side, layers):
 
 
 def _nllb_moe(config):
-    sides = {side: config.whole(f"{side}_layers") for side in ("encoder", "decoder")}
-    d_model, heads = config.whole("hidden_size"), config.whole("encoder_attention_heads")
-    widths = {side: config.whole(f"{side}_ffn_dim") for side in sides}
-    sparse = {side: layers // config.whole(f"{side}_sparse_step", low=1) for side, layers in sides.items()}
-    config.get("decoder_attention_heads"), config.get("num_hidden_layers")
-    group = {"kind": "multi-head", "heads": heads, "head_dim": d_model // heads, "qkv_bias": True,
-             "out_bias": True}
-    moe = [{"layers": sparse[side], "experts": config.whole("num_experts"), "top_k": 2,
-            "hidden": widths[side],
-            "gated": False, "bias": True, "router_bias": config.flag("router_bias")} for side in sides]
-    dense = [{"layers": layers - sparse[side], "hidden": widths[side], "gated": False, "bias": True}
-             for side, layers in sides.items()]
-    return {"name": config.kind, "kind": "encoder-decoder", "encoder_layers": sides["encoder"],
-            "decoder_layers": sides["decoder"], "d_model": d_model, "vocab": config.whole("vocab_size"),
-            "tied": config.flag("tie_word_embeddings"), "norm_vectors": 2, "attention": group,
-            "moe": [part for part in moe if part["layers"]], "dense": [part for part in dense
-                                                                       if part["layers"]]}
+    heads, moe, dense, sides = config.whole("encoder_attention_heads"), [], [], {}
+    for side in ("encoder", "decoder"):
+        layers = sides[f"{side}_layers"] = config.whole(f"{side}_layers")
+        sparse = layers // config.whole(f"{side}_sparse_step")
+        block = {"hidden": config.whole(f"{side}_ffn_dim"), "gated": False, "bias": True}
+        dense.append((block, layers - sparse))
+        moe.append((block | {"experts": config.whole("num_experts"), "top_k": 2,
+                             "router_bias": config.flag("router_bias")}, sparse))
+    return sizes(config) | {
+        "kind": "encoder-decoder", **sides, "norm_vectors": 2, "moe": with_layers(moe),
+        "dense": with_layers(dense),
+        "attention": {"kind": "multi-head", "heads": heads, "head_dim": config.whole("hidden_size") // heads,
+                      "qkv_bias": True, "out_bias": True}}
 
 
 HYBRIDS = {

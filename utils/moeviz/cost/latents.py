@@ -5,16 +5,17 @@ which chooses the positions that a layer sees, and some keep several residual st
 Sources: DeepSeek-V2, arXiv 2405.04434; the modeling files of transformers.
 """
 
+from collections import Counter
+
 from moeviz.cost.layouts import (
     attention_fields,
     bias_fields,
-    blocks,
     experts,
     kinds_of_layers,
     model_fields,
+    rotary_layers,
     shared,
     sparse_layers,
-    tally,
     two_kinds,
 )
 
@@ -32,28 +33,24 @@ def latent_fields(config, **options):
             "bias": config.flag("attention_bias"), **index, **options}
 
 
-def streams(config, sublayers, maps, scales, head=True):
+def streams(config, maps, scales, head=True):
     """Return the parameters of hyper-connections: `maps` numbers per sublayer read from all the streams.
 
     scales: factors of one sublayer; head: whether the streams are mixed once more at the end.
     """
-    number, width = config.whole("hc_mult"), config.whole("hc_mult") * config.whole("hidden_size")
+    number, sublayers = config.whole("hc_mult"), 2 * config.layers()
+    width = number * config.whole("hidden_size")
     return sublayers * (maps * width + maps + scales) + head * (number * width + number + 1)
 
 
 def _deepseek(config):
+    moe = experts(config, sparse_layers(config), **shared(config))
     if config.get("use_mla") is False:  # the small models for reading pages keep plain attention
-        attention = attention_fields(config, **bias_fields(config))
-        moe = experts(config, sparse_layers(config), **shared(config))
-        return model_fields(config, attention, **blocks(config, moe))
-    moe = experts(config, sparse_layers(config), router_bias=not _scored_by_softmax(config), **shared(config))
+        return model_fields(config, attention_fields(config, **bias_fields(config)), moe)
+    moe["router_bias"] = config.family["router"]["scores"] != "softmax"
     norm = config.name == "axk1"  # of the experts' output
-    extra = norm * moe["layers"] * config.whole("hidden_size")
-    return model_fields(config, _indexed(config), extra=extra, **blocks(config, moe))
-
-
-def _scored_by_softmax(config):
-    return config.family["router"]["scores"] == "softmax"
+    return model_fields(config, _indexed(config), moe,
+                        extra=norm * moe["layers"] * config.whole("hidden_size"))
 
 
 def _indexed(config):
@@ -62,7 +59,7 @@ def _indexed(config):
     if "index_dim" not in full:
         return full
     having = index_owners(config)
-    return two_kinds(full, _without_index(full, False, 0), sum(having), len(having))
+    return two_kinds(config, full, _without_index(full, 0), sum(having))
 
 
 def index_owners(config):
@@ -71,19 +68,17 @@ def index_owners(config):
     if own is None:
         step, offset = config.whole("index_topk_freq", 1), config.whole("index_skip_topk_offset", 2, low=0)
         return [max(i - offset + 1, 0) % step == 0 for i in range(layers)]
-    return [kind in ("full", "F") for kind in list(own)[:layers]]
+    return [kind in ("full", "F") for kind in config.for_each_layer(list(own), "indexer_types")]
 
 
 def _axk2(config):
     """Queries and an output gate come from one matrix that reads two latents; gates of low rank on norms."""
-    layers, d_model, heads = (config.whole(name) for name in (
-        "num_hidden_layers", "hidden_size", "num_attention_heads"))
     full = latent_fields(config)
     keys = full["nope_dim"] + full["rope_dim"]
-    full["extra"] = full["q_rank"] * heads * (keys + 2 * full["v_dim"])
+    full["extra"] = full["q_rank"] * full["heads"] * (keys + 2 * full["v_dim"])
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    gates = 2 * d_model * config.whole("gated_norm_rank") * (layers + moe["layers"])
-    return model_fields(config, full, extra=gates, **blocks(config, moe))
+    gate = 2 * config.whole("hidden_size") * config.whole("gated_norm_rank")
+    return model_fields(config, full, moe, extra=gate * (config.layers() + moe["layers"]))
 
 
 def _mistral_large4(config):
@@ -92,20 +87,21 @@ def _mistral_large4(config):
     full = latent_fields(config) | {"q_rank": None}
     full["extra"] = 2 * (full["heads"] + d_model + full["index_heads"])
     plain = full | {"rope_dim": 0, "nope_dim": full["nope_dim"] + full["rope_dim"]}
-    step = config.whole("no_rope_layer_interval", 4)
-    rotary = config.several("no_rope_layers") or [(i + 1) % step != 0 for i in range(layers)]
     sources = config.several("kv_source_layers") or range(layers)
-    indexed = index_owners(config)
-    kinds = zip(map(bool, rotary), (source == i for i, source in enumerate(sources)), indexed, strict=False)
-    groups = [_without_index(full if turns else plain, index, 2 * full["heads"])
-              | {"own_kv": own, "layers": number} for (turns, own, index), number in tally(kinds).items()]
+    owners = (source == i for i, source in enumerate(sources))
+    kinds = Counter(zip(rotary_layers(config), owners, index_owners(config), strict=False))
+    groups = []
+    for (turns, own, indexed), number in kinds.items():
+        group = full if turns else plain
+        group = group if indexed else _without_index(group, 2 * full["heads"])
+        groups.append(group | {"own_kv": own, "layers": number})
     moe = experts(config, sparse_layers(config), **shared(config))
-    return model_fields(config, groups, extra=config.whole("qk_rope_head_dim") // 2, **blocks(config, moe))
+    return model_fields(config, groups, moe, extra=config.whole("qk_rope_head_dim") // 2)
 
 
-def _without_index(group, indexed, extra):
-    """Return a group as it is where it has an indexer of its own, else without, with other `extra`."""
-    return dict(group) if indexed else group | {"index_heads": 0, "index_dim": 0, "extra": extra}
+def _without_index(group, extra):
+    """Return a group without its indexer, with other `extra`."""
+    return group | {"index_heads": 0, "index_dim": 0, "extra": extra}
 
 
 def _dots3_note(config):
@@ -120,8 +116,7 @@ def _dots3_note(config):
              "window": config.whole("sliding_window", 512)}
     moe = experts(config, sparse_layers(config), router_bias=True,
                   **shared(config, config.whole("shared_intermediate_size")))
-    groups = two_kinds(near, full, kinds.count("sliding_attention"), layers)
-    return model_fields(config, groups, **blocks(config, moe))
+    return model_fields(config, two_kinds(config, near, full, kinds.count("sliding_attention")), moe)
 
 
 def _near(config, kinds):
@@ -144,10 +139,9 @@ def _hy_v4(config):
     gate = d_model * full["heads"] * full["v_dim"] + full["heads"]  # and a sink per head
     kinds = list(config.several("indexer_types"))[:layers]
     own = kinds.count("full") if kinds else sum(i == 0 or i % 4 == 1 for i in range(layers))
-    groups = two_kinds(full | {"extra": gate}, _without_index(full, False, gate), own, layers)
+    groups = two_kinds(config, full | {"extra": gate}, _without_index(full, gate), own)
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    mixing = streams(config, 2 * layers, 2 * config.whole("hc_mult"), 2)
-    return model_fields(config, groups, extra=mixing, **blocks(config, moe))
+    return model_fields(config, groups, moe, extra=streams(config, 2 * config.whole("hc_mult"), 2))
 
 
 LATENTS = {"deepseek": _deepseek, "axk2": _axk2, "mistral_large4": _mistral_large4, "dots3_note": _dots3_note,

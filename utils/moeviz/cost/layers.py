@@ -240,8 +240,22 @@ class LatentAttention:
         return queries + d_model * (self.index_dim + self.index_heads)
 
 
+class _Counted:
+    """What groups have in common that hold the `parameters` of a layer, all of them, in one number."""
+
+    stack = "decoder"
+
+    def weights(self, d_model):
+        """Return the parameters of one layer."""
+        return self.parameters
+
+    def vectors(self, d_model):
+        """Return 0: `parameters` holds everything."""
+        return 0
+
+
 @dataclass(frozen=True)
-class CompressedAttention:
+class CompressedAttention(_Counted):
     """Describe layers that see a short window of tokens and, beyond it, one entry per `ratio` tokens.
 
     layers, heads, head_dim, window: as in `Attention`; keys and values are one vector of head_dim, shared
@@ -266,20 +280,11 @@ class CompressedAttention:
     index_top_k: int | None = None
 
     part = "attention"
-    stack = "decoder"
 
     def __post_init__(self):
         store(self, check_count, "layers", "parameters", "heads", "head_dim", "window")
         store(self, check_count, "ratio", "index_heads", "index_dim", low=0)
         store(self, check_optional, "index_top_k")
-
-    def weights(self, d_model):
-        """Return the parameters of one layer."""
-        return self.parameters
-
-    def vectors(self, d_model):
-        """Return 0: `parameters` holds everything."""
-        return 0
 
     def cache_values(self, context):
         """Return the numbers one layer keeps for one sequence of `context` tokens."""
@@ -296,7 +301,7 @@ class CompressedAttention:
 
 
 @dataclass(frozen=True)
-class StateLayer:
+class StateLayer(_Counted):
     """Describe layers with a state of constant size: state-space or linear attention, by its counts.
 
     layers: how many such layers. parameters: of one layer, all of them. state: numbers that one layer
@@ -314,19 +319,10 @@ class StateLayer:
     state: int = 0
 
     part = "state layers"
-    stack = "decoder"
 
     def __post_init__(self):
         store(self, check_count, "layers", "parameters")
         store(self, check_count, "state", low=0)
-
-    def weights(self, d_model):
-        """Return the parameters of one layer."""
-        return self.parameters
-
-    def vectors(self, d_model):
-        """Return 0: `parameters` holds everything."""
-        return 0
 
     def cache_values(self, context):
         """Return the numbers one layer keeps for one sequence, the same for every context."""

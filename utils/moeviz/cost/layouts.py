@@ -6,15 +6,26 @@ Source: the configuration and modeling files of each family in the library `tran
 table says so, in the repository of the model.
 """
 
+from collections import Counter
+
 from moeviz.routing.families import REQUIRED
 
 
-def model_fields(config, attention, **parts):
-    """Return the fields of a model: sizes from the usual names, with `attention` and further `parts`."""
-    name = config.get("_name_or_path") or config.kind
-    return {"name": str(name), "layers": config.layers(), "d_model": config.whole("hidden_size"),
-            "vocab": config.whole("vocab_size"), "tied": config.flag("tie_word_embeddings"),
-            "attention": attention, **parts}
+def sizes(config):
+    """Return the fields that every model has, from the usual names."""
+    return {"name": str(config.get("_name_or_path") or config.kind), "d_model": config.whole("hidden_size"),
+            "vocab": config.whole("vocab_size"), "tied": config.flag("tie_word_embeddings")}
+
+
+def model_fields(config, attention, moe, *, width="intermediate_size", **more):
+    """Return the fields of a model whose layers hold `moe` or, where those leave some, a dense block.
+
+    width: the field that holds the dense blocks' width. more: further fields of the model.
+    """
+    layers = config.layers()
+    dense = {"dense": {"hidden": config.whole(width)}} if moe["layers"] != layers else {}
+    sparse = {"moe": moe} if moe["layers"] else {}
+    return sizes(config) | {"layers": layers, "attention": attention, **dense, **sparse, **more}
 
 
 def attention_fields(config, **options):
@@ -31,46 +42,35 @@ def bias_fields(config, default=False):
     return {"qkv_bias": bias, "out_bias": bias}
 
 
-def two_kinds(first, second, first_layers, layers):
-    """Return the groups that are not empty, with their numbers of layers."""
-    counts = ((first, first_layers), (second, layers - first_layers))
-    return [group | {"layers": count} for group, count in counts if count]
+def with_layers(counts):
+    """Return the groups of pairs (group, number of layers), without those that have no layer."""
+    return [group | {"layers": layers} for group, layers in counts if layers]
 
 
-def windowed(config, full, local_layers):
-    """Return the groups of layers with a sliding window and without, `local_layers` of the first kind."""
-    layers = config.layers()
-    if not local_layers:
-        return two_kinds(full, full, 0, layers)
-    local = full | {"kind": "sliding-window", "window": config.whole("sliding_window")}
-    return two_kinds(local, full, local_layers, layers)
-
-
-def tally(items):
-    """Return {item: how often it comes}, in the order of their first coming.
-
-    >>> tally("aba")
-    {'a': 2, 'b': 1}
-    """
-    counts = {}
-    for item in items:
-        counts[item] = counts.get(item, 0) + 1
-    return counts
+def two_kinds(config, first, second, first_layers):
+    """Return the groups of layers of two kinds: so many of the first, the others of the second."""
+    return with_layers([(first, first_layers), (second, config.layers() - first_layers)])
 
 
 def kinds_of_layers(config, default):
     """Return the kind of every layer, from `layer_types` or else from `default`, a list or a function."""
-    layers = config.layers()
-    given = config.several("layer_types") or (default(layers) if callable(default) else default)
+    given = config.several("layer_types") or (default(config.layers()) if callable(default) else default)
     return config.for_each_layer(list(given), "layer_types")
 
 
-def sliding(config, default):
-    """Return how many layers have a sliding window; default: see `kinds_of_layers`."""
-    return kinds_of_layers(config, default).count("sliding_attention")
+def windowed(config, full, default, **changes):
+    """Return the groups of layers with a sliding window and without; default: see `kinds_of_layers`.
+
+    changes: what else differs in layers with a window.
+    """
+    local_layers = kinds_of_layers(config, default).count("sliding_attention")
+    local = full
+    if local_layers:
+        local = full | {"kind": "sliding-window", "window": config.whole("sliding_window"), **changes}
+    return two_kinds(config, local, full, local_layers)
 
 
-def every(step, many, one):
+def every(step, many, one="full_attention"):
     """Return a function of the number of layers: every `step`-th is of kind `one`, the others of `many`."""
     return lambda layers: [one if (i + 1) % step == 0 else many for i in range(layers)]
 
@@ -83,22 +83,19 @@ def all_full(layers):
 def sparse_layers(config):
     """Return how many layers hold experts: by their list, or after the first dense ones every n-th."""
     layers, kinds = config.layers(), config.get("mlp_layer_types")
-    frequency, first = config.get("moe_layer_freq"), config.get("first_k_dense_replace", 0)
-    frequency = config.get("is_moe_layer", frequency)
+    frequency = config.get("is_moe_layer", config.get("moe_layer_freq"))
     if isinstance(kinds, list):
         return sum(kind != "dense" for kind in config.for_each_layer(kinds, "mlp_layer_types"))
     if isinstance(frequency, list):
         return sum(map(bool, config.for_each_layer(frequency, "moe_layer_freq")))
-    first = config.whole("first_k_dense_replace", first, low=0)
-    step = config.whole("moe_layer_freq", 1)
+    first, step = config.whole("first_k_dense_replace", 0, low=0), config.whole("moe_layer_freq", 1)
     return sum(i >= first and i % step == 0 for i in range(layers))
 
 
-def experts(config, layers, hidden="moe_intermediate_size", **options):
-    """Return the fields of `layers` layers of experts of the usual names, with further `options`."""
-    return {"layers": layers, "experts": config.whole("num_experts"),
-            "top_k": config.whole("num_experts_per_tok"),
-            "hidden": config.whole(hidden), **options}
+def experts(config, layers=None, hidden="moe_intermediate_size", **options):
+    """Return the fields of experts of the usual names in so many layers or in all, with further `options`."""
+    return {"layers": config.layers() if layers is None else layers, "experts": config.whole("num_experts"),
+            "top_k": config.whole("num_experts_per_tok"), "hidden": config.whole(hidden), **options}
 
 
 def shared(config, width=None):
@@ -108,23 +105,21 @@ def shared(config, width=None):
     return {"shared_experts": number, **wide}
 
 
-def blocks(config, moe, width="intermediate_size", **options):
-    """Return the fields moe, and dense where some layers are left for it; neither where it has none."""
-    left = config.layers() - moe["layers"]
-    dense = {"dense": {"hidden": config.whole(width), **options}} if left else {}
-    return dense | ({"moe": moe} if moe["layers"] else {})
+def one_shared(width):
+    """Return the fields of one shared expert of this width; none where it is 0."""
+    return {"shared_experts": 1, "shared_hidden": width} if width else {}
 
 
 def _plain(config):
     attention = attention_fields(config, window=config.get("sliding_window"))
-    return model_fields(config, attention, moe=experts(config, config.layers(), "intermediate_size"))
+    return model_fields(config, attention, experts(config, hidden="intermediate_size"))
 
 
 def _phimoe(config):
     attention = attention_fields(config, window=config.get("sliding_window"), **bias_fields(config))
     head_bias = config.whole("vocab_size") if config.flag("lm_head_bias") else 0
-    return model_fields(config, attention, moe=experts(config, config.layers(), "intermediate_size"),
-                        norm_vectors=2, extra=head_bias)
+    return model_fields(config, attention, experts(config, hidden="intermediate_size"), norm_vectors=2,
+                        extra=head_bias)
 
 
 def _qwen2_moe(config):
@@ -138,57 +133,46 @@ def _qwen3_moe(config):
 
 def shared_and_gate(config):
     """Return the fields of one shared expert with a gate of its own."""
-    return {"shared_experts": 1, "shared_gate": True,
-            "shared_hidden": config.whole("shared_intermediate_size")}
+    return {"shared_gate": True, **one_shared(config.whole("shared_intermediate_size"))}
 
 
 def qwen_blocks(config, attention, **options):
     """Return the fields of a model whose MoE layers lie as Qwen's fields say; options: of the experts."""
     config.refuse("use_sliding_window", False)
-    layers, step = config.layers(), config.whole("decoder_sparse_step", 1)
-    dense = {i for i in config.several("mlp_only_layers") if isinstance(i, int)}
-    moe = experts(config, sum((i + 1) % step == 0 and i not in dense for i in range(layers)), **options)
-    return model_fields(config, attention, **blocks(config, moe))
+    step, dense = config.whole("decoder_sparse_step", 1), config.several("mlp_only_layers")
+    sparse = sum((i + 1) % step == 0 and i not in dense for i in range(config.layers()))
+    return model_fields(config, attention, experts(config, sparse, **options))
 
 
 def _flint(config):
     full = attention_fields(config, qk_norm="head", sinks=True, **bias_fields(config))
-    near = sliding(config, lambda layers: ["full_attention" if i < 2 or i % 4 == 1 or i == layers - 1
-                                           else "sliding_attention" for i in range(layers)])
-    return qwen_blocks(config, windowed(config, full, near), shared_experts=1,
-                        shared_hidden=config.whole("shared_intermediate_size"))
+    groups = windowed(config, full, lambda layers: [
+        "full_attention" if i < 2 or i % 4 == 1 or i == layers - 1 else "sliding_attention"
+        for i in range(layers)])
+    return qwen_blocks(config, groups, **one_shared(config.whole("shared_intermediate_size")))
 
 
 def _mellum(config):
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
-    moe = experts(config, sparse_layers(config))
-    return model_fields(config, windowed(config, full, sliding(config, all_full)), **blocks(config, moe))
+    return model_fields(config, windowed(config, full, all_full), experts(config, sparse_layers(config)))
 
 
 def _kolibri1(config):
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
-    moe = experts(config, config.layers(), router_bias=True, shared_experts=1,
-                  shared_hidden=config.whole("shared_intermediate_size"))
-    return model_fields(config, windowed(config, full, sliding(config, all_full)), norms_per_sublayer=2,
-                        **blocks(config, moe))
+    moe = experts(config, router_bias=True, **one_shared(config.whole("shared_intermediate_size")))
+    return model_fields(config, windowed(config, full, all_full), moe, norms_per_sublayer=2)
 
 
 def _olmoe(config):
     attention = attention_fields(config, qk_norm="full", **bias_fields(config))
-    return model_fields(config, attention, moe=experts(config, config.layers(), "intermediate_size"))
+    return model_fields(config, attention, experts(config, hidden="intermediate_size"))
 
 
 def _granitemoe(config):
     full = attention_fields(config, sinks=config.name == "granitemoe_swa", **bias_fields(config))
-    groups = windowed(config, full, sliding(config, all_full))
-    return model_fields(config, groups, moe=experts(config, config.layers(), "intermediate_size",
-                                                    **granite_shared(config)))
-
-
-def granite_shared(config):
-    """Return the fields of Granite's one shared expert, where it has a width."""
-    width = config.whole("shared_intermediate_size", 0, low=0)
-    return {"shared_experts": 1, "shared_hidden": width} if width else {}
+    moe = experts(config, hidden="intermediate_size",
+                  **one_shared(config.whole("shared_intermediate_size", 0, low=0)))
+    return model_fields(config, windowed(config, full, all_full), moe)
 
 
 def _glm4_moe(config):
@@ -199,7 +183,7 @@ def _glm4_moe(config):
     sparse = config.layers() if config.name == "solar_open" else sparse_layers(config)
     biased = config.family["router"]["scores"] != "softmax"
     moe = experts(config, sparse, router_bias=biased, **shared(config))
-    return model_fields(config, attention, **blocks(config, moe))
+    return model_fields(config, attention, moe)
 
 
 def _exaone_moe(config):
@@ -208,64 +192,55 @@ def _exaone_moe(config):
         kinds = [("full_attention" if pattern[i % len(pattern)] == "G" else "sliding_attention")
                  for i in range(config.layers())]
     else:
-        kinds = every(config.whole("sliding_window_pattern", 4), "sliding_attention", "full_attention")
+        kinds = every(config.whole("sliding_window_pattern", 4), "sliding_attention")
     full = attention_fields(config, qk_norm="head")
+    groups = windowed(config, full, kinds) if config.get("sliding_window") else full
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    local = sliding(config, kinds) if config.get("sliding_window") else 0
-    return model_fields(config, windowed(config, full, local), **blocks(config, moe))
+    return model_fields(config, groups, moe)
 
 
 def _hy_v3(config):
     full = attention_fields(config, qk_norm="head", **bias_fields(config))
-    sparse = sparse_layers(config)
-    if config.get("mlp_layer_types") is None and not config.has("first_k_dense_replace"):
-        sparse = config.layers() - 1
-    moe = experts(config, sparse, router_bias=True, **shared(config))
-    return model_fields(config, full, **blocks(config, moe))
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    return model_fields(config, full, moe)
 
 
 def _mimo_v2_flash(config):
-    layers, pattern = config.layers(), config.several("hybrid_layer_pattern")
-    kinds = ["sliding_attention" if kind else "full_attention" for kind in pattern] or (
-        lambda n: ["full_attention" if i == 0 or (i + 1) % 6 == 0 else "sliding_attention" for i in range(n)])
+    kinds = ["sliding_attention" if kind else "full_attention"
+             for kind in config.several("hybrid_layer_pattern")] or (
+        lambda layers: ["full_attention" if i == 0 or (i + 1) % 6 == 0 else "sliding_attention"
+                        for i in range(layers)])
     full = attention_fields(config, v_head_dim=config.whole("v_head_dim"),
                             qkv_bias=config.flag("attention_bias"),
                             sinks=config.flag("add_full_attention_sink_bias"))
-    local = full | {"kind": "sliding-window", "window": config.whole("sliding_window"),
-                    "heads": config.whole("swa_num_attention_heads", full["heads"]),
-                    "kv_heads": config.whole("swa_num_key_value_heads", 2 * full["kv_heads"]),
-                    "head_dim": config.whole("swa_head_dim", full["head_dim"]),
-                    "v_head_dim": config.whole("swa_v_head_dim", full["v_head_dim"]),
-                    "sinks": config.flag("add_swa_attention_sink_bias", True)}
-    listed = config.get("mlp_layer_types") or config.get("moe_layer_freq")
-    moe = experts(config, sparse_layers(config) if listed else layers - 1, router_bias=True, **shared(config))
-    return model_fields(config, two_kinds(local, full, sliding(config, kinds), layers), **blocks(config, moe))
+    groups = windowed(config, full, kinds, heads=config.whole("swa_num_attention_heads", full["heads"]),
+                      kv_heads=config.whole("swa_num_key_value_heads", 2 * full["kv_heads"]),
+                      head_dim=config.whole("swa_head_dim", full["head_dim"]),
+                      v_head_dim=config.whole("swa_v_head_dim", full["v_head_dim"]),
+                      sinks=config.flag("add_swa_attention_sink_bias", True))
+    moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
+    return model_fields(config, groups, moe)
 
 
 def _afmoe(config):
-    step = config.whole("global_attn_every_n_layers")
     full = attention_fields(config, qk_norm="head", output_gate=True, **bias_fields(config))
-    local = sliding(config, every(step, "sliding_attention", "full_attention"))
+    groups = windowed(config, full, every(config.whole("global_attn_every_n_layers"), "sliding_attention"))
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
-    return model_fields(config, windowed(config, full, local), norms_per_sublayer=2, **blocks(config, moe))
+    return model_fields(config, groups, moe, norms_per_sublayer=2)
 
 
 def _beam(config):
     full = attention_fields(config, qk_norm="head", output_gate=True,
-                            extra=config.whole("num_attention_heads"),
-                            **bias_fields(config))
-    local = sliding(config, every(4, "sliding_attention", "full_attention"))
-    sparse = sparse_layers(config) if config.get("mlp_layer_types") else config.layers() - 3
-    moe = experts(config, sparse, router_bias=True)
-    return model_fields(config, windowed(config, full, local), norms_per_sublayer=2, **blocks(config, moe))
+                            extra=config.whole("num_attention_heads"), **bias_fields(config))
+    moe = experts(config, sparse_layers(config), router_bias=True)
+    return model_fields(config, windowed(config, full, every(4, "sliding_attention")), moe,
+                        norms_per_sublayer=2)
 
 
 def _gpt_oss(config):
-    kinds = kinds_of_layers(config, every(2, "sliding_attention", "full_attention"))
     full = attention_fields(config, sinks=True, **bias_fields(config, default=True))
-    groups = windowed(config, full, kinds.count("sliding_attention"))
-    moe = experts(config, config.layers(), "intermediate_size", bias=True, router_bias=True)
-    return model_fields(config, groups, moe=moe)
+    moe = experts(config, hidden="intermediate_size", bias=True, router_bias=True)
+    return model_fields(config, windowed(config, full, every(2, "sliding_attention")), moe)
 
 
 def _dbrx(config):
@@ -278,32 +253,33 @@ def _dbrx(config):
                  "head_dim": d_model // heads}
     moe = experts(ffn, config.layers(), "intermediate_size")
     config.seen |= inner.seen | ffn.seen
-    return model_fields(config, attention, moe=moe) | {"name": config.kind}
+    return model_fields(config, attention, moe) | {"name": config.kind}
 
 
 def _llama4(config):
     layers, step = config.layers(), config.whole("interleave_moe_layer_step", 1)
     full = attention_fields(config, **bias_fields(config))
     local = full | {"kind": "chunked", "chunk": config.whole("attention_chunk_size")}
-    groups = two_kinds(local, full, _chunked_layers(config, layers), layers)
+    groups = two_kinds(config, local, full, _chunked_layers(config, layers))
     listed = config.get("moe_layers")
-    sparse = layers // step if listed is None else len(_places(config, "moe_layers", layers))
+    sparse = layers // step if listed is None else len(
+        {place for place in config.several("moe_layers") if isinstance(place, int) and 0 <= place < layers})
     moe = experts(config, sparse, "intermediate_size", shared_experts=1)
-    return model_fields(config, groups, **blocks(config, moe, "intermediate_size_mlp"))
-
-
-def _places(config, name, layers):
-    """Return the set of the places of layers that a list names, within the model."""
-    return {place for place in config.several(name) if isinstance(place, int) and 0 <= place < layers}
+    return model_fields(config, groups, moe, width="intermediate_size_mlp")
 
 
 def _chunked_layers(config, layers):
     """Return how many layers attend within their own chunk: those with rotary positions, 3 of 4."""
     if config.get("layer_types"):
         return config.several("layer_types")[:layers].count("chunked_attention")
-    step = config.whole("no_rope_layer_interval", 4)
-    rotary = config.several("no_rope_layers") or [(i + 1) % step != 0 for i in range(layers)]
-    return sum(map(bool, rotary[:layers]))
+    return sum(rotary_layers(config))
+
+
+def rotary_layers(config):
+    """Return for each layer whether it has rotary positions: by a list, or all but every n-th."""
+    layers, step = config.layers(), config.whole("no_rope_layer_interval", 4)
+    listed = config.several("no_rope_layers") or [(i + 1) % step != 0 for i in range(layers)]
+    return [bool(turns) for turns in listed[:layers]]
 
 
 def _minimax(config):
@@ -317,8 +293,8 @@ def _minimax(config):
         kinds = config.several("attn_type_list", REQUIRED)
     kinds = kinds or every(2, "full_attention", "linear_attention")(config.layers())
     linear = sum(kind in ("linear_attention", 0) for kind in kinds[:config.layers()])
-    return model_fields(config, two_kinds(lightning, full, linear, config.layers()),
-                        moe=experts(config, config.layers(), "intermediate_size"))
+    return model_fields(config, two_kinds(config, lightning, full, linear),
+                        experts(config, hidden="intermediate_size"))
 
 
 def _no_shared(config):
@@ -331,9 +307,8 @@ def _no_shared(config):
 def _minimax_m2(config):
     _no_shared(config)
     norm = "full" if config.flag("use_qk_norm", True) else None
-    moe = experts(config, config.layers(), "intermediate_size",
-                  router_bias=config.flag("use_routing_bias", True))
-    return model_fields(config, attention_fields(config, qk_norm=norm), moe=moe)
+    moe = experts(config, hidden="intermediate_size", router_bias=config.flag("use_routing_bias", True))
+    return model_fields(config, attention_fields(config, qk_norm=norm), moe)
 
 
 def _minimax_m3(config):
@@ -345,42 +320,32 @@ def _minimax_m3(config):
                       "index_dim": inner.get("sparse_index_dim", config.whole("index_head_dim")),
                       "index_top_k": inner.get("sparse_topk_blocks", config.whole("index_topk_blocks"))
                       * inner.get("sparse_block_size", config.whole("index_block_size"))}
-    layers = config.layers()
-    listed = config.get("mlp_layer_types") or config.get("moe_layer_freq")
     wide = config.whole("shared_intermediate_size", 0, low=0) * config.whole("num_shared_experts", 1, low=0)
-    beside = {"shared_experts": 1, "shared_hidden": wide} if wide else {}
     hidden = "moe_intermediate_size" if config.get("moe_intermediate_size") else "intermediate_size"
-    moe = experts(config, sparse_layers(config) if listed else layers, hidden,
-                  router_bias=config.flag("use_routing_bias", True), **beside)
-    groups = two_kinds(indexed, full, sum(kind != "full_attention" for kind in sparse), layers)
-    return model_fields(config, groups, **blocks(config, moe, "dense_intermediate_size"))
+    moe = experts(config, sparse_layers(config), hidden, router_bias=config.flag("use_routing_bias", True),
+                  **one_shared(wide))
+    groups = two_kinds(config, indexed, full, sum(kind != "full_attention" for kind in sparse))
+    return model_fields(config, groups, moe, width="dense_intermediate_size")
 
 
 def _step3p7(config):
-    layers, d_model = config.layers(), config.whole("hidden_size")
-    heads = config.whole("num_attention_heads")
+    d_model, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
     other = config.get("attention_other_setting") or {}
     config.refuse("mlp_bias", False)
-    kinds = kinds_of_layers(config, all_full)
-    near, named = kinds.count("sliding_attention"), config.at_first(kinds, "sliding_attention")
+    named = config.at_first(kinds_of_layers(config, all_full), "sliding_attention")
     near_heads = config.whole("num_sliding_attention_heads", other.get("num_attention_heads", heads))
     near_heads = named.get("num_attention_heads", near_heads)
     full = attention_fields(config, qk_norm="head", extra=d_model * heads, **bias_fields(config))
-    groups = two_kinds(full, full, 0, layers)
-    if near:
-        local = full | {"kind": "sliding-window", "window": config.whole("sliding_window"),
-                        "heads": near_heads,
-                        "extra": d_model * near_heads}
-        groups = two_kinds(local, full, near, layers)
-    listed = config.get("moe_layers_enum")
-    places = listed.split(",") if isinstance(listed, str) else listed or range(3, layers)
-    listed_kinds = config.get("mlp_layer_types") or config.get("moe_layer_freq")
+    groups = windowed(config, full, all_full, heads=near_heads, extra=d_model * near_heads)
+    sparse, listed = sparse_layers(config), config.get("moe_layers_enum")
+    if listed and not (config.has("mlp_layer_types") or config.has("moe_layer_freq")
+                       or config.has("first_k_dense_replace")):
+        places = listed.split(",") if isinstance(listed, str) else listed
+        sparse = sum(0 <= int(place) < config.layers() for place in places)
     config.get("num_shared_experts")
-    sparse = (sparse_layers(config) if listed_kinds or config.has("first_k_dense_replace")
-              else sum(0 <= int(place) < layers for place in places))
-    moe = experts(config, sparse, router_bias=config.flag("use_moe_router_bias", True), shared_experts=1,
-                  shared_hidden=config.whole("shared_intermediate_size"))
-    return model_fields(config, groups, **blocks(config, moe))
+    moe = experts(config, sparse, router_bias=config.flag("use_moe_router_bias", True),
+                  **one_shared(config.whole("shared_intermediate_size")))
+    return model_fields(config, groups, moe)
 
 
 def _hunyuan(config):
@@ -388,14 +353,12 @@ def _hunyuan(config):
     layers, norm = config.layers(), "head" if config.flag("use_qk_norm", True) else None
     shares = config.whole("cla_share_factor", 2) if config.flag("use_cla") else 1
     full = attention_fields(config, qk_norm=norm, **bias_fields(config))
-    owners = -(-layers // shares)
-    groups = two_kinds(full, full | {"own_kv": False}, owners, layers)
+    groups = two_kinds(config, full, full | {"own_kv": False}, -(-layers // shares))
     hidden = "moe_intermediate_size" if config.get("moe_intermediate_size") else "intermediate_size"
-    moe = experts(config, layers - config.whole("moe_layer_num_skipped", 0, low=0), hidden)
     number = config.whole("num_shared_experts", 1, low=0) if config.flag("use_mixed_mlp_moe", True) else 0
-    wide = config.whole("intermediate_size") * number
-    moe |= {"shared_experts": 1, "shared_hidden": wide} if number else {}
-    return model_fields(config, groups, **blocks(config, moe))
+    moe = experts(config, layers - config.whole("moe_layer_num_skipped", 0, low=0), hidden,
+                  **one_shared(config.whole("intermediate_size") * number))
+    return model_fields(config, groups, moe)
 
 
 def _ernie4_5_moe(config):
@@ -407,26 +370,21 @@ def _ernie4_5_moe(config):
     sparse = (sparse_layers(config) if config.get("mlp_layer_types")
               else sum(first <= i <= last and (i + 1) % step == 0 for i in range(layers)))
     moe = experts(config, sparse, router_bias=True, **shared(config))
-    return model_fields(config, attention_fields(config), **blocks(config, moe))
+    return model_fields(config, attention_fields(config), moe)
 
 
 def _aria(config):
-    full = attention_fields(config, **bias_fields(config))
-    number = config.whole("num_shared_experts")
-    moe = experts(config, config.layers(), "intermediate_size", shared_experts=number)
-    return model_fields(config, full, moe=moe)
+    moe = experts(config, hidden="intermediate_size", shared_experts=config.whole("num_shared_experts"))
+    return model_fields(config, attention_fields(config, **bias_fields(config)), moe)
 
 
 def _cohere2_moe(config):
-    layers, step = config.layers(), config.whole("sliding_window_pattern", 4)
     full = attention_fields(config, **bias_fields(config))
-    local = sliding(config, every(step, "sliding_attention", "full_attention"))
-    number = config.whole("num_shared_experts", 0, low=0)
-    moe = experts(config, sparse_layers(config), "intermediate_size",
-                  **({"shared_experts": number} if number else {}))
+    groups = windowed(config, full, every(config.whole("sliding_window_pattern", 4), "sliding_attention"))
+    moe = experts(config, sparse_layers(config), "intermediate_size", **shared(config))
     prefix = config.get("prefix_dense_intermediate_size")
-    width = "prefix_dense_intermediate_size" if prefix else "intermediate_size"
-    return model_fields(config, windowed(config, full, local), norms=layers + 1, **blocks(config, moe, width))
+    return model_fields(config, groups, moe, norms=config.layers() + 1,
+                        width="prefix_dense_intermediate_size" if prefix else "intermediate_size")
 
 
 def _laguna(config):
@@ -438,63 +396,58 @@ def _laguna(config):
     groups = [full | {"heads": heads, "extra": gate * heads, "layers": number}
               | ({"kind": "sliding-window", "window": config.whole("sliding_window")}
                  if kind == "sliding_attention" else {})
-              for (heads, kind), number in tally(zip(per_layer, kinds, strict=False)).items()]
+              for (heads, kind), number in Counter(zip(per_layer, kinds, strict=False)).items()]
     listed, dense = config.get("mlp_layer_types"), config.several("mlp_only_layers", [0])
     moe = experts(config, sparse_layers(config) if listed else layers - len(dense), router_bias=True,
-                  shared_experts=1, shared_hidden=config.whole("shared_intermediate_size"))
-    return model_fields(config, groups, **blocks(config, moe))
+                  **one_shared(config.whole("shared_intermediate_size")))
+    return model_fields(config, groups, moe)
 
 
 def _muse_spark(config):
-    layers, latent = config.layers(), config.whole("moe_hidden_size")
+    latent = config.whole("moe_hidden_size")
     full = attention_fields(config, output_gate=True, **bias_fields(config))
-    local = sliding(config, every(4, "sliding_attention", "full_attention"))
     moe = experts(config, sparse_layers(config), router_bias=True, latent=latent, router_extra=2 * latent)
-    return model_fields(config, windowed(config, full, local), norms=5 * layers + 1, **blocks(config, moe))
+    return model_fields(config, windowed(config, full, every(4, "sliding_attention")), moe,
+                        norms=5 * config.layers() + 1)
 
 
 def _bailing_moe(config):
     """Ring's linear models attend with a state of constant size in all but every so-manieth layer."""
     norm = "head" if config.flag("use_qk_norm") else None
     attention = attention_fields(config, qkv_bias=config.flag("use_qkv_bias"),
-                                 out_bias=config.flag("use_bias"),
-                                 qk_norm=norm)
+                                 out_bias=config.flag("use_bias"), qk_norm=norm)
     bias = config.flag("moe_router_enable_expert_bias", config.get("scoring_func") == "sigmoid")
-    width = config.get("shared_intermediate_size")
-    moe = experts(config, sparse_layers(config), router_bias=bias, **shared(config, width))
-    groups, layers, step = attention, config.layers(), config.whole("layer_group_size", 1)
-    if step > 1:
-        width, d_model = attention["heads"] * attention["head_dim"], config.whole("hidden_size")
-        linear = {"kind": "other", "state": width * attention["head_dim"],  # queries, keys, values, gate, out
-                  "parameters": 5 * d_model * width + width + (2 * attention["head_dim"] if norm else 0)}
-        groups = two_kinds(linear, attention, layers - layers // step, layers)
-    return model_fields(config, groups, **blocks(config, moe))
+    moe = experts(config, sparse_layers(config), router_bias=bias,
+                  **shared(config, config.get("shared_intermediate_size")))
+    layers, step = config.layers(), config.whole("layer_group_size", 1)
+    if step == 1:
+        return model_fields(config, attention, moe)
+    width, d_model = attention["heads"] * attention["head_dim"], config.whole("hidden_size")
+    linear = {"kind": "other", "state": width * attention["head_dim"],  # queries, keys, values, gate, out
+              "parameters": 5 * d_model * width + width + (2 * attention["head_dim"] if norm else 0)}
+    return model_fields(config, two_kinds(config, linear, attention, layers - layers // step), moe)
 
 
 def _arctic(config):
     """With parallel_attn_mlp_res a dense block as wide as the model stands beside the experts."""
-    layers, d_model = config.layers(), config.whole("hidden_size")
-    step, beside = config.whole("moe_layer_frequency"), config.flag("parallel_attn_mlp_res")
+    layers, beside = config.layers(), config.flag("parallel_attn_mlp_res")
+    sparse = layers // config.whole("moe_layer_frequency")
     config.get("use_residual")
-    sparse = layers // step
-    moe = experts(config, sparse, "intermediate_size")
-    dense = [{"layers": sparse, "hidden": d_model}] if beside else []
-    if layers > sparse:
-        dense.append({"layers": layers - sparse, "hidden": config.whole("intermediate_size")})
-    fields = model_fields(config, attention_fields(config, window=config.get("sliding_window")), moe=[moe])
-    fields["attention"]["layers"] = layers
-    return {name: value for name, value in fields.items() if name != "layers"} | {
-        **({"dense": dense} if dense else {}), "norms": (2 + beside) * layers + 1}
+    dense = with_layers([({"hidden": config.whole("hidden_size")}, sparse if beside else 0),
+                         ({"hidden": config.whole("intermediate_size")}, layers - sparse)])
+    attention = attention_fields(config, window=config.get("sliding_window"))
+    return sizes(config) | {"attention": [attention | {"layers": layers}], "dense": dense,
+                            "moe": [experts(config, sparse, "intermediate_size")],
+                            "norms": (2 + beside) * layers + 1}
 
 
 def _grok_1(config):
     """With residual_moe (Grok-2) a dense block stands beside the experts, which have a width of their own."""
     layers, beside = config.layers(), config.flag("residual_moe")
-    moe = experts(config, layers, "moe_intermediate_size" if beside else "intermediate_size")
-    dense = {"dense": [{"layers": layers, "hidden": config.whole("intermediate_size")}]} if beside else {}
-    fields = model_fields(config, attention_fields(config) | {"layers": layers}, moe=[moe], **dense)
-    return {name: value for name, value in fields.items() if name != "layers"} | {
-        "name": config.name, "norms": 4 * layers + 1}
+    moe = experts(config, hidden="moe_intermediate_size" if beside else "intermediate_size")
+    dense = with_layers([({"hidden": config.whole("intermediate_size")}, layers if beside else 0)])
+    return sizes(config) | {"attention": [attention_fields(config) | {"layers": layers}], "moe": [moe],
+                            "dense": dense, "name": config.name, "norms": 4 * layers + 1}
 
 
 LAYOUTS = {

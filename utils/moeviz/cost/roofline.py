@@ -13,6 +13,8 @@ import numpy as np
 
 from moeviz.arrays import as_array, check_choice, check_count, check_number
 from moeviz.checks import check_kind, store
+from moeviz.cost.count import count_parameters
+from moeviz.cost.spec import check_spec
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,25 @@ def time_against_dense(num_experts, k, batch, *, ridge, bytes_per_weight=2):
     touched = experts_touched(num_experts, k, tokens)
     dense_bound = break_even_batch(1, 1, ridge=ridge, bytes_per_weight=bytes_per_weight)
     return _plain(np.maximum(tokens, dense_bound * touched / k) / np.maximum(tokens, dense_bound))
+
+
+def step_work(spec, tokens, *, bits=16):
+    """Return the FLOPs of a step and the bytes of weights that it reads, (2,) numbers or arrays.
+
+    spec: a ModelSpec. tokens: in the step, one of each reader or a whole prompt; a number or an array.
+    bits: per weight. Every token does two FLOPs per active weight, without the embedding; attention's scores
+    and cache are left out. The step reads once what every token uses, and each expert that a token chooses
+    if all choices are random. Raises ValueError as `experts_touched` does, and for what is no ModelSpec.
+
+    >>> from moeviz.models import model
+    >>> spec = model("Mixtral 8x7B").spec
+    >>> [round(step_work(spec, tokens)[1] / 1e9) for tokens in (1, 256)]
+    [25, 93]
+    """
+    active = count_parameters(check_spec(spec)).active_without_embedding
+    more = sum((experts_touched(moe.experts, moe.top_k, tokens) - moe.top_k)
+               * moe.layers * moe.expert_weights(spec.d_model) for moe in spec.moe)
+    return 2 * active * tokens, (active + more) * bits / 8
 
 
 def _plain(amount):

@@ -145,11 +145,9 @@ def _attention_group(group, where):
 def _read_ffn(source, layers):
     if "moe" not in source and "dense" not in source:
         raise ValueError("model: missing field 'dense' or 'moe'")
-    moe = _read_groups(source, "moe", MoEFFN) or (_read_moe(source["moe"], layers) if "moe" in source else [])
+    moe = _read_groups(source, "moe", MoEFFN) or _read_moe(source, layers)
     left = None if layers is None else layers - sum(group.layers for group in moe)
-    dense = _read_groups(source, "dense", DenseFFN)
-    if "dense" in source and not dense:
-        dense = _read_dense(source["dense"], left)
+    dense = _read_groups(source, "dense", DenseFFN) or _read_dense(source, left)
     found = sum(group.layers for group in (*dense, *moe))
     if layers is not None and found != layers:
         raise ValueError(f"dense and moe: the model has {layers} layers, these groups have {found}")
@@ -164,15 +162,19 @@ def _read_groups(source, name, record):
     return [build(record, check_mapping(group, name), f"{name}[{i}]") for i, group in enumerate(groups)]
 
 
-def _read_dense(group, left):
-    group = check_mapping(group, "dense")
+def _read_dense(source, left):
+    if source.get("dense", []) == []:
+        return []
+    group = check_mapping(source["dense"], "dense")
     if left == 0:
         raise ValueError("dense: no layer is left for it, all are MoE layers")
     return [build(DenseFFN, group if left is None else {"layers": left} | group, "dense")]
 
 
-def _read_moe(group, layers):
-    group = dict(check_mapping(group, "moe"))
+def _read_moe(source, layers):
+    if source.get("moe", []) == []:
+        return []
+    group = dict(check_mapping(source["moe"], "moe"))
     placing = {name: group.pop(name) for name in ("every", "first_dense") if name in group}
     if placing and (layers is None or "layers" in group):
         raise ValueError(f"moe: {', '.join(placing)} needs the model's layers, and none of its own")
