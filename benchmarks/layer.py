@@ -4,8 +4,8 @@
 
 Every comparison runs its candidates in turn, again and again, in one process, so that whatever else
 the machine does meets all of them; each timed run follows an untimed one of the same candidate. Times
-are medians over the turns, and so is the ratio, which is taken within each turn. float32, top-2 routing
-of random logits, one BLAS thread unless OPENBLAS_NUM_THREADS says otherwise.
+are those of the processor, medians over the turns, and so is the ratio, which is taken within each turn.
+float32, top-2 routing of random logits, one BLAS thread unless OPENBLAS_NUM_THREADS says otherwise.
 
 Two comparisons need more than the course: `pip install threadpoolctl` adds the layer with its experts
 shared out over two threads, and `pip install -r requirements-traces.txt` adds Hugging Face's own block.
@@ -17,7 +17,7 @@ import os
 import platform
 import subprocess
 import sys
-from time import perf_counter, sleep
+from time import perf_counter, process_time, sleep
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # read once, when NumPy is imported
 
@@ -91,16 +91,16 @@ def make_dense(tokens, bank):
     return lambda: experts.dense_forward(tokens, w_in, w_out)
 
 
-def time_in_turn(candidates, seconds):
+def time_in_turn(candidates, seconds, clock=process_time):
     """Return the times (turns, candidates) of functions that run in turn for about `seconds` in all."""
     times, end = [], perf_counter() + seconds
     while perf_counter() < end or len(times) < 5:
         times.append([])
         for candidate in candidates:
             candidate()  # untimed: brings back its own memory after the other candidate's
-            start = perf_counter()
+            start = clock()
             candidate()
-            times[-1].append(perf_counter() - start)
+            times[-1].append(clock() - start)
     return np.array(times)
 
 
@@ -152,7 +152,7 @@ def compare_threads(*shape, limit):
         for (candidate, blas_threads), taken in zip(candidates, times, strict=True):
             with pools.limit(limits=blas_threads):
                 sleep(0.3)
-                taken.extend(time_in_turn([candidate], 1)[:, 0])
+                taken.extend(time_in_turn([candidate], 1, perf_counter)[:, 0])
     base, cost = (np.median(taken) for taken in times)
     what = f"grouped over 2 threads / bare products with 2 BLAS threads, {describe(*shape)}"
     return (what, cost, base, cost / base, "<=", limit)
@@ -174,6 +174,20 @@ def compare_with_torch(num_tokens, width, hidden, num_experts):
             lambda: experts.forward_grouped(tokens, bank, routing.top_k(tokens @ gate, 2))], 8)
     what = f"Hugging Face's eager Mixtral block / ours, {describe(num_tokens, width, hidden, num_experts)}"
     return compare(what, times, ">=", 1.0)
+
+
+def compare_products(num_tokens, width, hidden, num_experts):
+    """Time the expert products of such a layer by PyTorch, as that block calls them, and by np.dot."""
+    import torch
+    tokens, bank, _ = make_layer(num_tokens, width, hidden, num_experts)
+    share = tokens[:num_tokens * 2 // num_experts]
+    rows, linear = torch.from_numpy(share), torch.nn.functional.linear
+    turned = [torch.from_numpy(array.swapaxes(1, 2).copy()) for array in (bank.w_in, bank.w_out)]
+    times = time_in_turn([
+        lambda: [linear(linear(rows, w_in), w_out) for w_in, w_out in zip(*turned, strict=True)],
+        lambda: [np.dot(np.dot(share, w_in), w_out) for w_in, w_out, _ in bank.each()]], 8)
+    name = describe(num_tokens, width, hidden, num_experts)
+    return compare(f"products alone, by PyTorch / by np.dot, {name}", times)
 
 
 def make_block(bank, gate):
@@ -239,7 +253,7 @@ def main():
     if installed("threadpoolctl"):
         rows += [compare_threads(*shape, limit=limit) for shape, limit, _ in SHAPES[:3]]
     if installed("torch", "transformers"):
-        rows += [compare_with_torch(*shape) for shape, _, _ in SHAPES]
+        rows += [row(*shape) for shape, _, _ in SHAPES for row in (compare_with_torch, compare_products)]
     print_table(rows)
 
 

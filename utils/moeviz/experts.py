@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate, pairwise, repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -192,7 +193,8 @@ def activate(values, activation, out=None):
     """
     if activation == "relu":
         return np.maximum(values, 0, out=out)
-    return np.divide(values, _inverse_share(values, activation), out=out)
+    share = _inverse_share(values, activation)
+    return np.divide(values, share, out=share if out is None else out)
 
 
 def slope(values, activation):
@@ -223,36 +225,26 @@ def _inverse_share(values, activation):
     return inverse
 
 
-class Units(NamedTuple):
-    """What a network computes on its way from rows (n, D) to its output; None where there is none yet."""
+def run_network(rows, weights, activation, *, out=None, units=(None, None, None)):
+    """Return hidden @ w_out, (n, D), and its units (linear, gate, hidden) on the way there, (n, H) each.
 
-    linear: np.ndarray | None = None  # (n, H) rows @ w_in
-    gate: np.ndarray | None = None  # (n, H) rows @ w_gate
-    hidden: np.ndarray | None = None  # (n, H) what w_out multiplies; plain relu lets it take linear's place
-
-    def part(self, span):
-        """Return the Units of some rows, as views."""
-        return Units(*(None if array is None else array[span] for array in self))
-
-
-def run_network(rows, weights, activation, *, out=None, units=Units()):  # noqa: B008, it cannot change
-    """Return hidden @ w_out, (n, D), and the Units: hidden is activation(rows @ w_in), or its gated form.
-
+    linear is rows @ w_in, gate is rows @ w_gate or None, and hidden is activation(linear), or
+    activation(gate) * linear. Plain relu lets hidden take linear's place.
     rows: (n, D) or (D,). weights: (w_in, w_out, w_gate or None), see ExpertBank. out: (n, D), may be rows.
     units: arrays to write to, so that a training step finds the memory of the step before.
 
     >>> run_network(np.ones((1, 2)), (np.ones((2, 3)), np.ones((3, 2)), None), "relu")[0].tolist()
     [[6.0, 6.0]]
     """
-    w_in, w_out, w_gate = weights
-    linear, gate = np.dot(rows, w_in, units.linear), None  # begins half a microsecond sooner than np.matmul
+    (w_in, w_out, w_gate), (linear, gate, hidden) = weights, units
+    linear = np.dot(rows, w_in, linear)  # begins half a microsecond sooner than np.matmul
     if w_gate is None:
-        hidden = activate(linear, activation, out=linear if activation == "relu" else units.hidden)
+        hidden = activate(linear, activation, out=linear if activation == "relu" else hidden)
     else:
-        gate = np.dot(rows, w_gate, units.gate)
-        hidden = activate(gate, activation, out=units.hidden)
+        gate = np.dot(rows, w_gate, gate)
+        hidden = activate(gate, activation, out=hidden)
         hidden *= linear
-    return np.dot(hidden, w_out, out), Units(linear, gate, hidden)
+    return np.dot(hidden, w_out, out), (linear, gate, hidden)
 
 
 def network_backward(rows, units, weights, activation, drows, dweights, *, dhidden=None):
@@ -261,16 +253,16 @@ def network_backward(rows, units, weights, activation, drows, dweights, *, dhidd
     rows, units: what `run_network` was given and returned. drows: (n, D), the gradient of its output;
     overwritten. dweights: arrays of the shapes of weights, or None for w_gate. dhidden: (n, H), room.
     """
-    (w_in, w_out, w_gate), (dw_in, dw_out, dw_gate) = weights, dweights
-    np.dot(units.hidden.T, drows, dw_out)
+    (linear, gate, hidden), (w_in, w_out, w_gate), (dw_in, dw_out, dw_gate) = units, weights, dweights
+    np.dot(hidden.T, drows, dw_out)
     dhidden = np.dot(drows, w_out.T, dhidden)
     if w_gate is None:
-        dhidden *= slope(units.linear, activation)
+        dhidden *= slope(linear, activation)
         np.dot(rows.T, dhidden, dw_in)
         return np.dot(dhidden, w_in.T, drows)
-    dgate = dhidden * units.linear
-    dgate *= slope(units.gate, activation)
-    dhidden *= activate(units.gate, activation)
+    dgate = dhidden * linear
+    dgate *= slope(gate, activation)
+    dhidden *= activate(gate, activation)
     np.dot(rows.T, dhidden, dw_in)
     np.dot(rows.T, dgate, dw_gate)
     return np.add(np.dot(dhidden, w_in.T), np.dot(dgate, w_gate.T), out=drows)
@@ -417,28 +409,25 @@ def forward_grouped(tokens, bank, routed, *, threads=1):
     """
     tokens, bank = check_layer(tokens, bank, routed)
     groups = group_by_expert(routed, tokens.dtype)
-    said = _make_rows(groups, bank, tokens.dtype)
+    rows = _take_rows(tokens, groups.token, np.empty((len(groups.token) + 1, bank.width), tokens.dtype))
 
-    def work(queue):
-        room = _make_units(bank, _longest(groups.spans))  # once for all experts: fresh memory is slow
-        for span, weights in queue:
-            rows = _take_rows(tokens, groups.token[span], said[span])
-            run_network(rows, weights, bank.activation, out=rows, units=room.part(slice(len(rows))))
+    def run(span, weights):
+        run_network(rows[span], weights, bank.activation, out=rows[span])
 
-    queue = iter(list(zip(groups.spans, bank.each(), strict=True)))  # whoever is free takes the next expert
     if check_count(threads, "threads") == 1:
-        work(queue)
+        for span, weights in zip(groups.spans, bank.each(), strict=True):
+            run(span, weights)
     else:
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, [queue] * threads))
-    return _sum_rows(said, groups.place, groups.weight)
+            list(pool.map(run, groups.spans, bank.each()))
+    return _sum_rows(rows, groups.place, groups.weight)
 
 
 class Memory(NamedTuple):
     """The large arrays of a training step; row n belongs to the n-th of the N `Groups` rows."""
 
     tokens: np.ndarray  # (N + 1, D)
-    units: Units  # of (N + 1, H)
+    units: tuple  # (linear, gate, hidden) of `run_network`, (N + 1, H) each
     said: np.ndarray  # (N + 1, D) what the experts say, before its weight
     dsaid: np.ndarray  # (N + 1, D) the gradient of said, and then of tokens
     dhidden: np.ndarray  # (N + 1, H) of one expert after the other, from row 0
@@ -451,7 +440,7 @@ class Cache(NamedTuple):
     bank: ExpertBank
     groups: Groups
     memory: Memory
-    units: list  # the Units of each expert, parts of the memory's
+    units: list  # for each expert its rows of the memory's units
 
 
 class Gradients(NamedTuple):
@@ -483,12 +472,12 @@ def forward_cached(tokens, bank, routed, *, workspace=None):
     tokens, bank = check_layer(tokens, bank, routed)
     groups = group_by_expert(routed, tokens.dtype)
     memory = _find_memory({} if workspace is None else workspace, bank, routed.kept.size + 1)
+    _take_rows(tokens, groups.token, memory.tokens)
     memory.said[len(groups.token)] = 0
-    cache = Cache(bank, groups, memory, [])
-    for span, weights in zip(groups.spans, bank.each(), strict=True):
-        rows, units = _take_rows(tokens, groups.token[span], memory.tokens[span]), memory.units.part(span)
-        cache.units.append(run_network(rows, weights, bank.activation, out=memory.said[span], units=units)[1])
-    return _sum_rows(memory.said, groups.place, groups.weight), cache
+    units = [map_weights(itemgetter(span), memory.units) for span in groups.spans]
+    for span, weights, room in zip(groups.spans, bank.each(), units, strict=True):
+        run_network(memory.tokens[span], weights, bank.activation, out=memory.said[span], units=room)
+    return _sum_rows(memory.said, groups.place, groups.weight), Cache(bank, groups, memory, units)
 
 
 def backward(cache, doutput):
@@ -504,12 +493,12 @@ def backward(cache, doutput):
     (2, 4, 8)
     """
     (bank, groups, memory, units), doutput = cache, _check_doutput(doutput, cache)
-    memory.dsaid[len(groups.token)] = 0
+    _take_rows(doutput, groups.token, memory.dsaid)
     weight = groups.weight.ravel().take(groups.choice)[:, None]
     dweight, ones = np.zeros(len(weight) + 1, doutput.dtype), np.ones(bank.width, doutput.dtype)
     experts = zip(groups.spans, units, bank.each(), each_expert(memory.dweights), strict=True)
     for span, passed, weights, dweights in experts:
-        drows = _take_rows(doutput, groups.token[span], memory.dsaid[span])
+        drows = memory.dsaid[span]
         np.dot(drows * memory.said[span], ones, dweight[span])
         drows *= weight[span]
         network_backward(memory.tokens[span], passed, weights, bank.activation, drows, dweights,
@@ -534,26 +523,17 @@ def _make_memory(bank, length):
 
 
 def _make_units(bank, length):
-    """Return Units of so many rows to write to."""
+    """Return room for so many rows of the units of `run_network`."""
     make = partial(np.empty, (length, bank.hidden), bank.w_in.dtype)
     linear, gate = make(), None if bank.w_gate is None else make()
-    return Units(linear, gate, linear if gate is None and bank.activation == "relu" else make())
-
-
-def _longest(spans):
-    return max(span.stop - span.start for span in spans)
-
-
-def _make_rows(groups, bank, dtype):
-    """Return room for a row (D,) of each assignment, and the row of zeros that is nobody's."""
-    rows = np.empty((len(groups.token) + 1, bank.width), dtype)
-    rows[-1] = 0
-    return rows
+    return linear, gate, linear if gate is None and bank.activation == "relu" else make()
 
 
 def _take_rows(values, token, out):
-    """Write to out (n, D) the row of values (T, D) of each token (n,), and return it."""
-    return values.take(token, axis=0, out=out, mode="clip")  # "raise" would copy once more
+    """Write to out the row of values (T, D) of each token (N,), then a row of zeros, and return it."""
+    values.take(token, axis=0, out=out[:len(token)], mode="clip")  # "raise" would copy once more
+    out[len(token)] = 0
+    return out
 
 
 def _sum_rows(rows, place, weight=None):
