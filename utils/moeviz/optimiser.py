@@ -16,6 +16,12 @@ def learning_rate(step, steps, *, peak=3e-3, warm_up=50, decay_share=0.3):
     return peak * min(1.0, rising, falling)
 
 
+def scheduled_rate(plan, step, steps):
+    """Return the `learning_rate` of a step as a Plan or a Config describes it."""
+    return learning_rate(step, steps, peak=plan.learning_rate, warm_up=plan.warm_up,
+                         decay_share=plan.decay_share)
+
+
 def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilon=1e-8):
     """Take one step of Adam, counted from 0; return the new weight and the new moments.
 
@@ -31,6 +37,33 @@ def adam(weight, gradient, moments, rate, step, *, beta1=0.9, beta2=0.99, epsilo
     second = beta2 * moments[1] + (1 - beta2) * gradient * gradient
     size = np.sqrt(second / (1 - beta2 ** (step + 1))) + epsilon
     return weight - rate / (1 - beta1 ** (step + 1)) * first / size, (first, second)
+
+
+def no_moments(weights):
+    """Return {name: moments} of Adam before its first step: zeros in the shape of each weight.
+
+    >>> no_moments({"a": np.ones(2)})["a"][0].tolist()
+    [0.0, 0.0]
+    """
+    return {name: (np.zeros_like(weight), np.zeros_like(weight)) for name, weight in weights.items()}
+
+
+def adam_w(weights, moments, gradients, rate, step, *, decay=0.0, beta2=0.99):
+    """Take one step of AdamW with all weights: matrices shrink by rate x decay, then every weight moves.
+
+    weights, moments: by name; what they hold for the names of the gradients is replaced.
+    Source: Loshchilov and Hutter 2019, arXiv 1711.05101.
+
+    >>> weights = {"a": np.array([1.0])}
+    >>> adam_w(weights, no_moments(weights), {"a": np.array([5.0])}, 0.1, 0)
+    >>> weights["a"].round(6).tolist()
+    [0.9]
+    """
+    for name, gradient in gradients.items():
+        weight = weights[name]
+        if decay and gradient.ndim > 1:
+            weight = weight * np.float32(1 - rate * decay)
+        weights[name], moments[name] = adam(weight, gradient, moments[name], rate, step, beta2=beta2)
 
 
 def clipped(gradients, longest):

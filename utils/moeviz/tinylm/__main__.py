@@ -14,7 +14,7 @@ from moeviz.files import check_target
 from moeviz.text import byte_classes, load_corpus
 from moeviz.tinylm import held_out_loss, held_out_windows, load_weights, save, train
 from moeviz.tinylm.model import CHUNK, stored_path
-from moeviz.tinylm.train import STEPS
+from moeviz.tinylm.train import STEPS, loss_table
 
 COLUMNS = {"dead": "d", "max_violation": ".2f", "repetition": ".3f", "sum_f2": ".3f", "shuffled": ".3f",
            "within_domain": ".3f", "class_information": ".2f", "domain_information": ".2f"}
@@ -32,10 +32,12 @@ def main(argv=None):
         if options.out is not None:
             check_target(options.out)
         corpus = load_corpus()
-        _say(corpus)
+        print(corpus, *corpus.notes, sep="\n  ", flush=True)
         if options.evaluate:
             model = load_weights(options.evaluate)
-            _compare_texts(model, corpus)
+            if model.provenance.get("text_sha256") != corpus.sha256:
+                print("  this model was trained on another text: "
+                      "what is held out here may have been seen there")
         else:
             model = _train(corpus, options)
         print(report(model, corpus, rng=np.random.default_rng(0)))
@@ -79,18 +81,6 @@ def _save(model, options):
         print("not saved: add --out FILE, or --replace to make it the course's model")
 
 
-def _say(corpus):
-    print(corpus)
-    for note in corpus.notes:
-        print(f"  {note}")
-    sys.stdout.flush()
-
-
-def _compare_texts(model, corpus):
-    if model.provenance.get("text_sha256") != corpus.sha256:
-        print("  this model was trained on another text: what is held out here may have been seen there")
-
-
 def routing_statistics(model, corpus, *, rng):
     """Return one dict per MoE layer with the entries of COLUMNS, over all held-out positions.
 
@@ -105,11 +95,8 @@ def routing_statistics(model, corpus, *, rng):
 
 def report(model, corpus, *, rng):
     """Return the text of both: a line per domain and a line per layer."""
-    losses = held_out_loss(model, corpus)
-    lines = ["held-out loss, nats per byte"]
-    lines += [f"  {name:<10}{loss:7.4f}" for name, loss in losses.items()]
-    lines += [f"  {'mean':<10}{np.mean(list(losses.values())):7.4f}", "", "routing of the held-out bytes"]
-    lines.append("  layer   " + "".join(f"{heading:>11}" for heading in HEADINGS))
+    lines = [loss_table(held_out_loss(model, corpus)), "", "routing of the held-out bytes",
+             "  layer   " + "".join(f"{heading:>11}" for heading in HEADINGS)]
     for number, layer in enumerate(routing_statistics(model, corpus, rng=rng), start=1):
         lines.append(f"  {number:<8}" + "".join(f"{layer[name]:>11{form}}" for name, form in COLUMNS.items()))
     return "\n".join([*lines, LEGEND])

@@ -7,7 +7,6 @@ the same bytes.
 
 import functools
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -15,12 +14,22 @@ import numpy as np
 
 from moeviz.arrays import as_array, check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import load_npz, stored, write_npz, write_whole
+from moeviz.files import stored
 from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
-from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, freeze, pack, surprise, unpack
+from moeviz.tinylm.parts import (
+    PAD,
+    SYMBOLS,
+    ByteModel,
+    Settings,
+    freeze,
+    read_model,
+    save_model,
+    stacked,
+    surprise,
+)
 
 CHUNK, BLOCK, MOST = 8192, 2**15, 2**18  # windows: of a loss, of a routing; that are kept whole
 FORMAT = "moeviz.tinylm 1"
@@ -90,7 +99,7 @@ class LayerTrace(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class TinyLM:
+class TinyLM(ByteModel):
     """A byte language model with L residual MoE layers.
 
     weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
@@ -123,7 +132,7 @@ class TinyLM:
             return tuple(layer.routed for layer in self.trace(sentence, **steering))
         blocks = [[layer.routed for layer in self._run(windows[start:start + BLOCK], **steering).layers]
                   for start in range(0, len(windows), BLOCK)]
-        return tuple(_joined(parts, f"layer {number}")
+        return tuple(stacked(parts, f"layer {number}")
                      for number, parts in enumerate(zip(*blocks, strict=True), start=1))
 
     def trace(self, sentence, **steering):
@@ -146,28 +155,12 @@ class TinyLM:
         """
         return self.trace(sentence)[check_count(layer, "layer", high=self.config.layers) - 1].tokens
 
-    def gate(self, layer):
-        """Return the gate (D, E) of `layer`, counted from 1; ValueError for another layer."""
-        return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
-
-    def bank(self, layer):
-        """Return the ExpertBank of `layer`, counted from 1; ValueError for another layer."""
-        return network.bank(self.weights, check_count(layer, "layer", high=self.config.layers))
-
     def predict(self, sentence, **steering):
         """Return (T, 256): after each byte, the probability of each possible next byte.
 
         Steering and ValueErrors as in `route`.
         """
         return softmax(self._run(self._windows(sentence), **steering).logits)
-
-    def loss(self, sentence, **steering):
-        """Return the mean loss in nats per byte, each byte predicted from those before it.
-
-        The first bytes are predicted from newlines, so a short sentence has a high loss.
-        Steering and ValueErrors as in `route`.
-        """
-        return float(self.losses(sentence, **steering).mean())
 
     def losses(self, sentence, **steering):
         """Return the loss (T,) of each byte in nats; what stands before the first one takes no seat.
@@ -232,7 +225,8 @@ class TinyLM:
 
     def _windows(self, sentence):
         padding = np.full(self.config.context - 1, PAD, dtype=np.uint8)
-        return _sliding(np.concatenate([padding, encode(sentence)]), self.config.context)
+        padded = np.concatenate([padding, encode(sentence)])
+        return np.lib.stride_tricks.sliding_window_view(padded, self.config.context)
 
     def _named(self, layer, number):
         chosen = layer.routed.relabel(f"layer {number}")
@@ -242,12 +236,6 @@ class TinyLM:
         c, count = self.config, sum(array.size for array in self.weights.values())
         return (f"TinyLM: {count} weights, {c.layers} MoE layers, "
                 f"E = {c.num_experts}, k = {c.top_k}, D = {c.width}")
-
-
-def _joined(parts, label):
-    """Return one Routing of the tokens of several, one after the other."""
-    names = ("logits", "probs", "expert_index", "combine_weight", "kept")
-    return Routing(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), label)
 
 
 def init(rng, config, *, dtype=np.float32):
@@ -273,10 +261,6 @@ def _draw(rng, name, shape):
     return rng.normal(size=shape) * scale
 
 
-def _sliding(text, width):
-    return np.lib.stride_tricks.sliding_window_view(text, width)
-
-
 def stored_path():
     """Return where the package keeps the trained model."""
     return stored("tiny_moe.npz")
@@ -297,19 +281,9 @@ def save(model, path):
 
     The file is complete or not there at all. Raises ValueError for what is no TinyLM.
     """
-    check_kind(model, "model", TinyLM)
-    write_whole(Path(path), lambda file: write_npz(file, pack(model, FORMAT, model.weights)))
+    save_model(path, FORMAT, check_kind(model, "model", TinyLM), model.weights)
 
 
 def load_weights(path):
-    """Read a TinyLM from `path` (.npz).
-
-    Raises ValueError saying what is wrong when the file is too large, truncated, compressed, of another
-    format, made to be unpickled, or holds arrays of wrong names, shapes, dtypes or values; OSError when
-    it cannot be read at all. Nothing in the file is ever unpickled.
-    """
-    return load_npz(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
-
-
-def _model(archive, members):
-    return TinyLM(*unpack(archive, members, FORMAT, Config.from_dict, weight_shapes))
+    """Read a TinyLM from `path` (.npz). Raises ValueError or OSError as `parts.read_model` does."""
+    return read_model(path, FORMAT, TinyLM, Config.from_dict, weight_shapes)

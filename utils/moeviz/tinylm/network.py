@@ -8,8 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz import experts, losses, routing
-from moeviz.tinylm.parts import add_rows, bank, cross_entropy, rms_norm, rms_norm_backward, run_experts
+from moeviz import losses, routing
+from moeviz.tinylm.parts import (
+    add_rows,
+    balance,
+    bank,
+    cross_entropy,
+    experts_backward,
+    rms_norm,
+    run_experts,
+)
 
 
 class Layer(NamedTuple):
@@ -42,8 +50,11 @@ def forward(weights, config, windows, *, route=None, training=False):
     mixed = np.maximum(_embed(weights, windows) @ weights["w_mix"] + weights["b_mix"], 0)
     layers, stream = [], mixed
     for number in range(1, config.layers + 1):
-        layers.append(_moe(weights, number, stream, route, training))
-        stream = stream + layers[-1].output
+        tokens = rms_norm(stream, weights[f"norm_{number}"])
+        chosen = route(tokens @ weights[f"gate_{number}"], number)
+        output, cache = run_experts(tokens, bank(weights, number), chosen, training)
+        layers.append(Layer(stream, tokens, chosen, output, cache))
+        stream = stream + output
     logits = stream @ weights["w_read"] + weights["b_read"]
     return Pass(logits, windows, mixed, tuple(layers), stream)
 
@@ -62,53 +73,26 @@ def loss_and_gradients(weights, config, windows, targets, *, route=None, part=No
     """
     done = forward(weights, config, windows, route=route, training=True)
     loss, dlogits = cross_entropy(done.logits, targets)
-    balance, pushes = _balance(done.layers, config.aux_weight, part, penalty)
-    return loss, balance, _backward(weights, done, dlogits, pushes, backward), done
+    part = np.zeros(len(windows), dtype=int) if part is None else part
+    penalty = penalty or (lambda routed: losses.sequence_loss(routed, part, scoring="softmax"))
+    penalty, pushes = balance(done.layers, config.aux_weight, penalty)
+    return loss, penalty, _backward(weights, done, dlogits, pushes, backward), done
 
 
 def _embed(weights, windows):
     return weights["embedding"][windows].reshape(len(windows), -1)
 
 
-def _moe(weights, number, stream, route, training):
-    tokens = rms_norm(stream, weights[f"norm_{number}"])
-    chosen = route(tokens @ weights[f"gate_{number}"], number)
-    output, cache = run_experts(tokens, bank(weights, number), chosen, training)
-    return Layer(stream, tokens, chosen, output, cache)
-
-
-def _balance(layers, weight, part, penalty):
-    """Return the weighted sum of the balancing losses, and per layer its gradient on the gate's logits."""
-    part = np.zeros(layers[0].routed.num_tokens, dtype=int) if part is None else part
-    penalty = penalty or (lambda routed: losses.sequence_loss(routed, part, scoring="softmax"))
-    each = (penalty(layer.routed) for layer in layers)
-    values, gradients = zip(*each, strict=True)
-    return weight * sum(values), [weight * gradient for gradient in gradients]
-
-
 def _backward(weights, done, dlogits, pushes, route_backward):
     gradients = {"w_read": done.stream.T @ dlogits, "b_read": dlogits.sum(axis=0)}
     dstream = dlogits @ weights["w_read"].T
     for number in range(len(done.layers), 0, -1):
-        layer = done.layers[number - 1]
-        back = experts.backward(layer.cache, dstream)
-        dgate_logits = route_backward(layer.routed, back.combine_weight) + pushes[number - 1]
-        dtokens = _moe_backward(weights, gradients, number, layer, back, dgate_logits)
-        name = f"norm_{number}"
-        through, gradients[name] = rms_norm_backward(layer.stream, weights[name], dtokens)
-        dstream = dstream + through
-    _mix_backward(weights, gradients, done, dstream * (done.mixed > 0))
-    return gradients
-
-
-def _moe_backward(weights, gradients, number, layer, back, dgate_logits):
-    gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
-    gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
-    return back.tokens + dgate_logits @ weights[f"gate_{number}"].T
-
-
-def _mix_backward(weights, gradients, done, dmixed):
+        layer, push = done.layers[number - 1], pushes[number - 1]
+        dstream = experts_backward(weights, gradients, number, layer, layer.stream, f"norm_{number}", dstream,
+                                   push, route_backward)
+    dmixed = dstream * (done.mixed > 0)
     gradients["w_mix"] = _embed(weights, done.windows).T @ dmixed
     gradients["b_mix"] = dmixed.sum(axis=0)
     dembedded = (dmixed @ weights["w_mix"].T).reshape(-1, weights["embedding"].shape[1])
     gradients["embedding"] = add_rows(dembedded, done.windows.ravel(), weights["embedding"])
+    return gradients

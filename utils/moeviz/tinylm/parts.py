@@ -6,6 +6,7 @@ N positions, D model width.
 import json
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -13,12 +14,33 @@ import numpy as np
 from moeviz import experts
 from moeviz.arrays import check_count, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import read_about, read_array
+from moeviz.files import load_npz, read_about, read_array, write_npz, write_whole
+from moeviz.record import EMPTY, Routing
 
 SYMBOLS = 256
 EPSILON = 1e-6
 PAD = 10  # newline: what stands before the first byte
 MAX_BYTES = 4_000_000  # of a file of weights
+
+
+class ByteModel:
+    """What the two models have in common: frozen records of weights, a Config and provenance."""
+
+    def loss(self, sentence, **steering):
+        """Return the mean loss in nats per byte, each byte predicted from those before it.
+
+        The first bytes are predicted from newlines, so a short sentence has a high loss.
+        Steering and ValueErrors as in `route`.
+        """
+        return float(self.losses(sentence, **steering).mean())
+
+    def gate(self, layer):
+        """Return the gate (D, E) of a layer, counted from 1; ValueError for another layer."""
+        return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
+
+    def bank(self, layer):
+        """Return the ExpertBank of a layer, counted from 1; ValueError for another layer."""
+        return bank(self.weights, check_count(layer, "layer", high=self.config.layers))
 
 
 class Settings:
@@ -114,6 +136,27 @@ def surprise(logits, targets):
     return -np.log(np.maximum(chances, np.finfo(np.float32).tiny))
 
 
+def experts_backward(weights, gradients, number, layer, stream, norm, dstream, push, route_backward):
+    """Return the gradient (N, D) of the stream before the experts of a layer, given that after them.
+
+    gradients: those of the layer's weights are put into it. stream: (N, D), what the norm of that name saw.
+    push: a balancing loss's gradient on the gate's logits. route_backward: see `loss_and_gradients`.
+    """
+    back = experts.backward(layer.cache, dstream)
+    dgate_logits = route_backward(layer.routed, back.combine_weight) + push
+    gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
+    gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
+    dtokens = back.tokens + dgate_logits @ weights[f"gate_{number}"].T
+    through, gradients[norm] = rms_norm_backward(stream, weights[norm], dtokens)
+    return dstream + through
+
+
+def balance(layers, weight, penalty):
+    """Return the weighted sum of the balancing losses, and per layer its gradient on the gate's logits."""
+    values, gradients = zip(*(penalty(layer.routed) for layer in layers), strict=True)
+    return weight * sum(values), [weight * gradient for gradient in gradients]
+
+
 def add_rows(rows, index, like):
     """Sum the rows that share an index: sorted first, so that one reduceat does what a loop would.
 
@@ -166,11 +209,19 @@ def _check_weight(value, name, shape):
     return array
 
 
-def unpack(archive, members, known, config_of, shapes_of):
-    """Return (weights, config, provenance) of an opened file of the format `known`, or raise ValueError.
+def read_model(path, known, make, config_of, shapes_of):
+    """Return make(weights, config, provenance) of a file of the format `known`.
 
     config_of makes a Config of what the file says, shapes_of(config) the names and shapes of its arrays.
+    Raises ValueError saying what is wrong when the file is too large, truncated, compressed, of another
+    format, made to be unpickled, or holds arrays of wrong names, shapes, dtypes or values; OSError when
+    it cannot be read at all. Nothing in the file is ever unpickled.
     """
+    return load_npz(Path(path), lambda *opened: make(*_unpack(*opened, known, config_of, shapes_of)),
+                    max_bytes=MAX_BYTES, kind="weights file")
+
+
+def _unpack(archive, members, known, config_of, shapes_of):
     if any(info.compress_type for info in members.values()):
         raise ValueError("its arrays are compressed")
     about = read_about(archive, members.pop("about", None), known)
@@ -185,12 +236,28 @@ def unpack(archive, members, known, config_of, shapes_of):
     return weights, config, about["provenance"]
 
 
-def pack(model, known, arrays):
-    """Return {name: array} of a file of this format: the arrays, and what is known of the model.
-
-    >>> from moeviz import tinylm
-    >>> sorted(pack(tinylm.load(), "a format", {"a": np.zeros(2)}))
-    ['a', 'about']
-    """
+def save_model(path, known, model, arrays):
+    """Write what is known of a model, and its arrays, to a file that is complete or not there at all."""
     about = {"format": known, "config": vars(model.config), "provenance": dict(model.provenance)}
-    return {"about": np.array(json.dumps(about, sort_keys=True)), **arrays}
+    arrays = {"about": np.array(json.dumps(about, sort_keys=True)), **arrays}
+    write_whole(Path(path), lambda file: write_npz(file, arrays))
+
+
+def stacked(parts, label):
+    """Return one Routing of the tokens of several; where they have unequally many choices, some are EMPTY.
+
+    >>> from moeviz.routing import top_k
+    >>> stacked([top_k([[1.0, 0.0]], k=1), top_k([[0.0, 1.0]], k=2)], "both").expert_index.tolist()
+    [[0, -1], [1, 0]]
+    """
+    most = max(each.k for each in parts)
+
+    def stack(name, fill=None):
+        arrays = [getattr(each, name) for each in parts]
+        if fill is not None:
+            arrays = [np.pad(each, ((0, 0), (0, most - each.shape[1])), constant_values=fill)
+                      if each.shape[1] < most else each for each in arrays]
+        return np.concatenate(arrays)
+
+    return Routing(stack("logits"), stack("probs"), stack("expert_index", EMPTY), stack("combine_weight", 0),
+                   stack("kept", False), label)

@@ -8,7 +8,7 @@ import numpy as np
 from moeviz import routing
 from moeviz.arrays import check_choice, check_count
 from moeviz.checks import check_kind, check_several
-from moeviz.optimiser import adam, learning_rate
+from moeviz.optimiser import adam_w, no_moments, scheduled_rate
 from moeviz.text import window_starts
 from moeviz.tinylm.model import Config, TinyLM, init
 from moeviz.tinylm.network import loss_and_gradients
@@ -57,15 +57,14 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     snapshots = check_several(snapshots, "snapshots")
     kept = {check_count(step, "snapshots", low=0, high=steps): None for step in snapshots}
     choose = None if route is None else lambda logits, layer: route(logits, rng)
-    moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
-    seen = []
+    moments, seen = no_moments(weights), []
     for step in progress_bar(range(steps), steps) if progress else range(steps):
         _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
         loss, penalty, gradients, done = loss_and_gradients(
             weights, config, windows, targets, route=choose, part=_parts(domain, balance), penalty=another,
             backward=backward)
-        _descend(weights, moments, gradients, step, steps, config)
+        adam_w(weights, moments, gradients, scheduled_rate(config, step, steps), step)
         seen.append((loss, penalty, [_load(layer.routed) for layer in done.layers]))
     _keep(kept, steps, weights, config)
     history = History(*(np.array(column) for column in zip(*seen, strict=True)), tuple(kept.values()))
@@ -113,6 +112,19 @@ def held_out_loss(model, corpus):
             if (domains == d).any()}
 
 
+def loss_table(losses):
+    """Return the lines of {domain: loss} and their mean, as the commands print them.
+
+    >>> print(loss_table({"prose": 1.0}))
+    held-out loss, nats per byte
+      prose      1.0000
+      mean       1.0000
+    """
+    lines = [f"  {name:<10}{loss:7.4f}" for name, loss in losses.items()]
+    mean = np.mean(list(losses.values()))
+    return "\n".join(["held-out loss, nats per byte", *lines, f"  {'mean':<10}{mean:7.4f}"])
+
+
 def _parts(domain, balance):
     """Return (N,) the part within which each window's load is counted, or None for the whole batch."""
     if balance == "global" or callable(balance):
@@ -130,14 +142,8 @@ def _keep(kept, step, weights, config):
         kept[step] = TinyLM(weights, config, {"trained": step > 0, "steps": step})
 
 
-def _descend(weights, moments, gradients, step, steps, config):
-    rate = learning_rate(step, steps, peak=config.learning_rate, warm_up=config.warm_up,
-                         decay_share=config.decay_share)
-    for name, gradient in gradients.items():
-        weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, step)
-
-
 def _load(routed):
+    """Return (E,), the share of the choices that were kept."""
     counts = np.bincount(routed.pairs().expert, minlength=routed.num_experts)
     return counts / counts.sum()
 

@@ -10,7 +10,7 @@ import numpy as np
 from moeviz import metrics
 from moeviz.arrays import as_array, check_count, check_number, check_vector
 from moeviz.checks import check_flag, check_several, store
-from moeviz.optimiser import adam, learning_rate
+from moeviz.optimiser import adam_w, no_moments, scheduled_rate
 from moeviz.record import Routing
 from moeviz.training.layer import forward, init_weights, loss_and_gradients
 from moeviz.training.routers import Router
@@ -227,19 +227,15 @@ def _shuffle(batch, rng):
 
 def _start(plan, pool, rng):
     weights = init_weights(plan, pool.tokens.shape[1], rng=rng, dtype=pool.tokens.dtype)
-    moments = {name: (np.zeros_like(value), np.zeros_like(value)) for name, value in weights.items()}
-    return _State(weights, moments, np.zeros(plan.num_experts), 0)
+    return _State(weights, no_moments(weights), np.zeros(plan.num_experts), 0)
 
 
 def _step(state, pool, rng, plan):
     """Take one step; return the new state and its row of the History. The old state stays as it was."""
     batch = _draw(pool, plan.tokens, rng)
     loss, penalty, gradients, done = loss_and_gradients(state.weights, plan, batch, bias=state.bias, rng=rng)
-    rate = learning_rate(state.step, plan.steps, peak=plan.learning_rate, warm_up=plan.warm_up,
-                         decay_share=plan.decay_share)
     weights, moments = dict(state.weights), dict(state.moments)
-    for name, gradient in gradients.items():
-        weights[name], moments[name] = adam(weights[name], gradient, moments[name], rate, state.step)
+    adam_w(weights, moments, gradients, scheduled_rate(plan, state.step, plan.steps), state.step)
     load, bias = metrics.load(done.routed), state.bias
     if plan.bias_rule is not None:
         bias = check_vector(plan.bias_rule(bias, load), "the bias_rule's result", plan.num_experts)

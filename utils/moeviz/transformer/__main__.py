@@ -13,6 +13,7 @@ from moeviz import causal_runs, short_runs
 from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target
 from moeviz.text import load_corpus
+from moeviz.tinylm.train import loss_table
 from moeviz.transformer import Config, held_out_loss, load_weights, save
 from moeviz.transformer.decoder import rounded, stored_path
 from moeviz.transformer.descent import BYTES, STEPS, begin, descend, freeze, progress_bar
@@ -27,16 +28,17 @@ def main(argv=None):
     try:
         if options.out is not None:
             check_target(options.out)
+        corpus = load_corpus() if options.short else load_corpus(bytes_per_domain=options.bytes)
+        print(corpus, *corpus.notes, sep="\n  ", flush=True)
         if options.short:
-            return _short(options)
-        if options.causal:
-            return _causal(options)
-        corpus = load_corpus(bytes_per_domain=options.bytes)
-        _say(corpus)
-        model = load_weights(options.evaluate) if options.evaluate else _train(corpus, options)
-        print(report(held_out_loss(model, corpus)))
-        if not (options.evaluate or options.out or options.replace):
-            print("not saved: add --out FILE, or --replace to make it the course's model")
+            _short(corpus, options)
+        elif options.causal:
+            _causal(corpus, options)
+        else:
+            model = load_weights(options.evaluate) if options.evaluate else _train(corpus, options)
+            print(loss_table(held_out_loss(model, corpus)))
+            if not (options.evaluate or options.out or options.replace):
+                print("not saved: add --out FILE, or --replace to make it the course's model")
     except (ValueError, OSError) as error:
         parser.error(str(error))
     except KeyboardInterrupt:  # elsewhere than in the training, which keeps what it has
@@ -65,77 +67,55 @@ def _parser():
 def _train(corpus, options):
     """Train, save on the way, and return the model with the rounded weights that its file has."""
     config, start = Config(), time.process_time()
-    paths = [Path(path) for path in (options.out, stored_path() if options.replace else None) if path]
     state, seed = begin(config, options.seed), options.seed
     states = descend(corpus, state, config=config, seed=seed, steps=options.steps)
     try:
         for state in progress_bar(states, options.steps):
             if state.number % CHECKPOINT == 0 and options.out:
-                save(freeze(state, config, corpus, options.seed), options.out)
+                save(freeze(state, config, corpus, seed), options.out)
     except KeyboardInterrupt:
         print("\nstopped early; this is the model so far", file=sys.stderr)
-    model = rounded(freeze(state, config, corpus, options.seed))
+    model = rounded(freeze(state, config, corpus, seed))
     losses = {name: round(loss, 4) for name, loss in held_out_loss(model, corpus).items()}
     about = {"held_out_loss": losses, "minutes": round((time.process_time() - start) / 60, 1),
              "numpy": np.__version__, "python": platform.python_version()}
     model = replace(model, provenance={**model.provenance, **about})
-    for path in paths:
+    for path in _targets(options, stored_path()):
         save(model, path)
         print(f"saved to {path}")
     return model
 
 
-def _short(options):
-    corpus = load_corpus()
-    _say(corpus)
+def _short(corpus, options):
     runs = []
     for seed in short_runs.SEEDS:
         for kind in short_runs.KINDS:
             runs.append(short_runs.run_short(corpus, kind, seed))
             print(runs[-1], flush=True)
-    for path in filter(None, [options.out, short_runs.stored_path() if options.replace else None]):
+    for path in _targets(options, short_runs.stored_path()):
         short_runs.save_short(path, runs, _about(corpus, "--short"))
-    return 0
 
 
-def _causal(options):
-    corpus = load_corpus(bytes_per_domain=options.bytes)
-    _say(corpus)
+def _causal(corpus, options):
     runs = []
     for seed in causal_runs.SEEDS:
         runs.append(causal_runs.run_causal(corpus, seed))
-        print(f"seed {seed}, {runs[-1].steps} steps", report(runs[-1].loss), sep="\n", flush=True)
+        print(f"seed {seed}, {runs[-1].steps} steps", loss_table(runs[-1].loss), sep="\n", flush=True)
     about = _about(corpus, "--causal") | {"config": asdict(Config()),
                                           "rows_per_domain": causal_runs.PER_DOMAIN}
-    for path in filter(None, [options.out, causal_runs.stored_path() if options.replace else None]):
+    for path in _targets(options, causal_runs.stored_path()):
         causal_runs.save_causal(path, runs, about)
-    return 0
+
+
+def _targets(options, stored):
+    """Return where to save: the file that was named, and that of the package where it is to be replaced."""
+    return [Path(path) for path in (options.out, stored if options.replace else None) if path]
 
 
 def _about(corpus, option):
     return {"made_by": f"python -m moeviz.transformer {option}", "text": repr(corpus),
             "text_sha256": corpus.sha256, "text_notes": list(corpus.notes),
             "python": platform.python_version(), "numpy": np.__version__}
-
-
-def report(losses):
-    """Return the lines of {domain: loss} and their mean.
-
-    >>> print(report({"prose": 1.0}))
-    held-out loss, nats per byte
-      prose      1.0000
-      mean       1.0000
-    """
-    lines = [f"  {name:<10}{loss:7.4f}" for name, loss in losses.items()]
-    mean = np.mean(list(losses.values()))
-    return "\n".join(["held-out loss, nats per byte", *lines, f"  {'mean':<10}{mean:7.4f}"])
-
-
-def _say(corpus):
-    print(corpus)
-    for note in corpus.notes:
-        print(f"  {note}")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@ half precision, 2 bytes each; what is loaded, and what pages compute with, are t
 """
 
 import functools
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -14,11 +13,21 @@ import numpy as np
 
 from moeviz.arrays import check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind, store
-from moeviz.files import load_npz, stored, write_npz, write_whole
-from moeviz.record import EMPTY, Routing
+from moeviz.files import stored
+from moeviz.record import Routing
 from moeviz.steering import make_route
 from moeviz.text import encode
-from moeviz.tinylm.parts import MAX_BYTES, PAD, SYMBOLS, Settings, bank, freeze, pack, surprise, unpack
+from moeviz.tinylm.parts import (
+    PAD,
+    SYMBOLS,
+    ByteModel,
+    Settings,
+    freeze,
+    read_model,
+    save_model,
+    stacked,
+    surprise,
+)
 from moeviz.transformer import blocks
 
 FORMAT = "moeviz.transformer 1"
@@ -110,7 +119,7 @@ class Written(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Transformer:
+class Transformer(ByteModel):
     """A byte language model of L blocks, each attention and then experts.
 
     weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
@@ -149,10 +158,6 @@ class Transformer:
         """Return the loss (T,) of each byte in nats, predicted from those before it."""
         text = encode(sentence)
         return surprise(self._routed(text, steering)[0][:-1], text)
-
-    def loss(self, sentence, **steering):
-        """Return the mean loss in nats per byte. Steering and ValueErrors as in `route`."""
-        return float(self.losses(sentence, **steering).mean())
 
     def trace(self, sentence, **steering):
         """Return one BlockTrace per block. Steering and ValueErrors as in `route`.
@@ -207,14 +212,6 @@ class Transformer:
         route = self.steered() if route is None else route
         return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
 
-    def gate(self, layer):
-        """Return the gate (D, E) of a block, counted from 1; ValueError for another block."""
-        return self.weights[f"gate_{check_count(layer, 'layer', high=self.config.layers)}"]
-
-    def bank(self, layer):
-        """Return the ExpertBank of a block, counted from 1; ValueError for another block."""
-        return bank(self.weights, check_count(layer, "layer", high=self.config.layers))
-
     def steered(self, **steering):
         """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
         config = self.config
@@ -229,7 +226,7 @@ class Transformer:
         left = {"capacity", "order", "where"} | some
         alone = {name: value for name, value in steering.items() if name not in left}
         first = self.steered(**alone)
-        return lambda logits, layer: _stacked([first(logits[:1], layer), route(logits[1:], layer)])
+        return lambda logits, layer: stacked([first(logits[:1], layer), route(logits[1:], layer)], "seated")
 
     def _parts(self, text):
         """Return the text in parts of up to config.context bytes, the first one with a newline in front."""
@@ -264,7 +261,7 @@ def join(parts):
     >>> join([(top_k([[1.0, 0.0]], k=1),), (top_k([[0.0, 1.0]], k=1),)])[0].expert_index.tolist()
     [[0], [1]]
     """
-    return tuple(replace(_stacked(layer), label=f"block {number}")
+    return tuple(stacked(layer, f"block {number}")
                  for number, layer in enumerate(zip(*parts, strict=True), start=1))
 
 
@@ -292,21 +289,6 @@ def _draw(rng, name, shape, layers):
     return rng.normal(size=shape) * scale
 
 
-def _stacked(parts):
-    """Return one Routing of the tokens of several; where they have unequally many choices, some are EMPTY."""
-    most = max(each.k for each in parts)
-
-    def stack(name, fill=None):
-        arrays = [getattr(each, name) for each in parts]
-        if fill is not None:
-            arrays = [np.pad(each, ((0, 0), (0, most - each.shape[1])), constant_values=fill)
-                      if each.shape[1] < most else each for each in arrays]
-        return np.concatenate(arrays)
-
-    return Routing(stack("logits"), stack("probs"), stack("expert_index", EMPTY), stack("combine_weight", 0),
-                   stack("kept", False), parts[-1].label)
-
-
 def _rows(routed, padded):
     """Return the Routing without its first token where that is the newline in front."""
     if not padded:
@@ -319,7 +301,7 @@ def _block(layer, number):
     """Return the BlockTrace of a Layer, without the newline in front."""
     heard, width = layer.attention, layer.before.shape[-1]
     before, between, output = layer.before[0, 1:], layer.between[0, 1:], layer.output[0, 1:]
-    routed = replace(_rows(layer.routed, True), label=f"block {number}")
+    routed = _rows(layer.routed, True).relabel(f"block {number}")
     return BlockTrace(before, heard.query[0, :, 1:], heard.key[0, :, 1:], heard.value[0, :, 1:],
                       heard.weights[0, :, 1:, 1:], heard.output[0, 1:], layer.tokens.reshape(-1, width)[1:],
                       routed.logits, routed, output, between + output)
@@ -352,8 +334,7 @@ def save(model, path):
     The file is complete or not there at all. Raises ValueError for what is no Transformer.
     """
     weights = check_kind(model, "model", Transformer).weights
-    arrays = {name: array.astype(np.float16) for name, array in weights.items()}
-    write_whole(Path(path), lambda file: write_npz(file, pack(model, FORMAT, arrays)))
+    save_model(path, FORMAT, model, {name: array.astype(np.float16) for name, array in weights.items()})
 
 
 def rounded(model):
@@ -363,16 +344,11 @@ def rounded(model):
 
 
 def load_weights(path):
-    """Read a Transformer from `path` (.npz).
-
-    Raises ValueError saying what is wrong with the file, as `tinylm.load_weights` does; OSError when it
-    cannot be read at all. Nothing in the file is ever unpickled.
-    """
-    return load_npz(Path(path), _model, max_bytes=MAX_BYTES, kind="weights file")
+    """Read a Transformer from `path` (.npz). Raises ValueError or OSError as `tinylm.load_weights` does."""
+    return read_model(path, FORMAT, _of_halves, Config.from_dict, weight_shapes)
 
 
-def _model(archive, members):
-    weights, config, provenance = unpack(archive, members, FORMAT, Config.from_dict, weight_shapes)
+def _of_halves(weights, config, provenance):
     halves = {name: array.dtype for name, array in weights.items() if array.dtype != np.float16}
     if halves:
         raise ValueError(f"its arrays must be float16, got {halves}")

@@ -8,7 +8,7 @@ import numpy as np
 from moeviz import losses, metrics, training
 from moeviz.arrays import check_count, check_rng
 from moeviz.checks import check_kind, check_several
-from moeviz.optimiser import adam, clipped, learning_rate
+from moeviz.optimiser import adam_w, clipped, no_moments, scheduled_rate
 from moeviz.text import Corpus, window_starts
 from moeviz.tinylm.train import History, progress_bar, training_starts
 from moeviz.transformer.decoder import Config, Transformer, init, weight_shapes
@@ -84,14 +84,13 @@ def descend(corpus, state, *, config, seed, steps, router=None):
     router = training.routers.top_k(config.k, renormalize=True) if router is None else router
     rng, pools = np.random.default_rng([seed, 1]), training_starts(corpus, config)
     weights, bias = dict(state.weights), state.bias
-    moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
+    moments = no_moments(weights)
     for step in range(steps):
         rows = draw_batch(rng, corpus, pools, config)
         loss, balance, gradients, done = loss_and_gradients(weights, config, rows[:, :-1], rows[:, 1:],
                                                             router=router, bias=bias, rng=rng)
-        rate = learning_rate(step, steps, peak=config.learning_rate, warm_up=config.warm_up,
-                             decay_share=config.decay_share)
-        adam_w(weights, moments, clipped(gradients, config.clip)[0], rate, step, config)
+        rate, gradients = scheduled_rate(config, step, steps), clipped(gradients, config.clip)[0]
+        adam_w(weights, moments, gradients, rate, step, decay=config.weight_decay, beta2=0.98)
         load = np.array([metrics.load(layer.routed) for layer in done.layers])
         load = load / load.sum(axis=1, keepdims=True)
         if config.bias_rate:
@@ -106,17 +105,6 @@ def draw_batch(rng, corpus, pools, config):
     names = rng.choice(list(pools), size=config.batch, p=share / share.sum())
     starts = np.array([pools[name][rng.integers(len(pools[name]))] for name in names])
     return corpus.text[starts[:, None] + np.arange(config.context + 1)]
-
-
-def adam_w(weights, moments, gradients, rate, step, config):
-    """Take one step of AdamW: matrices shrink, and then every weight follows its gradient.
-
-    Source: Loshchilov and Hutter 2019, arXiv 1711.05101.
-    """
-    for name, gradient in gradients.items():
-        shrink = 1 - rate * config.weight_decay if gradient.ndim > 1 else 1.0
-        weights[name], moments[name] = adam(weights[name] * np.float32(shrink), gradient, moments[name],
-                                            rate, step, beta2=0.98)
 
 
 def upcycle(model, num_experts, *, k=2, rng):

@@ -5,8 +5,15 @@ The same letters as in `blocks`.
 
 import numpy as np
 
-from moeviz import experts, losses
-from moeviz.tinylm.parts import add_rows, cross_entropy, rms_norm, rms_norm_backward
+from moeviz import losses
+from moeviz.tinylm.parts import (
+    add_rows,
+    balance,
+    cross_entropy,
+    experts_backward,
+    rms_norm,
+    rms_norm_backward,
+)
 from moeviz.training import Context
 from moeviz.transformer.blocks import attend_backward, forward, merge_heads, rotate, split_heads
 
@@ -23,17 +30,11 @@ def loss_and_gradients(weights, config, text, targets, *, router, bias, rng=None
 
     done = forward(weights, config, text, route, training=True)
     loss, dlogits = cross_entropy(done.logits.reshape(-1, done.logits.shape[-1]), targets.ravel())
-    balance, pushes = _balance(done.layers, config.aux_weight)
+    penalty, pushes = 0.0, [0.0] * config.layers
+    if config.aux_weight and config.num_experts > 1:
+        penalty, pushes = balance(done.layers, config.aux_weight, losses.switch_loss)
     gradients = _backward(weights, done, text, dlogits, pushes, router.backward)
-    return loss, balance, gradients, done
-
-
-def _balance(layers, weight):
-    """Return the weighted sum of the Switch losses, and for each layer its gradient on the gate's logits."""
-    if not weight or layers[0].routed.num_experts == 1:
-        return 0.0, [0.0 for _ in layers]
-    values, gradients = zip(*(losses.switch_loss(layer.routed) for layer in layers), strict=True)
-    return weight * sum(values), [weight * gradient for gradient in gradients]
+    return loss, penalty, gradients, done
 
 
 def _backward(weights, done, text, dlogits, pushes, route_backward):
@@ -44,22 +45,11 @@ def _backward(weights, done, text, dlogits, pushes, route_backward):
                                                         dlogits @ weights["w_read"].T)
     for number in range(len(done.layers), 0, -1):
         layer, push = done.layers[number - 1], pushes[number - 1]
-        dstream = _experts_backward(weights, gradients, number, layer, dstream, push, route_backward)
+        dstream = experts_backward(weights, gradients, number, layer, layer.between.reshape(-1, width),
+                                   f"norm_experts_{number}", dstream, push, route_backward)
         dstream = _attention_backward(weights, gradients, number, layer, dstream, done.positions)
     gradients["embedding"] = add_rows(dstream, text.ravel(), weights["embedding"])
     return gradients
-
-
-def _experts_backward(weights, gradients, number, layer, dstream, push, route_backward):
-    """Return the gradient (B T, D) of the stream before the experts, given that after them."""
-    back = experts.backward(layer.cache, dstream)
-    dgate_logits = route_backward(layer.routed, back.combine_weight) + push
-    gradients[f"w_in_{number}"], gradients[f"w_out_{number}"] = back.w_in, back.w_out
-    gradients[f"gate_{number}"] = layer.tokens.T @ dgate_logits
-    dtokens = back.tokens + dgate_logits @ weights[f"gate_{number}"].T
-    name = f"norm_experts_{number}"
-    through, gradients[name] = rms_norm_backward(layer.between.reshape(dstream.shape), weights[name], dtokens)
-    return dstream + through
 
 
 def _attention_backward(weights, gradients, number, layer, dstream, positions):
