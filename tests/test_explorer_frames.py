@@ -4,6 +4,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from moeviz.filmstrip import shoot
+from moeviz.style import PHONE
 from tools import explorers
 
 pytestmark = pytest.mark.slow
@@ -52,3 +54,19 @@ def test_fixed_margins_hold_everything_and_panels_stand_still(shown_by, name):
         assert min(drawn.x0, drawn.y0, size[0] - drawn.x1, size[1] - drawn.y1) > -ROOM, values
         places.append(np.concatenate([size, *(ax.get_position(original=True).extents for ax in figure.axes)]))
     assert name in GROWS or all(np.allclose(place, places[0]) for place in places)
+
+
+WIDE = {"sentence", "k", "temperature", "saturation", "capacity", "entropy", "scoreboard"}  # Parts I, II
+
+
+@pytest.mark.parametrize("name", sorted(set(explorers.CELLS) - WIDE))
+def test_a_panel_of_a_filmstrip_can_be_read_on_a_phone(shown_by, name):
+    redraw, controls = shown_by[name]
+    for values in settings(controls):
+        try:
+            shot = shoot(redraw(**values))
+        except ValueError:
+            continue
+        panels = shot.panels or [[[0, 0, shot.pixels.shape[1], 0]]]
+        widest = max(sum(right - left for left, _, right, _ in boxes) for boxes in panels)
+        assert widest <= 100 * PHONE, values

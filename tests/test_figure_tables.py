@@ -4,10 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from cases import cases
 from moeviz import cluster, cost, learning, metrics, plots, scoreboard, training
 from moeviz.record import EMPTY, Routing
 from moeviz.routing import top_k
 from moeviz.style import tables_of
+from moeviz.tables import as_table
 
 pytestmark = pytest.mark.slow
 
@@ -249,3 +251,21 @@ def test_of_many_dots_those_furthest_from_the_diagonal_are_told():
 def closed():
     yield
     plt.close("all")
+
+
+@cases("rows, shown, left_out", [
+    (13, 13, ""), (24, 24, ""), (25, 12, "12 of 25 rows, evenly chosen"),
+    (200, 12, "12 of 200 rows, evenly chosen")])
+def test_a_table_never_lacks_just_a_few_rows(rows, shown, left_out):
+    ax = plt.subplots()[1]
+    ax.plot(range(rows), range(rows), label="line")
+    table, = tables_of(ax.figure)
+    plt.close(ax.figure)
+    assert len(table["rows"]) == shown
+    assert table["title"].endswith(f"({left_out})") if left_out else "of" not in table["title"]
+
+
+@cases("experts, shown", [(16, 17), (17, 13)])
+def test_sixteen_experts_have_all_their_columns(experts, shown):
+    columns = ["token", *range(experts)]
+    assert len(as_table("weights", columns, [range(experts + 1)])["columns"]) == shown

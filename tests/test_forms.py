@@ -185,3 +185,18 @@ def test_panels_below_a_title_go_with_it():
     panels = forms.panels_of(figure, Bbox.from_bounds(0, 0, 8, 4))
     assert [left < 400 for left, *_ in panels] == [True, False, True, False]
     plt.close(figure)
+
+
+@cases("count", [9, 16, 64])
+def test_many_experts_keep_their_order_of_colours(count):
+    for color in style.expert_colors(count):
+        kept = np.array(forms.partner(to_rgb(color)))
+        lifted = np.array(forms.lifted(to_rgb(color)))
+        assert np.abs(kept - lifted).max() < 0.02
+
+
+@pytest.mark.parametrize("color", ["#F0E442", "#0072B2", "#000000"])
+def test_a_mark_on_a_colour_can_be_seen(ax, color):
+    filled(ax, color).scatter([0.25, 0.75], [0.5, 0.5], s=300, c=[style.ink_on(color)] * 2, linewidths=1.6)
+    mark, below = both(ax.figure)[1][[25, 5], 25, :3] / 255
+    assert style.contrast(mark, below) >= forms.SEEN

@@ -9,7 +9,7 @@ from cases import cases
 from moeviz.exercises import claim, lesson, predict, reveal, table
 from moeviz.exercises.guess import judge
 from moeviz.exercises.lesson import Prediction
-from moeviz.tables import as_text
+from moeviz.tables import as_html, as_text
 
 
 @cases(("guess", "value", "verdict"), [
@@ -132,3 +132,16 @@ def test_in_a_notebook_a_guess_may_be_typed_below_its_question(monkeypatch):
                                           "How many run? You said two, measured: 2. Right."]
     predict("How many run?", 3)
     assert repr(shown[-1]) == "You predict: 3"
+
+
+@cases("values, text", [
+    ([0.8, 0.77, 0.74], "0.80, 0.77, 0.74"), ([1, 0.5], "1, 0.5"), ([0.0, 2.5], "0.0, 2.5"),
+    ([12.34567, 0.25], "12.35, 0.25"), (np.array([1.0, 1.05]), "1.00, 1.05")])
+def test_numbers_of_a_list_have_as_many_decimals_as_they_need_together(values, text):
+    assert as_text(values) == text
+
+
+@cases("column, side", [(["46.7B", "137577.6M"], "right"), (["1T", "2.5k"], "right"), (["3B model"], "left")])
+def test_published_sizes_are_numbers(column, side):
+    html = as_html({"columns": ["model", "size"], "rows": [["a", cell] for cell in column]})
+    assert ('<td class="word">' in html) == (side == "left")

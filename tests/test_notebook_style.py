@@ -1,6 +1,7 @@
 """Every notebook keeps every limit of `notebook_style`, and each limit can be seen to fail."""
 
 import copy
+import re
 
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -243,3 +244,43 @@ def test_the_chain_of_places_and_needs_is_held():
     notebook = notebooks.load(path)
     replaced(notebook, "**Needs:**", f"**Needs:** [later]({names[5]}),")
     assert style.chain(notebook, path) == [f"{names[5]} is needed, and comes later"]
+
+
+SHOWS = re.compile(r"^(?:(?:plots|widgets|live)\.|table\(|claim\(|reveal\((\w+))", re.MULTILINE)
+ASKS = re.compile(r"^(\w+) = predict\(", re.MULTILINE)
+EVIDENCE = {"follow": 2}  # two pictures to guess from, which say nothing of what is measured
+
+
+def too_early(notebook):
+    """Return the guesses before whose answer something is shown: {name: how many pictures, tables, claims}.
+
+    What a cell draws comes below all that it writes, so a picture counts only where the answer is in a later
+    cell, and so does a table, which may be a step on the way there, only in the cell of the answer.
+    """
+    asked, early = {}, {}
+    for cell in notebooks.code_cells(notebook):
+        found = [(match[0], match[1]) for match in SHOWS.finditer(cell.source)]
+        answered = [name for _, name in found if name in asked]
+        for name in answered:
+            before = found[:[answer for _, answer in found].index(name)]
+            count = asked.pop(name) + sum(shown in ("table(", "claim(") for shown, _ in before)
+            early |= {name: count} if count > EVIDENCE.get(name, 0) else {}
+        pictures = sum(shown == "plots." for shown, _ in found)
+        asked = {name: count + pictures for name, count in asked.items()}
+        asked |= dict.fromkeys(ASKS.findall(cell.source), 0)
+    return early
+
+
+def test_a_guess_is_answered_before_anything_shows_the_answer():
+    assert {path.stem: early for path in notebooks.paths()[11:]
+            if (early := too_early(notebooks.load(path)))} == {}
+
+
+@cases("answer, early", [
+    (["reveal(guess, 2)\ntable({})\nplots.plot_load(load)"], {}),
+    (["table({})\nreveal(guess, 2)"], {"guess": 1}),
+    (["plots.plot_load(load)", "reveal(guess, 2)"], {"guess": 1}),
+    (["plots.plot_load(load)\nreveal(guess, 2)"], {}), (["table({})", "reveal(guess, 2)"], {})])
+def test_what_comes_too_early_is_found(answer, early):
+    cells = [new_code_cell(source) for source in ('guess = predict("How many?", None)', *answer)]
+    assert too_early(new_notebook(cells=cells)) == early

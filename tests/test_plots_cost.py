@@ -187,7 +187,7 @@ def test_each_model_stands_at_its_active_and_total_parameters():
 def test_lines_of_equal_ratio_are_named_where_they_end():
     ax = EVERY["plot_model_map"](limits=((1, 100), (1, 1000)))
     ends = {text.get_text(): text.get_position() for text in ax.texts}
-    assert ends["total = active"] == (100, 100)
+    assert ends["total =\nactive"] == (100, 100)
     assert ends["4×"] == (100, 400)
     assert ends["16×"] == pytest.approx((1000 / 16, 1000))
     assert ends["64×"] == pytest.approx((1000 / 64, 1000))

@@ -10,6 +10,7 @@ import contextlib
 import functools
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.path import Path
@@ -83,6 +84,8 @@ def _exchanged(renderer, name, places):
             own.set_foreground(_ink(own.get_rgb(), _below_text(renderer, x, y, words, prop, angle)))
         if name == "draw_path_collection" and not np.any(given[7]):  # filled outlines, letters among them
             given[5] = given[6] = _inks(renderer, *given[:6])
+        elif name == "draw_path_collection" and len(given[1]) == 1:  # marks, of which black ones were chosen
+            given[5], given[6] = (_inks(renderer, *given[:5], colors, inks=(LIGHT,)) for colors in given[5:7])
         return draw(own, *given, **more)
 
     return drawn
@@ -103,11 +106,13 @@ def _size(words, prop, dpi):
     return RendererAgg(1, 1, dpi).get_text_width_height_descent(words, prop, ismath=False)[:2]
 
 
-def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors):
+def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors, inks=(LIGHT, GROUND)):
     """Return colours (N, 4) of N outlines: ink that can be read where they stand, all others as they are."""
+    if not len(colors):
+        return colors
     seen, places = np.asarray(renderer.buffer_rgba()), offset_transform.transform(offsets)
     colors = np.resize(colors, (max(len(paths), len(places)) if len(paths) else 0, 4))
-    for at in np.flatnonzero([to_hex(color) in (LIGHT, GROUND) for color in colors]):
+    for at in np.flatnonzero([to_hex(color) in inks for color in colors]):
         own = Affine2D(transforms[at % len(transforms)]) if len(transforms) else Affine2D()
         points = (own + master).transform(_drawn(paths[at % len(paths)]))
         x, y = np.rint((points.min(axis=0) + points.max(axis=0)) / 2 + places[at % len(places)])
@@ -176,6 +181,8 @@ def _ramps():
         own = to_hex(lifted(to_rgb(color), READ if color in SERIES else SEEN))
         pairs += [_between(("white", color), (GROUND, own)),
                   _between((color, "black"), (own, own), end=0.5)]
+    many = [tuple(shade) for shade in _shades(colormaps["viridis"])]  # experts beyond eight keep theirs, too
+    pairs.append((np.array(many), np.array([lifted(shade) for shade in many])))
     light, dark = zip(*pairs, strict=True)
     return np.concatenate(light), np.concatenate(dark)
 

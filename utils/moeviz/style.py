@@ -36,6 +36,7 @@ DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
+PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 WHOLE = 6  # words of a title that needs no finding
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
@@ -317,11 +318,30 @@ def set_narrow(ax, draw):
 
     draw: a function without arguments that returns the Axes (or array of Axes) of a new figure, or None.
 
-    >>> import matplotlib.pyplot as plt
     >>> set_narrow(plt.subplots()[1], None).moeviz_narrow
     """
     ax.moeviz_narrow = draw
     return ax
+
+
+def phone_axes(ax, height=None, **margins):
+    """Return the axes of a new figure that fills a phone, as tall as that of `ax` or of a height in inches.
+
+    margins: as of `axes_or_new`.
+
+    >>> phone_axes(plt.subplots(figsize=(10, 4))[1]).figure.get_size_inches().tolist()
+    [6.1, 4.0]
+    """
+    return axes_or_new(None, (PHONE, height or ax.figure.get_figheight()), **margins)
+
+
+def on_phone(ax):
+    """Tell whether the figure of an axes is one for a phone.
+
+    >>> on_phone(plt.subplots(figsize=(10, 4))[1])
+    False
+    """
+    return bool(ax.figure.get_figwidth() <= PHONE)
 
 
 def set_table(ax, columns, rows, *, title=None):

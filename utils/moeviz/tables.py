@@ -13,16 +13,19 @@ from typing import NamedTuple
 import numpy as np
 
 MOST_ROWS, MOST_COLUMNS = 64, 13  # of a table, names included
+ALL_OF = 2  # times as many rows are shown whole, for one row left out says less than it hides
+ALL_COLUMNS = 17  # a name and sixteen experts
 NOTHING = 1e-12  # what is closer to 0 is rounding
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%)?")
+NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[kMBT])?")
+DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }
 .moeviz-table table { border-collapse: collapse; font-size: 1em; margin: .3em 0 }
-.moeviz-table th, .moeviz-table td { padding: .25em .8em; text-align: right; vertical-align: baseline;
+.moeviz-table.moeviz-table :is(th, td) { padding: .25em .8em; text-align: right; vertical-align: baseline;
   font-size: 1rem; font-variant-numeric: tabular-nums; white-space: normal; max-width: 24em;
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
-.moeviz-table .word { text-align: left }
+.moeviz-table.moeviz-table .word { text-align: left }
 .moeviz-table caption { text-align: left; font-weight: 600 }
 .moeviz-table tr > :first-child { position: sticky; left: 0; font-weight: 400;
   background: var(--jp-layout-color0, var(--ground, Canvas)) }
@@ -50,7 +53,7 @@ def as_text(value, digits=4):
     Five places or more are set apart by commas, and a number that only rounding keeps from 0 is 0.
 
     >>> as_text(0.123456), as_text(65536), as_text(3.21e-7), as_text([1.5, np.float64(2)]), as_text(None)
-    ('0.1235', '65,536', '3.21×10⁻⁷', '1.5, 2', '')
+    ('0.1235', '65,536', '3.21×10⁻⁷', '1.5, 2.0', '')
     >>> as_text({"first": 2, "second": -1e-17}), as_text(1571.3, 3), as_text(np.True_)
     ('first 2, second 0', '1571', 'yes')
     """
@@ -59,10 +62,17 @@ def as_text(value, digits=4):
     if isinstance(value, Mapping):
         return ", ".join(f"{as_text(name)} {as_text(each, digits)}" for name, each in value.items())
     if isinstance(value, (list, tuple)) or np.ndim(value):
-        return ", ".join(as_text(each, digits) for each in value)
+        return ", ".join(_alike(value, [as_text(each, digits) for each in value]))
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     return _number(value, digits) if isinstance(value, numbers.Real) else str(value)
+
+
+def _alike(values, texts):
+    """Give numbers with a point as many decimals as the longest of them has, where no digit is invented."""
+    longest = max((len(text.partition(".")[2]) for text in texts if DECIMAL.fullmatch(text)), default=0)
+    return [f"{value:.{longest}f}" if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)
+            and float(text) == value else text for value, text in zip(values, texts, strict=True)]
 
 
 def _number(value, digits):
@@ -111,10 +121,12 @@ def as_tick(value, place=None):
 
 
 def as_column(values, digits):
-    """Write the values of one column alike: as many decimals each, but large numbers without any.
+    """Write the values of one column alike: as many decimals each, but four digits of large numbers.
 
     >>> as_column([0.25, 1 / 3, 0.0], 2), as_column([1234.6, 0.5], 3), as_column(["a", 12345], 3)
     (['0.25', '0.33', '0.00'], ['1235', '0.500'], ['a', '12,345'])
+    >>> as_column([212.5, 108.0, 79.83], 1)
+    ['212.5', '108.0', '79.8']
     """
     return [_cell(value, digits) for value in values]
 
@@ -122,22 +134,29 @@ def as_column(values, digits):
 def _cell(value, digits):
     if not isinstance(value, numbers.Real) or isinstance(value, (numbers.Integral, bool, np.bool_)):
         return as_text(value)
-    if math.isfinite(value) and (abs(value) >= 100 or NOTHING < abs(value) < 0.5 * 10.0**-digits):
+    if 100 <= abs(value) < 1e4:
+        digits = min(digits, 3 - int(math.log10(abs(value))))
+    elif math.isfinite(value) and (abs(value) >= 1e4 or NOTHING < abs(value) < 0.5 * 10.0**-digits):
         return as_text(value, 4 if abs(value) >= 100 else 2)
     return "" if math.isnan(value) else f"{value + 0 if abs(value) >= NOTHING else 0.0:.{digits}f}"
 
 
 def as_table(title, columns, rows, *, most=MOST_ROWS):
-    """Return {"title", "columns", "rows"} of texts with at most `most` rows and 13 columns.
+    """Return {"title", "left_out", "columns", "rows"} of texts: all of up to 2 `most` rows and 17 columns.
+
+    Of more rows `most` are kept, of more columns 13, evenly chosen; "left_out" says so in words.
 
     >>> as_table("load", ["step", "share"], [[step, step / 99] for step in range(100)], most=3)["rows"]
     [['0', '0'], ['50', '0.5051'], ['99', '1']]
     """
     rows = list(rows)
-    down, across = evenly(len(rows), most), [0, *(evenly(len(columns) - 1, MOST_COLUMNS - 1) + 1)]
+    down = evenly(len(rows), most if len(rows) > ALL_OF * most else len(rows))
+    few = MOST_COLUMNS if len(columns) > ALL_COLUMNS else len(columns)
+    across = [0, *(evenly(len(columns) - 1, few - 1) + 1)] if len(columns) > 1 else [0]
     cut = [f"{kept} of {count} {what}" for kept, count, what in
            ((len(down), len(rows), "rows"), (len(across) - 1, len(columns) - 1, "columns")) if kept < count]
-    return {"title": title, "left_out": ", ".join(cut), "columns": [str(columns[at]) for at in across],
+    left_out = f"{' and '.join(cut)}, evenly chosen" if cut else ""
+    return {"title": title, "left_out": left_out, "columns": [str(columns[at]) for at in across],
             "rows": [[as_text(rows[row][at]) for at in across] for row in down]}
 
 

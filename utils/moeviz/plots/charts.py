@@ -3,6 +3,7 @@
 from itertools import cycle
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
 from moeviz.plots.draw import HALO, check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
@@ -11,16 +12,21 @@ from moeviz.style import (
     FONTS,
     INK,
     MUTED,
+    PHONE,
     SERIES,
     axes_or_new,
     headline,
+    on_phone,
     on_white,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
 )
 from moeviz.tables import as_text
 
 MAX_NUMBERED_CELLS, MAX_NUMBERED_COLUMNS, MAX_NAMES = 144, 14, 40
+LONG_NAME = 6  # letters of a column that need a slant on a phone
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 NOTEWORTHY = 0.1  # of a line's range: so far it has to go beyond both of its ends to be told
 LINE_DASHES = ["-", *((0, dash) for dash in ((3.5, 1.2), (1, 0.8), (5, 1, 1, 1), (1.8, 0.8), (7, 1.5),
@@ -54,12 +60,20 @@ def plot_matrix(matrix, *, row_label, column_label, row_names=None, column_names
     row_names = check_labels(row_names, matrix.shape[0], "row_names")
     column_names = check_labels(column_names, matrix.shape[1], "column_names")
     numbered = matrix.size <= MAX_NUMBERED_CELLS and matrix.shape[1] <= MAX_NUMBERED_COLUMNS
-    ax = axes_or_new(ax, _figure_size(*matrix.shape, numbered))
+    own, ax = ax is None, axes_or_new(ax, _figure_size(*matrix.shape, numbered))
+    if own and numbered and max(map(len, column_names)) > LONG_NAME and ax.figure.get_figwidth() > PHONE:
+        set_narrow(ax, lambda: plot_matrix(
+            matrix, row_label=row_label, column_label=column_label, row_names=row_names, limits=limits,
+            column_names=column_names, title=title, value_format=value_format, value_label=value_label,
+            middle=middle, ax=phone_axes(ax, height=ax.figure.get_figheight() + 0.6)))
     mesh = draw_heatmap(ax, matrix, low=low, high=high, middle=_between(middle, low, high),
                         cell_text=value_format.format if numbered else None)
     if not numbered:
         draw_colour_bar(ax, mesh, value_label)
     _name(ax.set_xticks, column_names)
+    if on_phone(ax) and max(map(len, column_names)) > LONG_NAME:
+        ax.set_xticks(ax.get_xticks(), [name.replace("\n", " ") for name in column_names], rotation=60,
+                      ha="right", rotation_mode="anchor")
     _name(ax.set_yticks, row_names)
     ax.set(xlabel=column_label, ylabel=row_label, ylim=(len(matrix), 0))
     row, column = np.unravel_index(matrix.argmax(), matrix.shape)
@@ -273,6 +287,8 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
         _draw(ax, name, getattr(curve, of), curve.loss, **styles[name])
     ax.set(xscale="log", xlabel=AXES[of], ylabel="held-out loss (nats per byte)")
     headline(ax, _compare_losses(curves, of, target, marks), title)
+    if of != "flops":  # few decades
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     plain_ticks(ax.xaxis)
     ax.margins(x=0.13)
     low, high = ax.get_ylim()
@@ -316,17 +332,34 @@ def _name_lines(ax, lines, at_start, target):
     """Write each name above the start of its line or beside its end: lines are {name: (x, y, color)}."""
     ax.autoscale_view()  # the limits are final only now
     ends = {name: (x[-1], y[-1]) for name, (x, y, _) in lines.items() if name not in at_start}
-    shifts = dict(zip(ends, _shifts(ax, list(ends.values()), target), strict=True))
+    struck = [_struck_by(ax, name, lines) for name in ends]
+    shifts = dict(zip(ends, _shifts(ax, list(ends.values()), target, struck), strict=True))
     for name, (x, y, color) in lines.items():
         at = ends.get(name, (x[0], y[0]))
         ax.annotate(name, at, xytext=(9, shifts.get(name, ABOVE)), textcoords="offset points", va="center",
                     color=color, fontweight="bold", fontsize=14, path_effects=HALO, zorder=5)
 
 
-def _shifts(ax, ends, target):
-    """Return by how many points each name (x, y) has to move to keep clear of lower names and the target."""
+def _struck_by(ax, name, lines):
+    """Return by how many points a name at the end of its line rises where other lines run through it."""
+    to_points = 72 / ax.figure.dpi
+    curves = {other: ax.transData.transform(np.column_stack([x, y])) * to_points
+              for other, (x, y, _) in lines.items()}
+    (left, height), heights = curves.pop(name)[-1], []
+    for across, up in (curve.T for curve in curves.values()):
+        under = left + np.linspace(0, NAME_WIDTH / 2, 9)
+        heights += list(np.interp(under[(under > across[0]) & (under < across[-1])], across, up))
+    near = [at for at in heights if abs(at - height) < ABOVE]
+    return max(near) + ABOVE - height if near else 0.0
+
+
+def _shifts(ax, ends, target, lift):
+    """Return by how many points each name (x, y) has to move to keep clear of lower names and the target.
+
+    lift: what it has to rise for the sake of other lines.
+    """
     places = ax.transData.transform(ends) * 72 / ax.figure.dpi if ends else np.empty((0, 2))
-    heights, taken = places[:, 1].copy(), []
+    heights, taken = places[:, 1] + lift, []
     if target is not None:
         level = ax.transData.transform((1, target))[1] * 72 / ax.figure.dpi
         heights[np.abs(heights - level) < ABOVE] = level - ABOVE
@@ -334,6 +367,8 @@ def _shifts(ax, ends, target):
         for x, height in taken:
             if abs(x - places[at, 0]) < NAME_WIDTH:
                 heights[at] = max(heights[at], height + NAME_PITCH)
+        if target is not None and abs(heights[at] - level) < ABOVE:  # what stands below leaves no room there
+            heights[at] = level + ABOVE
         taken.append((places[at, 0], heights[at]))
     return heights - places[:, 1]
 
@@ -423,7 +458,10 @@ def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     names = check_labels(names, len(dates), "names")
     if not len(dates) or min(values) <= 0:
         raise ValueError("values must hold one or more numbers above 0")
-    ax = axes_or_new(ax, (10, 5.6))
+    own, ax = ax is None, axes_or_new(ax, (10, 5.6))
+    if own:
+        set_narrow(ax, lambda: plot_years(dates, values, names, y_label=y_label, named=named, title=title,
+                                          ax=phone_axes(ax)))
     years, dates = np.unique(dates.astype(int)), _spread_out(dates)
     medians = np.array([np.median(values[dates.astype(int) == year]) for year in years])
     ax.hlines(medians, years, years + 0.97, colors=SERIES[2], linewidth=3, zorder=2,

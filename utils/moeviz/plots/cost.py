@@ -12,7 +12,15 @@ from matplotlib.transforms import offset_copy
 
 from moeviz.arrays import check_choice, check_mask, check_number, check_vector
 from moeviz.cost import Hardware
-from moeviz.plots.draw import HALO, check_labels, draw_bars, legend_below, plain_ticks
+from moeviz.plots.draw import (
+    HALO,
+    ROW_LETTERS,
+    check_labels,
+    draw_bars,
+    legend_below,
+    plain_ticks,
+    write_rows,
+)
 from moeviz.plots.names import RADIUS, write_names
 from moeviz.style import (
     FAINT,
@@ -24,8 +32,10 @@ from moeviz.style import (
     axes_or_new,
     headline,
     ink_on,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
     set_table,
 )
 from moeviz.tables import as_text, as_tick
@@ -48,13 +58,14 @@ GROUP_COLORS = (*SERIES, INK)
 CROWD = 25  # models from which the map is drawn larger
 
 
-def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, title=""):
+def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, key_columns=None, ax=None, title=""):
     """Draw one bar per ledger, stacked by part, with the sum at its end.
 
     ledgers: {name of the bar: {part: amount}}; a part keeps its colour in every picture of costs.
     unit: what the axis counts, in `scale` of the amounts' own unit. limit: right end of the axis.
     mark: an amount to draw as a dashed line behind all bars, or {words: amount} for several. Parts
-    without room for their name go to the key, but for those thinner than a pixel. Returns the Axes.
+    without room for their name go to the key, but for those thinner than a pixel; it stands below the
+    axes, in key_columns, or beside given axes where that is None. Returns the Axes.
     Raises ValueError naming the wrong argument.
 
     >>> ax = plot_ledger({"all": {"experts": 45e9, "attention": 1.3e9}}, unit="billion parameters")
@@ -64,30 +75,37 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, ax=None, tit
     rows = {name: _check_parts(parts, f"ledgers[{name!r}]") for name, parts in _check_map(ledgers).items()}
     scale = check_number(scale, "scale", low=1e-300)
     marks, own = mark if isinstance(mark, Mapping) else {"": mark} if mark else {}, ax is None
-    ax = axes_or_new(ax, (10, 0.7 * len(rows) + 2.2), bottom=1.4, right=0.2,
-                     left=0.3 + 0.095 * max(map(len, rows)))
+    longest = max(map(len, rows))
+    ax = axes_or_new(ax, (10, 0.7 * len(rows) + 2.2), bottom=1.4, right=0.2, left=0.3 + 0.095 * longest)
+    if own:
+        set_narrow(ax, lambda: plot_ledger(
+            ledgers, unit=unit, scale=scale, limit=limit, mark=mark, key_columns=2, title=title,
+            ax=phone_axes(ax, bottom=2.0, top=1.0, left=0.3 + 0.105 * min(longest, ROW_LETTERS),
+                          height=0.7 * len(rows) + 3.4)))
     sums = {name: sum(parts.values()) / scale for name, parts in rows.items()}
-    right = check_number(limit, "limit", low=0.0) if limit is not None else 1.12 * max(sums.values())
+    right = check_number(limit, "limit", low=0.0) if limit is not None else 1.2 * max(sums.values())
     ax.set(xlim=(0, right or 1), ylim=(len(rows) - 0.5, -0.9 if any(marks) else -0.5),
            xlabel=unit)
     headline(ax, _largest_part(rows, scale, unit), title)
     named = set().union(*(_draw_bar(ax, row, parts, scale) for row, parts in enumerate(rows.values())))
     _write_sums(ax, sums.values(), [at / scale for at in marks.values()])
     _draw_limits(ax, marks, scale)
-    ax.set_yticks(range(len(rows)), list(rows), fontsize=14)
-    ax.tick_params(axis="y", length=0)
+    write_rows(ax, list(rows))
+    ax.tick_params(axis="y", length=0, labelsize=14)
     ax.spines["left"].set_visible(False)
     _draw_key_cost(ax, [part for parts in rows.values() for part, amount in parts.items()
-                   if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]], below=own)
+                   if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]],
+                   key_columns or 3 * own)
     _tabulate(ax, rows, sums, scale, ", ".join(filter(None, [title, unit])))
     return set_description(ax, _describe_ledgers(rows, sums, scale, unit, title))
 
 
-def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
+def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks=None):
     """Draw the shares of a cost in percent over x, stacked by part, each named where it is widest.
 
     x: (N,) rising, on a log scale. parts: {part: (N,) amounts}, stacked from below in their order.
     marks: {words: place on x}, drawn as lines through the areas with the words above them.
+    key_columns: of the key of thin parts below the axes; None puts it beside them.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_shares([1, 10], {"experts": [3, 3], "attention scores": [1, 9]}, x_label="context (tokens)")
@@ -110,7 +128,8 @@ def plot_shares(x, parts, *, x_label, ax=None, title="", marks=None):
             side, inward = _side(np.log(x[at] / x[0]) / np.log(x[-1] / x[0]))
             ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
                         textcoords="offset points", va="center", color=ink_on(color), fontsize=15)
-    _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED])
+    _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED],
+                   key_columns)
     _draw_marks(ax, marks or {})
     plain_ticks(ax.xaxis)
     part = max(shares, key=lambda name: np.ptp(shares[name]))
@@ -181,10 +200,11 @@ def _draw_bar(ax, row, parts, scale):
     return named
 
 
-def _draw_key_cost(ax, parts, *, below=False):
+def _draw_key_cost(ax, parts, columns):
+    """Draw the key of parts below the axes in so many columns, or beside them for none."""
     patches = [Patch(color=PART_COLORS[part], label=part) for part in dict.fromkeys(parts)]
-    if patches and below:
-        legend_below(ax, 3, handles=patches)
+    if patches and columns:
+        legend_below(ax, columns, handles=patches)
     elif patches:
         ax.legend(handles=patches, loc="upper left", bbox_to_anchor=(1.02, 1.0))
 
@@ -256,7 +276,9 @@ def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     'log'
     """
     chips, points = _check_chips(chips), _check_points(points)
-    ax = axes_or_new(ax, (10, 6))
+    own, ax = ax is None, axes_or_new(ax, (10, 6))
+    if own:
+        set_narrow(ax, lambda: plot_roofline(chips, points, labels=labels, title=title, ax=phone_axes(ax)))
     ridges = [chip.ridge for chip in chips]
     reached = [at for x, _ in points.values() for at in x]
     left, right = min([*ridges, *reached]) / 6, max([*ridges, *reached]) * 12
@@ -369,7 +391,11 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
         raise ValueError("active must hold one number above 0 and at most the total for each model")
     shown = check_mask(shown, len(names), "shown")
-    ax = axes_or_new(ax, (10, 9) if len(names) > CROWD else (10, 7))
+    own, ax = ax is None, axes_or_new(ax, (10, 9) if len(names) > CROWD else (10, 7))
+    if own:
+        set_narrow(ax, lambda: plot_model_map(
+            names, total * 1e9, active * 1e9, groups=groups, hollow=hollow, hollow_label=hollow_label,
+            limits=limits, shown=shown, named=named, title=title, ax=phone_axes(ax, height=8)))
     x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
     ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
            ylabel="total parameters (billion)")
@@ -383,9 +409,12 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     _label_ticks(ax)
     places = np.stack([active, total], axis=1)
     write_names(ax, list(compress(names, told)), places[told], shown=shown[told], others=places[~told])
-    names, total, active = list(compress(names, shown)), total[shown], active[shown]
+    return _tell_models(ax, list(compress(names, shown)), total[shown], active[shown], kinds[shown], title)
+
+
+def _tell_models(ax, names, total, active, kinds, title):
     set_table(ax, ["model", "total (billion)", "active (billion)", "total / active", "group"],
-              zip(names, total, active, total / active, kinds[shown], strict=True))
+              zip(names, total, active, total / active, kinds, strict=True))
     return set_description(ax, _describe_model_map(names, total, active, title))
 
 
@@ -410,7 +439,7 @@ def _draw_ratios(ax):
     beside = offset_copy(ax.transData, ax.figure, x=7, units="points")
     above = offset_copy(ax.transData, ax.figure, y=5, units="points")
     for ratio in RATIOS:
-        words = f"{ratio}×" if ratio > 1 else "total = active"
+        words = f"{ratio}×" if ratio > 1 else "total =\nactive"
         if bottom <= ratio * right <= top:
             ax.text(right, ratio * right, words, transform=beside, va="center", color=MUTED, fontsize=13)
         elif ratio * left < top < ratio * right:

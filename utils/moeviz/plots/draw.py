@@ -1,5 +1,6 @@
 """The drawing engine of the plots: labels, glyphs, bars and ticks as few artists that are soon drawn."""
 
+import textwrap
 from functools import lru_cache
 
 import matplotlib as mpl
@@ -17,7 +18,7 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
-from moeviz.style import AROUND, FONTS, HEAT, can_draw, ink_on, set_matrix
+from moeviz.style import AROUND, FONTS, HEAT, can_draw, ink_on, on_phone, set_matrix
 from moeviz.tables import as_tick
 
 SANS = ("DejaVu Sans",)
@@ -25,6 +26,7 @@ CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the
 HALO = [withStroke(linewidth=3.5, foreground="white")]  # around words on lines
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
+ROW_LETTERS = 15  # of a line of a row's name on a phone
 
 
 def check_labels(labels, num_tokens, name="labels"):
@@ -213,6 +215,12 @@ def draw_heatmap(ax, values, *, low, high, middle=None, top=0.0, cell_text=None)
 def draw_colour_bar(ax, mesh, label):
     """Draw the scale of a heatmap beside it."""
     ax.figure.colorbar(mesh, ax=ax, label=label).outline.set_visible(False)
+
+
+def write_rows(ax, names):
+    """Write the names of rows 0, 1, ... beside them, on a phone in lines of at most ROW_LETTERS."""
+    width = ROW_LETTERS if on_phone(ax) else len(max(names, key=len, default="")) + 1
+    ax.set_yticks(range(len(names)), ["\n".join(textwrap.wrap(name, width)) or name for name in names])
 
 
 def legend_below(ax, columns, *, down=58, **options):

@@ -8,7 +8,14 @@ from matplotlib.path import Path
 
 from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
 from moeviz.plots.charts import plot_matrix
-from moeviz.plots.draw import check_labels, draw_colour_bar, draw_heatmap, legend_below
+from moeviz.plots.draw import (
+    ROW_LETTERS,
+    check_labels,
+    draw_colour_bar,
+    draw_heatmap,
+    legend_below,
+    write_rows,
+)
 from moeviz.style import (
     INK,
     LINE,
@@ -18,8 +25,11 @@ from moeviz.style import (
     axes_or_new,
     expert_colors,
     headline,
+    on_phone,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
     set_table,
 )
 
@@ -214,19 +224,22 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     if not rows or len(nulls) > len(MARKERS):
         raise ValueError(f"measured must hold a row and nulls at most {len(MARKERS)}, got {len(rows)} rows, "
                          f"{len(nulls)} nulls")
-    ax = axes_or_new(ax, (10, min(0.62, 2.6 / len(rows) ** 0.75) * len(rows) + 2.4), bottom=1.7, top=0.75,
-                     left=0.3 + LETTER * max(map(len, rows)))
+    longest, height = max(map(len, rows)), min(0.62, 2.6 / len(rows) ** 0.75) * len(rows) + 2.4
+    own, ax = ax is None, axes_or_new(ax, (10, height), bottom=1.7, top=0.75, left=0.3 + LETTER * longest)
+    if own:
+        set_narrow(ax, lambda: plot_nulls(measured, nulls, x_label=x_label, title=title, ax=phone_axes(
+            ax, 0.62 * len(rows) + 3, bottom=2.0, top=0.85, left=0.4 + LETTER * min(longest, ROW_LETTERS))))
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):
         _mark(ax, entries, name, marker=marker, s=120, linewidths=2.5,
               **({"color": color} if marker in "|x" else {"edgecolors": color, "facecolors": "none"}))
-    ax.set_yticks(range(len(rows)), list(rows))
+    write_rows(ax, list(rows))
     ax.set(xlabel=x_label, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
     headline(ax, _furthest(rows, nulls), title)
     ax.tick_params(axis="y", length=0, pad=14)
     ax.spines["left"].set_visible(False)
-    legend_below(ax, 3)
+    legend_below(ax, 2 if on_phone(ax) else 3)
     spans = ([_span(entry) if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
@@ -290,7 +303,7 @@ def plot_profile(mine, everyone, names, *, color=INK, ax=None, title="", x_label
     ax.set_yticks(rows, names)
     ax.set(xlabel=x_label, xlim=(0, 100), ylim=(len(names) - 0.4, -0.6))
     ax.tick_params(axis="y", length=0)
-    ax.legend(loc="lower right")
+    legend_below(ax, 2)
     top = int(shares[0].argmax())
     headline(ax, f"{names[top]}: {shares[0][top]:.0f}% here, {shares[1][top]:.0f}% of all", title)
     set_table(ax, ["class", "this expert (%)", "all bytes (%)"], zip(names, *shares, strict=True))

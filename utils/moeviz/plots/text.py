@@ -239,11 +239,12 @@ def _count(routed):
             f"{(~kept).sum()} of {len(kept)} tokens left with none")
 
 
-def plot_text_rows(routed, labels, row_names, *, text_bytes=None, ax=None):
+def plot_text_rows(routed, labels, row_names, *, text_bytes=None, lines=1, ax=None):
     """Draw R lines of text, each byte on the colour of its first expert, with a name before each line.
 
     routed, labels, text_bytes: as for `plot_text`, R lines of equal length one after the other.
-    row_names: R texts. Returns the Axes. Raises ValueError naming the wrong argument.
+    row_names: R texts. lines: in how many equal parts, one below the other, a line is broken. Returns the
+    Axes. Raises ValueError naming the wrong argument.
 
     >>> from moeviz.routing import top_k
     >>> ax = plot_text_rows(top_k([[1.0, 0.0]] * 4, k=1), list("jain"), ["German", "English"])
@@ -253,10 +254,13 @@ def plot_text_rows(routed, labels, row_names, *, text_bytes=None, ax=None):
     row_names, num_tokens = [str(name) for name in row_names], check_routing(routed).num_tokens
     if not row_names or num_tokens % len(row_names):
         raise ValueError(f"row_names must divide the {num_tokens} tokens, got {len(row_names)} names")
-    labels = check_labels(labels, num_tokens)
-    ax = plot_text(routed, labels, per_row=num_tokens // len(row_names), text_bytes=text_bytes, ax=ax)
-    set_narrow(ax, None)  # a line stays a line
+    labels, length = check_labels(labels, num_tokens), num_tokens // len(row_names)
+    if length % check_count(lines, "lines"):
+        raise ValueError(f"lines must divide the {length} tokens of a line, got {lines}")
+    ax = plot_text(routed, labels, per_row=length // lines, text_bytes=text_bytes, ax=ax)
+    halves = partial(plot_text_rows, routed, labels, row_names, text_bytes=text_bytes, lines=2)
+    set_narrow(ax, halves if lines == 1 and length % 2 == 0 and length >= LONG_ROW else None)
     for row, name in enumerate(row_names):
-        ax.annotate(name, (0, row + 0.5), xytext=(-8, 0), textcoords="offset points", ha="right",
+        ax.annotate(name, (0, lines * row + 0.5), xytext=(-8, 0), textcoords="offset points", ha="right",
                     va="center", fontsize=14, annotation_clip=False)
     return set_description(ax, f"{ax.moeviz_description} Lines: {', '.join(row_names)}.")

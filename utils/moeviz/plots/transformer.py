@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
-from moeviz.plots.draw import check_labels, plain_ticks
+from moeviz.plots.draw import check_labels, legend_below, plain_ticks
 from moeviz.record import check_routing
 from moeviz.style import (
     INK,
@@ -17,8 +17,11 @@ from moeviz.style import (
     expert_colors,
     headline,
     ink_on,
+    on_phone,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
     set_table,
     tint,
 )
@@ -39,13 +42,15 @@ def plot_transformer_block(sizes, *, active, title="", ax=None):
     Raises ValueError naming the wrong argument.
 
     >>> ax = plot_transformer_block({"attention": 400, "gate": 20, "expert": 100}, active=(2, 4))
-    >>> ax.get_title()
+    >>> " ".join(ax.get_title().split())
     'A byte passes through 620 of the 820 weights of its block'
     """
     used, experts = (check_count(value, "active") for value in active)
     rest = {part: size for part, size in sizes.items() if part != "expert"}
     total, passed = (sum(rest.values()) + count * sizes["expert"] for count in (experts, used))
-    ax = axes_or_new(ax, (9.6, 3.6))
+    own, ax = ax is None, axes_or_new(ax, (9.6, 3.6))
+    if own:
+        set_narrow(ax, lambda: plot_transformer_block(sizes, active=active, title=title, ax=phone_axes(ax)))
     unit = 2.0 / np.sqrt(max(sizes.values()))
     left = 0.0
     for part, size in rest.items():
@@ -56,7 +61,7 @@ def plot_transformer_block(sizes, *, active, title="", ax=None):
     left = _experts(ax, left, unit * np.sqrt(sizes["expert"]), used, experts, sizes["expert"])
     ax.set(xlim=(-0.2, left + 0.2), ylim=(-2.5, 1.6), aspect="equal")
     ax.set_axis_off()
-    ax.set_title(title or f"A byte passes through {passed:,} of the {total:,} weights of its block")
+    headline(ax, f"A byte passes through {passed:,} of the {total:,} weights of its block", title)
     rows = [[part, size, 1] for part, size in rest.items()] + [["each expert", sizes["expert"], used]]
     set_table(ax, ["part", "weights", "used per byte"], rows)
     return set_description(ax, f"Diagram: the data flow through {', '.join(rest)} and {used} of {experts} "
@@ -111,19 +116,12 @@ def plot_damage(use, damage, class_names, *, title="", ax=None):
     names = check_labels(class_names, use.shape[1], "class_names")
     shares = [each / np.maximum(each.sum(axis=0), 1e-12) for each in (use, np.maximum(damage, 0))]
     moved = float(np.abs(shares[1] - shares[0]).sum(axis=0).mean() / 2)
-    ax = axes_or_new(ax, (9.9, 0.42 * len(use) + 2.2))
-    heads = ("uses it", "is harmed without it", "harm less use")
-    for place, (values, head) in enumerate(zip([*shares, shares[1] - shares[0]], heads, strict=True)):
-        _matrix(ax, place * (use.shape[1] + GAP), values, head, signed=place == 2)
-    across = 3 * use.shape[1] + 2 * GAP
-    ticks = [place * (use.shape[1] + GAP) + c + 0.5 for place in range(3) for c in range(use.shape[1])]
-    ax.set_xticks(ticks, names * 3, rotation=60, ha="right", rotation_mode="anchor")
-    ax.set_yticks(np.arange(len(use)) + 0.5, range(len(use)))
-    ax.set(xlim=(0, across), ylim=(len(use), -0.7), ylabel="expert",
-           xlabel="class of byte; cells in percent of a column")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set_title(title or f"Of the damage, {100 * moved:.0f}% falls where use does not say it")
+    own, ax = ax is None, axes_or_new(ax, (9.9, 0.42 * len(use) + 2.2))
+    if own:
+        set_narrow(ax, lambda: plot_damage(use, damage, names, title=title,
+                                           ax=phone_axes(ax, 1.26 * len(use) + 3.6)))
+    _draw_three(ax, [*shares, shares[1] - shares[0]], names, on_phone(ax))
+    headline(ax, f"Of the damage, {100 * moved:.0f}% falls where use does not say it", title)
     cells = [[f"{100 * use[e, c]:.0f}% use, {damage[e, c]:+.2f} nats" for c in range(len(names))]
              for e in range(len(use))]
     set_matrix(ax, cells, rows=("expert", range(len(use))), columns=("", names))
@@ -141,7 +139,7 @@ def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
     Raises ValueError naming the wrong argument.
 
     >>> ax = plot_use_and_harm([[[[0.0, 1.0]]]], [[[[0.0, 0.5]]]], [[1.0]], seeds=["seed 0"])
-    >>> ax.get_title()
+    >>> " ".join(ax.get_title().split())
     'Experts that hardly any byte of a class uses cost it up to 0.00 nats'
     """
     use, harm, correlation = (np.asarray(each, float) for each in (use, harm, correlation))
@@ -149,30 +147,37 @@ def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
         raise ValueError(f"use and harm must be (N, L, E, C) and correlation (N, L), got {use.shape}, "
                          f"{harm.shape} and {correlation.shape}")
     names, layers = check_labels(seeds, len(use), "seeds"), use.shape[1]
-    ax = axes_or_new(ax, (9.8, 4.8))
+    own, ax = ax is None, axes_or_new(ax, (9.8, 4.8))
+    if own:
+        set_narrow(ax, lambda: plot_use_and_harm(use, harm, correlation, seeds=seeds, title=title,
+                                                 ax=phone_axes(ax)))
     starts = (1 + GAP / 4) * np.arange(layers)
     for name, points, heights, (color, marker) in zip(names, use, harm, cycle(SEED_MARKS), strict=False):
         across = points + starts[:, None, None]
         ax.scatter(across.ravel(), heights.ravel(), s=34, marker=marker, facecolor="none", edgecolor=color,
                    linewidth=1.3, label=name)
     ax.axhline(0, color=MUTED, linewidth=1)
-    for layer, start in enumerate(starts):
-        ax.text(start + 0.5, 1.01, f"layer {layer + 1}: r = {_span(correlation[:, layer])}", ha="center",
-                va="bottom", transform=ax.get_xaxis_transform(), color=INK)
+    _name_layers(ax, starts, correlation)
     ax.set_xticks((starts[:, None] + [0, 0.5, 1]).ravel(), ["0", "50", "100"] * layers)
     ax.set(xlabel="share of the bytes of a class that use the expert (%)",
            ylabel="harm without it (nats per byte)")
     ax.legend(loc="best", frameon=False)
     unused = float(harm[use < RARE].max(initial=0))
-    ax.set_title(title or f"Experts that hardly any byte of a class uses cost it up to {unused:.2f} nats",
-                 pad=30)
+    headline(ax, f"Experts that hardly any byte of a class uses cost it up to {unused:.2f} nats", title,
+             pad=50 if on_phone(ax) else 30)
     set_table(ax, ["seed", *(f"correlation in layer {n + 1}" for n in range(layers))],
-              [[name, *(f"{value:.2f}" for value in row)] for name, row in
-               zip(names, correlation, strict=True)])
+              [[name, *map("{:.2f}".format, row)] for name, row in zip(names, correlation, strict=True)])
     return set_description(ax, f"Dots for each expert and class of bytes in {layers} layers and {len(names)} "
                                f"seeds: harm without the expert over the share that uses it. They correlate "
                                f"at {_span(correlation)}; where fewer than 3% use an expert, its absence "
                                f"costs up to {unused:.2f} nats per byte.")
+
+
+def _name_layers(ax, starts, correlation):
+    gap = "\n" if on_phone(ax) else " "
+    for layer, start in enumerate(starts):
+        ax.text(start + 0.5, 1.01, f"layer {layer + 1}:{gap}r = {_span(correlation[:, layer])}", ha="center",
+                va="bottom", transform=ax.get_xaxis_transform(), color=INK)
 
 
 def plot_told(told, *, title="", ax=None):
@@ -185,7 +190,9 @@ def plot_told(told, *, title="", ax=None):
     'The byte alone tells 90%, 50% of the first choice, by layer'
     """
     told = check_matrix(told, "told", "(L, 3)")
-    ax = axes_or_new(ax, (9, 0.7 * len(told) + 1.9))
+    own, ax = ax is None, axes_or_new(ax, (9, 0.7 * len(told) + 2.1))
+    if own:
+        set_narrow(ax, lambda: plot_told(told, title=title, ax=phone_axes(ax, 0.7 * len(told) + 3)))
     names = ("the byte itself", "the byte before it", "its place in the word")
     colors = ("#5A6B8C", "#A4B0C8", LINE)
     starts = np.cumsum(told, axis=1) - told
@@ -198,9 +205,9 @@ def plot_told(told, *, title="", ax=None):
                         va="center", color=ink_on(color))
     ax.set(xlim=(0, 1), ylim=(len(told) - 0.4, -0.6), xlabel="share of the entropy of the first choice",
            yticks=range(len(told)), yticklabels=[f"layer {n + 1}" for n in range(len(told))])
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.14), ncols=3, frameon=False)
+    legend_below(ax, 1 if on_phone(ax) else 3, frameon=False)
     shares = ", ".join(f"{100 * row[0]:.0f}%" for row in told)
-    ax.set_title(title or f"The byte alone tells {shares} of the first choice, by layer")
+    headline(ax, f"The byte alone tells {shares} of the first choice, by layer", title)
     set_matrix(ax, told, rows=("layer", range(1, len(told) + 1)), columns=("", names))
     return set_description(ax, "Bars of what tells the first choice: " + "; ".join(
         f"layer {n + 1} byte {100 * a:.0f}%, previous byte {100 * b:.0f}%, place {100 * c:.0f}%"
@@ -263,17 +270,24 @@ def plot_written(routed, labels, *, window=16, title="", ax=None):
     share = got / got.sum(axis=1, keepdims=True)
     busiest = share.argmax(axis=1)
     changes = int((np.diff(busiest) != 0).sum())
-    ax = axes_or_new(ax, (9.8, 4.2))
+    own, ax = ax is None, axes_or_new(ax, (9.8, 4.2))
+    if own:
+        set_narrow(ax, lambda: plot_written(routed, labels, window=window, title=title,
+                                            ax=phone_axes(ax, 5.2)))
+    most = 0 if on_phone(ax) else MOST_LETTERS
     colors = expert_colors(routed.num_experts)
     ax.stackplot(np.arange(len(labels)), share.T, colors=colors, edgecolor="white", linewidth=0.3,
                  labels=[f"e{e}" for e in range(routed.num_experts)])
-    if len(labels) <= MOST_LETTERS:
+    if len(labels) <= most:
         ax.set_xticks(np.arange(len(labels)), labels, family="DejaVu Sans Mono")
         ax.tick_params(axis="x", length=0, labelsize=12)
     ax.set(xlim=(0, max(1, len(labels) - 1)), ylim=(0, 1), ylabel=f"share of the last {window} bytes",
-           xlabel="the text as it was written" if len(labels) <= MOST_LETTERS else "bytes written")
-    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
-    ax.set_title(title or f"While it writes, the busiest expert changes {changes} time{'s' * (changes != 1)}")
+           xlabel="the text as it was written" if len(labels) <= most else "bytes written")
+    if on_phone(ax):
+        legend_below(ax, 4, frameon=False)
+    else:
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, reverse=True)
+    headline(ax, f"While it writes, the busiest expert changes {changes} time{'s' * (changes != 1)}", title)
     kept = np.linspace(0, len(labels) - 1, min(len(labels), 12)).astype(int)
     set_matrix(ax, share[kept], rows=("after byte", kept), columns=("expert", range(routed.num_experts)))
     return set_description(ax, f"Areas: shares of {routed.num_experts} experts over {len(labels)} written "
@@ -316,13 +330,30 @@ def _attended_row(ax, top, routed, look, labels, at):
     ax.text(-0.3, top + 1.38, routed.label, ha="right", va="center", color=INK)
 
 
-def _matrix(ax, left, values, head, *, signed):
+def _draw_three(ax, matrices, names, below):
+    """Draw use, damage and their difference side by side, or one below the other."""
+    experts, classes = matrices[0].shape
+    step, count = (0 if below else classes + GAP, experts + 2 * GAP if below else 0), 1 if below else 3
+    heads = ("uses it", "is harmed without it", "harm less use")
+    for place, (values, head) in enumerate(zip(matrices, heads, strict=True)):
+        _matrix(ax, place * step[0], place * step[1], values, head, signed=place == 2)
+    ticks = np.add.outer(step[0] * np.arange(count), np.arange(classes) + 0.5).ravel()
+    ax.set_xticks(ticks, names * count, rotation=60, ha="right", rotation_mode="anchor")
+    ticks = np.add.outer(step[1] * np.arange(4 - count), np.arange(experts) + 0.5).ravel()
+    ax.set_yticks(ticks[:experts * (3 if below else 1)], [*range(experts)] * (3 if below else 1))
+    ax.set(xlim=(0, 2 * step[0] + classes), ylim=(2 * step[1] + experts, -0.7), ylabel="expert",
+           xlabel="class of byte; cells in percent of a column")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def _matrix(ax, left, top, values, head, *, signed):
     for (row, column), value in np.ndenumerate(values):
         dark = "#3A3F4A" if not signed else "#8A4B08" if value < 0 else "#3D5A98"
         face = tint(dark, 0.9 * min(1.0, abs(float(value))))
-        ax.add_patch(Rectangle((left + column, row), 0.96, 0.96, facecolor=face, linewidth=0))
+        ax.add_patch(Rectangle((left + column, top + row), 0.96, 0.96, facecolor=face, linewidth=0))
         if abs(value) >= 0.05:
             words = f"{100 * value:+.0f}" if signed else f"{100 * value:.0f}"
-            ax.text(left + column + 0.48, row + 0.5, words, ha="center", va="center", fontsize=12,
+            ax.text(left + column + 0.48, top + row + 0.5, words, ha="center", va="center", fontsize=12,
                     color=ink_on(face))
-    ax.text(left + values.shape[1] / 2, -0.2, head, ha="center", va="bottom", color=INK)
+    ax.text(left + values.shape[1] / 2, top - 0.2, head, ha="center", va="bottom", color=INK)

@@ -1,7 +1,6 @@
 """Explorers of Part III, sparse compute: a model by its shape, the years, batches, savings, long contexts."""
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import StrMethodFormatter
 
@@ -20,13 +19,13 @@ from moeviz.cost import (
 )
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
 from moeviz.plots.draw import merge_minor_ticks
-from moeviz.style import INK, fixed_axes
+from moeviz.style import INK, PHONE, fixed_axes
 from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
 
 EXPERTS, PARTS, SHARED, MAX_K = (8, 16, 64, 256), (1, 2, 4, 8), (0, 1, 2, 4), 16
 STEPS = (15, 25, 40, 60, 100, 160, 250)  # right ends of an axis, times a power of ten
-MODEL_MARGINS = {"left": 0.15, "right": 0.775, "bottom": 0.08, "top": 0.94, "hspace": 0.85}
+MODEL_MARGINS = {"left": 0.85, "right": 0.45, "bottom": 2.4, "top": 1.35, "gap": (1.6, 0)}  # inches
 
 
 def explore_model(spec, *, context=32_768):
@@ -62,14 +61,14 @@ def draw_model(spec, *, experts, k, parts=1, shared=0, context=32_768):
     built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared,
                           top_k=(k + start.shared_experts) * parts - shared,
                           hidden=start.hidden // parts, shared_experts=shared)
-    axes = plt.subplots(3, 1, figsize=(13, 9), layout="none", gridspec_kw=MODEL_MARGINS)[1]
+    axes = fixed_axes((13, 5.8), columns=3, **MODEL_MARGINS)
     titles = _titles(built, context)
     for ax, unit, title, now, start in zip(axes, ("billion parameters", "GFLOP", "GB"), titles,
                                            _bills(built, context), _bills(spec, context), strict=True):
         longest = max(sum(parts.values()) for parts in now.values())
         mark = sum(next(iter(start.values())).values())
         limit = right_end(max(longest, mark) / 1e9)
-        plots.plot_ledger(now, unit=unit, title=title, mark=mark, limit=limit, ax=ax)
+        plots.plot_ledger(now, unit=unit, title=title, mark=mark, limit=limit, key_columns=1, ax=ax)
     return axes
 
 
@@ -95,10 +94,10 @@ def _bills(spec, context):
 def _titles(spec, context):
     count, moe = count_parameters(spec), spec.moe[0]
     saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
-    return (f"{moe.top_k} of {moe.experts} experts chosen, {moe.shared_experts} shared, {moe.hidden:,} wide: "
+    return (f"{moe.top_k} of {moe.experts} experts, {moe.hidden:,} wide, {moe.shared_experts} shared: "
             f"total is {count.total / count.active:.1f} times active",
-            f"FLOPs per token at {as_tick(context)}: {saved:.1f} times as many with all experts on",
-            "memory: an expert needs it, active or not")
+            f"FLOPs at {as_tick(context)}: {saved:.1f} times as many with all experts on",
+            "memory")
 
 
 def _all_on(spec):
@@ -108,7 +107,7 @@ def _all_on(spec):
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
 
 # fixed: a layout to be found twice, before and after the names, would be half of a redraw
-YEARS_MARGINS = {"left": 0.095, "right": 0.85, "bottom": 0.08, "top": 0.92}
+YEARS_MARGINS = {"left": 0.95, "right": 0.75, "top": 0.9}
 
 
 def explore_years(models, *, year=None, reading="A"):
@@ -137,12 +136,13 @@ def draw_years(models, *, year, reading="A"):
     total, active = np.array([_sizes(each.spec, reading) for each in models]).T
     shown = np.array([each.year <= year for each in models])
     middle = np.median((total / active)[shown])
-    ax = plt.subplots(figsize=(10, 9), layout="none", gridspec_kw=YEARS_MARGINS)[1]
+    ax = fixed_axes((PHONE, 8), **YEARS_MARGINS)
     plots.plot_model_map(
         [each.name for each in models], total, active, groups=[each.year for each in models], shown=shown,
         hollow=[each.fit or each.name_only for each in models], hollow_label="fitted",
         named=[each.name for each in models if each.year == year], ax=ax,
-        title=f"up to {year}: {shown.sum()} models, median of total / active {middle:.1f}")
+        title=f"up to {year}: {shown.sum()} model{'s' * bool(shown.sum() > 1)}, in the median "
+              f"total is {middle:.1f} times active")
     merge_minor_ticks(ax)
     return ax
 
@@ -186,10 +186,11 @@ def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
     ax = plots.plot_curves(
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
-        ax=fixed_axes((10, 5), left=0.8, right=0.9, top=0.8),
-        title=f"{chip.name}: {batch:,} tokens read {touched:.1f} of {num_experts} experts: "
+        ax=fixed_axes((PHONE, 5), left=0.8, right=0.3, top=0.8),
+        title=f"{chip.name}: {batch:,} token{'s' * (batch > 1)} read {touched:.1f} of {num_experts} experts: "
               f"{ratio:.2f} times as long")
-    ax.plot([batch], [ratio], "o", color="black", markersize=11)
+    ax.plot([batch], [ratio], "o", color="black", markersize=11, clip_on=False)
+    ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # where the break-even is named
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
     merge_minor_ticks(ax)
@@ -235,14 +236,14 @@ def draw_readers(spec, *, readers, bits=16):
     gb = step_work(spec, over, bits=bits)[1] / over / 1e9
     here = step_work(spec, readers, bits=bits)[1] / readers / 1e9
     touched = experts_touched(moe.experts, moe.top_k, readers)
-    ax = fixed_axes((10, 5), left=0.95, right=1.0)
+    ax = fixed_axes((PHONE, 5), left=0.95, right=1.05, top=0.8)
     ax.set(yscale="log", ylim=GB_PER_TOKEN)
     plots.plot_curves(
         over, {"mixture": gb, "dense": gb[0] / over}, x_scale="log", y_scale="log", ax=ax,
         x_label="readers in a step, a token each", y_label="weights read per token (GB)",
         title=f"{spec.name}, {readers:,} reader{'s' * (readers > 1)}: "
               f"{as_text(touched, 3)} of {moe.experts} experts, {as_text(here, 2)} GB per token")
-    ax.plot([readers], [here], "o", color=INK, markersize=11)
+    ax.plot([readers], [here], "o", color=INK, markersize=11, clip_on=False)
     merge_minor_ticks(ax)
     return ax
 
@@ -281,19 +282,19 @@ def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1
     marks = [cheapest({own: curves[own]}, target, of=of), cheapest(kinds[opponent], target, of=of)]
     marks = [(need, f"{need / marks[0][1]:.1f} x") for name, need in marks if name and marks[0][0]]
     factor = saving(curves[own], kinds[opponent], target=target, of=of)
-    words = (f"{own} needs 1/{factor:.1f} of the {COUNTS[of]}" if factor >= 1 else
+    words = (f"{own} needs as many {COUNTS[of]}, 1.0 times" if f"{factor:.1f}" == "1.0" else
+             f"{own} needs 1/{factor:.1f} of the {COUNTS[of]}" if factor >= 1 else
              f"{own} needs {1 / factor:.1f} times the {COUNTS[of]}" if factor == factor else
              f"not both of them reach a loss of {target:.2f}")
     ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
-                             ax=fixed_axes((11, 6.2), left=0.8, right=0.5, bottom=0.72))
+                             ax=fixed_axes((PHONE, 5.4), left=0.8, right=1.15, bottom=0.72))
     merge_minor_ticks(ax)
     return ax
 
 
 CONTEXTS = (4096, 32_768, 131_072, 200_000, 1_000_000, 10_000_000)
 PHASES = {"decode": "one token of the answer", "prefill": "a mean token of the prompt"}
-CONTEXT_MARGINS = {"left": 0.08, "right": 0.775, "bottom": 0.08, "top": 0.88, "hspace": 0.55,
-           "height_ratios": (2.4, 1)}
+CONTEXT_MARGINS = {"left": 0.85, "right": 0.25, "bottom": 1.5, "top": 0.95, "gap": (0.8, 0)}  # inches
 
 
 def explore_context(specs, *, context=1_000_000, phase="decode"):
@@ -321,11 +322,11 @@ def draw_context(spec, *, context, phase="decode"):
     memory = serving_bytes(spec, context).by_part
     contexts = np.unique(np.geomspace(1000, 1e7, 60).astype(int))
     shares = flops_over(spec, contexts.tolist(), phase=phase)
-    axes = plt.subplots(2, 1, figsize=(13, 8.6), layout="none", gridspec_kw=CONTEXT_MARGINS)[1]
-    plots.plot_shares(contexts, shares, x_label="context (tokens)", ax=axes[0],
+    axes = fixed_axes((11.6, 5.6), columns=2, **CONTEXT_MARGINS)
+    plots.plot_shares(contexts, shares, x_label="context (tokens)", key_columns=2, ax=axes[0],
                       marks={as_tick(context): context}, title=f"{spec.name}: {PHASES[phase]}")
     ratio = as_text(memory["cache"] / memory["weights"], 3)
-    plots.plot_ledger({"": memory}, unit="GB, one sequence", ax=axes[1],
+    plots.plot_ledger({"": memory}, unit="GB, one sequence", key_columns=2, ax=axes[1],
                       limit=right_end(sum(memory.values()) / 1e9),
                       title=f"at {as_tick(context)} the cache is {ratio} times the weights")
     merge_minor_ticks(axes[0])

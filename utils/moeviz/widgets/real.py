@@ -10,12 +10,12 @@ from moeviz import cluster, metrics, plots, routing
 from moeviz.arrays import check_choice, check_count, check_matrix
 from moeviz.metrics.cache import POLICIES
 from moeviz.record import EMPTY, Routing, check_routing
-from moeviz.style import expert_colors
+from moeviz.style import PHONE, expert_colors, fixed_axes
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes, byte_labels, encode
 from moeviz.widgets.core import explore, two_panels
 
-MARGINS = {"left": 0.01, "right": 0.985, "bottom": 0.13, "top": 0.84, "wspace": 0.26,
-           "width_ratios": (2.5, 1)}
+MARGINS = {"left": 0.01, "right": 0.975, "bottom": 0.19, "top": 0.84, "wspace": 0.3,
+           "width_ratios": (1.65, 1)}
 
 
 def explore_expert(nets, sentence, *, layer=1, expert=0):
@@ -33,7 +33,7 @@ def explore_expert(nets, sentence, *, layer=1, expert=0):
         net=ipywidgets.Dropdown(options=list(nets), description="net"))
 
 
-def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=36):
+def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=24):
     """Draw the text with the bytes of one expert alone in colour, and their classes; return Axes (2,).
 
     model: a TinyLM. sentence: text, bytes or a uint8 array. Raises ValueError for a layer or expert that
@@ -46,7 +46,7 @@ def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=36
     routed = only(model.route(text)[layer - 1], expert, title)
     mine, classes = routed.expert_index[:, 0] != EMPTY, byte_classes(text)
     counts = [np.bincount(part, minlength=len(BYTE_CLASS_NAMES)) for part in (classes[mine], classes)]
-    axes = plt.subplots(1, 2, figsize=(15, 5.6), layout="none", gridspec_kw=MARGINS)[1]
+    axes = plt.subplots(1, 2, figsize=(10.6, 6.4), layout="none", gridspec_kw=MARGINS)[1]
     plots.plot_text(routed, byte_labels(text), per_row=per_row, text_bytes=text, ax=axes[0])
     plots.plot_profile(*counts, BYTE_CLASS_NAMES, ax=axes[1], title=f"{mine.sum()} of {len(mine)} bytes",
                        color=expert_colors(model.config.num_experts)[expert])
@@ -88,8 +88,10 @@ def draw_cache(routed, *, labels=None, size=3, policy="lru", start=0, shown=40):
     if labels is not None and index.size == len(run.expert):
         names = [label if slot == 0 else "" for label in labels[start:start + shown]
                  for slot in range(routed.k)]
-    return plots.plot_cache(run, routed.num_experts, labels=names,
-                            title=f"{policy}, {size} experts, tokens {start} to {start + shown - 1}")
+    ax = fixed_axes((PHONE, 0.42 * routed.num_experts + 2.1), left=0.62, top=0.78)
+    return plots.plot_cache(run, routed.num_experts, labels=names, ax=ax,
+                            title=f"{policy}, {size} expert{'s' * (size > 1)}, "
+                                  f"tokens {start} to {start + shown - 1}")
 
 
 def explore_exchange(routed, placement, *, home=None):
@@ -99,7 +101,8 @@ def explore_exchange(routed, placement, *, home=None):
     """
     moves = 2 * int(check_routing(routed).kept.sum())
     return explore(
-        lambda moves: plots.plot_exchange(routed, placement, home=home, moves=moves),
+        lambda moves: plots.plot_exchange(routed, placement, home=home, moves=moves,
+                                          ax=fixed_axes((PHONE, 4.6), left=0.15, right=0.15, bottom=0.5)),
         caption="Rows go out to their experts, and the answers come back. Which moves need no wire?",
         moves=ipywidgets.IntSlider(moves, 0, moves, description="moves made"))
 
@@ -133,7 +136,7 @@ def draw_placement(logits, *, k=8, devices=8, placement="contiguous", limit=0):
     placed = _place(routed, devices, placement)
     moved = cluster.traffic_matrix(routed, placed, merge="device")
     reach = cluster.nodes_per_token(routed, placed)
-    axes = two_panels((14, 5.4), (1, 1.2), top=0.88)
+    axes = two_panels((11.8, 5.4), (1, 1), top=0.84, apart=0.32)
     title = f"devices per token: {reach.mean():.2f}, at most {reach.max()}"
     plots.plot_traffic(moved, ax=axes[0], title=title)
     load = cluster.device_load(routed, placed)
