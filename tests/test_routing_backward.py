@@ -27,28 +27,28 @@ def gshard(z):
     return routing.gshard_top_2(z, rng=np.random.default_rng(1))
 
 
-# name: (router, options of weights_backward, whether the probs carry a gradient too)
+# name: (router, options of weights_backward)
 ROUTERS = {
-    "soft": (routing.soft, RAW, True),
-    "top_k": (routing.top_k, {}, True),
-    "top_k, k=3": (lambda z: routing.top_k(z, 3), {}, True),
-    "top_k, k=E": (lambda z: routing.top_k(z, E), {}, True),
-    "Switch": (lambda z: routing.top_k(z, 1, renormalize=False), RAW, True),
-    "OLMoE": (lambda z: routing.top_k(z, 3, renormalize=False), RAW, True),
+    "soft": (routing.soft, RAW),
+    "top_k": (routing.top_k, {}),
+    "top_k, k=3": (lambda z: routing.top_k(z, 3), {}),
+    "top_k, k=E": (lambda z: routing.top_k(z, E), {}),
+    "Switch": (lambda z: routing.top_k(z, 1, renormalize=False), RAW),
+    "OLMoE": (lambda z: routing.top_k(z, 3, renormalize=False), RAW),
     "DeepSeek-V3": (lambda z: routing.sigmoid_top_k(z, 3, bias=BIAS, scale=2.5),
-                    SIGMOID | {"scale": 2.5}, True),
-    "Llama 4": (lambda z: routing.sigmoid_top_k(z, 1, renormalize=False), SIGMOID | RAW, True),
+                    SIGMOID | {"scale": 2.5}),
+    "Llama 4": (lambda z: routing.sigmoid_top_k(z, 1, renormalize=False), SIGMOID | RAW),
     "DeepSeek-V2": (lambda z: routing.softmax_group_limited(z, 2, num_groups=5, top_groups=3, scale=16.0),
-                    RAW | {"scale": 16.0}, True),
-    "expert_choice": (lambda z: routing.expert_choice(z, 2), RAW, True),
-    "top_p": (lambda z: routing.top_p(z, 0.7), RAW, True),
-    "threshold": (lambda z: routing.threshold(z, 0.2), RAW, True),
+                    RAW | {"scale": 16.0}),
+    "expert_choice": (lambda z: routing.expert_choice(z, 2), RAW),
+    "top_p": (lambda z: routing.top_p(z, 0.7), RAW),
+    "threshold": (lambda z: routing.threshold(z, 0.2), RAW),
     "null_experts": (lambda z: routing.null_experts(z, 3, num_null=2, bias=BIAS, scale=6.0),
-                     RAW | {"scale": 6.0}, True),
-    "quantile_balanced": (lambda z: routing.quantile_balanced(z, 2), RAW, True),
-    "relu_route": (routing.relu_route, {"scoring": "relu"}, True),
-    "sinkhorn, k=1": (lambda z: routing.sinkhorn(z, 1), SIGMOID | RAW, False),
-    "sinkhorn, k=2": (lambda z: routing.sinkhorn(z, 2), RAW, False),
+                     RAW | {"scale": 6.0}),
+    "quantile_balanced": (lambda z: routing.quantile_balanced(z, 2), RAW),
+    "relu_route": (routing.relu_route, {"scoring": "relu"}),
+    "sinkhorn, k=1": (lambda z: routing.sinkhorn(z, 1), SIGMOID | RAW),
+    "sinkhorn, k=2": (lambda z: routing.sinkhorn(z, 2), RAW),
 }
 
 
@@ -56,24 +56,20 @@ def random_like(array, seed):
     return np.random.default_rng(seed).normal(size=array.shape)
 
 
-@pytest.mark.parametrize(("route", "options", "on_probs"), ROUTERS.values(), ids=ROUTERS)
-def test_weights_backward_equals_finite_differences(route, options, on_probs):
+@pytest.mark.parametrize(("route", "options"), ROUTERS.values(), ids=ROUTERS)
+def test_weights_backward_equals_finite_differences(route, options):
     result = route(LOGITS)
     dweight = random_like(result.combine_weight, 5)
     got = weights_backward(result, dweight, **options)
     assert_is_gradient(got, lambda z: (dweight * route(z).combine_weight).sum(), LOGITS)
-    if on_probs:
-        dprobs = random_like(result.probs, 6)
-        both = weights_backward(result, dweight, dprobs=dprobs, **options)
-        assert_is_gradient(both - got, lambda z: (dprobs * route(z).probs).sum(), LOGITS)
 
 
 def test_gshard_backward_equals_finite_differences_with_and_without_the_second_choice():
     result = gshard(LOGITS)
     assert 0 < (result.expert_index[:, 1] == EMPTY).sum() < T
-    dweight, dprobs = random_like(result.combine_weight, 5), random_like(LOGITS, 6)
-    assert_is_gradient(gshard_top_2_backward(result, dweight, dprobs=dprobs), lambda z:
-                       (dweight * gshard(z).combine_weight).sum() + (dprobs * gshard(z).probs).sum(), LOGITS)
+    dweight = random_like(result.combine_weight, 5)
+    assert_is_gradient(gshard_top_2_backward(result, dweight), lambda z:
+                       (dweight * gshard(z).combine_weight).sum(), LOGITS)
 
 
 def test_gshard_backward_with_one_expert_is_zero():
@@ -83,13 +79,12 @@ def test_gshard_backward_with_one_expert_is_zero():
 
 def test_noisy_top_k_backward_equals_finite_differences_on_both_inputs():
     result = noisy(LOGITS)
-    dweight, dprobs = random_like(result.combine_weight, 5), random_like(LOGITS, 6)
+    dweight = random_like(result.combine_weight, 5)
 
     def loss(z, widths):
-        again = noisy(z, widths)
-        return (dweight * again.combine_weight).sum() + (dprobs * again.probs).sum()
+        return (dweight * noisy(z, widths).combine_weight).sum()
 
-    dlogits = weights_backward(result, dweight, dprobs=dprobs)
+    dlogits = weights_backward(result, dweight)
     dclean, dnoise = noisy_top_k_backward(result, dlogits, logits=LOGITS, noise_logits=WIDTHS)
     assert_is_gradient(dclean, lambda z: loss(z, WIDTHS), LOGITS)
     assert_is_gradient(dnoise, lambda widths: loss(LOGITS, widths), WIDTHS)
@@ -151,15 +146,10 @@ def test_dropped_choices_keep_their_part_in_the_renormalisation():
 @cases("level", [1e4, -1e4])
 @cases("name", ROUTERS)
 def test_gradients_stay_finite_for_extreme_logits(name, level):
-    route, options, _ = ROUTERS[name]
+    route, options = ROUTERS[name]
     result = route(LOGITS * level)
     dweight = np.ones_like(result.combine_weight)
-    assert np.isfinite(weights_backward(result, dweight, dprobs=LOGITS, **options)).all()
-
-
-def test_the_gradient_of_relu_probs_is_zero_where_nothing_is_on():
-    result = routing.relu_route([[-1.0, -2.0]])
-    assert not weights_backward(result, [[0.0]], dprobs=[[1.0, 5.0]], scoring="relu").any()
+    assert np.isfinite(weights_backward(result, dweight, **options)).all()
 
 
 ROUTING = routing.top_k(LOGITS, 2)
@@ -169,9 +159,6 @@ BAD = {
     "no logits": (lambda: weights_backward(routing.hash_route([1], 2), [[1.0]]), "must have logits"),
     "dweight shape": (lambda: weights_backward(ROUTING, np.ones((T, 3))), "dweight must have the shape"),
     "dweight not finite": (lambda: weights_backward(ROUTING, ONES * np.nan), "dweight must be finite"),
-    "dprobs shape": (lambda: weights_backward(ROUTING, ONES, dprobs=ONES), "dprobs must have the shape"),
-    "dprobs for relu": (lambda: weights_backward(ROUTING, ONES, dprobs=ONES, scoring="relu"),
-                        "dprobs must have the shape"),
     "scoring unknown": (lambda: weights_backward(ROUTING, ONES, scoring="tanh"), "scoring must .* 'tanh'"),
     "scale zero": (lambda: weights_backward(ROUTING, ONES, scale=0.0), "scale must be a number"),
     "gshard dweight": (lambda: gshard_top_2_backward(gshard(LOGITS), np.ones((T, 1))), "dweight must have"),

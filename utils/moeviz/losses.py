@@ -1,6 +1,6 @@
 """Losses that keep a router healthy: each returns its value and its gradient on the logits.
 
-`losses` may import `routing.backward`: the way from weights and probs to the logits is written once, there.
+`losses` may import `routing.backward`: the way from weights to the logits is written once, there.
 """
 
 import math

@@ -130,7 +130,9 @@ def digits(size):
     groups, length = [], 0
     while length <= size:
         first = len(groups) * GROUP_RUNS
-        groups.append([(f"run {run}", _digit_run(run)) for run in range(first, first + GROUP_RUNS)])
+        groups.append([
+            (f"run {run}", "\n".join(_digit_line(run * RUN_LINES + i) for i in range(RUN_LINES)))
+            for run in range(first, first + GROUP_RUNS)])
         length += _length(groups[-1])
     return groups, "digits: generated lines of sums, tables and dates"
 
@@ -157,7 +159,7 @@ def _first_found(read, read_own, domain, fallback):
 
 def _prose(size):
     topics = importlib.import_module("pydoc_data.topics").topics
-    groups, note = [sorted(topics.items())], f"help topics of Python {_python()}"
+    groups, note = [sorted(topics.items())], f"help topics of Python {platform.python_version()}"
     for package in ("numpy", "matplotlib"):
         if sum(map(_length, groups)) < size and (pieces := _docstrings(package)):
             groups.append(pieces)
@@ -194,7 +196,7 @@ def _library_code(size):
         known = {name for name, _ in groups[0]}
         groups.append([piece for piece in _python_files(folder) if piece[0] not in known])
     count = sum(map(len, groups))
-    return groups, f"{count} modules of the standard library of Python {_python()}"
+    return groups, f"{count} modules of the standard library of Python {platform.python_version()}"
 
 
 def _python_files(folder):
@@ -235,10 +237,6 @@ def _own_names(domain):
     return {language: [(name, name) for name in text.split(", ")] for language, text in rows}
 
 
-def _digit_run(run):
-    return "\n".join(_digit_line(run * RUN_LINES + i) for i in range(RUN_LINES))
-
-
 def _digit_line(i):
     """Build line i from remainders of large products, so that no random stream is needed.
 
@@ -262,11 +260,6 @@ def _digit_line(i):
 
 def _length(pieces):
     return sum(len(text) for _, text in pieces)
-
-
-def _python():
-    return platform.python_version()
-
 
 SHARE = 10  # one byte in ten
 LEAST = 32  # bytes: what is shorter repeats by chance

@@ -256,7 +256,8 @@ def _packed(load, copies, num_devices, devices_per_node, label):
     room = np.full(num_devices, -(-copies.sum() // num_devices))
     busy, hosts = np.zeros(num_devices), np.zeros((num_devices, len(load)), bool)
     share = load / copies
-    for expert in np.repeat(*_heaviest_first(share, copies)):
+    order = np.argsort(-share, kind="stable")  # heaviest first
+    for expert in np.repeat(order, copies[order]):
         is_open = (room > 0) & ~hosts[:, expert]
         if is_open.any():
             device = np.lexsort((-room, busy, ~is_open))[0]  # open, then least busy, then most room
@@ -264,11 +265,6 @@ def _packed(load, copies, num_devices, devices_per_node, label):
             busy[device] += share[expert]
             room[device] -= 1
     return Placement(hosts, devices_per_node, label)
-
-
-def _heaviest_first(share, copies):
-    order = np.argsort(-share, kind="stable")
-    return order, copies[order]
 
 
 def _placed(device, num_devices, devices_per_node, label):

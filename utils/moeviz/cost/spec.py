@@ -62,7 +62,11 @@ class ModelSpec:
         store(self, check_optional, "norms", low=0)
         _check_groups(self.attention, "attention", MIXERS)
         _check_groups(self.ffn, "ffn", (DenseFFN, MoEFFN))
-        _check_stacks({group.stack for group in self.attention}, self.kind)
+        stacks = {group.stack for group in self.attention}
+        allowed = {"decoder"} if self.kind == "decoder" else {"decoder", "encoder", "cross"}
+        if stacks != allowed:
+            raise ValueError(f"attention of a model of kind {self.kind!r} must have the stacks "
+                             f"{', '.join(sorted(allowed))}, got {', '.join(sorted(stacks))}")
 
     @classmethod
     def from_dict(cls, fields):
@@ -134,10 +138,3 @@ def _check_groups(groups, name, allowed):
     for group in groups:
         if not isinstance(group, allowed):
             raise ValueError(f"{name} must hold {names}, got {type(group).__name__}")
-
-
-def _check_stacks(stacks, kind):
-    allowed = {"decoder"} if kind == "decoder" else {"decoder", "encoder", "cross"}
-    if stacks != allowed:
-        expected, seen = ", ".join(sorted(allowed)), ", ".join(sorted(stacks))
-        raise ValueError(f"attention of a model of kind {kind!r} must have the stacks {expected}, got {seen}")

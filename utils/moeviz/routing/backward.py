@@ -1,4 +1,4 @@
-"""Gradients: from the weights and probabilities of a Routing back to the logits of its gate."""
+"""Gradients: from the weights of a Routing back to the logits of its gate."""
 
 import numpy as np
 
@@ -8,7 +8,6 @@ from moeviz.arrays import (
     check_same_shape,
     sigmoid,
     softmax,
-    softmax_backward,
     softplus,
 )
 from moeviz.record import EMPTY, check_logits
@@ -17,11 +16,11 @@ from moeviz.routing.token_choice import softmax_top_k
 SCORINGS = ("softmax", "sigmoid", "relu")
 
 
-def weights_backward(routed, dweight, *, dprobs=None, scoring="softmax", renormalize=True, scale=1.0):
-    """Carry a gradient from combine_weight (T, k), and probs (T, E), back to the logits (T, E).
+def weights_backward(routed, dweight, *, scoring="softmax", renormalize=True, scale=1.0):
+    """Carry a gradient from combine_weight (T, k) back to the logits (T, E).
 
     routed: what the router returned. dweight: (T, k), ignored in EMPTY slots; give 0 for dropped
-    choices, which reach no output. dprobs: (T, E) or None, the gradient of a loss on `probs`.
+    choices, which reach no output.
     scoring, renormalize, scale: how the router made its weights: score = softmax(z), sigmoid(z) or
     relu(z); divided by the sum over the chosen; times scale. The choice itself has no gradient.
     Serves every router with logits but two: see `gshard_top_2_backward` and `noisy_top_k_backward`.
@@ -39,22 +38,18 @@ def weights_backward(routed, dweight, *, dprobs=None, scoring="softmax", renorma
     scale = check_number(scale, "scale", low=1e-12)
     check_choice(scoring, "scoring", SCORINGS)
     if scoring == "relu":
-        dlogits = _scatter(routed, dweight * scale)
-        return dlogits if dprobs is None else dlogits + _relu_probs_backward(routed, dprobs)
+        return scatter(routed, dweight * scale)
     dlog = _dlog_score(routed, dweight, renormalize, scale)
     if scoring == "softmax" and not renormalize:
         dlog -= softmax(logits) * dlog.sum(axis=1, keepdims=True)
-    if dprobs is not None:
-        dprobs = check_same_shape(dprobs, "dprobs", logits, "logits")
-        dlog += softmax_backward(routed.probs, dprobs)
     return dlog if scoring == "softmax" else dlog * sigmoid(-logits)
 
 
-def gshard_top_2_backward(routed, dweight, *, dprobs=None):
+def gshard_top_2_backward(routed, dweight):
     """Carry a gradient from the weights (T, 2) of `gshard_top_2` back to its logits (T, E).
 
     The first weight is p1 / (p1 + p2) even where the second choice was not taken and its slot is EMPTY,
-    so the runner-up is looked up again. dweight in EMPTY slots is ignored; dprobs: (T, E) or None.
+    so the runner-up is looked up again. dweight in EMPTY slots is ignored.
     Raises ValueError for wrong shapes or a routing without logits.
 
     >>> from moeviz.routing import gshard_top_2
@@ -66,7 +61,7 @@ def gshard_top_2_backward(routed, dweight, *, dprobs=None):
     dweight = check_same_shape(dweight, "dweight", routed.combine_weight, "combine_weight")
     dweight = np.where(routed.expert_index == EMPTY, 0, dweight)
     both = softmax_top_k(logits, min(2, logits.shape[1]), True, routed.label)
-    return weights_backward(both, dweight[:, :both.k], dprobs=dprobs)
+    return weights_backward(both, dweight[:, :both.k])
 
 
 def noisy_top_k_backward(routed, dlogits, *, logits, noise_logits):
@@ -97,18 +92,17 @@ def _dlog_score(routed, dweight, renormalize, scale):
     weight = routed.combine_weight
     if renormalize:
         dweight = dweight - (dweight * (weight / scale)).sum(axis=1, keepdims=True)
-    return _scatter(routed, weight * dweight)
+    return scatter(routed, weight * dweight)
 
 
-def _scatter(routed, values):
+def scatter(routed, values):
+    """Return (T, E): the value (T, k) of each choice at its expert, 0 elsewhere.
+
+    >>> from moeviz.routing import top_k
+    >>> scatter(top_k([[0.0, 1.0]], k=1), np.array([[3.0]])).tolist()
+    [[0.0, 3.0]]
+    """
     spread = np.zeros(routed.shape, dtype=values.dtype)
     token, slot = np.nonzero(routed.expert_index != EMPTY)
     spread[token, routed.expert_index[token, slot]] = values[token, slot]
     return spread
-
-
-def _relu_probs_backward(routed, dprobs):
-    dprobs = check_same_shape(dprobs, "dprobs", routed.logits, "logits")
-    total = np.maximum(routed.logits, 0).sum(axis=1, keepdims=True)
-    centred = dprobs - (dprobs * routed.probs).sum(axis=1, keepdims=True)
-    return np.divide(centred * (routed.logits > 0), total, out=np.zeros_like(centred), where=total > 1e-30)

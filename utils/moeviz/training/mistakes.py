@@ -5,6 +5,7 @@ import numpy as np
 from moeviz import losses
 from moeviz.arrays import check_count, check_matrix, softmax, softmax_backward, top_k_index
 from moeviz.record import Routing
+from moeviz.routing.backward import scatter
 from moeviz.training.routers import Router
 
 
@@ -26,7 +27,10 @@ def leaky_top_k(k=1):
         index = top_k_index(seen, check_count(k, "k", high=logits.shape[1]))
         weight = np.maximum(np.take_along_axis(seen, index, axis=1), 0)
         return Routing(logits, probs, index, weight, np.ones(index.shape, bool), f"leaky top-{k}")
-    return Router(route, _backward)
+
+    def backward(routed, dweight):  # the bias is a constant, and a weight cut to 0 is stuck
+        return softmax_backward(routed.probs, scatter(routed, dweight * (routed.combine_weight > 0)))
+    return Router(route, backward)
 
 
 def turned_update(bias, load, rate):
@@ -38,10 +42,3 @@ def turned_update(bias, load, rate):
     [0.5, -0.5, -0.5]
     """
     return 2 * np.asarray(bias, dtype=float) - losses.bias_update(bias, load, rate)
-
-
-def _backward(routed, dweight):
-    """Carry the gradient (T, k) through softmax alone: the bias is a constant, a weight cut to 0 is stuck."""
-    dprobs = np.zeros_like(routed.probs)
-    np.put_along_axis(dprobs, routed.expert_index, dweight * (routed.combine_weight > 0), axis=1)
-    return softmax_backward(routed.probs, dprobs)

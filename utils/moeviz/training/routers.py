@@ -9,6 +9,7 @@ import numpy as np
 from moeviz import routing
 from moeviz.arrays import check_count, check_matrix, softmax, softmax_backward, top_k_index
 from moeviz.record import EMPTY, Routing
+from moeviz.routing.backward import scatter
 
 
 class Context(NamedTuple):
@@ -35,7 +36,7 @@ def weights_from_probs(routed, dweight):
     empty = routed.expert_index == EMPTY
     score = np.where(empty, 0, np.take_along_axis(routed.probs, routed.expert_index, axis=1))
     if _close(score, routed.combine_weight):
-        return softmax_backward(routed.probs, _spread(routed, dweight))
+        return softmax_backward(routed.probs, scatter(routed, np.asarray(dweight)))
     total = np.maximum(score.sum(axis=1, keepdims=True), np.finfo(score.dtype).tiny)
     if _close(score / total, routed.combine_weight):
         return routing.weights_backward(routed, dweight, renormalize=True)
@@ -232,14 +233,6 @@ def random_route(k=1):
     def route(logits, context):
         return routing.random_route(*logits.shape, k, rng=context.rng)
     return Router(route)
-
-
-def _spread(routed, dweight):
-    """Return (T, E): the gradient of each chosen weight at its expert, 0 elsewhere."""
-    dprobs = np.zeros_like(routed.probs)
-    token, slot = np.nonzero(routed.expert_index != EMPTY)
-    dprobs[token, routed.expert_index[token, slot]] = np.asarray(dweight)[token, slot]
-    return dprobs
 
 
 def _close(made, given):
