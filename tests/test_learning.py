@@ -36,7 +36,7 @@ def curve(loss, steps=(10, 20, 40), *, experts=1, width=64, flops_per_step=2.0, 
 @cases("experts", [2, 4, 16, 64])
 def test_every_byte_meets_as_many_hidden_units_as_in_the_dense_layer(experts):
     config = learning.byte_model(experts)
-    assert config.top_k * config.hidden == learning.byte_model(1).hidden == 64
+    assert config.k * config.hidden == learning.byte_model(1).hidden == 64
     assert config.num_experts == experts and config.layers == 1
 
 
@@ -44,7 +44,7 @@ def test_every_byte_meets_as_many_hidden_units_as_in_the_dense_layer(experts):
 def test_flops_are_those_of_the_products_of_the_forward_pass_three_times(config):
     d, h, n = config.width, config.hidden, config.batch
     products = [(n, config.context * config.embedding, d), (n, d, 256)]
-    products += [(n * config.top_k, d, h), (n * config.top_k, h, d)]
+    products += [(n * config.k, d, h), (n * config.k, h, d)]
     if config.num_experts > 1:
         products.append((n, d, config.num_experts))
     forward = sum(2 * rows * inner * columns for rows, inner, columns in products)
@@ -65,7 +65,7 @@ def test_weights_are_counted_as_the_model_holds_them(experts):
     config = learning.byte_model(experts)
     model = tinylm.init(np.random.default_rng(0), config)
     held = sum(array.size for array in model.weights.values())
-    idle = (experts - config.top_k) * 2 * config.width * config.hidden
+    idle = (experts - config.k) * 2 * config.width * config.hidden
     assert learning.num_weights(config) == (held, held - idle)
 
 

@@ -395,7 +395,7 @@ def test_without_scripts_the_figure_stands_there(stored, opened, tmp_path):
 
 @pytest.mark.browser
 @pytest.mark.parametrize("model", [
-    tinylm.init(RNG, tinylm.Config(num_experts=12, top_k=3, layers=3, width=16, hidden=8)),
+    tinylm.init(RNG, tinylm.Config(num_experts=12, k=3, layers=3, width=16, hidden=8)),
     transformer.init(RNG, transformer.Config(
         num_experts=12, k=3, layers=2, width=12, heads=2, hidden=6, context=9))],
     ids=["bytes", "transformer"])

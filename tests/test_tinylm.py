@@ -47,7 +47,7 @@ def slow_logits(model, window):
     for n in range(1, model.config.layers + 1):
         token = w[f"norm_{n}"] * stream / np.sqrt((stream ** 2).mean() + 1e-6)
         scores = np.exp(token @ w[f"gate_{n}"])
-        best = sorted(range(len(scores)), key=lambda e: (-scores[e], e))[:model.config.top_k]
+        best = sorted(range(len(scores)), key=lambda e: (-scores[e], e))[:model.config.k]
         for e in best:
             hidden = np.maximum(token @ w[f"w_in_{n}"][e], 0)
             stream = stream + scores[e] / scores[best].sum() * (hidden @ w[f"w_out_{n}"][e])
@@ -179,8 +179,8 @@ def test_weights_that_do_not_fit_are_refused(small, case):
 
 
 @cases(("name", "value"), [
-    ("context", 0), ("embedding", -1), ("width", 1.5), ("num_experts", 0), ("hidden", 10_000), ("top_k", 9),
-    ("top_k", 0), ("layers", 99), ("aux_weight", -0.1), ("aux_weight", float("nan")), ("batch", True),
+    ("context", 0), ("embedding", -1), ("width", 1.5), ("num_experts", 0), ("hidden", 10_000), ("k", 9),
+    ("k", 0), ("layers", 99), ("aux_weight", -0.1), ("aux_weight", float("nan")), ("batch", True),
     ("learning_rate", float("inf")), ("warm_up", 0), ("decay_share", 1.1)])
 def test_config_refuses_impossible_sizes(name, value):
     with pytest.raises(ValueError, match=name):

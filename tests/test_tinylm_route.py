@@ -54,7 +54,7 @@ def same_weights(one, other):
 def test_top_k_given_as_a_route_is_the_default(corpus):
     default, _ = tinylm.train(corpus, config=SMALL, steps=3, progress=False)
     given, _ = tinylm.train(corpus, config=SMALL, steps=3, progress=False,
-                            route=lambda logits, rng: routing.top_k(logits, SMALL.top_k))
+                            route=lambda logits, rng: routing.top_k(logits, SMALL.k))
     assert same_weights(default, given)
 
 

@@ -10,7 +10,7 @@ from moeviz.arrays import softmax
 from moeviz.record import Routing
 from moeviz.tinylm import network
 
-SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, top_k=2, batch=32, warm_up=2)
+SMALL = tinylm.Config(context=3, embedding=4, width=6, num_experts=4, hidden=5, k=2, batch=32, warm_up=2)
 
 
 def windows_of(rng, count, config=SMALL):

@@ -32,14 +32,14 @@ def byte_model(experts=1, *, width=WIDTH, batch=512):
     the width each, so all of them have the same active size. batch: windows per step.
     Raises ValueError for counts below 1, or an odd width where two experts share it.
 
-    >>> byte_model(16).hidden, byte_model(16).top_k, byte_model(1).hidden
+    >>> byte_model(16).hidden, byte_model(16).k, byte_model(1).hidden
     (32, 2, 64)
     """
     experts, width = check_count(experts, "experts"), check_count(width, "width")
     k = min(TOP_K, experts)
     if width % k:
         raise ValueError(f"width must be even, for two experts to share it, got {width}")
-    return Config(width=64, layers=1, num_experts=experts, top_k=k, hidden=width // k, aux_weight=0.1,
+    return Config(width=64, layers=1, num_experts=experts, k=k, hidden=width // k, aux_weight=0.1,
                   batch=batch, learning_rate=0.01)
 
 
@@ -55,7 +55,7 @@ def shape_of(config):
     mixer = StateLayer(layers=1, parameters=config.context * config.embedding * config.width)
     layers = {"layers": config.layers, "hidden": config.hidden, "gated": False}
     ffn = (DenseFFN(**layers) if config.num_experts == 1 else
-           MoEFFN(**layers, experts=config.num_experts, top_k=config.top_k))
+           MoEFFN(**layers, experts=config.num_experts, top_k=config.k))
     return ModelSpec(f"E = {config.num_experts}", config.width, 256, (mixer,), (ffn,))
 
 
@@ -82,7 +82,7 @@ def num_weights(config):
     sizes = {name: prod(shape) for name, shape in weight_shapes(config).items()}
     inside = sum(size for name, size in sizes.items() if name.startswith(("w_in", "w_out")))
     total = sum(sizes.values())
-    return total, total - inside + inside * config.top_k // config.num_experts
+    return total, total - inside + inside * config.k // config.num_experts
 
 
 EVERY = 8  # held-out windows that are judged; all of them would take longer than some of the runs

@@ -38,9 +38,8 @@ def sentence(model, start=EXAMPLES["Prose"]):
 def model_state(model):
     """Return what JavaScript needs of a TinyLM or a Transformer: sizes, constants, weights and colours."""
     config = vars(model.config)
-    sizes = {name: config[name] for name in ("context", "width", "num_experts", "hidden", "layers")}
+    sizes = {name: config[name] for name in ("context", "width", "num_experts", "hidden", "layers", "k")}
     sizes |= {name: config[name] for name in ("embedding", "heads") if name in config}
-    sizes["top_k"] = config.get("top_k", config.get("k"))
     half = all(np.array_equal(array, array.astype(np.float16)) for array in model.weights.values())
     return {"config": sizes, "pad": PAD, "epsilon": EPSILON, **pack(model.weights, half=half),
             **colors(model.config.num_experts)}

@@ -40,14 +40,14 @@ class Config(Settings):
     """Sizes and hyper-parameters of a TinyLM; every one is checked.
 
     context: bytes that a position sees, itself included. embedding: numbers per byte. width: D.
-    num_experts: E. hidden: H, the width inside an expert. top_k: k. layers: L, the MoE layers.
+    num_experts: E. hidden: H, the width inside an expert. k: choices per byte. layers: L, the MoE layers.
     aux_weight: weight of the Switch loss. batch: windows per step. learning_rate: of Adam.
     warm_up: steps until the full rate. decay_share: last share of the steps, falling to 0.
     Raises ValueError naming the field that is wrong.
 
-    >>> Config(top_k=9)
+    >>> Config(k=9)
     Traceback (most recent call last):
-    ValueError: top_k must be a whole number between 1 and 8, got 9
+    ValueError: k must be a whole number between 1 and 8, got 9
     """
 
     context: int = 8
@@ -55,7 +55,7 @@ class Config(Settings):
     width: int = 96
     num_experts: int = 8
     hidden: int = 48
-    top_k: int = 2
+    k: int = 2
     layers: int = 2
     aux_weight: float = 0.02
     batch: int = 512
@@ -65,7 +65,7 @@ class Config(Settings):
 
     def __post_init__(self):
         self.check_counts(context=64, embedding=256, width=1024, num_experts=256, hidden=4096,
-                          top_k=self.num_experts, layers=8, batch=65_536, warm_up=100_000)
+                          k=self.num_experts, layers=8, batch=65_536, warm_up=100_000)
         store(self, check_number, "aux_weight", low=0.0, high=10.0)
         store(self, check_number, "learning_rate", "decay_share", low=0.0, high=1.0)
 
@@ -203,7 +203,7 @@ class TinyLM(ByteModel):
     def steered(self, **steering):
         """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
         config = self.config
-        return make_route(config.layers, config.num_experts, config.top_k, **steering)
+        return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def route_windows(self, windows):
         """Return one Routing per MoE layer for windows (N, context) of uint8 bytes, oldest byte first.
@@ -235,7 +235,7 @@ class TinyLM(ByteModel):
     def __repr__(self):
         c, count = self.config, sum(array.size for array in self.weights.values())
         return (f"TinyLM: {count} weights, {c.layers} MoE layers, "
-                f"E = {c.num_experts}, k = {c.top_k}, D = {c.width}")
+                f"E = {c.num_experts}, k = {c.k}, D = {c.width}")
 
 
 def init(rng, config, *, dtype=np.float32):
@@ -286,4 +286,11 @@ def save(model, path):
 
 def load_weights(path):
     """Read a TinyLM from `path` (.npz). Raises ValueError or OSError as `parts.read_model` does."""
-    return read_model(path, FORMAT, TinyLM, Config.from_dict, weight_shapes)
+    return read_model(path, FORMAT, TinyLM, _config, weight_shapes)
+
+
+def _config(values):
+    """Return the Config of what a file says; files that are older than the name k call it top_k."""
+    if isinstance(values, dict):
+        values = {"k" if name == "top_k" else name: value for name, value in values.items()}
+    return Config.from_dict(values)

@@ -46,7 +46,7 @@ def forward(weights, config, windows, *, route=None, training=False):
     route(logits, layer) -> Routing replaces the router (top-k). training: keep what the gradient of the
     experts needs; without it the layers go the fast way and keep nothing.
     """
-    route = route or (lambda logits, layer: routing.top_k(logits, config.top_k))
+    route = route or (lambda logits, layer: routing.top_k(logits, config.k))
     mixed = np.maximum(_embed(weights, windows) @ weights["w_mix"] + weights["b_mix"], 0)
     layers, stream = [], mixed
     for number in range(1, config.layers + 1):

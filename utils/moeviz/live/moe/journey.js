@@ -39,7 +39,7 @@ export function modelSource(model, text, number) {
   const layer = stackTrained(model, windowsOf(model, encode(text))).layers[number - 1];
   const gate = model.weights[`gate_${number}`];
   return {
-    labels: byteLabels(text), k: model.top_k, token: at => layer.tokens[at], logits: at => layer.logits[at],
+    labels: byteLabels(text), k: model.k, token: at => layer.tokens[at], logits: at => layer.logits[at],
     column: expert => Array.from({ length: model.width }, (_, row) => gate[row * model.num_experts + expert]),
     answer: (at, expert) => runExpert(model, number, expert, layer.tokens[at]),
   };

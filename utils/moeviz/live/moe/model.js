@@ -34,7 +34,7 @@ function widen(bits) {
 
 /** Return the options under which the model was trained, one set per layer and no capacity. */
 export function asTrained(model) {
-  const layers = Array.from({ length: model.layers }, () => untouched(model.num_experts, model.top_k));
+  const layers = Array.from({ length: model.layers }, () => untouched(model.num_experts, model.k));
   return { layers, capacity: null, order: "choice" };
 }
 

@@ -4,7 +4,7 @@ import { pythonText } from "../moe/text.js";
 /** Return `model.route(...)` with the options that differ from the trained model's. */
 export function callOf(text, { layers, capacity, order }, model) {
   const [{ k, temperature }] = layers, parts = [pythonText(text)];
-  if (k !== model.top_k) parts.push(`k=${k}`);
+  if (k !== model.k) parts.push(`k=${k}`);
   if (temperature !== 1) parts.push(`temperature=${temperature}`);
   const biased = byLayer(layers, ({ bias }) => bias.some(value => value !== 0) ? Array.from(bias, number) : []);
   const closed = byLayer(layers, ({ off }) => off.flatMap((isOff, expert) => isOff ? [expert] : []));

@@ -104,7 +104,7 @@ function writerButton(view, add) {
 /** Return sliders for k, temperature and capacity, the order of seating, and the way back. */
 function controlRow(view) {
   const { options, model } = view, every = set => { options.layers.forEach(set); view.refresh(); };
-  const k = slider({ label: "k", min: 1, max: model.num_experts, step: 1, value: model.top_k,
+  const k = slider({ label: "k", min: 1, max: model.num_experts, step: 1, value: model.k,
     format: String, change: value => every(layer => { layer.k = value; }) });
   const temperature = slider({ label: "temperature", min: -1, max: 1, step: 0.05, value: 0,
     format: value => warmth(value).toFixed(2),
@@ -198,7 +198,7 @@ function compute(view) {
 
 function isPlain({ model, options }) {
   return options.capacity === null && options.layers.every(({ k, temperature, bias, off }) =>
-    k === model.top_k && temperature === 1 && bias.every(value => value === 0) && !off.includes(true));
+    k === model.k && temperature === 1 && bias.every(value => value === 0) && !off.includes(true));
 }
 
 /** Paint what the pointer moves and, where text or options brought a fresh answer, all the rest. */
