@@ -14,6 +14,7 @@ from moeviz.exercises.nb21_hunt import BUGS, Budget, judge, practice_batch, weig
 from moeviz.exercises.nb21_suspects import SUSPECTS, Step, balance, make_batch, right
 from moeviz.plots import Evidence
 from moeviz.style import describe
+from moeviz.widgets import real
 
 LETTERS = "abcdefgh"
 CHANGED = {"a": {"load", "loss"}, "b": {"scores", "loss"}, "c": {"kept", "weights"}, "d": {"scores", "loss"},
@@ -320,13 +321,13 @@ def test_the_explorer_sets_every_suspect_beside_the_right_step():
         seen.append((name, view))
         return evidence.find(SUSPECTS[name], batch, view)
 
-    box = widgets.explore_evidence(found, list(LETTERS), list(evidence.VIEWS), suspect="c", view="queue")
+    box = widgets.explore_evidence(found, list(LETTERS), list(evidence.VIEWS))
     suspect, view = box.children[1].children
-    assert seen == [("right", "queue"), ("c", "queue")]
+    assert seen == [("right", "scores"), ("a", "scores")]
     suspect.value = "f"
     view.value = "loss"
     assert seen[-2:] == [("right", "loss"), ("f", "loss")]
     assert tuple(suspect.options) == tuple(LETTERS) and tuple(view.options) == tuple(evidence.VIEWS)
-    axes = widgets.draw_evidence(found, suspect="f", view="loss")
+    axes = real.draw_evidence(found, suspect="f", view="loss")
     assert [ax.get_title().partition(":")[0] for ax in axes] == ["right", "suspect f"]
     plt.close("all")

@@ -17,6 +17,7 @@ from PIL import Image
 from cases import cases
 from moeviz import filmstrip as films
 from moeviz import forms, plots, style, widgets
+from moeviz.widgets.balancing import draw_entropy
 from moeviz.widgets.core import make_film
 from tools import browser
 
@@ -176,7 +177,8 @@ def test_an_explorer_becomes_a_filmstrip_from_the_same_default(page_edition, mon
     monkeypatch.setattr(widgets.core, "FRAMES", (3,))
     page = widgets.explore_entropy(LOGITS)
     assert plt.get_fignums() == []
-    assert first_image(page)["alt"] == style.describe(widgets.draw_entropy(LOGITS))
+    drawn = draw_entropy(LOGITS, temperature=1.0, push=0.0, expert=0, k=2)
+    assert first_image(page)["alt"] == style.describe(drawn)
     assert {frame["caption"].partition(":")[0] for frame in frames_of(page)} == {"temperature"}
     assert "One control moves the point sideways only." in page
 

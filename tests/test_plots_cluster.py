@@ -9,6 +9,7 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from cases import cases
 from moeviz import cluster, plots, routing, style, widgets
+from moeviz.widgets import real
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
 pytestmark = pytest.mark.slow
@@ -193,7 +194,7 @@ def test_the_exchange_counts_its_moves(shown):
 
 
 def test_every_control_shows_one_more_picture(shown):
-    box = widgets.explore_placement(LOGITS, k=2, devices=4)
+    box = widgets.explore_placement(LOGITS, k=2)
     controls = [child for child in box.children[1].children if isinstance(child, ipywidgets.Dropdown)]
     assert [control.description for control in controls] == ["devices", "placement", "most devices per token"]
     for count, control in enumerate(controls, start=2):
@@ -203,7 +204,8 @@ def test_every_control_shows_one_more_picture(shown):
 
 
 def drawn(**values):
-    return widgets.draw_placement(LOGITS, k=2, devices=4, **values)
+    settings = {"k": 2, "devices": 4, "placement": "contiguous", "limit": 0}
+    return real.draw_placement(LOGITS, **settings | values)
 
 
 def test_the_explorer_draws_the_traffic_and_the_load_of_its_settings():
@@ -236,4 +238,4 @@ def test_copies_even_out_the_load():
 ])
 def test_bad_settings_are_named(values, message):
     with pytest.raises(ValueError, match=message):
-        widgets.draw_placement(LOGITS, **({"k": 2, "devices": 4} | values))
+        drawn(**values)

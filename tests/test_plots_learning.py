@@ -1,6 +1,7 @@
 """Loss over the cost of training, read back from its artists; and the explorer of notebook 14."""
 
 import itertools
+from functools import partial
 
 import matplotlib as mpl
 import numpy as np
@@ -10,6 +11,7 @@ from matplotlib.colors import to_hex
 from cases import cases
 from moeviz import learning, plots, style, widgets
 from moeviz.learning import Curve
+from moeviz.widgets import compute
 from plot_contract import assert_draws_on_the_given_axes
 
 pytestmark = pytest.mark.slow
@@ -139,24 +141,28 @@ def test_every_text_has_at_least_12_points_in_the_classroom_style(stored):
 
 # --- the explorer ---
 
+draw_saving = partial(compute.draw_saving, experts=64, opponent="the same net, longer", target=1.6,
+                      of="flops")
+
+
 def test_the_title_is_the_saving_of_the_curves(stored):
     for opponent in ("the same net, longer", "the best dense width"):
         rivals = learning.opponents_of(stored, 64)[opponent]
         factor = learning.saving(stored["E = 64"], rivals, target=1.6, of="steps")
         share = f"1/{factor:.1f} of" if factor >= 1 else f"{1 / factor:.1f} times"
-        ax = widgets.draw_saving(stored, experts=64, opponent=opponent, target=1.6, of="steps")
+        ax = draw_saving(stored, opponent=opponent, of="steps")
         assert title(ax) == f"E = 64 needs {share} the steps"
         assert set(lines(ax)) == {"E = 64", *rivals}
 
 
 def test_a_loss_that_one_of_them_misses_is_said_so(stored):
-    ax = widgets.draw_saving(stored, experts=4, target=1.0)
+    ax = draw_saving(stored, experts=4, target=1.0)
     assert "not both" in title(ax)
     assert not [line for line in ax.lines if line.get_marker() == "D"]
 
 
 def test_two_pictures_have_one_scale_of_loss_that_holds_every_curve(stored):
-    limits = {widgets.draw_saving(stored, experts=e).get_ylim() for e in (4, 64)}
+    limits = {draw_saving(stored, experts=e).get_ylim() for e in (4, 64)}
     assert len(limits) == 1
     (low, high), = limits
     means = np.concatenate([curve.mean for curve in stored.values()])
@@ -167,7 +173,7 @@ def test_two_pictures_have_one_scale_of_loss_that_holds_every_curve(stored):
                                           ({"of": "hours"}, "of"), ({"target": float("nan")}, "target")])
 def test_bad_choices_are_named(stored, values, name):
     with pytest.raises(ValueError, match=f"^{name} must"):
-        widgets.draw_saving(stored, **values)
+        draw_saving(stored, **values)
 
 
 def test_every_setting_of_the_explorer_can_be_drawn(stored):

@@ -18,6 +18,7 @@ from moeviz.cost import (
 )
 from moeviz.models import model
 from moeviz.plots.cost import speed
+from moeviz.widgets import compute
 from plot_contract import assert_draws_on_the_given_axes
 
 pytestmark = pytest.mark.slow
@@ -30,8 +31,8 @@ def draw(**options):
 
 
 def draw_hump(**options):
-    values = {"batch": 4, "num_experts": 8, "k": 2, "bytes_per_weight": 4}
-    return widgets.draw_batch(SMALL, **values | options)
+    values = {"batch": 4, "num_experts": 8, "k": 2}
+    return compute.draw_batch(SMALL, **values | options)
 
 
 def test_it_draws_on_the_given_axes_and_makes_no_figure():
@@ -111,16 +112,16 @@ def test_bad_input_is_named(chips, points, word):
 def test_the_hump_marks_the_batch_and_the_break_even():
     ax = draw_hump()
     (marked,) = (line for line in ax.lines if line.get_marker() == "o")
-    expected = time_against_dense(8, 2, 4, ridge=8, bytes_per_weight=4)
+    expected = time_against_dense(8, 2, 4, ridge=8, bytes_per_weight=2)
     assert (marked.get_xdata()[0], marked.get_ydata()[0]) == (4, pytest.approx(expected))
     (line,) = (line for line in ax.lines if line.get_linestyle() == "--" and len(set(line.get_xdata())) == 1)
-    assert line.get_xdata()[0] == 8 * 4 / 2 * 8 / 2
+    assert line.get_xdata()[0] == 8 * 2 / 2 * 8 / 2
     assert "5.5 of 8 experts" in ax.get_title(loc="left") + ax.get_title()
     assert ax.get_ylim()[1] > expected
 
 
 def test_a_break_even_beyond_the_axis_is_left_out():
-    ax = widgets.draw_batch(hardware(), batch=1, num_experts=256, k=1)
+    ax = compute.draw_batch(hardware(), batch=1, num_experts=256, k=1)
     assert not [text for text in ax.texts if "break-even" in text.get_text()]
 
 
@@ -136,7 +137,7 @@ def test_the_explorer_changes_the_picture_with_each_control(shown):
 
 def test_the_bytes_per_token_of_a_step_are_those_that_its_experts_take():
     spec = model("Mixtral 8x7B").spec
-    ax = widgets.draw_readers(spec, readers=16, bits=8)
+    ax = compute.draw_readers(spec, readers=16, bits=8)
     one = spec.moe[0].layers * spec.moe[0].expert_weights(spec.d_model)
     always = count_parameters(spec).active_without_embedding - 2 * one
     expected = (always + 8 * (1 - 0.75**16) * one) / 16 / 1e9
@@ -147,4 +148,4 @@ def test_the_bytes_per_token_of_a_step_are_those_that_its_experts_take():
     flops, moved = step_work(spec, np.array([1, 4]))
     assert flops[1] == 4 * flops[0] and moved[0] == pytest.approx(2 * (always + 2 * one))
     with pytest.raises(ValueError, match="spec must have MoE layers"):
-        widgets.draw_readers(ModelSpec("dense", 8, 0, spec.attention, (DenseFFN(1, 8),)), readers=1)
+        compute.draw_readers(ModelSpec("dense", 8, 0, spec.attention, (DenseFFN(1, 8),)), readers=1, bits=16)

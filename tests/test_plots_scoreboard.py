@@ -1,5 +1,7 @@
 """The pictures of the scoreboard and its explorer: every row, its marks, and names that do not overlap."""
 
+import math
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,6 +14,7 @@ from moeviz import plots, routing, scoreboard, style, widgets
 from moeviz.plots.compare import BEST, SHOWN
 from moeviz.plots.names import overlaps, share_names
 from moeviz.scoreboard.table import cell
+from moeviz.widgets import balancing
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
 pytestmark = pytest.mark.slow
@@ -184,8 +187,13 @@ def test_descriptions_hold_numbers_and_the_own_router():
 SHORT = {name: ROUTERS[name] for name in ("top-k", "quantile", "my router")}
 
 
+def drawn(column, factor, *, order="token", own=()):
+    board = balancing.limited_board(SHORT, LOGITS, own=own, factor=factor, order=order)
+    return balancing.draw_scoreboard(board, column, factor=factor, order=order)
+
+
 def test_the_default_picture_is_the_sorted_board():
-    ax = widgets.draw_scoreboard(SHORT, LOGITS, own="my router")
+    ax = drawn("max_violation", math.inf, own="my router")
     assert [t for t in texts(ax) if t in SHORT or t.startswith("▶")] == [
         "▶ my router" if name == "my router" else name
         for name in scoreboard.score(SHORT, LOGITS).sorted_by("max_violation").names]
@@ -193,7 +201,7 @@ def test_the_default_picture_is_the_sorted_board():
 
 
 def test_seats_and_column_reach_the_picture():
-    ax = widgets.draw_scoreboard(SHORT, LOGITS, column="drop_rate", factor=0.5, order="choice")
+    ax = drawn("drop_rate", 0.5, order="choice")
     board = scoreboard.score(scoreboard.with_seats(SHORT, 0.5, order="choice"), LOGITS)
     row = board["top-k"]
     assert row.leak > 0
@@ -201,7 +209,7 @@ def test_seats_and_column_reach_the_picture():
     assert f"{100 * row.leak:.1f}%" in {each.text for each in cells(ax, "leak", board)}
     assert ax.get_title(loc="center") == "sorted by drops, capacity factor 0.5 by choice"
     with pytest.raises(ValueError, match="column must be one of"):
-        widgets.draw_scoreboard(SHORT, LOGITS, column="speed")
+        drawn("speed", math.inf)
 
 
 def test_every_control_shows_one_more_picture(shown):

@@ -108,7 +108,7 @@ def test_the_explorer_draws_the_bytes_of_its_expert():
     model = tinylm.load()
     routed = model.route(SENTENCE)[1]
     expert = int(routed.expert_index[3, 0])
-    axes = widgets.draw_expert(model, SENTENCE, layer=2, expert=expert)
+    axes = real.draw_expert(model, SENTENCE, layer=2, expert=expert, net="trained")
     number = (routed.expert_index[:, 0] == expert).sum()
     assert axes[1].get_title().startswith(f"{number} of {len(SENTENCE)} bytes: ")
     color = style.expert_colors(8)[expert]
@@ -116,7 +116,7 @@ def test_the_explorer_draws_the_bytes_of_its_expert():
     plt.close("all")
     for wrong in ({"layer": 3}, {"expert": 8}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
-            widgets.draw_expert(model, SENTENCE, **wrong)
+            real.draw_expert(model, SENTENCE, **{"layer": 1, "expert": 0, "net": "trained"} | wrong)
 
 
 def test_the_explorer_offers_its_choices():

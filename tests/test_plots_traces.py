@@ -10,6 +10,7 @@ from matplotlib.patches import Rectangle
 from cases import cases
 from moeviz import metrics, plots, routing, style, widgets
 from moeviz.plots.devices import held_after
+from moeviz.widgets import real
 from plot_contract import assert_draws_on_the_given_axes
 
 SHARES = np.array([[1.5, 0.5, 1.0, 1.0], [0.25, 1.75, 0.5, 1.5]])
@@ -125,9 +126,9 @@ def test_held_after_is_what_a_loop_holds():
     (lambda: plots.plot_cache(metrics.cache_run([0] * 121, 1), 2), "1 to 120 requests"),
     (lambda: plots.plot_cache(RUN, 2), "num_experts must be"),
     (lambda: plots.plot_cache(RUN, 3, labels=["a"]), "labels must have one entry"),
-    (lambda: widgets.draw_cache(ROUTED, start=30), "start must be"),
-    (lambda: widgets.draw_cache(ROUTED, start=20, shown=20), "shown must be"),
-    (lambda: widgets.draw_cache(ROUTED, size=0, shown=5), "size must be"),
+    (lambda: draw_cache(start=30), "start must be"),
+    (lambda: draw_cache(start=20, shown=20), "shown must be"),
+    (lambda: draw_cache(size=0, shown=5), "size must be"),
     (lambda: widgets.explore_cache([1]), "routed must be a Routing"),
 ])
 def test_bad_input_is_named(call, message):
@@ -139,8 +140,12 @@ def test_bad_input_is_named(call, message):
 ROUTED = routing.top_k(np.random.default_rng(1).normal(size=(30, 4)), k=2)
 
 
+def draw_cache(**values):
+    return real.draw_cache(ROUTED, **{"size": 3, "policy": "lru", "start": 0, "shown": 20} | values)
+
+
 def test_the_explorer_draws_the_policy_and_stretch_that_was_chosen():
-    ax = widgets.draw_cache(ROUTED, size=2, policy="belady", start=5, shown=10, labels=["x"] * 30)
+    ax = draw_cache(size=2, policy="belady", start=5, shown=10, labels=["x"] * 30)
     run = metrics.cache_run(ROUTED.expert_index[5:15], 2, policy="belady")
     assert ax.get_title() == f"belady, 2 experts, tokens 5 to 14: {run.hit.sum()} of 20 requests hit"
     assert [label.get_text() for label in ax.get_xticklabels()][:3] == ["x", "", "x"]

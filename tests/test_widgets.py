@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from html import unescape
 from io import BytesIO
 
@@ -14,12 +15,16 @@ from IPython.display import HTML
 
 from cases import cases
 from moeviz import plots, routing, style, widgets
+from moeviz.widgets import balancing, gating
 
 pytestmark = pytest.mark.slow
 GATE = np.array([[1.5, 0.0, -1.4, -0.4], [0.4, 1.0, 0.3, -1.1]])
 LOGITS = np.random.default_rng(1).normal(size=(32, 8))
 ANSWERS = np.random.default_rng(3).normal(size=(40, 4, 3))
 DRAWS = np.random.default_rng(2).standard_normal((32, 8))
+draw_temperature = partial(gating.draw_temperature, LOGITS, DRAWS, temperature=1.0, k=2, noise=0.0, token=0)
+draw_capacity = partial(balancing.draw_capacity, routing.top_k(LOGITS, k=2), factor=1.0, order="choice",
+                        step=None)
 
 
 class Model:
@@ -123,20 +128,20 @@ def heights(ax):
 
 
 def test_the_default_sentence_is_the_static_picture():
-    axes = widgets.draw_sentence(Model(), "Hello")
+    axes = gating.draw_sentence(Model(), "Hello", layer=0)
     static = plots.plot_text_layers(Model().route("Hello"), list("Hello"), text_bytes=b"Hello")
     assert style.describe(axes) == style.describe(static)
     assert axes.shape == (2, 2)
 
 
 def test_one_layer_is_shown_alone():
-    axes = widgets.draw_sentence(Model(), "Hello", layer=2)
+    axes = gating.draw_sentence(Model(), "Hello", layer=2)
     assert axes.shape == (1, 2)
-    assert heights(axes[0, 1]) == heights(widgets.draw_sentence(Model(), "Hello")[1, 1])
+    assert heights(axes[0, 1]) == heights(gating.draw_sentence(Model(), "Hello", layer=0)[1, 1])
 
 
 def test_a_sentence_in_any_script_is_cut_into_bytes():
-    axes = widgets.draw_sentence(Model(), "語 é")
+    axes = gating.draw_sentence(Model(), "語 é", layer=0)
     assert "6 bytes" in style.describe(axes)
 
 
@@ -146,7 +151,7 @@ def test_a_sentence_in_any_script_is_cut_into_bytes():
 ])
 def test_wrong_sentences_are_named(sentence, layer, name):
     with pytest.raises(ValueError, match=name):
-        widgets.draw_sentence(Model(), sentence, layer=layer)
+        gating.draw_sentence(Model(), sentence, layer=layer)
 
 
 def weights(axes):
@@ -155,7 +160,7 @@ def weights(axes):
 
 
 def test_temperature_changes_the_weights_but_not_the_choice():
-    cold, hot = (widgets.draw_temperature(LOGITS, DRAWS, temperature=t) for t in (0.5, 2.0))
+    cold, hot = (draw_temperature(temperature=t) for t in (0.5, 2.0))
     assert heights(cold[1]) == heights(hot[1])
     assert max(weights(cold)) > max(weights(hot))
     expected = routing.top_k(LOGITS / 2, k=2).combine()[0]
@@ -164,13 +169,13 @@ def test_temperature_changes_the_weights_but_not_the_choice():
 
 
 def test_noise_changes_the_choice_and_the_same_settings_give_the_same_picture():
-    calm, wild, again = (widgets.draw_temperature(LOGITS, DRAWS, noise=n) for n in (0.0, 3.0, 3.0))
+    calm, wild, again = (draw_temperature(noise=n) for n in (0.0, 3.0, 3.0))
     assert heights(calm[1]) != heights(wild[1])
     assert heights(wild[1]) == heights(again[1])
 
 
 def test_a_token_is_named_by_its_label():
-    axes = widgets.draw_temperature(LOGITS, DRAWS, labels=list("abcdefgh" * 4), token=3)
+    axes = draw_temperature(labels=list("abcdefgh" * 4), token=3)
     assert "token 3: d" in style.describe(axes[0])
 
 
@@ -178,7 +183,7 @@ def test_a_token_is_named_by_its_label():
                                               ({"noise": -1.0}, "noise"), ({"token": 32}, "token")])
 def test_wrong_temperatures_are_named(values, name):
     with pytest.raises(ValueError, match=name):
-        widgets.draw_temperature(LOGITS, DRAWS, **values)
+        draw_temperature(**values)
 
 
 def test_noise_needs_a_generator():
@@ -187,19 +192,18 @@ def test_noise_needs_a_generator():
 
 
 def test_more_seats_drop_less_and_the_order_changes_who_and_not_how_many():
-    record = routing.top_k(LOGITS, k=2)
-    tight, wide = (widgets.draw_capacity(record, factor=f)[1].get_title() for f in (0.5, 4.0))
+    tight, wide = (draw_capacity(factor=f)[1].get_title() for f in (0.5, 4.0))
     assert int(tight.split("%")[0]) >= 50 and wide.startswith("0%")
-    orders = [widgets.draw_capacity(record, factor=0.5, order=order) for order in widgets.ORDERS]
+    orders = [draw_capacity(factor=0.5, order=order) for order in balancing.ORDERS]
     assert {axes[1].get_title() for axes in orders} == {tight}
-    assert all(order in axes[0].get_title() for order, axes in zip(widgets.ORDERS, orders, strict=True))
+    assert all(order in axes[0].get_title() for order, axes in zip(balancing.ORDERS, orders, strict=True))
 
 
 @cases(("values", "name"), [({"factor": -1.0}, "factor"), ({"order": "last"}, "order"),
                                               ({"step": 65}, "step"), ({"labels": ["a"]}, "labels")])
 def test_wrong_capacities_are_named(values, name):
     with pytest.raises(ValueError, match=name):
-        widgets.draw_capacity(routing.top_k(LOGITS, k=2), **values)
+        draw_capacity(**values)
 
 
 # --- inside a kernel ---
@@ -221,7 +225,7 @@ def test_an_explorer_runs_in_a_kernel_without_a_front_end():
 
 
 def test_missing_shares_fall_to_zero_and_good_picking_loses_least():
-    missing = widgets.missing_shares(ANSWERS, np.random.default_rng(0))
+    missing = gating.missing_shares(ANSWERS, np.random.default_rng(0))
     one = np.linalg.norm(ANSWERS, axis=2).argmax(axis=1)
     whole = ANSWERS.sum(axis=1)
     by_hand = sum(((whole[t] - ANSWERS[t, one[t]]) ** 2).sum() for t in range(40)) / (whole ** 2).sum()
@@ -232,9 +236,9 @@ def test_missing_shares_fall_to_zero_and_good_picking_loses_least():
 
 def test_the_chosen_point_and_the_title_follow_k_and_pick():
     missing = {"a": np.array([0.5, 0.25, 0.0, 0.0]), "b": np.array([0.8, 0.6, 0.4, 0.0])}
-    ax = widgets.draw_k(missing, k=2, pick="b")
+    ax = gating.draw_k(missing, k=2, pick="b")
     assert ax.get_title() == "50% of the work, 60% of the output missing"
     assert ax.lines[-1].get_xydata().tolist() == [[2, 0.6]]
     for values in ({"k": 5, "pick": "a"}, {"k": 1, "pick": "c"}):
         with pytest.raises(ValueError, match=r"^(k|pick) must"):
-            widgets.draw_k(missing, **values)
+            gating.draw_k(missing, **values)

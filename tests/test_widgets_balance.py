@@ -1,5 +1,7 @@
 """The explorers of notebooks 05 and 06 without a front end: what their pure drawings show."""
 
+from functools import partial
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,10 +9,12 @@ import pytest
 
 from cases import cases
 from moeviz import capacity, metrics, routing, widgets
+from moeviz.widgets import balancing
 
 pytestmark = pytest.mark.slow
 LOGITS = np.random.default_rng(1).normal(size=(24, 4))
 ROUTED = routing.top_k(LOGITS, k=2)
+draw_entropy = partial(balancing.draw_entropy, LOGITS, temperature=1.0, push=0.0, expert=0, k=2)
 
 
 def controls(box):
@@ -40,18 +44,18 @@ def spot(axes):
 
 
 def test_the_default_point_is_the_router_itself():
-    assert spot(widgets.draw_entropy(LOGITS)) == pytest.approx(
+    assert spot(draw_entropy()) == pytest.approx(
         [metrics.router_entropy(ROUTED), metrics.load_entropy(ROUTED)])
 
 
 def test_temperature_moves_the_point_sideways_only():
-    cold, hot = (spot(widgets.draw_entropy(LOGITS, temperature=heat)) for heat in (0.1, 10.0))
+    cold, hot = (spot(draw_entropy(temperature=heat)) for heat in (0.1, 10.0))
     assert hot[0] - cold[0] > 0.5
     assert hot[1] == pytest.approx(cold[1])
 
 
 def test_a_push_and_heat_reach_the_corner_undecided_and_collapsed():
-    axes = widgets.draw_entropy(LOGITS, push=8.0, expert=2, temperature=30.0, k=1)
+    axes = draw_entropy(push=8.0, expert=2, temperature=30.0, k=1)
     across, up = spot(axes)
     assert across > 0.9 and up == pytest.approx(0)
     assert [bar.get_height() for bar in axes[1].patches[:4]] == [0, 0, 100, 0]
@@ -63,20 +67,21 @@ def test_a_push_and_heat_reach_the_corner_undecided_and_collapsed():
 ])
 def test_bad_settings_of_the_map_are_named(values, message):
     with pytest.raises(ValueError, match=message):
-        widgets.draw_entropy(LOGITS, **values)
+        draw_entropy(**values)
 
 
 def test_the_load_shows_the_choices_that_have_arrived():
     routed = routing.top_k(np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]), k=2)
-    axes = widgets.draw_capacity(routed, factor=2 / 3, step=3)
+    axes = balancing.draw_capacity(routed, factor=2 / 3, order="choice", step=3)
     assert axes[1].get_title() == "33% of choices dropped"
     assert "100" in [text.get_text() for text in axes[1].texts]
-    assert widgets.draw_capacity(routed, factor=2 / 3)[1].get_title() == "33% of choices dropped"
+    everyone = balancing.draw_capacity(routed, factor=2 / 3, order="choice", step=None)
+    assert everyone[1].get_title() == "33% of choices dropped"
 
 
 def test_each_step_of_the_seats_is_a_whole_seat():
-    from moeviz.widgets.balancing import _whole_seats
     for tokens, experts in ((6, 3), (34, 8), (7, 3)):
         routed = routing.top_k(np.random.default_rng(0).normal(size=(tokens, experts)), k=2)
-        seats = [capacity.expert_capacity(tokens, experts, 2, factor) for _, factor in _whole_seats(routed)]
+        seats = [capacity.expert_capacity(tokens, experts, 2, factor)
+                 for _, factor in balancing._whole_seats(routed)]
         assert seats == list(range(1, len(seats) + 1))

@@ -15,23 +15,22 @@ from moeviz.scoreboard import COLUMNS, find_column, score, with_seats
 from moeviz.widgets.core import explore, fix_scale, slider, two_panels
 
 
-def explore_entropy(logits, *, temperature=1.0, push=0.0, expert=0, k=2):
+def explore_entropy(logits):
     """Heat the scores, push one expert; watch the router move over the map of the two entropies.
 
-    logits: (T, E) of real tokens. push: added to one expert's score for every token.
+    logits: (T, E) of real tokens.
     """
     logits = check_matrix(logits, "logits")
     return explore(
         lambda **values: draw_entropy(logits, **values),
         caption="One control moves the point sideways only. Which, and why can it not move it up or down?",
-        temperature=ipywidgets.FloatLogSlider(temperature, min=-1.5, max=1.5, step=0.1,
-                                              description="temperature"),
-        push=slider("push (added to the score)", push, 0.0, 8.0, 0.25),
-        expert=ipywidgets.Dropdown(options=range(logits.shape[1]), value=expert, description="expert"),
-        k=ipywidgets.IntSlider(k, 1, logits.shape[1], description="k"))
+        temperature=ipywidgets.FloatLogSlider(1.0, min=-1.5, max=1.5, step=0.1, description="temperature"),
+        push=slider("push (added to the score)", 0.0, 0.0, 8.0, 0.25),
+        expert=ipywidgets.Dropdown(options=range(logits.shape[1]), description="expert"),
+        k=ipywidgets.IntSlider(2, 1, logits.shape[1], description="k"))
 
 
-def draw_entropy(logits, *, temperature=1.0, push=0.0, expert=0, k=2):
+def draw_entropy(logits, *, temperature, push, expert, k):
     """Draw where top-k of (logits + push) / temperature lies on the map, beside its load; return Axes (2,).
 
     logits: (T, E). push: added to the scores of `expert` before the temperature divides them.
@@ -52,21 +51,21 @@ def draw_entropy(logits, *, temperature=1.0, push=0.0, expert=0, k=2):
 ORDERS = ("choice", "token", "score")
 
 
-def explore_capacity(routed, *, labels=None, factor=1.0, order="choice", step=None):
+def explore_capacity(routed, *, labels=None):
     """Change the capacity factor and the order; watch the seats fill, choice by choice, and who is dropped.
 
-    routed: a Routing without drops. labels: T texts. step: how many choices have arrived; None for all.
+    routed: a Routing without drops. labels: T texts.
     """
     total = int((check_routing(routed).expert_index >= 0).sum())
-    seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, factor)
+    seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, 1.0)
     options = _whole_seats(routed)
     return explore(
         lambda **values: draw_capacity(routed, labels=labels, **values),
         caption="Fewer seats drop more choices. Does the order change how many are dropped, or only who?",
         factor=ipywidgets.SelectionSlider(options=options, value=options[min(seats, len(options)) - 1][1],
                                           description="seats per expert"),
-        order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"),
-        step=ipywidgets.IntSlider(total if step is None else step, 0, total, description="choices arrived"))
+        order=ipywidgets.Dropdown(options=ORDERS, description="who goes first"),
+        step=ipywidgets.IntSlider(total, 0, total, description="choices arrived"))
 
 
 def _whole_seats(routed):
@@ -76,8 +75,11 @@ def _whole_seats(routed):
     return [(f"{seats} (factor {factor:.2f})", factor) for seats, factor in enumerate(factors, start=1)]
 
 
-def draw_capacity(routed, *, labels=None, factor=1.0, order="choice", step=None):
-    """Draw the seats at a capacity factor and an order, beside the load with its drops; return Axes (2,)."""
+def draw_capacity(routed, *, factor, order, step, labels=None):
+    """Draw the seats at a capacity factor and an order, beside the load with its drops; return Axes (2,).
+
+    step: how many choices have arrived; None for all. labels: T texts.
+    """
     seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, factor)
     limited = capacity.apply_capacity(routed, seats, order=order)
     places = capacity.seat_positions(routed, order=order)
@@ -103,40 +105,39 @@ def _arrived(routed, seats, places, step):
 
 FACTORS = (("0.5", 0.5), ("0.75", 0.75), ("1", 1.0), ("1.25", 1.25), ("1.5", 1.5), ("2", 2.0),
            ("no limit", math.inf))
-def explore_scoreboard(routers, logits, *, own=(), column="max_violation", factor=math.inf, order="token",
-                       k=2):
+
+
+def explore_scoreboard(routers, logits, *, own=()):
     """Sort the scoreboard by any column and limit the seats; each new limit runs every router once.
 
-    routers: {name: router}; logits: (T, E); own: the learner's names. k: choices a token that seats are for.
+    routers: {name: router}; logits: (T, E); own: the learner's names.
     """
-    boards = lru_cache(partial(_score, routers, logits, own=own, k=k))
+    boards = lru_cache(partial(limited_board, routers, logits, own=own))
     return explore(
-        lambda column, **seats: _draw(boards(**seats), column, **seats),
+        lambda column, **seats: draw_scoreboard(boards(**seats), column, **seats),
         caption="With fewer seats every load gets even. Who pays with drops, and who stops being causal?",
         film="factor",
-        column=ipywidgets.Dropdown(options=[(c.heading, c.name) for c in COLUMNS], value=column,
+        column=ipywidgets.Dropdown(options=[(c.heading, c.name) for c in COLUMNS], value="max_violation",
                                    description="sort by"),
-        factor=ipywidgets.SelectionSlider(options=FACTORS, value=factor, description="capacity factor",
+        factor=ipywidgets.SelectionSlider(options=FACTORS, value=math.inf, description="capacity factor",
                                           continuous_update=False),
-        order=ipywidgets.Dropdown(options=ORDERS, value=order, description="who goes first"))
+        order=ipywidgets.Dropdown(options=ORDERS, value="token", description="who goes first"))
 
 
-def draw_scoreboard(routers, logits, *, own=(), column="max_violation", factor=math.inf, order="token", k=2):
-    """Draw the board of all routers, sorted by a column, with `factor` times the fair seats; return the Axes.
+def limited_board(routers, logits, *, own, factor, order):
+    """Return the Board of all routers with `factor` times the fair seats of 2 choices a token, or no limit.
 
-    factor: math.inf for no limit. Raises ValueError for an unknown column or order, or a negative factor.
+    factor: math.inf for no limit. Raises ValueError for an unknown order, or a negative factor.
     """
-    find_column(column)  # before every router runs
-    board = _score(routers, logits, own=own, k=k, factor=factor, order=order)
-    return _draw(board, column, factor, order)
-
-
-def _score(routers, logits, *, own, k, factor, order):
-    limited = routers if factor == math.inf else with_seats(routers, factor, k=k, order=order)
+    limited = routers if factor == math.inf else with_seats(routers, factor, order=order)
     return score(limited, logits, own=own)
 
 
-def _draw(board, column, factor, order):
+def draw_scoreboard(board, column, *, factor, order):
+    """Draw a Board, sorted by a column, with its limit of seats in the title; return the Axes.
+
+    Raises ValueError for an unknown column.
+    """
     seats = "no limit of seats" if factor == math.inf else f"capacity factor {factor:g} by {order}"
     return plots.plot_scoreboard(board.sorted_by(column),
                                  title=f"sorted by {find_column(column).heading}, {seats}")

@@ -24,20 +24,20 @@ from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
 
 EXPERTS, PARTS, SHARED, MAX_K = (8, 16, 64, 256), (1, 2, 4, 8), (0, 1, 2, 4), 16
+CACHED = 32_768  # tokens that the cache and the attention scores of a model are counted for
 STEPS = (15, 25, 40, 60, 100, 160, 250)  # right ends of an axis, times a power of ten
 MODEL_MARGINS = {"left": 0.85, "right": 0.45, "bottom": 2.4, "top": 1.35, "gap": (1.6, 0)}  # inches
 
 
-def explore_model(spec, *, context=32_768):
+def explore_model(spec):
     """Change E, k, the parts of each expert and the shared ones; watch parameters, FLOPs and memory.
 
     A cut keeps the FLOPs: E and k grow with the parts, and a shared expert takes the place of a chosen one.
     spec: a ModelSpec with one group of MoE layers, where the controls start and the dashed lines stay.
-    context: tokens that the cache and the attention scores are counted for.
     """
     start = spec.moe[0]
     return explore(
-        lambda **values: draw_model(spec, context=context, **values),
+        lambda **values: draw_model(spec, **values),
         caption="Cut the experts: do the FLOPs move? Then change E: what moves with the memory?",
         film="parts",
         experts=_choose("E, experts before the cut", sorted({*EXPERTS, start.experts}), start.experts),
@@ -50,7 +50,7 @@ def _choose(description, options, value):
     return ipywidgets.SelectionSlider(options=options, value=value, description=description)
 
 
-def draw_model(spec, *, experts, k, parts=1, shared=0, context=32_768):
+def draw_model(spec, *, experts, k, parts, shared):
     """Draw the ledgers of a model with its MoE layers changed: parameters, FLOPs, memory; return Axes (3,).
 
     parts: into how many each expert is cut; shared: how many of the pieces every token uses in place of
@@ -62,9 +62,9 @@ def draw_model(spec, *, experts, k, parts=1, shared=0, context=32_768):
                           top_k=(k + start.shared_experts) * parts - shared,
                           hidden=start.hidden // parts, shared_experts=shared)
     axes = fixed_axes((13, 5.8), columns=3, **MODEL_MARGINS)
-    titles = _titles(built, context)
+    titles = _titles(built)
     for ax, unit, title, now, start in zip(axes, ("billion parameters", "GFLOP", "GB"), titles,
-                                           _bills(built, context), _bills(spec, context), strict=True):
+                                           _bills(built), _bills(spec), strict=True):
         longest = max(sum(parts.values()) for parts in now.values())
         mark = sum(next(iter(start.values())).values())
         limit = right_end(max(longest, mark) / 1e9)
@@ -82,21 +82,21 @@ def right_end(longest):
     return float(next(step * power for step in STEPS if step * power >= 1.15 * longest))
 
 
-def _bills(spec, context):
+def _bills(spec):
     """Return the three ledgers of a model, in each the row first that gets a mark."""
-    count, memory = count_parameters(spec), serving_bytes(spec, context)
-    sparse, dense = (flops_per_token(each, context) for each in (spec, _all_on(spec)))
+    count, memory = count_parameters(spec), serving_bytes(spec, CACHED)
+    sparse, dense = (flops_per_token(each, CACHED) for each in (spec, _all_on(spec)))
     return ({"total": count.by_part, "active": count.active_by_part},
             {"this model": sparse.by_part, "all experts on": dense.by_part},
             {"to serve": memory.by_part, "to train": training_bytes(spec).by_part})
 
 
-def _titles(spec, context):
+def _titles(spec):
     count, moe = count_parameters(spec), spec.moe[0]
-    saved = flops_per_token(_all_on(spec), context).total / flops_per_token(spec, context).total
+    saved = flops_per_token(_all_on(spec), CACHED).total / flops_per_token(spec, CACHED).total
     return (f"{moe.top_k} of {moe.experts} experts, {moe.hidden:,} wide, {moe.shared_experts} shared: "
             f"total is {count.total / count.active:.1f} times active",
-            f"FLOPs at {as_tick(context)}: {saved:.1f} times as many with all experts on",
+            f"FLOPs at {as_tick(CACHED)}: {saved:.1f} times as many with all experts on",
             "memory")
 
 
@@ -110,7 +110,7 @@ READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"
 YEARS_MARGINS = {"left": 0.95, "right": 0.75, "top": 0.9}
 
 
-def explore_years(models, *, year=None, reading="A"):
+def explore_years(models, *, year=None):
     """Move the year and the reading of "active"; watch the published models of each year appear on the map.
 
     models: Models of `moeviz.models`, of at most 8 different years.
@@ -121,10 +121,10 @@ def explore_years(models, *, year=None, reading="A"):
         lambda **values: draw_years(models, **values),
         caption="Where do the models move from year to year?",
         year=ipywidgets.SelectionSlider(options=years, value=year or years[-1], description="up to the year"),
-        reading=ipywidgets.Dropdown(options=readings, value=reading, description="active counts"))
+        reading=ipywidgets.Dropdown(options=readings, description="active counts"))
 
 
-def draw_years(models, *, year, reading="A"):
+def draw_years(models, *, year, reading):
     """Draw the models up to a year on the map of total against active parameters; return the Axes.
 
     The models of the year have their names; those of earlier years are grey.
@@ -157,29 +157,28 @@ BATCHES = tuple(2 ** power for power in range(15))
 BATCH_EXPERTS = (8, 16, 32, 64, 128, 256)
 
 
-def explore_batch(chips, *, batch=64, num_experts=8, k=2, bytes_per_weight=2):
+def explore_batch(chips):
     """Change batch, experts, k and chip; watch the hump of an MoE layer against dense of equal active size.
 
     chips: Hardware records, of which the first is shown at the start.
     """
     by_name = {chip.name: chip for chip in chips}
     return explore(
-        lambda chip, **values: draw_batch(by_name[chip], bytes_per_weight=bytes_per_weight, **values),
+        lambda chip, **values: draw_batch(by_name[chip], **values),
         caption="Which batches pay for experts that they hardly use? Where does the hump end?",
-        batch=ipywidgets.SelectionSlider(options=BATCHES, value=batch, description="batch (tokens)"),
-        num_experts=ipywidgets.SelectionSlider(options=BATCH_EXPERTS, value=num_experts,
-                                               description="experts"),
-        k=ipywidgets.IntSlider(k, 1, 8, description="k"),
+        batch=ipywidgets.SelectionSlider(options=BATCHES, value=64, description="batch (tokens)"),
+        num_experts=ipywidgets.SelectionSlider(options=BATCH_EXPERTS, value=8, description="experts"),
+        k=ipywidgets.IntSlider(2, 1, 8, description="k"),
         chip=ipywidgets.Dropdown(options=list(by_name), description="chip"))
 
 
-def draw_batch(chip, *, batch, num_experts, k, bytes_per_weight=2):
+def draw_batch(chip, *, batch, num_experts, k):
     """Draw time against a dense layer of equal active size over the batch, one batch marked; return Axes.
 
     chip: a Hardware. batch: tokens in a step. Raises ValueError as `time_against_dense` does.
     """
     check_count(batch, "batch")
-    sizes = {"ridge": chip.ridge, "bytes_per_weight": bytes_per_weight}
+    sizes = {"ridge": chip.ridge, "bytes_per_weight": 2}
     ratio = time_against_dense(num_experts, k, batch, **sizes)
     touched = experts_touched(num_experts, k, batch)
     over = np.geomspace(1, BATCHES[-1], 200)
@@ -209,7 +208,7 @@ def _mark_break_even(ax, bound, end):
 READERS, BITS, GB_PER_TOKEN = tuple(2 ** power for power in range(13)), (16, 8, 4), (5e-4, 200)
 
 
-def explore_readers(specs, *, readers=16, bits=16):
+def explore_readers(specs):
     """Change model, readers and bits per weight; watch the bytes that a step reads for each of its tokens.
 
     specs: {name: ModelSpec} with MoE layers, of which the first is shown at the start.
@@ -219,11 +218,11 @@ def explore_readers(specs, *, readers=16, bits=16):
         film="readers",
         caption="How many readers halve the bytes per token? How many halve them once more?",
         name=ipywidgets.Dropdown(options=list(specs), description="model"),
-        readers=ipywidgets.SelectionSlider(options=READERS, value=readers, description="readers in a step"),
-        bits=ipywidgets.Dropdown(options=BITS, value=bits, description="bits per weight"))
+        readers=ipywidgets.SelectionSlider(options=READERS, value=16, description="readers in a step"),
+        bits=ipywidgets.Dropdown(options=BITS, description="bits per weight"))
 
 
-def draw_readers(spec, *, readers, bits=16):
+def draw_readers(spec, *, readers, bits):
     """Draw the GB of weights per token over the readers of a step, beside dense of equal active size.
 
     spec: a ModelSpec with MoE layers. readers: tokens in the step that is marked. Both axes stay still
@@ -253,24 +252,23 @@ KINDS = ("the same net, longer", "the best dense width", "equal total size")
 LOWEST, HIGHEST = 1.3, 2.15
 
 
-def explore_saving(*, experts=64, opponent="the same net, longer", target=1.6):
+def explore_saving():
     """Choose the mixture, its opponent, the loss to reach and the count; nothing is trained meanwhile."""
     curves = load_curves()
     return explore(
         lambda **values: draw_saving(curves, **values),
         caption="Which opponent makes the mixture look best? Does it save the same in steps and in seconds?",
         film="opponent",
-        experts=ipywidgets.Dropdown(options=[(f"E = {e}", e) for e in (4, 16, 64)], value=experts,
+        experts=ipywidgets.Dropdown(options=[(f"E = {e}", e) for e in (4, 16, 64)], value=64,
                                     description="mixture"),
-        opponent=ipywidgets.Dropdown(options=KINDS, value=opponent,
-                                     description="against"),
-        target=ipywidgets.FloatSlider(target, min=1.46, max=1.9, step=0.02, description="loss to reach",
+        opponent=ipywidgets.Dropdown(options=KINDS, description="against"),
+        target=ipywidgets.FloatSlider(1.6, min=1.46, max=1.9, step=0.02, description="loss to reach",
                                       readout_format=".2f", continuous_update=False),
-        of=ipywidgets.Dropdown(options=[(words, name) for name, words in COUNTS.items()], value="flops",
+        of=ipywidgets.Dropdown(options=[(words, name) for name, words in COUNTS.items()],
                                description="count"))
 
 
-def draw_saving(curves, *, experts=64, opponent="the same net, longer", target=1.6, of="flops"):
+def draw_saving(curves, *, experts, opponent, target, of):
     """Draw a mixture against one kind of opponent, with what each needs for the target; return the Axes.
 
     curves: {name: Curve}. Raises ValueError for a mixture, opponent or count that there is not.
@@ -297,7 +295,7 @@ PHASES = {"decode": "one token of the answer", "prefill": "a mean token of the p
 CONTEXT_MARGINS = {"left": 0.85, "right": 0.25, "bottom": 1.5, "top": 0.95, "gap": (0.8, 0)}  # inches
 
 
-def explore_context(specs, *, context=1_000_000, phase="decode"):
+def explore_context(specs):
     """Change model, context and phase; watch attention's share grow, and the cache beside the weights.
 
     specs: {name: ModelSpec}.
@@ -307,13 +305,13 @@ def explore_context(specs, *, context=1_000_000, phase="decode"):
         caption="When does attention cost more than the experts? When does the cache outgrow the weights?",
         film="context",
         name=ipywidgets.Dropdown(options=list(specs), description="shape"),
-        context=ipywidgets.SelectionSlider(options=[(as_tick(n), n) for n in CONTEXTS], value=context,
+        context=ipywidgets.SelectionSlider(options=[(as_tick(n), n) for n in CONTEXTS], value=1_000_000,
                                            description="context"),
-        phase=ipywidgets.Dropdown(options=[(words, name) for name, words in PHASES.items()], value=phase,
+        phase=ipywidgets.Dropdown(options=[(words, name) for name, words in PHASES.items()],
                                   description="count"))
 
 
-def draw_context(spec, *, context, phase="decode"):
+def draw_context(spec, *, context, phase):
     """Draw the shares of the FLOPs over the context, and weights and cache in bytes below; return Axes (2,).
 
     context: tokens that are marked, and kept in the cache of one sequence in bfloat16.

@@ -11,10 +11,10 @@ from moeviz.widgets.core import explore, fix_scale, slider, two_panels
 MAX_BYTES, EXPERTS = 400, (2, 4, 8, 64, 256)
 
 
-def explore_sentence(model, sentence, *, layer=0):
+def explore_sentence(model, sentence):
     """Type a sentence and see every byte in the colour of its expert, with the load of the experts beside it.
 
-    model: a TinyLM, or anything whose `route(sentence)` gives one Routing per layer. layer: 0 for all.
+    model: a TinyLM, or anything whose `route(sentence)` gives one Routing per layer.
     """
     choices = [("all layers", 0)] + [(f"layer {at}", at) for at in range(1, len(model.route(sentence)) + 1)]
     return explore(
@@ -22,11 +22,11 @@ def explore_sentence(model, sentence, *, layer=0):
         caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
         film="layer",
         sentence=ipywidgets.Text(sentence, description="sentence"),
-        layer=ipywidgets.Dropdown(options=choices, value=layer, description="show"))
+        layer=ipywidgets.Dropdown(options=choices, description="show"))
 
 
-def draw_sentence(model, sentence, *, layer=0):
-    """Draw a sentence layer by layer, or one layer (counted from 1) alone; return the array of Axes.
+def draw_sentence(model, sentence, *, layer):
+    """Draw all layers of a sentence (layer 0), or one layer (counted from 1) alone; return the array of Axes.
 
     Raises ValueError for an empty sentence, more than 400 bytes, or a layer that is not there.
     """
@@ -42,20 +42,20 @@ def draw_sentence(model, sentence, *, layer=0):
 PICKS = ("longest answers", "random", "always the first")
 
 
-def explore_k(answers, *, rng, k=2, pick="longest answers"):
+def explore_k(answers, *, rng):
     """Change k and the way to pick; watch the missing part of the output shrink and the bill grow.
 
     answers: (T, E, D), what each expert says to each token. rng draws the random order once.
     """
     missing = missing_shares(answers, check_rng(rng))
     return explore(
-        lambda k, pick: draw_k(missing, k=k, pick=pick),
+        lambda **values: draw_k(missing, **values),
         caption="More experts lose less. Is good picking worth more than one more expert?",
-        k=ipywidgets.IntSlider(k, 1, answers.shape[1], description="k, active experts"),
-        pick=ipywidgets.Dropdown(options=PICKS, value=pick, description="pick"))
+        k=ipywidgets.IntSlider(2, 1, answers.shape[1], description="k, active experts"),
+        pick=ipywidgets.Dropdown(options=PICKS, description="pick"))
 
 
-def draw_k(missing, *, k=2, pick="longest answers"):
+def draw_k(missing, *, k, pick):
     """Draw the missing share of the output over k for every way to pick, one point marked; return Axes.
 
     missing: {pick: (E,)} from `missing_shares`. Raises ValueError for a k or a pick that is not there.
@@ -92,22 +92,17 @@ def _missing(answers, score, k):
     return float(((whole - kept) ** 2).sum() / (whole ** 2).sum())
 
 
-def explore_saturation(*, score=2.0, others=0.0, num_experts=4):
+def explore_saturation():
     """Move one expert's score and those of the others; see which of sigmoid and softmax they move."""
     return explore(
-        draw_saturation,
+        plots.plot_saturation,
         caption="Which of the two ignores the others? Where is each flat, so that a gate learns little?",
-        score=slider("score of one expert", score, -8.0, 8.0, 0.5),
-        others=slider("score of each other", others, -8.0, 8.0, 0.5),
-        num_experts=ipywidgets.SelectionSlider(options=EXPERTS, value=num_experts, description="experts"))
+        score=slider("score of one expert", 2.0, -8.0, 8.0, 0.5),
+        others=slider("score of each other", 0.0, -8.0, 8.0, 0.5),
+        num_experts=ipywidgets.SelectionSlider(options=EXPERTS, value=4, description="experts"))
 
 
-def draw_saturation(*, score=2.0, others=0.0, num_experts=4):
-    """Draw the value and the slope that a score has by sigmoid and by softmax; return Axes (2,)."""
-    return plots.plot_saturation(score, others=others, num_experts=num_experts)
-
-
-def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise=0.0, token=0):
+def explore_temperature(logits, *, rng, labels=None):
     """Change temperature, k and noise; watch one token's weights and the load of all tokens.
 
     logits: (T, E) of real tokens. labels: T texts. rng draws the noise once, so that the same settings
@@ -118,14 +113,13 @@ def explore_temperature(logits, *, rng, labels=None, temperature=1.0, k=2, noise
     return explore(
         lambda **values: draw_temperature(logits, draws, labels=labels, **values),
         caption="Heat makes the weights even, noise changes who is chosen. Which of the two moves the load?",
-        temperature=ipywidgets.FloatLogSlider(temperature, min=-1, max=1, step=0.05,
-                                              description="temperature"),
-        noise=slider("noise (standard deviation)", noise, 0.0, 4.0, 0.1),
-        k=ipywidgets.IntSlider(k, 1, logits.shape[1], description="k"),
-        token=ipywidgets.IntSlider(token, 0, len(logits) - 1, description="token"))
+        temperature=ipywidgets.FloatLogSlider(1.0, min=-1, max=1, step=0.05, description="temperature"),
+        noise=slider("noise (standard deviation)", 0.0, 0.0, 4.0, 0.1),
+        k=ipywidgets.IntSlider(2, 1, logits.shape[1], description="k"),
+        token=ipywidgets.IntSlider(0, 0, len(logits) - 1, description="token"))
 
 
-def draw_temperature(logits, draws, *, labels=None, temperature=1.0, k=2, noise=0.0, token=0):
+def draw_temperature(logits, draws, *, temperature, k, noise, token, labels=None):
     """Draw one token's way from score to weight at a temperature, beside the load of all; return Axes (2,).
 
     logits, draws: (T, E), clean scores and standard normal noise; routed are

@@ -18,7 +18,7 @@ MARGINS = {"left": 0.01, "right": 0.975, "bottom": 0.19, "top": 0.84, "wspace": 
            "width_ratios": (1.65, 1)}
 
 
-def explore_expert(nets, sentence, *, layer=1, expert=0):
+def explore_expert(nets, sentence):
     """Pick a net, a layer and an expert; see its bytes in the text, and name what they share.
 
     nets: {name: TinyLM}, all of one size. sentence: text, bytes or a uint8 array.
@@ -28,12 +28,12 @@ def explore_expert(nets, sentence, *, layer=1, expert=0):
         lambda net, **values: draw_expert(nets[net], sentence, net=net, **values),
         caption="What do this expert's bytes share? Name it before you look at the bars. "
                 "Then do the same for the net that never trained.",
-        expert=ipywidgets.Dropdown(options=range(config.num_experts), value=expert, description="expert"),
-        layer=ipywidgets.Dropdown(options=range(1, config.layers + 1), value=layer, description="layer"),
+        expert=ipywidgets.Dropdown(options=range(config.num_experts), description="expert"),
+        layer=ipywidgets.Dropdown(options=range(1, config.layers + 1), description="layer"),
         net=ipywidgets.Dropdown(options=list(nets), description="net"))
 
 
-def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=24):
+def draw_expert(model, sentence, *, layer, expert, net):
     """Draw the text with the bytes of one expert alone in colour, and their classes; return Axes (2,).
 
     model: a TinyLM. sentence: text, bytes or a uint8 array. Raises ValueError for a layer or expert that
@@ -47,7 +47,7 @@ def draw_expert(model, sentence, *, layer=1, expert=0, net="trained", per_row=24
     mine, classes = routed.expert_index[:, 0] != EMPTY, byte_classes(text)
     counts = [np.bincount(part, minlength=len(BYTE_CLASS_NAMES)) for part in (classes[mine], classes)]
     axes = plt.subplots(1, 2, figsize=(10.6, 6.4), layout="none", gridspec_kw=MARGINS)[1]
-    plots.plot_text(routed, byte_labels(text), per_row=per_row, text_bytes=text, ax=axes[0])
+    plots.plot_text(routed, byte_labels(text), per_row=24, text_bytes=text, ax=axes[0])
     plots.plot_profile(*counts, BYTE_CLASS_NAMES, ax=axes[1], title=f"{mine.sum()} of {len(mine)} bytes",
                        color=expert_colors(model.config.num_experts)[expert])
     return axes
@@ -61,7 +61,7 @@ def only(routed, expert, label):
     return Routing(routed.logits, routed.probs, index, weight, mine, label)
 
 
-def explore_cache(routed, *, labels=None, size=3, policy="lru", shown=40):
+def explore_cache(routed, *, labels=None, size=3, shown=40):
     """Change the size of an expert cache and who leaves it; watch what it holds for a piece of text.
 
     routed: a Routing of at least `shown` tokens in reading order; labels: T texts.
@@ -71,11 +71,11 @@ def explore_cache(routed, *, labels=None, size=3, policy="lru", shown=40):
         lambda **values: draw_cache(routed, labels=labels, shown=shown, **values),
         caption="At which size does the best policy stop being worth its knowledge of the future?",
         size=ipywidgets.IntSlider(size, 1, routed.num_experts, description="experts in the cache"),
-        policy=ipywidgets.Dropdown(value=policy, options=POLICIES, description="who leaves"),
+        policy=ipywidgets.Dropdown(options=POLICIES, value="lru", description="who leaves"),
         start=ipywidgets.IntSlider(0, 0, routed.num_tokens - shown, description="first token"))
 
 
-def draw_cache(routed, *, labels=None, size=3, policy="lru", start=0, shown=40):
+def draw_cache(routed, *, size, policy, start, shown, labels=None):
     """Draw the cache at work on `shown` tokens from `start`, empty at first; return the Axes.
 
     Raises ValueError for a start or a number of tokens that the routing does not have.
@@ -112,21 +112,21 @@ DEVICES = (2, 4, 8, 16)
 SCALE = 2.5  # times the mean: the scale stays still between two pictures, unless a bar grows out of it
 
 
-def explore_placement(logits, *, k=8, devices=8, placement="contiguous", limit=0):
+def explore_placement(logits, *, k=8):
     """Change devices, placement and limit; watch what travels and who has to work longest.
 
-    logits: (T, E) with an E that 2, 4, 8 and 16 divide. limit: most devices per token, 0 for no limit.
+    logits: (T, E) with an E that 2, 4, 8 and 16 divide. k: choices per token.
     """
     limits = [("none", 0), *((str(most), most) for most in (1, 2, 3, 4))]
     return explore(
         lambda **values: draw_placement(logits, k=k, **values),
         caption="The limit keeps tokens on few devices. Which placement makes it useless?",
-        devices=ipywidgets.Dropdown(options=DEVICES, value=devices, description="devices"),
-        placement=ipywidgets.Dropdown(options=PLACEMENTS, value=placement, description="placement"),
-        limit=ipywidgets.Dropdown(options=limits, value=limit, description="most devices per token"))
+        devices=ipywidgets.Dropdown(options=DEVICES, value=8, description="devices"),
+        placement=ipywidgets.Dropdown(options=PLACEMENTS, description="placement"),
+        limit=ipywidgets.Dropdown(options=limits, description="most devices per token"))
 
 
-def draw_placement(logits, *, k=8, devices=8, placement="contiguous", limit=0):
+def draw_placement(logits, *, k, devices, placement, limit):
     """Draw the traffic with one row per token and device, beside the load of the devices; return Axes (2,).
 
     The limit opens the best groups of E / devices neighbours, as DeepSeek-V2 does; the placement may
@@ -160,18 +160,16 @@ def _place(routed, devices, placement):
     return ways[check_choice(placement, "placement", ways)]()
 
 
-def explore_evidence(find, suspects, views, *, suspect=None, view=None):
+def explore_evidence(find, suspects, views):
     """Choose a suspect and a view; the picture sets it beside the right step.
 
-    find(name, view): returns a plots.Evidence, also for the name "right". suspects, views: names; the first
-    of each is shown unless suspect and view say otherwise.
+    find(name, view): returns a plots.Evidence, also for the name "right". suspects, views: names.
     """
     return explore(
         partial(draw_evidence, find),
         caption="Which view gives a suspect away? Compare with the right step on the left.",
-        suspect=ipywidgets.Dropdown(options=tuple(suspects), value=suspect or suspects[0],
-                                    description="suspect"),
-        view=ipywidgets.Dropdown(options=tuple(views), value=view or views[0], description="view"))
+        suspect=ipywidgets.Dropdown(options=tuple(suspects), description="suspect"),
+        view=ipywidgets.Dropdown(options=tuple(views), description="view"))
 
 
 def draw_evidence(find, *, suspect, view):
