@@ -20,6 +20,7 @@ from moeviz.style import expert_colors, ink_on
 MAX_BYTES = 100_000
 BAR = 10
 RESET = "\x1b[0m"
+INKS = {"black": "0;0;0", "white": "255;255;255"}
 LEFT_TO_RIGHT = "\u200e"
 ASCII = {"␣": "_", "↵": "/", "⇥": ">", "·": ".", "◌": "", "█": "#", "■": "#", "□": "-",
          "▏": "|", LEFT_TO_RIGHT: ""}
@@ -54,17 +55,8 @@ def _progress(argv):
     parser.add_argument("--off", action="store_true", help="forget it and keep nothing from now on")
     if parser.parse_args(argv).off:
         progress.turn_off()
-    print(printable_text(progress.report(), sys.stdout.encoding or "ascii"))
+    print(printable(progress.report(), sys.stdout.encoding or "ascii"))
     return 0
-
-
-def printable_text(words, encoding):
-    """Return words as the encoding can show them, character by character.
-
-    >>> printable_text("■□ 1 of 2", "ascii")
-    '#- 1 of 2'
-    """
-    return "".join(printable(each, encoding) for each in words)
 
 
 def show(routings, labels, *, width=80, color=False, encoding="utf-8"):
@@ -86,13 +78,13 @@ def show(routings, labels, *, width=80, color=False, encoding="utf-8"):
     return "\n\n".join(blocks)
 
 
-def printable(label, encoding):
-    """Return `label` as the encoding can show it: signs become ASCII look-alikes, the rest "?".
+def printable(words, encoding):
+    """Return words as the encoding can show them: signs become ASCII look-alikes, the rest "?".
 
-    >>> printable("␣", "ascii"), printable("é", "latin-1"), printable("日", "latin-1")
-    ('_', 'é', '?')
+    >>> printable("■□ 1 of 2", "ascii"), printable("é", "latin-1"), printable("日", "latin-1")
+    ('#- 1 of 2', 'é', '?')
     """
-    return "".join(c if _can_show(c, encoding) else ASCII.get(c, "?") for c in label)
+    return "".join(c if _can_show(c, encoding) else ASCII.get(c, "?") for c in words)
 
 
 def cell_width(label):
@@ -168,12 +160,8 @@ def _load_cell(expert, count, chosen, paint, encoding):
 def _painter(num_experts, color):
     if not color:
         return lambda cell, expert: cell
-    codes = [f"\x1b[38;2;{_rgb(_hex(ink_on(c)))}m\x1b[48;2;{_rgb(c)}m" for c in expert_colors(num_experts)]
+    codes = [f"\x1b[38;2;{INKS[ink_on(c)]}m\x1b[48;2;{_rgb(c)}m" for c in expert_colors(num_experts)]
     return lambda cell, expert: cell if expert == EMPTY else codes[expert] + cell + RESET
-
-
-def _hex(ink):
-    return {"black": "#000000", "white": "#ffffff"}[ink]
 
 
 def _rgb(color):

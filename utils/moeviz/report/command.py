@@ -45,11 +45,9 @@ def ledger_text(found):
     """Return the ledger as lines for a terminal."""
     return "\n".join([found["shape"], "", found["table"], "",
                       f"active without the embedding {found['active_without_embedding']:,}, without both "
-                      f"tables "
-                      f"{found['active_without_tables']:,}",
+                      f"tables {found['active_without_tables']:,}",
                       f"at {found['context']:,} tokens: {found['flops_per_token']:,.0f} FLOP for the next "
-                      f"token, "
-                      f"{found['cache_bytes_per_sequence']:,} bytes of cache in bfloat16"])
+                      f"token, {found['cache_bytes_per_sequence']:,} bytes of cache in bfloat16"])
 
 
 # The commands.
@@ -61,8 +59,7 @@ def main(argv):
     options = parser.parse_args(argv)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = lambda message, *more, **named: print(f"warning: {message}",
-                                                                         file=sys.stderr)
+            warnings.showwarning = lambda message, *_, **__: print(f"warning: {message}", file=sys.stderr)
             warnings.simplefilter("always", UserWarning)
             print(_trace(options) if options.command == "trace" else _count(options))
     except (ValueError, OSError, MemoryError) as error:
@@ -125,9 +122,7 @@ def _counts(counts, options):
         return _numbers(options.json, found)
     rows = [[each["layer"], each["max_violation"], each["entropy_bits"], len(each["dead"])]
             for each in found["layers"]]
-    return "\n".join([repr(counts), "", as_lines(as_table("load",
-                                                          ["layer", "MaxVio", "entropy, bits",
-                                                           "dead"], rows))])
+    return f"{counts!r}\n\n{as_lines(as_table('load', ['layer', 'MaxVio', 'entropy, bits', 'dead'], rows))}"
 
 
 def _texts(path):

@@ -53,8 +53,8 @@ def measure(trace, *, rng):
             "read_from_the_first": head.num_tokens, "layers": layers, "flow": _flow(head, rng),
             "findings": [{"name": each.name, "text": each.text, "rows": len(each.rows),
                           "layers": list(each.layers)} for each in seen.findings],
-            "without_them": seen.without_rows and {str(layer): each for layer,
-                                                   each in seen.without_rows.items()}}
+            "without_them": seen.without_rows and {
+                str(layer): each for layer, each in seen.without_rows.items()}}
 
 
 def _loads(trace):

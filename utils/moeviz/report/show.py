@@ -7,6 +7,8 @@ from moeviz.record import EMPTY
 from moeviz.report.numbers import BATCHES
 from moeviz.tables import as_html, as_lines, as_table
 
+ROWS = 200  # of a table, at most
+
 
 def as_text(report):
     """Return the numbers of `measure` as lines for a terminal."""
@@ -20,19 +22,18 @@ def as_text(report):
                                        or ["  nothing"])]
     if report["without_them"]:
         head += ["", as_lines(_clean_table(report))]
-    return "\n".join([*head, "", as_lines(_layer_table(report)), "", as_lines(_more_table(report)), "",
-                      *([as_lines(_flow_table(report))] if report["flow"] else [])])
+    head += ["", as_lines(_layer_table(report)), "", as_lines(_more_table(report)), ""]
+    return "\n".join([*head, as_lines(_flow_table(report))] if report["flow"] else head)
 
 
 def _layer_table(report):
     rows = [[each["layer"], each["busiest"], each["busiest_share"], each["max_violation"],
-             each["entropy_bits"],
-             len(each["dead"]), each["repetition"], each.get("repetition_if_independent"),
-             each.get("repetition_if_shuffled")] for each in report["layers"]]
-    return as_table("Load and repetition", ["layer", "busiest", "its share", "MaxVio", "entropy, bits",
-                                            "dead",
-                                            "repetition", "if independent", "if shuffled"],
-                    _blank(rows), most=200)
+             each["entropy_bits"], len(each["dead"]), each["repetition"],
+             each.get("repetition_if_independent"), each.get("repetition_if_shuffled")]
+            for each in report["layers"]]
+    return as_table("Load and repetition", [
+        "layer", "busiest", "its share", "MaxVio", "entropy, bits", "dead", "repetition", "if independent",
+        "if shuffled"], rows, most=ROWS)
 
 
 def _more_table(report):
@@ -49,8 +50,7 @@ def _more_table(report):
                      touched.get(at)])
     return as_table("Pairs, domains, caches, batches", [
         "layer", "pair", "share", "bits of domain", "if shuffled", "in the cache", "hits", "batch",
-        "touched"],
-        _blank(rows), most=200)
+        "touched"], rows, most=ROWS)
 
 
 def _flow_table(report):
@@ -58,27 +58,23 @@ def _flow_table(report):
              ", ".join(f"{one} to {other} ({count})" for one, other, count in each["strongest"][:3])]
             for each in report["flow"]]
     return as_table("From layer to layer", ["layers", "bits shared", "if shuffled", "strongest"], rows,
-                    most=200)
+                    most=ROWS)
 
 
 def _clean_table(report):
     rows = [[each["layer"], each["busiest_share"], clean["share"], each["max_violation"],
-             clean["max_violation"],
-             each["entropy_bits"], clean["entropy_bits"], each["repetition"], clean["repetition"]]
+             clean["max_violation"], each["entropy_bits"], clean["entropy_bits"], each["repetition"],
+             clean["repetition"]]
             for each in report["layers"] if (clean := report["without_them"][str(each["layer"])])]
     return as_table("With and without the rows named above", [
         "layer", "busiest", "without", "MaxVio", "without", "entropy", "without", "repetition", "without"],
-        _blank(rows), most=200)
-
-
-def _blank(rows):
-    return [["" if cell is None else cell for cell in row] for row in rows]
+        rows, most=ROWS)
 
 
 def compare_text(found):
     """Return the numbers of `compare` as lines for a terminal."""
-    head = [f"{found['one']} ({found['tokens'][0]} tokens) beside {found['other']} ({found['tokens'][1]} "
-            f"tokens)"]
+    here, there = found["tokens"]
+    head = [f"{found['one']} ({here} tokens) beside {found['other']} ({there} tokens)"]
     if not found["aligned"]:
         head.append("different numbers of tokens: only the loads can be compared")
     return "\n".join([*head, "", as_lines(_compare_table(found))])
@@ -87,9 +83,8 @@ def compare_text(found):
 def _compare_table(found):
     rows = [[each["layer"], each.get("sets"), each.get("shared"), each.get("first"), each["load_distance"]]
             for each in found["layers"]]
-    return as_table("Equal choices", ["layer", "same set", "experts shared", "same first",
-                                      "distance of loads"],
-                    _blank(rows), most=200)
+    return as_table("Equal choices", [
+        "layer", "same set", "experts shared", "same first", "distance of loads"], rows, most=ROWS)
 
 
 # As one page.
@@ -114,7 +109,7 @@ text{{font-size:12px;fill:var(--ink)}}
 {body}
 </body></html>
 """
-COLUMNS, ROWS = 240, 8  # tokens and layers of the strip
+STRIP, STRIP_LAYERS = 240, 8  # tokens and layers of the strip of choices
 LINES = 4  # colours, used in turn
 
 
@@ -125,8 +120,7 @@ def as_page(report, *, against=None, text=None, trace=None):
     """
     parts = [f"<p>{report['tokens']} tokens, {len(report['layers'])} layers, E = {report['experts']}, "
              f"k = {', '.join(map(str, sorted(set(report['k']))))}. Numbers of neighbours, pairs, flow, "
-             f"caches and "
-             f"batches: from the first {report['read_from_the_first']} tokens.</p>"]
+             f"caches and batches: from the first {report['read_from_the_first']} tokens.</p>"]
     bad = "".join(f"<li><b>{escape(each['name'])}</b>: {escape(each['text'])}</li>"
                   for each in report["findings"])
     parts.append(f"<div class='bad'><h2>What looks broken</h2><ul>{bad}</ul></div>" if bad
@@ -149,10 +143,10 @@ def _strip(trace, text):
     from moeviz.style import expert_colors, ink_on
 
     colors = expert_colors(trace.num_experts)
-    places = sorted({round(at * (len(trace.layers) - 1) / max(ROWS - 1, 1)) for at in range(ROWS)})
+    places = sorted({round(at * (len(trace.layers) - 1) / (STRIP_LAYERS - 1)) for at in range(STRIP_LAYERS)})
     layers = [trace.layers[at] for at in places]
     columns = []
-    for token, word in enumerate(text[:COLUMNS]):
+    for token, word in enumerate(text[:STRIP]):
         cells = []
         for at, layer in zip(places, layers, strict=True):
             chosen = [int(expert) for expert in trace.index[at][token] if expert != EMPTY]
@@ -162,7 +156,7 @@ def _strip(trace, text):
                          f'{chosen[0] if chosen else "-"}</span>')
         shown = escape(word.replace("\n", "\u21b5").replace(" ", "\u00b7")) or "&nbsp;"
         columns.append(f'<div class="token"><b>{shown}</b>{"".join(cells)}</div>')
-    rest = f", the first {COLUMNS} of {len(text)} tokens" if len(text) > COLUMNS else ""
+    rest = f", the first {STRIP} of {len(text)} tokens" if len(text) > STRIP else ""
     return (f"<p>Each column is a token{rest}; below it stands its first choice in the layers "
             f"{', '.join(map(str, layers))}, from top to bottom. Point at a number for all of them.</p>"
             f'<div class="strip">{"".join(columns)}</div>')
