@@ -15,9 +15,9 @@ def logits(stored):
 
 
 def test_wrong_arguments_are_named(logits):
-    with pytest.raises(ValueError, match="labels must be one per token"):
+    with pytest.raises(ValueError, match="labels must have one entry per token"):
         live.board(logits, ["a"])
-    with pytest.raises(ValueError, match="for up to 24 of them, got 25"):
+    with pytest.raises(ValueError, match="up to 24 tokens, got 25"):
         live.board(np.zeros((25, 2)), ["a"] * 25)
     with pytest.raises(ValueError, match="k must be a whole number between 1 and 8"):
         live.board(logits, SAID, k=9)

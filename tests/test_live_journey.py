@@ -18,9 +18,9 @@ OPTIONS = {"labels": WORDS, "tokens": TOKENS, "gate": GATE, "experts": EXPERTS}
 
 
 @cases(("change", "message"), [
-    ({"labels": ["a"]}, "labels must be one per token"),
+    ({"labels": ["a"]}, "labels must have one entry per token"),
     ({"gate": None}, "tokens and gate must come together"), ({"tokens": TOKENS + 1}, "must be the logits"),
-    ({"at": 6}, "at must be a token between 0 and 5"),
+    ({"at": 6}, "at must be a whole number between 0 and 5"),
     ({"experts": EXPERTS[0]}, "experts must have shape"),
     ({"tokens": None, "gate": None}, "experts need tokens"),
     ({"source": routing.sigmoid_top_k(TOKENS @ GATE, 2)}, "must come from routing.top_k"),

@@ -20,16 +20,16 @@ CODE = {"np": np, "routing": routing, "capacity": capacity, "replace": replace}
 
 @cases(("arguments", "message"), [
     ({"gate": GATE.T}, "must have width 2"), ({"tokens": np.ones((2, 3))}, "must have width 2"),
-    ({"labels": ["a"]}, "labels must be one per token"), ({"bias": [0.0]}, "bias must have shape")])
+    ({"labels": ["a"]}, "labels must have one entry per token"), ({"bias": [0.0]}, "bias must have shape")])
 def test_wrong_planes_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         live.plane(**({"gate": GATE, "tokens": TOKENS} | arguments))
 
 
 def test_wrong_seats_are_named(stored):
-    with pytest.raises(ValueError, match="labels must be one per token"):
+    with pytest.raises(ValueError, match="labels must have one entry per token"):
         live.seats(stored.route(SAID)[0], ["a"])
-    with pytest.raises(ValueError, match="for up to 200 of them, got 201"):
+    with pytest.raises(ValueError, match="up to 200 tokens, got 201"):
         live.seats(stored.route("a" * 201)[0], ["a"] * 201)
 
 

@@ -196,7 +196,6 @@ def test_a_router_that_chooses_nothing_has_a_row_with_unknowns():
     row = board["nothing"]
     assert row.unserved == 1 and row.captured == 0 and math.isnan(row.max_violation)
     assert board.sorted_by("max_violation").names == ("top-k", "nothing")
-    assert board.sorted_by("max_violation", reverse=True).names == ("top-k", "nothing")
 
 
 # --- causal or not, random or not ---
@@ -335,8 +334,6 @@ def test_random_seats_draw_from_the_seed():
     (lambda: score(ONE, LOGITS, own=5), "own must be a list, got 5"),
     (lambda: score(ONE, LOGITS, own=["a", "a"]), "own must be different texts"),
     (lambda: score(ONE, LOGITS, needs_loss=["a"]), "needs_loss must be a Mapping, got list"),
-    (lambda: score(ONE, LOGITS, seed=-1), "seed"),
-    (lambda: scoreboard.measure(routing.top_k, LOGITS, seed=0.5), "seed must be a whole number"),
     (lambda: scoreboard.best_captured(LOGITS, LOGITS.size + 1), "choices must be a whole number"),
 ])
 def test_bad_arguments_are_named(call, message):
@@ -356,8 +353,6 @@ def test_sorted_rows_are_in_order_best_first(column):
     values = [getattr(row, column) for row in board.rows]
     best = scoreboard.find_column(column).best
     assert all(a >= b if best == "high" else a <= b for a, b in pairwise(values))
-    backwards = [getattr(row, column) for row in BOARD.sorted_by(column, reverse=True).rows]
-    assert backwards == values[::-1]
 
 
 def test_ties_keep_the_order_they_had():

@@ -2,7 +2,7 @@
 
 from moeviz import plots
 from moeviz.arrays import check_count, check_matrix
-from moeviz.live.show import colors, page
+from moeviz.live.show import colors, few_labels, page
 from moeviz.routing import top_k
 
 MOST_TOKENS = 24
@@ -16,10 +16,8 @@ def board(logits, labels, *, k=2):
     looks ahead. Raises ValueError for more tokens, another number of labels or a k outside of 1..E.
     """
     logits = check_matrix(logits, "logits").round(2)
-    labels, k = list(map(str, labels)), check_count(k, "k", high=logits.shape[1])
-    if len(labels) != len(logits) or len(logits) > MOST_TOKENS:
-        raise ValueError(f"labels must be one per token, for up to {MOST_TOKENS} of them, "
-                         f"got {len(labels)} for {len(logits)}")
+    k = check_count(k, "k", high=logits.shape[1])
+    labels = few_labels(labels, len(logits), MOST_TOKENS)
     drawn = plots.plot_assignment(top_k(logits, k), labels=labels)
     state = {"logits": logits.tolist(), "labels": labels, "k": k, **colors(logits.shape[1])}
     return page("board", state, label="Token choice beside expert choice on one matrix", fallback=drawn)

@@ -3,11 +3,12 @@
 import numpy as np
 
 from moeviz import plots, text
-from moeviz.arrays import as_array, check_matrix, softmax, top_k_index
+from moeviz.arrays import as_array, check_count, check_matrix, softmax, top_k_index
 from moeviz.checks import check_kind
 from moeviz.experts import ExpertBank
 from moeviz.live.sentence import MAX_BYTES, clip, model_state
 from moeviz.live.show import colors, page
+from moeviz.plots.draw import check_labels
 from moeviz.record import Routing, check_logits
 from moeviz.tinylm import TinyLM
 
@@ -30,24 +31,17 @@ def journey(source, *, labels=None, tokens=None, gate=None, experts=None, at=0):
     else:
         routed = check_kind(source, "source", Routing)
         state = {"at": at, **_typed_state(routed, labels, tokens, gate, experts)}
-    at = _check_at(at, routed.num_tokens)
+    at = check_count(at, "at", low=0, high=routed.num_tokens - 1)
     drawn = plots.plot_gate_steps(_stages(routed, at), routed.chosen()[at])
     return page("journey", state, label=LABEL, fallback=drawn)
-
-
-def _check_at(at, num_tokens):
-    if not isinstance(at, int) or not 0 <= at < num_tokens:
-        raise ValueError(f"at must be a token between 0 and {num_tokens - 1}, got {at!r}")
-    return at
 
 
 def _typed_state(routed, labels, tokens, gate, experts):
     """Return the state of typed numbers, after a look whether they belong together."""
     logits = check_logits(routed)
     _check_router(routed, logits)
-    labels = [f"token {t}" for t in range(routed.num_tokens)] if labels is None else list(map(str, labels))
-    if len(labels) != routed.num_tokens:
-        raise ValueError(f"labels must be one per token, got {len(labels)} for {routed.num_tokens} tokens")
+    labels = [f"token {t}" for t in range(routed.num_tokens)] if labels is None else check_labels(
+        labels, routed.num_tokens)
     if (tokens is None) != (gate is None):
         raise ValueError("tokens and gate must come together: a score is their product")
     if tokens is not None:

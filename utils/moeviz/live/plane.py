@@ -5,6 +5,7 @@ import numpy as np
 from moeviz import plots
 from moeviz.arrays import check_matrix, check_vector
 from moeviz.live.show import colors, page
+from moeviz.plots.draw import check_labels
 
 ROOM = 1.25  # the square reaches this much further than the farthest arrow or token
 
@@ -18,9 +19,7 @@ def plane(gate, tokens, *, labels=None, bias=None):
     gate, tokens = check_matrix(gate, "gate", "(2, E)"), check_matrix(tokens, "tokens", "(T, 2)")
     if len(gate) != 2 or tokens.shape[1] != 2:
         raise ValueError(f"gate and tokens must have width 2, got shapes {gate.shape} and {tokens.shape}")
-    labels = [""] * len(tokens) if labels is None else list(map(str, labels))
-    if len(labels) != len(tokens):
-        raise ValueError(f"labels must be one per token, got {len(labels)} for {len(tokens)} tokens")
+    labels = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
     bias = np.zeros(gate.shape[1]) if bias is None else check_vector(bias, "bias", gate.shape[1])
     span = ROOM * max(float(np.abs(gate).max()), float(np.abs(tokens).max()), 1.0)
     state = {"start": {"arrows": gate.T.tolist(), "bias": bias.tolist()}, "points": tokens.tolist(),

@@ -4,7 +4,7 @@ import numpy as np
 
 from moeviz import plots
 from moeviz.capacity import expert_capacity
-from moeviz.live.show import colors, page
+from moeviz.live.show import colors, few_labels, page
 from moeviz.record import EMPTY, check_routing
 
 MOST_TOKENS = 200
@@ -17,10 +17,7 @@ def seats(routed, labels):
     Raises ValueError for more tokens or another number of labels.
     """
     num_tokens = check_routing(routed, "routed").num_tokens
-    labels = list(map(str, labels))
-    if len(labels) != num_tokens or num_tokens > MOST_TOKENS:
-        raise ValueError(f"labels must be one per token, for up to {MOST_TOKENS} of them, "
-                         f"got {len(labels)} for {num_tokens}")
+    labels = few_labels(labels, num_tokens, MOST_TOKENS)
     index = np.where(routed.expert_index == EMPTY, 0, routed.expert_index)
     drawn = np.random.default_rng(0).permutation(num_tokens)
     state = {"expertIndex": index.tolist(), "probs": routed.probs.tolist(), "kept": routed.kept.tolist(),

@@ -173,12 +173,12 @@ class Board:
         values = [getattr(row, name) for row in self.rows]
         return np.array([np.nan if value is None else value for value in values])
 
-    def sorted_by(self, column, *, reverse=False):
+    def sorted_by(self, column):
         """Return the board in the order of one column, best first; ties keep their order, unknowns come last.
 
         Raises ValueError naming the columns for any other name.
         """
-        return replace(self, rows=table.ordered(self.rows, column, reverse=reverse), sorted_column=column)
+        return replace(self, rows=table.ordered(self.rows, column), sorted_column=column)
 
     def where(self, keep):
         """Return the board of the rows for which keep(row) is true, such as lambda row: row.causal."""
@@ -209,15 +209,14 @@ class Board:
         return f"{len(self)} routers" + (f", sorted by {heading}" if heading else "")
 
 
-def score(routers, logits, *, own=(), needs_loss=None, seed=0):
+def score(routers, logits, *, own=(), needs_loss=None):
     """Run every router on the same logits and return the Board of what each one did.
 
     routers: {name: router}, for instance `line_up(...)` with one's own added; `route` says what a router is.
     logits: (T, E). own: the name, or names, of the learner's routers. needs_loss: {name: bool}, declared
-    for routers beyond the line-up. seed: of the draws. A router that fails costs the others nothing: its
-    row is missing, and the board says why.
-    Raises ValueError for bad logits, routers that are no {name: router}, names that are not in it, or a seed
-    that is no whole number.
+    for routers beyond the line-up. A router that fails costs the others nothing: its row is missing, and the
+    board says why.
+    Raises ValueError for bad logits, routers that are no {name: router}, or names that are not in it.
 
     >>> from moeviz import routing
     >>> board = score({"top-k": routing.top_k, "mine": lambda logits: None}, np.eye(3), own="mine")
@@ -232,7 +231,7 @@ def score(routers, logits, *, own=(), needs_loss=None, seed=0):
     for name, router in routers.items():
         loss = declared.get(name, NEEDS_LOSS.get(name))
         try:
-            row, routings[name] = measure(router, logits, name=name, needs_loss=loss, seed=seed)
+            row, routings[name] = measure(router, logits, name=name, needs_loss=loss)
         except RouterError as error:
             remarks[name] = f"{name} is missing: it {error}"
         else:

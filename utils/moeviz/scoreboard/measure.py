@@ -113,6 +113,7 @@ def _kind(value):
     return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"a {type(value).__name__}"
 
 
+SEED = 0         # of the draws of a router that takes rng
 ROUNDING = 1e-9  # weights that differ by less have not changed
 
 
@@ -136,23 +137,22 @@ class Row(NamedTuple):
     random: bool           # another seed, or a second call, gives another routing
 
 
-def measure(router, logits, *, name="router", needs_loss=None, seed=0):
+def measure(router, logits, *, name="router", needs_loss=None):
     """Return (Row, Routing) of one router on logits (T, E).
 
     The router runs several times: twice with one seed, once with another, and on logits whose later tokens
-    were changed (see `leak`). Raises RouterError, a ValueError, as `route` does, and ValueError for a seed
-    that is no whole number of at least 0.
+    were changed (see `leak`). Raises RouterError, a ValueError, as `route` does.
 
     >>> from moeviz import routing
     >>> row, routed = measure(routing.top_k, [[2.0, 1.0, 0.0], [2.0, 0.0, 1.0]])
     >>> row.max_violation, row.experts, row.causal, row.random
     (0.5, 2.0, True, False)
     """
-    logits, seed = check_matrix(logits, "logits").astype(float), check_count(seed, "seed", low=0)
-    routed, again, other = (route(router, logits, rng=np.random.default_rng(s), name=name)
-                            for s in (seed, seed, seed + 1))
+    logits = check_matrix(logits, "logits").astype(float)
+    routed, again, other = (route(router, logits, rng=np.random.default_rng(seed), name=name)
+                            for seed in (SEED, SEED, SEED + 1))
     repeats = not changed_tokens(routed, again).any()
-    leaked = leak(router, logits, seed=seed) if repeats and len(logits) > 1 else None
+    leaked = leak(router, logits) if repeats and len(logits) > 1 else None
     served = routed.dispatch().sum(axis=1)
     load, share = routed.dispatch().sum(axis=0), captured(routed, logits)
     best = best_captured(logits, int(served.sum()))
@@ -196,7 +196,7 @@ def best_captured(logits, choices):
     return float(falling[:choices].sum() / len(logits))
 
 
-def leak(router, logits, *, seed=0):
+def leak(router, logits):
     """Return the largest share of earlier tokens that changed experts or weights when later tokens changed.
 
     The last three quarters, the last half and the last quarter of the logits (T, E), T > 1, are each changed
@@ -209,11 +209,11 @@ def leak(router, logits, *, seed=0):
     1.0
     """
     logits = check_matrix(logits, "logits").astype(float)
-    before = route(router, logits, rng=np.random.default_rng(seed))
+    before = route(router, logits, rng=np.random.default_rng(SEED))
     shares = [0.0]
     for cut in sorted({max(1, len(logits) * quarter // 4) for quarter in (1, 2, 3)}):
         for other in _changed_later(logits, cut):
-            after = _route_again(router, other, seed)
+            after = _route_again(router, other)
             shares.append(float(changed_tokens(before, after)[:cut].mean()))
     return max(shares)
 
@@ -257,8 +257,8 @@ def _changed_later(logits, cut):
     return rushed, backwards
 
 
-def _route_again(router, logits, seed):
+def _route_again(router, logits):
     try:
-        return route(router, logits, rng=np.random.default_rng(seed))
+        return route(router, logits, rng=np.random.default_rng(SEED))
     except RouterError as error:
         raise RouterError(f"{error} (on the same logits with the later tokens changed)") from error

@@ -78,16 +78,15 @@ def unknown(value):
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
-def ordered(rows, name, *, reverse=False):
+def ordered(rows, name):
     """Return rows by one column, best first (by name: from A on); what is not known comes last.
 
-    Rows that are equal keep their order. reverse=True puts the worst first.
+    Rows that are equal keep their order.
     """
     column = find_column(name)
     known = [row for row in rows if not unknown(getattr(row, name))]
     rest = [row for row in rows if unknown(getattr(row, name))]
-    falling = (column.best == "high") != reverse
-    return (*sorted(known, key=lambda row: getattr(row, name), reverse=falling), *rest)
+    return (*sorted(known, key=lambda row: getattr(row, name), reverse=column.best == "high"), *rest)
 
 
 def goodness(rows, name):
