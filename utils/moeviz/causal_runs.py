@@ -18,6 +18,7 @@ from moeviz import earlier, interventions, tinylm
 from moeviz.arrays import check_choice, check_count, check_matrix, check_number
 from moeviz.files import load_runs, stored, write_runs
 from moeviz.interventions import CLASSES, Means, Pair
+from moeviz.tables import as_range
 from moeviz.transformer import Config, held_out_losses, held_out_rows, train
 
 SEEDS = (0, 1, 2)
@@ -157,7 +158,7 @@ def beside(runs, *names):
     columns = dict(zip(["", "layer", *(f"seed {run.seed}" for run in runs)], zip(*found, strict=True),
                        strict=True))
     known = [earlier.LAYERS.get(name, {}) for name in names]
-    return columns | {EARLIER: [said(each[n]) if each else "" for each in known
+    return columns | {EARLIER: [as_range(each[n]) if each else "" for each in known
                                 for n in range(len(runs[0].layers))]}
 
 
@@ -170,7 +171,7 @@ def changes_of_k(runs):
     own = Config().k
     seeds = {f"seed {run.seed}": [run.at_k[k] - run.at_k[own] for k in run.at_k] for run in runs}
     return {"k": list(runs[0].at_k), **seeds,
-            EARLIER: [said(earlier.AT_K[k]) if k in earlier.AT_K else "" for k in runs[0].at_k]}
+            EARLIER: [as_range(earlier.AT_K[k]) if k in earlier.AT_K else "" for k in runs[0].at_k]}
 
 
 def pairs(runs, name):
@@ -185,16 +186,6 @@ def pairs(runs, name):
              for run in runs for pair in [getattr(run, name)]]
     return dict(zip([title, "class", "layer", "use", "harm", "error"],
                     zip(*found, (EARLIER, *known), strict=True), strict=True))
-
-
-def said(span):
-    """Write (lowest, highest) as one text.
-
-    >>> said((0.14, 0.17)), said((2, 2))
-    ('0.14 to 0.17', '2')
-    """
-    low, high = (f"{value:g}" for value in span)
-    return low if low == high else f"{low} to {high}"
 
 
 # --- the file ------------------------------------------------------------------------------------

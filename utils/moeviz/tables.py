@@ -88,6 +88,16 @@ def _number(value, digits):
     return f"{value:,.0f}" if size >= 1e4 else f"{value:.{max(digits, len(f'{size:.0f}'))}g}"
 
 
+def as_range(values, form="g"):
+    """Write the lowest and the highest of several numbers, or one number where both are written alike.
+
+    >>> as_range([0.14, 0.17]), as_range([2, 2]), as_range([0.501, 0.5], ".2f")
+    ('0.14 to 0.17', '2', '0.50')
+    """
+    low, high = format(np.min(values), form), format(np.max(values), form)
+    return low if low == high else f"{low} to {high}"
+
+
 def as_power(value, digits=4):
     """Write a number above 0 by its power of ten; between 0.001 and 1000 as it is, where it is a power.
 

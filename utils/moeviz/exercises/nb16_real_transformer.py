@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from moeviz.arrays import softmax, top_k_index
 from moeviz.exercises.cases import scores, whole
 from moeviz.exercises.engine import Exercise
 
@@ -21,26 +22,21 @@ def draw_causal(rng):
     return (3 * rng.standard_normal((size, size)),)
 
 
-def _softmax(scores, axis=-1):
-    powers = np.exp(scores - scores.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
-
-
 causal = Exercise("causal", 16, slow_causal, (
     (np.array([[0.0, 5.0], [1.0, 1.0]]),), (np.log([[1.0, 2.0, 3.0], [1.0, 3.0, 9.0], [1.0, 1.0, 2.0]]),)),
     draw_causal, {
     "the mask is missing: a position looks ahead, and training would copy the answer":
-        _softmax,
+        softmax,
     "zeros after the softmax leave rows that sum to less than 1: mask the scores before it":
-        lambda scores: np.tril(_softmax(scores)),
+        lambda scores: np.tril(softmax(scores)),
     "a score of 0 still has weight: what must not be seen needs a score of minus infinity":
-        lambda scores: _softmax(np.tril(scores))})
+        lambda scores: softmax(np.tril(scores))})
 
 
 @causal.mistake("a column was made to sum to 1: each position shares out one look, along its row")
 def causal_down_the_columns(scores):
     masked = np.where(np.tri(len(scores), dtype=bool), scores, -np.inf)
-    return _softmax(masked, axis=0)
+    return softmax(masked, axis=0)
 
 
 def slow_block_step(stream, scale, matrix):
@@ -93,19 +89,15 @@ def slow_without(probs, k, off):
 def draw_without(rng):
     tokens, experts = whole(rng, (1, 6), (3, 7))
     k, = whole(rng, (1, experts - 1))
-    return _softmax(scores(rng, tokens, experts)), k, int(rng.integers(experts))
+    return softmax(scores(rng, tokens, experts)), k, int(rng.integers(experts))
 
 
 without = Exercise("without", 16, slow_without, (
     (np.array([[0.5, 0.3, 0.2]]), 1, 0), (np.array([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]]), 2, 0)), draw_without)
 
 
-def _top(probs, k):
-    return np.argsort(-probs, axis=1, kind="stable")[:, :k]
-
-
-def _weights(probs, index):
-    weights = np.zeros(probs.shape)
+def _top_weights(probs, k):
+    weights, index = np.zeros(probs.shape), top_k_index(probs, k)
     np.put_along_axis(weights, index, np.take_along_axis(probs, index, axis=1), axis=1)
     return weights
 
@@ -114,12 +106,12 @@ def _weights(probs, index):
 def not_passed_on(probs, k, off):
     left = probs.copy()
     left[:, off] = -1
-    return _weights(probs, _top(left, k))
+    return _top_weights(left, k)
 
 
 @without.mistake("nobody took the free place: a token that had chosen it goes to its next best")
 def place_left_empty(probs, k, off):
-    weights = _weights(probs, _top(probs, k))
+    weights = _top_weights(probs, k)
     weights[:, off] = 0
     total = weights.sum(axis=1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
@@ -127,7 +119,7 @@ def place_left_empty(probs, k, off):
 
 @without.mistake("the expert was chosen and then silenced: choose among the others")
 def chosen_and_silenced(probs, k, off):
-    weights = _weights(probs, _top(probs, k))
+    weights = _top_weights(probs, k)
     weights /= weights.sum(axis=1, keepdims=True)
     weights[:, off] = 0
     return weights

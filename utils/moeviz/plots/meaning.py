@@ -32,6 +32,7 @@ from moeviz.style import (
     set_narrow,
     set_table,
 )
+from moeviz.tables import as_range
 
 GAP = 0.6  # rows between the measured matrix and its null
 LETTER = 0.1  # inches that a letter of a row's name takes at most
@@ -240,7 +241,7 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     ax.tick_params(axis="y", length=0, pad=14)
     ax.spines["left"].set_visible(False)
     legend_below(ax, 2 if on_phone(ax) else 3)
-    spans = ([_span(entry) if len(entry) else None for entry in entries]
+    spans = ([as_range(entry, ".3g") if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
     return set_description(ax, _describe_nulls(rows, nulls, x_label, title))
@@ -272,15 +273,11 @@ def _mark(ax, entries, label, **look):
 def _describe_nulls(rows, nulls, x_label, title):
     parts = []
     for at, (name, values) in enumerate(rows.items()):
-        chance = [f"{null} {_span(entries[at])}" for null, entries in nulls.items() if len(entries[at])]
-        parts.append(f"{name} {_span(values)}" + (f" ({', '.join(chance)})" if chance else ""))
+        chance = [f"{null} {as_range(entries[at], '.3g')}"
+                  for null, entries in nulls.items() if len(entries[at])]
+        parts.append(f"{name} {as_range(values, '.3g')}" + (f" ({', '.join(chance)})" if chance else ""))
     about = ": ".join(filter(None, [title, x_label]))
     return f"Dot chart, {about}; {'; '.join(parts)}."
-
-
-def _span(values):
-    low, high = f"{values.min():.3g}", f"{values.max():.3g}"
-    return low if low == high else f"{low} to {high}"
 
 
 def plot_profile(mine, everyone, names, *, color=INK, ax=None, title="", x_label="share of the bytes (%)"):

@@ -25,6 +25,7 @@ from moeviz.style import (
     set_table,
     tint,
 )
+from moeviz.tables import as_range
 
 STONE = "#B8BCC4"  # weights that are no expert
 GAP = 0.8          # columns between two matrices
@@ -169,15 +170,15 @@ def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
               [[name, *map("{:.2f}".format, row)] for name, row in zip(names, correlation, strict=True)])
     return set_description(ax, f"Dots for each expert and class of bytes in {layers} layers and {len(names)} "
                                f"seeds: harm without the expert over the share that uses it. They correlate "
-                               f"at {_span(correlation)}; where fewer than 3% use an expert, its absence "
-                               f"costs up to {unused:.2f} nats per byte.")
+                               f"at {as_range(correlation, '.2f')}; where fewer than 3% use an expert, its "
+                               f"absence costs up to {unused:.2f} nats per byte.")
 
 
 def _name_layers(ax, starts, correlation):
     gap = "\n" if on_phone(ax) else " "
     for layer, start in enumerate(starts):
-        ax.text(start + 0.5, 1.01, f"layer {layer + 1}:{gap}r = {_span(correlation[:, layer])}", ha="center",
-                va="bottom", transform=ax.get_xaxis_transform(), color=INK)
+        ax.text(start + 0.5, 1.01, f"layer {layer + 1}:{gap}r = {as_range(correlation[:, layer], '.2f')}",
+                ha="center", va="bottom", transform=ax.get_xaxis_transform(), color=INK)
 
 
 def plot_told(told, *, title="", ax=None):
@@ -292,11 +293,6 @@ def plot_written(routed, labels, *, window=16, title="", ax=None):
     set_matrix(ax, share[kept], rows=("after byte", kept), columns=("expert", range(routed.num_experts)))
     return set_description(ax, f"Areas: shares of {routed.num_experts} experts over {len(labels)} written "
                                f"bytes; the busiest one changes {changes} times.")
-
-
-def _span(values):
-    low, high = np.min(values), np.max(values)
-    return f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
 
 
 def _arrow(ax, left):
