@@ -100,15 +100,15 @@ def parse(source):
     return ast.parse(re.sub(r"^(\s*)[%!]", r"\1pass  # ", source, flags=re.MULTILINE))
 
 
-def folded(notebook, start=0):
-    """Return (summary, text) of every <details> block from the cell at `start` on."""
-    cells = [cell for cell in notebook.cells[start:] if cell.cell_type == "markdown"]
-    return [block for cell in cells for block in _DETAILS.findall(cell.source)]
+def folded(cells):
+    """Return (summary, text) of every <details> block of the markdown cells."""
+    return [block for cell in cells if cell.cell_type == "markdown"
+            for block in _DETAILS.findall(cell.source)]
 
 
-def fences(text, language="python"):
-    """Return the contents of the code fences of one language."""
-    return [body.rstrip("\n") for name, body in _FENCE.findall(text) if name == language]
+def fences(text):
+    """Return the contents of the code fences of Python."""
+    return [body.rstrip("\n") for name, body in _FENCE.findall(text) if name == "python"]
 
 
 def without_fences(text):
@@ -150,7 +150,7 @@ def tasks(notebook):
 def _task(notebook, start, end):
     source = notebook.cells[start].source
     function = stub_function(source).name
-    blocks = folded(nbformat.from_dict({"cells": notebook.cells[start:end]}))
+    blocks = folded(notebook.cells[start:end])
     hints = sum(1 for summary, _ in blocks if re.fullmatch(r"Hint \d", summary.strip()))
     solutions = [code for summary, text in blocks if summary.strip() == "Solution" for code in fences(text)]
     solution = next((code for code in solutions if f"def {function}(" in code), "")
