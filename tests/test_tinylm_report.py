@@ -77,7 +77,7 @@ def test_the_command_trains_saves_and_reports(monkeypatch, capsys, tmp_path):
 
 
 def test_the_command_replaces_the_course_model_only_when_asked(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(command, "stored_path", lambda: tmp_path / "stored.npz")
+    monkeypatch.setattr(command, "STORED", tmp_path / "stored.npz")
     assert "not saved" in program(monkeypatch, capsys, "--steps", "1")[1].out
     assert not (tmp_path / "stored.npz").exists()
     program(monkeypatch, capsys, "--steps", "1", "--replace")

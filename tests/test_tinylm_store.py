@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moeviz import text, tinylm
-from moeviz.tinylm.model import stored_path
+from moeviz.tinylm.model import STORED
 from moeviz.tinylm.parts import MAX_BYTES
 
 
@@ -69,7 +69,7 @@ def test_numpy_itself_can_read_the_file(small, saved):
 
 
 def test_the_stored_file_is_small_and_says_where_it_comes_from(stored):
-    path = stored_path()
+    path = STORED
     assert path.stat().st_size < 1_500_000
     assert {"text_sha256", "seed", "steps", "python", "numpy", "held_out_loss"} <= set(stored.provenance)
     assert len(stored.provenance["text_sha256"]) == 64
@@ -227,7 +227,7 @@ def test_a_folder_or_a_missing_file_is_named(tmp_path):
 
 @given(st.integers(0, 10**9), st.binary(min_size=1, max_size=40))
 def test_a_spoiled_file_gives_a_model_or_a_value_error(tmp_path_factory, place, junk):
-    path = stored_path()
+    path = STORED
     content = bytearray(path.read_bytes())
     start = -(place % 3000) - len(junk) if place % 2 else place % len(content)
     content[start:start + len(junk)] = junk

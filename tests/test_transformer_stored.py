@@ -83,7 +83,7 @@ def test_a_short_run_can_be_made_again(corpus, tmp_path):
                  lambda read: read["runs"][0].__setitem__(4, float("nan")),
                  lambda read: read["runs"][0].__setitem__(6, {"two": 1.0}), lambda read: read.update(runs=3)])
 def test_another_file_is_refused(spoil, tmp_path):
-    read = json.loads(short_runs.stored_path().read_text())
+    read = json.loads(short_runs.STORED.read_text())
     spoil(read)
     (tmp_path / "a.json").write_text(json.dumps(read))
     with pytest.raises(ValueError, match=r"a\.json must hold short runs"):

@@ -28,6 +28,7 @@ KS = (1, 2, 3, 4, 8)
 PAIRS = ("vital", "spare")
 EARLIER = "earlier, in PyTorch"  # heading of figures that are not of these runs, see `moeviz.earlier`
 DIGITS = 5
+STORED = stored("transformer_causal.json")
 
 
 class Layer(NamedTuple):
@@ -191,22 +192,17 @@ def pairs(runs, name):
 # --- the file ------------------------------------------------------------------------------------
 
 
-def stored_path():
-    """Return where the package keeps the results."""
-    return stored("transformer_causal.json")
-
-
 def save_causal(path, runs, about):
     """Write Causals to a file, with a dictionary that says how they were made; numbers have 5 decimals."""
     write_runs(path, map(_plain, runs), about)
 
 
-def load_causal(path=None):
+def load_causal(path=STORED):
     """Return ([Causal], about) of the stored results, or of another file that `save_causal` wrote.
 
     Raises ValueError for a file that holds something else.
     """
-    return load_runs(stored_path() if path is None else path, _run, "results of interventions")
+    return load_runs(path, _run, "results of interventions")
 
 
 def _plain(value):

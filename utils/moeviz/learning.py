@@ -22,6 +22,7 @@ from moeviz.text import load_corpus
 from moeviz.tinylm import Config, held_out_windows, weight_shapes
 
 TOP_K = 2
+STORED = stored("learning.json")
 WIDTH = 64  # active hidden units of the networks that are compared at equal active size
 
 
@@ -131,12 +132,7 @@ def held_out_loss(model, corpus):
     return float(model.window_losses(windows[::EVERY], targets[::EVERY]).mean())
 
 
-def stored_path():
-    """Return where the package keeps the runs."""
-    return stored("learning.json")
-
-
-def load_curves(path=None):
+def load_curves(path=STORED):
     """Return {name: Curve} of the stored runs, or of another file that `save_runs` wrote.
 
     >>> sorted(load_curves())[:3]
@@ -145,13 +141,12 @@ def load_curves(path=None):
     return curves_of(load_runs(path)[0])
 
 
-def load_runs(path=None):
+def load_runs(path=STORED):
     """Return (runs, about): a list of Runs, and a dictionary that says how they were made.
 
     Raises ValueError for a file that holds something else.
     """
-    return files.load_runs(stored_path() if path is None else path, _check_run,
-                           "runs and what they are about")
+    return files.load_runs(path, _check_run, "runs and what they are about")
 
 
 def save_runs(path, runs, about):
@@ -387,7 +382,7 @@ def main(argv=None):
     if options.out is None and not options.replace:
         parser.error("say where the runs should go: --out FILE, or --replace")
     try:
-        targets = [check_target(path) for path in [options.out, stored_path() if options.replace else None]
+        targets = [check_target(path) for path in [options.out, STORED if options.replace else None]
                    if path is not None]
     except ValueError as error:
         parser.error(str(error))

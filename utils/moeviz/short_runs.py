@@ -19,6 +19,7 @@ from moeviz.transformer import Config, held_out_losses, held_out_rows, train, up
 
 SEEDS = (0, 1, 2)
 STEPS = 300
+STORED = stored("transformer_short.json")
 CONFIG = Config(context=64, width=64, heads=4, layers=2, num_experts=8, hidden=64, k=2)
 DENSE = replace(CONFIG, num_experts=1, k=1)
 KINDS = {  # what each way of training is
@@ -65,18 +66,12 @@ def run_short(corpus, kind, seed, *, steps=STEPS):
     return Short(kind, seed, steps, round(seconds, 1), at_k[model.config.k], tuple(loads), at_k, shares)
 
 
-def stored_path():
-    """Return where the package keeps the runs."""
-    return stored("transformer_short.json")
-
-
-def load_short(path=None):
+def load_short(path=STORED):
     """Return ([Short], about) of the stored runs, or of another file that `save_short` wrote.
 
     Raises ValueError for a file that holds something else.
     """
-    return load_runs(stored_path() if path is None else path, _check_run,
-                     "short runs and what they are about")
+    return load_runs(path, _check_run, "short runs and what they are about")
 
 
 def _check_run(row):

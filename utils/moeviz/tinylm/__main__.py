@@ -13,7 +13,7 @@ from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target
 from moeviz.text import byte_classes, load_corpus
 from moeviz.tinylm import held_out_loss, held_out_windows, load_weights, save, train
-from moeviz.tinylm.model import CHUNK, stored_path
+from moeviz.tinylm.model import CHUNK, STORED
 from moeviz.tinylm.train import STEPS, loss_table
 
 COLUMNS = {"dead": "d", "max_violation": ".2f", "repetition": ".3f", "sum_f2": ".3f", "shuffled": ".3f",
@@ -57,7 +57,7 @@ def _parser():
     parser.add_argument("--seed", type=int, default=0, help="random seed (default %(default)s)")
     parser.add_argument("--out", metavar="FILE", help="save the trained model to FILE (.npz)")
     parser.add_argument("--replace", action="store_true", help="save it as the model that the course loads")
-    parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=stored_path(),
+    parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=STORED,
                         help="train nothing; evaluate FILE, or the course's model")
     return parser
 
@@ -74,7 +74,7 @@ def _train(corpus, options):
 def _save(model, options):
     if options.evaluate:
         return
-    for path in filter(None, [options.out, stored_path() if options.replace else None]):
+    for path in filter(None, [options.out, STORED if options.replace else None]):
         save(model, path)
         print(f"saved to {path}")
     if not (options.out or options.replace):

@@ -33,6 +33,7 @@ from moeviz.tinylm.parts import (
 
 CHUNK, BLOCK, MOST = 8192, 2**15, 2**18  # windows: of a loss, of a routing; that are kept whole
 FORMAT = "moeviz.tinylm 1"
+STORED = stored("tiny_moe.npz")
 
 
 @dataclass(frozen=True)
@@ -261,11 +262,6 @@ def _draw(rng, name, shape):
     return rng.normal(size=shape) * scale
 
 
-def stored_path():
-    """Return where the package keeps the trained model."""
-    return stored("tiny_moe.npz")
-
-
 @functools.cache
 def load():
     """Return the trained course model that is stored with the package; read once, then shared.
@@ -273,7 +269,7 @@ def load():
     >>> len(load().route("moe"))
     2
     """
-    return load_weights(stored_path())
+    return load_weights(STORED)
 
 
 def save(model, path):

@@ -15,7 +15,7 @@ from moeviz.files import check_target
 from moeviz.text import load_corpus
 from moeviz.tinylm.train import loss_table
 from moeviz.transformer import Config, held_out_loss, load_weights, save
-from moeviz.transformer.decoder import rounded, stored_path
+from moeviz.transformer.decoder import STORED, rounded
 from moeviz.transformer.descent import BYTES, STEPS, begin, descend, freeze, progress_bar
 
 CHECKPOINT = 500
@@ -59,7 +59,7 @@ def _parser():
                         help="train the short runs on three seeds instead, and save those")
     parser.add_argument("--causal", action="store_true",
                         help="train shorter on three seeds instead, switch experts off, save what it costs")
-    parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=stored_path(),
+    parser.add_argument("--evaluate", metavar="FILE", nargs="?", const=STORED,
                         help="train nothing; evaluate FILE, or the course's model")
     return parser
 
@@ -80,7 +80,7 @@ def _train(corpus, options):
     about = {"held_out_loss": losses, "minutes": round((time.process_time() - start) / 60, 1),
              "numpy": np.__version__, "python": platform.python_version()}
     model = replace(model, provenance={**model.provenance, **about})
-    for path in _targets(options, stored_path()):
+    for path in _targets(options, STORED):
         save(model, path)
         print(f"saved to {path}")
     return model
@@ -92,7 +92,7 @@ def _short(corpus, options):
         for kind in short_runs.KINDS:
             runs.append(short_runs.run_short(corpus, kind, seed))
             print(runs[-1], flush=True)
-    for path in _targets(options, short_runs.stored_path()):
+    for path in _targets(options, short_runs.STORED):
         short_runs.save_short(path, runs, _about(corpus, "--short"))
 
 
@@ -103,7 +103,7 @@ def _causal(corpus, options):
         print(f"seed {seed}, {runs[-1].steps} steps", loss_table(runs[-1].loss), sep="\n", flush=True)
     about = _about(corpus, "--causal") | {"config": asdict(Config()),
                                           "rows_per_domain": causal_runs.PER_DOMAIN}
-    for path in _targets(options, causal_runs.stored_path()):
+    for path in _targets(options, causal_runs.STORED):
         causal_runs.save_causal(path, runs, about)
 
 

@@ -31,6 +31,7 @@ from moeviz.tinylm.parts import (
 from moeviz.transformer import blocks
 
 FORMAT = "moeviz.transformer 1"
+STORED = stored("transformer.npz")
 
 
 @dataclass(frozen=True)
@@ -317,15 +318,10 @@ def _draw_byte(logits, temperature, rng):
     return byte, float(chances[byte])
 
 
-def stored_path():
-    """Return where the package keeps the trained model."""
-    return stored("transformer.npz")
-
-
 @functools.cache
 def load():
     """Return the trained Transformer that is stored with the package; read once, then shared."""
-    return load_weights(stored_path())
+    return load_weights(STORED)
 
 
 def save(model, path):
