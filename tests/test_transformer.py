@@ -188,8 +188,9 @@ def test_other_ways_to_run(model, rows):
     done = model.run_rows(rows)
     same = interventions.frozen(model, done, (1, 2))
     np.testing.assert_allclose(model.row_losses(rows, route=same), plain, rtol=1e-5)
-    np.testing.assert_allclose(model.row_losses(rows, route=interventions.noisy(model, 0.0, rng=rng)), plain)
-    for route in (interventions.noisy(model, 5.0, rng=rng), interventions.shuffled(model, 2, rng=rng),
+    still = interventions.noisy(model, 2, 0.0, rng=rng)
+    np.testing.assert_allclose(model.row_losses(rows, route=still), plain)
+    for route in (interventions.noisy(model, 2, 5.0, rng=rng), interventions.shuffled(model, 2, rng=rng),
                   interventions.silent(model, 2, 1), interventions.random_pairs_off(model, 2, 0.5, rng=rng)):
         assert np.abs(model.row_losses(rows, route=route) - plain).max() > 1e-3
     shuffled = model.run_rows(rows, route=interventions.shuffled(model, 2, rng=rng)).layers[1].routed
@@ -224,7 +225,7 @@ def test_one_layer_is_changed_in_seven_ways(model, rows, small):
 
 
 def test_noise_stays_in_its_layers(model, rows):
-    route = interventions.noisy(model, 5.0, rng=np.random.default_rng(0), layers=[2])
+    route = interventions.noisy(model, 2, 5.0, rng=np.random.default_rng(0))
     changed, done = model.run_rows(rows, route=route), model.run_rows(rows)
     assert np.array_equal(changed.layers[0].routed.expert_index, done.layers[0].routed.expert_index)
     assert not np.array_equal(changed.layers[1].routed.expert_index, done.layers[1].routed.expert_index)

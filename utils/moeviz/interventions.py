@@ -88,7 +88,7 @@ def changes(model, rows, *, layer, rng):
         mean(lambda e: damage(lambda logits, at: (kept if at in later else off(e))(logits, at))),
         mean(lambda e: damage(silent(model, layer, e))),
         mean(lambda e: damage(plain, placed(model, layer, e, (e + 1) % count))),
-        damage(noisy(model, 1.0, rng=rng, layers=[layer])),
+        damage(noisy(model, layer, 1.0, rng=rng)),
         damage(shuffled(model, layer, rng=rng))), strict=True))
 
 
@@ -116,35 +116,34 @@ def without(model, off, *, where=None):
     return model.steered(off=off, where=None if where is None else np.asarray(where).ravel())
 
 
-def silent(model, layer, expert):
-    """Return the route in which one expert is chosen as ever and then says nothing."""
+def changed_at(model, layers, change):
+    """Return the route as trained, but for some layers, in which change(logits, routed, layer) -> Routing."""
     plain = model.steered()
 
     def route(logits, at):
         routed = plain(logits, at)
-        return replace(routed, kept=routed.kept & (routed.expert_index != expert)) if at == layer else routed
+        return change(logits, routed, at) if at in layers else routed
     return route
 
 
-def noisy(model, size, *, rng, layers=None):
-    """Return the route whose logits carry Gaussian noise of that standard deviation, in these layers."""
+def silent(model, layer, expert):
+    """Return the route in which one expert is chosen as ever and then says nothing."""
+    return changed_at(model, [layer], lambda logits, routed, at: replace(
+        routed, kept=routed.kept & (routed.expert_index != expert)))
+
+
+def noisy(model, layer, size, *, rng):
+    """Return the route whose logits carry Gaussian noise of that standard deviation in one layer."""
     plain, size, rng = model.steered(), check_number(size, "size", low=0.0), check_rng(rng)
-
-    def route(logits, at):
-        if layers is not None and at not in layers:
-            return plain(logits, at)
-        return plain(logits + (size * rng.standard_normal(logits.shape)).astype(logits.dtype), at)
-    return route
+    return changed_at(model, [layer], lambda logits, routed, at: plain(
+        logits + (size * rng.standard_normal(logits.shape)).astype(logits.dtype), at))
 
 
 def shuffled(model, layer, *, rng):
     """Return the route in which the tokens of one layer exchange their choices at random: loads are kept."""
-    plain, rng = model.steered(), check_rng(rng)
-
-    def route(logits, at):
-        routed = plain(logits, at)
-        return _taken(routed, rng.permutation(len(logits))) if at == layer else routed
-    return route
+    rng = check_rng(rng)
+    return changed_at(model, [layer],
+                      lambda logits, routed, at: _taken(routed, rng.permutation(len(logits))))
 
 
 def frozen(model, done, layers):
@@ -152,8 +151,7 @@ def frozen(model, done, layers):
 
     done: the Pass of that run. What an expert's absence does through later routers is then left out.
     """
-    plain = model.steered()
-    return lambda logits, at: done.layers[at - 1].routed if at in layers else plain(logits, at)
+    return changed_at(model, layers, lambda logits, routed, at: done.layers[at - 1].routed)
 
 
 def random_pairs_off(model, layer, share, *, rng):
@@ -163,13 +161,10 @@ def random_pairs_off(model, layer, share, *, rng):
     """
     plain, rng = model.steered(), check_rng(rng)
 
-    def route(logits, at):
-        routed = plain(logits, at)
-        if at != layer:
-            return routed
+    def without_some(logits, routed, at):
         closed = routed.chosen() & (rng.random(logits.shape) < share)
         return plain(np.where(closed, logits.min() - 100, logits).astype(logits.dtype), at)
-    return route
+    return changed_at(model, [layer], without_some)
 
 
 def placed(model, layer, expert, by):
