@@ -8,7 +8,7 @@ import pytest
 import live_tools as tools
 from cases import cases
 from moeviz import live
-from moeviz.live.coin import RUNS, STEPS
+from moeviz.live.training import COIN
 from moeviz.training import pitchfork
 from test_live_training import press, state_of
 
@@ -29,7 +29,7 @@ def test_every_run_is_numpys():
     with tools.blank(["moe/coin.js"], ["coinStep"]) as page:
         for a in (1.0, 4.0):
             path = json.loads(page.evaluate(RUN, state_of(live.coin(a=a, seed=3))))
-            wanted = pitchfork.reinforce(a, rng=np.random.default_rng(3), steps=STEPS, runs=RUNS)
+            wanted = pitchfork.reinforce(a, rng=np.random.default_rng(3), **COIN)
             np.testing.assert_allclose(path, wanted, atol=1e-12)
 
 

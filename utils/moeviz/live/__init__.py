@@ -4,13 +4,10 @@ JavaScript computes what NumPy computes: the modules in `moe/` say again what `t
 `routing` and `capacity` say, and the tests hold both to each other.
 """
 
-from moeviz.live.board import board
-from moeviz.live.coin import coin
+from moeviz.live.given import board, plane, seats
 from moeviz.live.journey import journey
-from moeviz.live.plane import plane
-from moeviz.live.seats import seats
 from moeviz.live.sentence import sentence
 from moeviz.live.show import Live
-from moeviz.live.training import thermostat, training
+from moeviz.live.training import coin, thermostat, training
 
 __all__ = ["Live", "board", "coin", "journey", "plane", "seats", "sentence", "thermostat", "training"]

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from moeviz.filmstrip import picture, still
-from moeviz.plots.draw import check_labels
 from moeviz.style import expert_colors, ink_on
 
 HERE = Path(__file__).resolve().parent
@@ -92,13 +91,6 @@ def pack(arrays, *, half=False):
                    for array in arrays.values())
     return {"shapes": {name: list(array.shape) for name, array in arrays.items()},
             "weights": b64encode(raw).decode(), "half": half}
-
-
-def few_labels(labels, num_tokens, most):
-    """Return one text per token; ValueError for another number of them, or more tokens than a view holds."""
-    if num_tokens > most:
-        raise ValueError(f"a view holds up to {most} tokens, got {num_tokens}")
-    return check_labels(labels, num_tokens)
 
 
 def colors(num_experts):

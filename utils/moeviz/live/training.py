@@ -1,14 +1,17 @@
-"""Training in the browser: a layer of experts, with Switch's loss or with a selection bias as thermostat."""
+"""Training in the browser: two experts and a coin; a layer of experts, balanced by a loss or by a bias."""
+
+from base64 import b64encode
 
 import numpy as np
 
 from moeviz import losses, plots
-from moeviz.arrays import check_count
+from moeviz.arrays import check_count, check_number, sigmoid
 from moeviz.live.show import colors, pack, page
-from moeviz.training import Plan, balance, mistakes, routers, train
+from moeviz.training import Plan, balance, mistakes, pitchfork, routers, train
 from moeviz.training.layer import init_weights
 from moeviz.training.tasks import check_task
 
+COIN = {"steps": 900, "runs": 8, "rate": 0.02}
 STEPS = 600  # at most, in the browser
 TOKENS = 128
 COEFFICIENTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -21,6 +24,22 @@ WORDS = {
                "loss on: who comes back? Then off again: who stays?",
     "bias": BANDS + "After each step every expert with too little work gains the rate, every other loses it. "
             "Move the rate while it runs, and try the two wrong rules."}
+
+
+def coin(*, a=1.0, seed=1):
+    """Return a live view of `training.pitchfork.reinforce`: move a, and see when one expert takes over.
+
+    a: the strength of reinforcement at first, 0 to 6. seed: of the draws; with a left alone, the runs are
+    those of `reinforce(a, rng=np.random.default_rng(seed), runs=8)`. Raises ValueError for other values.
+    """
+    a, seed = check_number(a, "a", low=0.0, high=6.0), check_count(seed, "seed", low=0)
+    draws = np.random.default_rng(seed).random((COIN["steps"], COIN["runs"]))
+    path = pitchfork.reinforce(a, rng=np.random.default_rng(seed), **COIN)
+    lines = {f"run {run}": sigmoid(path[:, run]) for run in range(3)}
+    state = {"a": a, **COIN, "decay": 1.0, "draws": b64encode(draws.astype("<f8").tobytes()).decode()}
+    drawn = plots.plot_curves(np.arange(len(path)), lines, x_label="tokens",
+                              y_label="share of the first expert")
+    return page("coin", state, label="Two experts and a coin", fallback=drawn)
 
 
 def training(task, *, seed=0):
@@ -71,7 +90,7 @@ def _view(kind, task, seed, *, label, controls):
     state = {"kind": kind, "most": STEPS, "start": START[kind], "words": WORDS[kind], **controls,
              **_task_state(task, plan, seed), **colors(plan.num_experts)}
     run = train(task, seed=seed, router=plan.router, balance=[(0.1, balance.switch)], steps=120,
-                         tokens=TOKENS, decay_share=0.0)
+                tokens=TOKENS, decay_share=0.0)
     return page("training", state, label=label, fallback=plots.plot_load_film(run.history.load, smooth=10))
 
 
