@@ -39,12 +39,16 @@ def scores(rng, num_tokens, num_experts, ties=False):
 def asked(specification, **others):
     """Return the mistake of who answers another question: the right answer where some arguments differ.
 
-    >>> asked(lambda width, k: width * k, k=1)(5, 2)
-    5
+    others: the value of an argument, or a function that makes it of the right one.
+
+    >>> asked(lambda width, k: width * k, width=1, k=lambda k: k + 1)(5, 2)
+    3
     """
     def answer(*case):
         arguments = inspect.signature(specification).bind(*case).arguments
-        return specification(**{**arguments, **others})
+        for name, other in others.items():
+            arguments[name] = other(arguments[name]) if callable(other) else other
+        return specification(**arguments)
     return answer
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeviz.exercises.cases import choices, whole
+from moeviz.exercises.cases import asked, choices, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -64,8 +64,7 @@ scatter = Exercise("scatter", 4, slow_scatter, (
     (np.array([[1.0, 2.0], [4.0, 8.0], [6.0, 4.0]]), np.array([1, 0, 1]), np.array([0.5, 1.0, 0.25]), 3),),
     draw_scatter, {
     "the weights are missing":
-        lambda answers, token, weight, num_tokens: (
-            slow_scatter(answers, token, np.ones(len(weight)), num_tokens)),
+        asked(slow_scatter, weight=lambda weight: np.ones(len(weight))),
     "the answers were added in list order; each belongs to its token's row":
         lambda answers, token, weight, num_tokens: (
             slow_scatter(answers, np.arange(len(token)) % num_tokens, weight, num_tokens))})

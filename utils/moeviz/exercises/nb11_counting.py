@@ -116,10 +116,8 @@ token_flops = Exercise("token_flops", 11, slow_token_flops, (
     "the scores are missing: every head compares the token with the whole context":
         asked(slow_token_flops, heads=0),
     "only half of the scores' work: after q k comes the weighted sum of the values":
-        lambda layers, heads, head_dim, attention, expert, k, table, context: (
-            slow_token_flops(layers, heads, head_dim / 2, attention, expert, k, table, context)),
+        asked(slow_token_flops, head_dim=lambda head_dim: head_dim / 2),
     "the embedding was counted; it is a look-up of one row and costs no FLOPs":
-        lambda layers, heads, head_dim, attention, expert, k, table, context: (
-            slow_token_flops(layers, heads, head_dim, attention, expert, k, 2 * table, context)),
+        asked(slow_token_flops, table=lambda table: 2 * table),
     "the head is missing: a product with the whole token table":
         asked(slow_token_flops, table=0)})

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from moeviz.exercises.cases import choices, whole
+from moeviz.exercises.cases import asked, choices, whole
 from moeviz.exercises.engine import Exercise
 
 
@@ -78,8 +78,7 @@ step_time = Exercise("step_time", 13, slow_step_time, (
     "that is the shorter of the two times; the step waits for the longer one":
         step_time_of(_distinct, join=min),
     "these are multiply-adds; each is 2 FLOPs":
-        lambda expert_index, weights_per_expert, bytes_per_weight, peak, bandwidth: (
-            slow_step_time(expert_index, weights_per_expert, bytes_per_weight, 2 * peak, bandwidth))})
+        asked(slow_step_time, peak=lambda peak: 2 * peak)})
 
 
 @step_time.mistake("the FLOPs of one choice per token were counted; every choice costs its own")

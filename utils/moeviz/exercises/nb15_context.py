@@ -97,8 +97,7 @@ crossover = Exercise("crossover", 15, slow_crossover, (
         lambda d_model, heads, kv_heads, head_dim, hidden, k: (
             slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads / kv_heads),
     "a gated expert has three matrices; you counted two":
-        lambda d_model, heads, kv_heads, head_dim, hidden, k: (
-            slow_crossover(d_model, heads, kv_heads, head_dim, 2 * hidden / 3, k)),
+        asked(slow_crossover, hidden=lambda hidden: 2 * hidden / 3),
     "scores were taken to be d_model wide; they are heads x head_dim wide":
         lambda d_model, heads, kv_heads, head_dim, hidden, k: (
             slow_crossover(d_model, heads, kv_heads, head_dim, hidden, k) * heads * head_dim / d_model)})

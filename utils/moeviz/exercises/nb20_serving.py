@@ -35,8 +35,7 @@ read_bytes = Exercise("read_bytes", 20, slow_read_bytes, (
     "these are bits; eight of them are a byte":
         lambda *case: 8 * slow_read_bytes(*case),
     "only the first reader's experts were read":
-        lambda expert_index, expert_weights, shared_weights, bits: (
-            slow_read_bytes(expert_index[:1], expert_weights, shared_weights, bits)),
+        asked(slow_read_bytes, expert_index=lambda expert_index: expert_index[:1]),
     "only the shared weights became bytes; the experts' weights have bits too":
         lambda expert_index, expert_weights, shared_weights, bits: (
             len(np.unique(expert_index)) * expert_weights + shared_weights * bits / 8),

@@ -230,8 +230,7 @@ served = Exercise("served", 21, slow_served, (
         lambda expert_index, weights, mask, seats, num_experts: (
             slow_served(expert_index[::-1], weights[::-1], mask[::-1], seats, num_experts)[::-1]),
     "one seat too many was given":
-        lambda expert_index, weights, mask, seats, num_experts: (
-            slow_served(expert_index, weights, mask, seats + 1, num_experts)),
+        asked(slow_served, seats=lambda seats: seats + 1),
     "padding took no seat, but it still speaks: its weights must be 0":
         lambda expert_index, weights, mask, seats, num_experts: (
             np.where(mask[:, None], slow_served(expert_index, weights, mask, seats, num_experts), weights))})
