@@ -147,8 +147,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         lambda: plots.plot_saturation(0.0, num_experts=2),
         "value | score 0", "sigmoid | 0.5", "softmax | 0.5"),
     "plot_scoreboard": (
-        lambda: plots.plot_scoreboard(BOARD, columns=["drop_rate", "experts"]),
-        "router | drops (low is better) | experts", "one | 20.0% | 1.33"),
+        lambda: plots.plot_scoreboard(BOARD),
+        "router | MaxVio (lower is better) | captured (higher is better) | drops (lower is better)"
+        " | leak (lower is better)", "one | 0.00 | 0.833 | 20.0% | 0.0%"),
     "plot_seats": (
         lambda: plots.plot_seats(TINY, 1, labels="abc"),
         "expert | seated | who sits | dropped | who is dropped", "0 | 1 | a | 2 | c b", "1 | 1 | b | 1 | a"),
@@ -175,9 +176,9 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "0 | 1 | 2.5 | 0.5 | 2", "1 | 1 | 4 | 0.5 | 0"),
     "plot_timing": (lambda: plots.plot_timing(["loop"], [0.02]), "name | time (ms)", "loop | 20"),
     "plot_tradeoff": (
-        lambda: plots.plot_tradeoff(BOARD, across="drop_rate", up="unserved"),
-        "router | drops (lower is better) | no expert (lower is better) | kind | beaten by none",
-        "one | 0.2 | 0 | causal | yes"),
+        lambda: plots.plot_tradeoff(BOARD),
+        "router | captured (higher is better) | MaxVio (lower is better) | kind | beaten by none",
+        "one | 0.8333 | 0 | causal | yes"),
     "plot_two_choices": (
         lambda: plots.plot_two_choices([[2.0, 1.0], [3.0, 0.0]], 1, 1),
         "token | expert 0 | expert 1", "0 | 2 | ", "1 | 3 | "),

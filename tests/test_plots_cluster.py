@@ -48,11 +48,8 @@ def test_every_count_is_printed_and_colours_leave_the_diagonal_out():
     assert ax.get_ylim() == (3, 0)  # row 0 on top
 
 
-def test_nodes_are_parted_by_lines_and_many_devices_get_a_colour_bar():
-    ax = plots.plot_traffic(np.ones((4, 4), int), devices_per_node=2, place="gpu")
-    assert sorted(line.get_xydata()[0].tolist() for line in ax.lines) == [[0, 2], [2, 0]]
-    assert ax.get_xlabel() == "to gpu"
-    many = plots.plot_traffic(np.ones((20, 20), int), limits=(0, 5))
+def test_many_devices_get_a_colour_bar():
+    many = plots.plot_traffic(np.full((20, 20), 5))
     assert not [c for c in many.collections if c.get_label() == "_counts"] and len(many.figure.axes) == 2
     assert many.collections[0].get_clim() == (0, 5)
 
@@ -116,14 +113,12 @@ def test_time_is_shown_in_a_fitting_unit(seconds, unit):
     spans = cluster.timeline(cluster.Phases([seconds], [0.0], [0.0]))
     ax = plots.plot_timeline(spans)
     assert ax.get_xlabel() == f"time ({unit})" and f"2 {unit}" in [text.get_text() for text in ax.texts]
-    assert plots.plot_timeline(spans, end=2 * seconds).get_xlim()[1] == pytest.approx(4.04)
 
 
 @cases(("draw", "message"), [
     (lambda: plots.plot_traffic([[1, 2]]), "matrix must be a square matrix"),
     (lambda: plots.plot_traffic([1]), "matrix must be"), (lambda: plots.plot_traffic([[-1]]), "at least 0"),
     (lambda: plots.plot_traffic([[1.5]]), "whole numbers"),
-    (lambda: plots.plot_traffic([[1]], devices_per_node=2), "devices_per_node"),
     (lambda: plots.plot_device_load([[0.5]]), "served must hold whole numbers"),
     (lambda: plots.plot_device_load([]), "served must be a matrix"),
     (lambda: plots.plot_timeline([]), "at least one span"),

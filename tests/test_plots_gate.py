@@ -224,13 +224,12 @@ def test_empty_slots_take_no_seat():
 
 # --- plot_gate_steps ---
 
-def test_each_stage_prints_its_numbers_and_only_the_shown_stages_are_drawn():
-    texts = [text.get_text() for text in plots.plot_gate_steps(STAGES, CHOSEN, step=2).texts]
+def test_each_stage_prints_its_numbers():
+    texts = [text.get_text() for text in plots.plot_gate_steps(STAGES, CHOSEN).texts]
     drawn = [text for text in texts if text]
     assert drawn[:10] == ["score", "2.00", "1.00", "−1.00", "scale −1.00 to 2.00",
                           "softmax", "0.71", "0.26", "0.03", "scale 0 to 1"]
-    assert "top-2" not in texts
-    assert "top-2" in [text.get_text() for text in plots.plot_gate_steps(STAGES, CHOSEN).texts]
+    assert "top-2" in texts
 
 
 def test_shares_are_drawn_to_one_scale_and_losers_fade():
@@ -242,13 +241,13 @@ def test_shares_are_drawn_to_one_scale_and_losers_fade():
     assert [to_hex(bar.get_facecolor()) for bar in bars[:3]] == [*COLORS[:2], style.tint(COLORS[2], 0.35)]
 
 
-@cases(("stages", "chosen", "options", "name"), [
-    (STAGES, [1, 1, 0], {}, "chosen"), (STAGES, [True], {}, "stages"), ([], [True], {}, "stages"),
-    (STAGES, CHOSEN, {"step": 4}, "step"), ([("score", [1.0, np.nan, 0.0])], CHOSEN, {}, "stages"),
+@cases(("stages", "chosen", "name"), [
+    (STAGES, [1, 1, 0], "chosen"), (STAGES, [True], "stages"), ([], [True], "stages"),
+    ([("score", [1.0, np.nan, 0.0])], CHOSEN, "stages"),
 ])
-def test_wrong_stages_are_named(stages, chosen, options, name):
+def test_wrong_stages_are_named(stages, chosen, name):
     with pytest.raises(ValueError, match=name):
-        plots.plot_gate_steps(stages, np.array(chosen), **options)
+        plots.plot_gate_steps(stages, np.array(chosen))
 
 
 # --- plot_matrix ---

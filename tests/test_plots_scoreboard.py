@@ -6,14 +6,14 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 
 from cases import cases
 from moeviz import plots, routing, scoreboard, style, widgets
-from moeviz.plots.compare import BEST, SHOWN
+from moeviz.plots.compare import BEST
 from moeviz.plots.names import overlaps, share_names
-from moeviz.scoreboard.table import cell
+from moeviz.scoreboard.table import CORE, cell
 from moeviz.widgets import balancing
 from plot_contract import assert_draws_on_the_given_axes, words_on
 
@@ -58,7 +58,7 @@ def cells(ax, name, board=BOARD):
 
 
 def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and_marked():
-    ax = plots.plot_scoreboard(BOARD, columns=["captured"])
+    ax = plots.plot_scoreboard(BOARD)
     names = [text for text in ax.texts if text.get_position()[0] == 0][1:]
     assert [name.get_text().removeprefix("▶ ") for name in names] == list(BOARD.names)
     assert sorted(names, key=lambda name: name.get_position()[1]) == names
@@ -69,13 +69,13 @@ def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and
 
 
 def test_numbers_are_printed_and_bars_are_in_proportion():
-    ax = plots.plot_scoreboard(BOARD, columns=["captured"])
+    ax = plots.plot_scoreboard(BOARD)
     drawn = cells(ax, "captured")
     assert [f"{row.captured:.3f}" for row in BOARD.rows] == [each.text for each in drawn]
     assert [each.place[1] for each in drawn] == [at + 0.5 for at in range(len(BOARD))]
     assert np.ptp([each.box[2] for each in drawn]) < 1e-6  # they end below each other
     assert [BOARD.names[at] for at, each in enumerate(drawn) if each.weight == "bold"] == ["soft"]
-    bars, = [c for c in ax.collections if isinstance(c, PolyCollection)]
+    bars = [c for c in ax.collections if isinstance(c, PolyCollection)][CORE.index("captured")]
     lengths = np.array([np.ptp(path.vertices[:, 0]) for path in bars.get_paths()])
     np.testing.assert_allclose(lengths / lengths.max(), BOARD.column("captured"), atol=1e-9)
     colors = [to_hex(color) for color in bars.get_facecolor()]
@@ -84,37 +84,23 @@ def test_numbers_are_printed_and_bars_are_in_proportion():
 
 
 def test_bars_begin_at_a_line():
-    ax = plots.plot_scoreboard(BOARD, columns=SHOWN)
+    ax = plots.plot_scoreboard(BOARD)
     zeros = next(line for line in ax.lines if np.isnan(line.get_ydata()).any())
     bars = [c.get_paths()[0].vertices[:, 0].min() for c in ax.collections if isinstance(c, PolyCollection)]
-    assert len(bars) == len(SHOWN) and set(np.round(bars, 9)) <= set(np.round(zeros.get_xdata(), 9))
+    assert len(bars) == len(CORE) and set(np.round(bars, 9)) <= set(np.round(zeros.get_xdata(), 9))
 
 
 def test_a_column_in_which_most_are_best_distinguishes_nobody():
-    ax = plots.plot_scoreboard(BOARD, columns=["drop_rate", "leak"])
+    ax = plots.plot_scoreboard(BOARD)
     for name in ("drop_rate", "leak"):
         assert {each.weight for each in cells(ax, name) if each.text == "0.0%"} == {"normal"}
 
 
-def test_experts_are_a_range_with_a_dot_at_the_mean():
-    ax = plots.plot_scoreboard(BOARD, columns=["experts"])
-    ranges, = [c for c in ax.collections if isinstance(c, LineCollection)]
-    ends = np.array([path.vertices[:, 0] for path in ranges.get_paths()])
-    scale = np.ptp(ends[BOARD.names.index("expert choice")]) / np.ptp(
-        [getattr(BOARD["expert choice"], end) for end in ("fewest", "most")])
-    span = BOARD.column("most") - BOARD.column("fewest")
-    np.testing.assert_allclose((ends[:, 1] - ends[:, 0]) / scale, span)
-    dots = next(line for line in ax.lines if line.get_marker() == "o").get_xdata()
-    zero = ends[0, 0] - scale * BOARD.rows[0].fewest
-    np.testing.assert_allclose((dots - zero) / scale, BOARD.column("experts"))
-
-
-def test_words_and_unknowns_are_written_out_and_the_order_is_shown():
-    ax = plots.plot_scoreboard(BOARD, columns=["max_violation", "causal", "needs_loss"])
-    for name in ("causal", "needs_loss"):
+def test_unknowns_are_written_out_and_the_order_is_shown():
+    ax = plots.plot_scoreboard(BOARD)
+    for name in CORE:
         column = scoreboard.find_column(name)
         assert [each.text for each in cells(ax, name)] == [cell(row, column) for row in BOARD.rows]
-    assert {"yes", "no", "?"} <= {each.text for name in ("causal", "needs_loss") for each in cells(ax, name)}
     heading, = [text for text in ax.texts if text.get_text() == "MaxVio ↓"]
     assert heading.get_fontweight() == "bold"
     assert ax.get_title() == "sorted by MaxVio: soft first of 21, MaxVio 0.00"
@@ -123,7 +109,7 @@ def test_words_and_unknowns_are_written_out_and_the_order_is_shown():
 def test_a_board_with_unknown_numbers_can_be_drawn():
     board = scoreboard.score({"none": lambda z: np.zeros(z.shape), "top-k": routing.top_k}, LOGITS)
     ax = plots.plot_scoreboard(board)
-    assert "?" in {each.text for name in SHOWN for each in cells(ax, name, board)}
+    assert "?" in {each.text for name in CORE for each in cells(ax, name, board)}
     assert "1 routers" in style.describe(plots.plot_tradeoff(board))
 
 
@@ -132,13 +118,6 @@ def test_what_is_no_board_is_named(plot):
     for wrong in (BOARD.rows, BOARD.where(lambda row: False)):
         with pytest.raises(ValueError, match="board must"):
             plot(wrong)
-
-
-def test_wrong_columns_are_named():
-    with pytest.raises(ValueError, match="column must be one of"):
-        plots.plot_scoreboard(BOARD, columns=["speed"])
-    with pytest.raises(ValueError, match="no better side"):
-        plots.plot_tradeoff(BOARD, across="experts")
 
 
 # --- the map ---

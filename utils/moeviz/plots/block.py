@@ -3,9 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_same_shape
+from moeviz.plots.draw import draw_tile
 from moeviz.style import (
     HEAT,
     INK,
@@ -15,7 +15,6 @@ from moeviz.style import (
     axes_or_new,
     expert_colors,
     headline,
-    ink_on,
     set_description,
     set_table,
     tint,
@@ -28,6 +27,7 @@ FIRST_PLUS_Y, ROUTER_Y, FFN_Y = 1.65, 2.5, 3.2
 SPARSE_X, BYPASS = 6.8, 0.9
 GREY = "#cfd4da"
 STREAM = {"color": INK, "linewidth": 2, "zorder": 1}
+BOX = {"fontsize": 15, "linespacing": 1.4, "zorder": 2}
 GAP, KEY = 0.26, 0.2  # of D: between the two matrices, and the height of the experts' swatches
 MAX_NUMBERED = 32
 PALEST = 0.12  # so that a weight of 0 still shows whose it is
@@ -76,7 +76,7 @@ def _draw_dense(ax, weights, top):
     note = f"the whole FFN works\nfor each token: {weights['FFN']:,} weights"
     _draw_frame(ax, 0.0, top, "dense block", note, weights)
     ax.plot([WIDTH / 2] * 2, [FIRST_PLUS_Y, top + 0.8], **STREAM)
-    _draw_box(ax, 0.0, FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}")
+    draw_tile(ax, 0.0, FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}", **BOX)
 
 
 def _draw_sparse(ax, weights, area, top, num_experts, k):
@@ -85,7 +85,7 @@ def _draw_sparse(ax, weights, area, top, num_experts, k):
     _draw_frame(ax, SPARSE_X, top, "mixture of experts", note, weights)
     middle, router_height = SPARSE_X + WIDTH / 2, weights["router"] * area / WIDTH
     ax.plot([middle] * 2, [FIRST_PLUS_Y, ROUTER_Y], **STREAM)
-    _draw_box(ax, SPARSE_X, ROUTER_Y - router_height / 2, WIDTH, router_height, INK)
+    draw_tile(ax, SPARSE_X, ROUTER_Y - router_height / 2, WIDTH, router_height, INK, zorder=2)
     ax.text(SPARSE_X + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {weights['router']:,}", va="center",
             fontsize=15)
     width = weights["expert"] * area / (top - FFN_Y)
@@ -96,8 +96,8 @@ def _draw_sparse(ax, weights, area, top, num_experts, k):
         if lit:
             ax.plot([middle, left + width / 2, left + width / 2, middle], [ROUTER_Y, FFN_Y, top, top + 0.8],
                     color=color, linewidth=3.5, zorder=1.5)
-        _draw_box(ax, left, FFN_Y, width, top - FFN_Y, color if lit else tint(color, 0.22),
-                  str(expert) if width > 0.3 else "")
+        draw_tile(ax, left, FFN_Y, width, top - FFN_Y, color if lit else tint(color, 0.22),
+                  str(expert) if width > 0.3 else "", **BOX)
     right = middle + (middle - start)
     ax.text(right + 0.2, (FFN_Y + top) / 2, f"each expert\n{weights['expert']:,}", va="center", fontsize=15)
     return right
@@ -113,15 +113,10 @@ def _draw_frame(ax, left, top, name, note, weights):
         ax.plot([middle, side, side, middle], [low, low, high, high], color=LINE, linewidth=2, zorder=0.9)
         ax.plot(middle, high, "o", color="white", markeredgecolor=INK, markersize=17, zorder=2)
         ax.plot(middle, high, "+", color=INK, markersize=10, markeredgewidth=1.6, zorder=3)
-    _draw_box(ax, left, 0.0, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}")
+    draw_tile(ax, left, 0.0, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}",
+              **BOX)
     ax.text(left - BYPASS, top + 2.6, name, fontsize=18, fontweight="bold", va="bottom")
     ax.text(left - BYPASS, top + 2.4, note, color=MUTED, fontsize=15, va="top", linespacing=1.3)
-
-
-def _draw_box(ax, left, bottom, width, height, color, words=""):
-    ax.add_patch(Rectangle((left, bottom), width, height, facecolor=color, edgecolor="none", zorder=2))
-    ax.text(left + width / 2, bottom + height / 2, words, color=ink_on(color), ha="center", va="center",
-            fontsize=15, linespacing=1.4, zorder=3)
 
 
 def spread_lit(num_experts, k):
@@ -190,11 +185,8 @@ def _color_blocks(weights, each):
 
 def _name_experts(ax, num_experts, each, top, height):
     for expert, color in enumerate(expert_colors(num_experts)):
-        ax.add_patch(Rectangle((expert * each, top), each, height, facecolor=color, edgecolor="white"))
-        if num_experts <= MAX_NUMBERED:
-            name = f"expert {expert}" if num_experts <= 8 else str(expert)
-            ax.text((expert + 0.5) * each, top + height / 2, name, color=ink_on(color), ha="center",
-                    va="center", fontsize=14)
+        name = f"expert {expert}" if num_experts <= 8 else str(expert) if num_experts <= MAX_NUMBERED else ""
+        draw_tile(ax, expert * each, top, each, height, color, name, edgecolor="white", fontsize=14)
 
 
 def _tabulate_dense_blocks(ax, parts, each):

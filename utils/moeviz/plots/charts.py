@@ -6,7 +6,16 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
-from moeviz.plots.draw import HALO, check_labels, draw_colour_bar, draw_heatmap, legend_below, plain_ticks
+from moeviz.plots.draw import (
+    HALO,
+    bare,
+    check_labels,
+    draw_colour_bar,
+    draw_heatmap,
+    legend_below,
+    plain_ticks,
+    time_unit,
+)
 from moeviz.plots.names import name_lines, write_names
 from moeviz.style import (
     FONTS,
@@ -27,7 +36,6 @@ from moeviz.tables import as_text
 
 MAX_NUMBERED_CELLS, MAX_NUMBERED_COLUMNS, MAX_NAMES = 144, 14, 40
 LONG_NAME = 6  # letters of a column that need a slant on a phone
-UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 NOTEWORTHY = 0.1  # of a line's range: so far it has to go beyond both of its ends to be told
 LINE_DASHES = ["-", *((0, dash) for dash in ((3.5, 1.2), (1, 0.8), (5, 1, 1, 1), (1.8, 0.8), (7, 1.5),
                                               (3, 0.8, 1, 0.8, 1, 0.8)))]  # in widths of the line
@@ -133,7 +141,7 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
     names = check_labels(names, len(seconds), "names")
     if not len(seconds) or (seconds < 0).any():
         raise ValueError(f"seconds must be one or more non-negative times, got {seconds.tolist()}")
-    scale, unit = next((size, name) for size, name in UNITS if seconds.max() >= size or size == 1e-6)
+    scale, unit = time_unit(seconds.max())
     ax = axes_or_new(ax, (9, 0.65 * len(names) + 1.6))
     ax.set(xlim=(0, 1.18 * seconds.max() / scale or 1), ylim=(len(names) - 0.5, -0.6),
            xlabel=f"time ({unit})")
@@ -145,8 +153,7 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
         place = check_number(mark[0], "mark", low=0.0) / scale
         _draw_mark(ax, place, f"{mark[1]}: {place:.3g} {unit}")
     ax.set_yticks(range(len(names)), names, fontsize=14)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
+    bare(ax, "y")
     return set_description(ax, f"Bar chart, {title or 'measured time'}: " + ", ".join(
         f"{name} {value / scale:.3g} {unit}" for name, value in zip(names, seconds, strict=True)) + ".")
 
@@ -425,8 +432,7 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
         ticks = 2.0 ** np.arange(-4, 5)
         ax.set_xticks(ticks[(ticks * reach > 1) & (ticks < reach)], minor=False)
         ax.set_xticks([], minor=True)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
+    bare(ax, "y")
     least, most = int(values.argmin()), int(values.argmax())
     headline(ax, f"from {as_text(values[least], 2)} times ({names[least]}) to "
                  f"{as_text(values[most], 2)} times ({names[most]})", title)

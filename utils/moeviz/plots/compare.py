@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_vector
 from moeviz.checks import check_kind
-from moeviz.plots.draw import SANS, draw_bars, draw_outlines, legend_below, outline, plain_ticks
+from moeviz.plots.draw import SANS, boxes, draw_bars, draw_outlines, legend_below, outline, plain_ticks
 from moeviz.plots.load import METER_WIDTH
 from moeviz.plots.names import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
-from moeviz.scoreboard.table import ARROWS, MARK, best_of, cell, unknown
+from moeviz.scoreboard.table import ARROWS, CORE, MARK, best_of, cell, unknown
 from moeviz.style import (
     FAINT,
     INK,
@@ -27,12 +27,12 @@ from moeviz.style import (
 )
 from moeviz.tables import as_text
 
-SHOWN = ("max_violation", "captured", "drop_rate", "leak")
-WORDS = ("causal", "needs_loss", "random")  # columns of yes and no
 BEST = SERIES[0]
-NAME_WIDTH, NUMBER_WIDTH, WORD_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.75, 0.3, 0.36  # inches
+NAME_WIDTH, NUMBER_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.3, 0.36  # inches
+COLUMN_WIDTH = GAP + NUMBER_WIDTH + METER_WIDTH
 CELL_SIZE = 13  # points
-BETTER = {"low": " (low is better)", "high": " (high is better)", "": ""}
+BOTH = ("captured", "max_violation")  # across and up on the map
+BETTER = {"low": " (lower is better)", "high": " (higher is better)"}
 KINDS = ((True, "o", SERIES[0], "causal"), (False, "D", SERIES[2], "not causal"),
          (None, "s", MUTED, "not known"))
 MARGIN = np.array([[0.1, 0.1], [0.2, 0.1]])  # low and high side; names need room on the right
@@ -41,33 +41,32 @@ PANEL = (3.3, 4.2)  # inches
 FURTHEST = 12  # dots in the table
 
 
-def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
+def plot_scoreboard(board, *, ax=None, title=""):
     """Draw a Board in its order: a row per router, a column per reading, bars on one scale per column.
 
-    board: a `scoreboard.Board`. columns: names of its columns. The arrow of a heading says which side is
-    better; the best readings of a column, if they are few, are bold and dark blue. The column of the order
-    is underlined.
-    "experts" is a line from the fewest to the most with a dot at the mean. A learner's own routers stand in
-    a frame, bold, behind a triangle. Returns the Axes.
-    Raises ValueError for an empty board or an unknown column.
+    board: a `scoreboard.Board`; its columns are `scoreboard.table.CORE`. The arrow of a heading says which
+    side is better; the best readings of a column, if they are few, are bold and dark blue. The column of the
+    order is underlined. A learner's own routers stand in a frame, bold, behind a triangle. Returns the Axes.
+    Raises ValueError for an empty board.
 
     >>> from moeviz import routing, scoreboard
-    >>> ax = plot_scoreboard(scoreboard.score({"top-k": routing.top_k}, np.eye(3)), columns=["captured"])
+    >>> ax = plot_scoreboard(scoreboard.score({"top-k": routing.top_k}, np.eye(3)))
     >>> [text.get_text() for text in ax.texts]
-    ['router', 'top-k', 'captured ↑']
+    ['router', 'top-k', 'MaxVio ↓', 'captured ↑', 'drops ↓', 'leak ↓']
     """
     if not isinstance(board, Board) or not len(board):
         raise ValueError(f"board must be a Board with at least one row, got {board!r}")
-    columns = [find_column(name) for name in columns if name != "name"]
-    width = NAME_WIDTH + sum(map(_width, columns))
+    columns = list(map(find_column, CORE))
+    width = NAME_WIDTH + COLUMN_WIDTH * len(columns)
     ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8), left=0.08, bottom=0.08)
     _draw_names(ax, board, width)
-    left = NAME_WIDTH
-    for column in columns:
+    for at, column in enumerate(columns):
+        left = NAME_WIDTH + COLUMN_WIDTH * at
         _draw_heading(ax, column, left, column.name == board.sorted_column)
         _draw_column(ax, board, column, left)
-        left += _width(column)
-    _draw_zeros(ax, columns, len(board))
+    zeros = NAME_WIDTH + NUMBER_WIDTH + COLUMN_WIDTH * np.arange(len(columns))
+    ax.plot(np.repeat(zeros, 3), np.tile([0, len(board), np.nan], len(zeros)), color=LINE, linewidth=1,
+            zorder=1)
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
     headline(ax, _first_of(board, columns), title or _title(board))
     ax.set_axis_off()
@@ -76,14 +75,8 @@ def plot_scoreboard(board, *, columns=SHOWN, ax=None, title=""):
     return set_description(ax, _describe_scoreboard(board, columns, title))
 
 
-def _width(column):
-    return GAP + (WORD_WIDTH if column.name in WORDS else NUMBER_WIDTH + METER_WIDTH)
-
-
 def _first_of(board, columns):
     """Say who is first, and its reading in the column of the order or else the first that is shown."""
-    if not columns:
-        return f"{len(board)} routers"
     column = find_column(board.sorted_column) if board.sorted_column else columns[0]
     return f"{board.names[0]} first of {len(board)}, {column.heading} {cell(board.rows[0], column)}"
 
@@ -108,7 +101,7 @@ def _draw_heading(ax, column, left, is_order):
     ax.text(left, -0.45, column.heading + ARROWS[column.best], va="center", fontsize=14,
             color=INK if is_order else MUTED, fontweight="bold" if is_order else "normal")
     if is_order:
-        ax.plot([left, left + _width(column) - GAP], [-0.1, -0.1], color=INK, linewidth=2.5)
+        ax.plot([left, left + COLUMN_WIDTH - GAP], [-0.1, -0.1], color=INK, linewidth=2.5)
 
 
 def _draw_column(ax, board, column, left):
@@ -116,50 +109,21 @@ def _draw_column(ax, board, column, left):
     known = np.array([not unknown(value) for value in values])
     numbers = np.array([0.0 if unknown(value) else float(value) for value in values])
     best = best_of(values, column)
-    word = column.name in WORDS
-    weights = ["bold" if is_best and not word else "normal" for is_best in best]
-    _write_cells(ax, [cell(row, column) for row in board.rows], weights,
-                 left if word else left + NUMBER_WIDTH - 0.1, 1 if word else -1,
+    _write_cells(ax, [cell(row, column) for row in board.rows], best, left + NUMBER_WIDTH - 0.1,
                  facecolors=[INK if is_known else MUTED for is_known in known], label=f"_{column.name}")
-    if column.name == "experts":
-        _draw_ranges(ax, board, left + NUMBER_WIDTH)
-    elif not word:
-        _draw_bars(ax, numbers, best, left + NUMBER_WIDTH)
-
-
-def _write_cells(ax, texts, weights, x, side, **look):
-    """Write the texts of a column right (side 1) or left (side -1) of x, all as one artist."""
-    outlines = [outline(text, SANS, weight) for text, weight in zip(texts, weights, strict=True)]
-    halves = [side * CELL_SIZE * np.ptp(path.vertices[:, 0]) / 2 for path in outlines]
-    places = [(x, at + 0.5) for at in range(len(texts))]
-    draw_outlines(ax, outlines, places, size=CELL_SIZE, shifts=[(half, 0) for half in halves], **look)
-
-
-def _draw_bars(ax, numbers, best, left):
     length = METER_WIDTH * numbers / (numbers.max() or 1.0)
-    top = np.arange(len(numbers)) + 0.28
-    x = np.stack([np.full(len(top), left), left + length, left + length, np.full(len(top), left)], axis=1)
-    y = np.stack([top, top, top + 0.44, top + 0.44], axis=1)
+    bars = boxes(left + NUMBER_WIDTH, np.arange(len(numbers)) + 0.28, length, 0.44)
     colors = [BEST if is_best else PALE for is_best in best]
-    ax.add_collection(PolyCollection(np.stack([x, y], axis=2), zorder=2, facecolors=colors), autolim=False)
+    ax.add_collection(PolyCollection(bars, zorder=2, facecolors=colors), autolim=False)
 
 
-def _draw_ranges(ax, board, left):
-    scale = METER_WIDTH / max(1, *(row.most for row in board.rows))
-    middle = np.arange(len(board)) + 0.5
-    ends = [[(left + scale * row.fewest, y), (left + scale * row.most, y)]
-            for row, y in zip(board.rows, middle, strict=True)]
-    ax.add_collection(LineCollection(ends, colors=PALE, linewidths=4, zorder=2), autolim=False)
-    ax.plot(left + scale * np.array([row.experts for row in board.rows]), middle, "o", color=INK,
-            markersize=6, zorder=3)
-
-
-def _draw_zeros(ax, columns, rows):
-    """Draw the line that each column's bars begin at, all as one artist."""
-    ends = NAME_WIDTH + np.cumsum([_width(column) for column in columns])
-    zeros = [end - GAP - METER_WIDTH for end, column in zip(ends, columns, strict=True)
-             if column.name not in WORDS]
-    ax.plot(np.repeat(zeros, 3), np.tile([0, rows, np.nan], len(zeros)), color=LINE, linewidth=1, zorder=1)
+def _write_cells(ax, texts, best, right, **look):
+    """Write the texts of a column so that they end at `right`, the best ones bold, all as one artist."""
+    outlines = [outline(text, SANS, "bold" if is_best else "normal")
+                for text, is_best in zip(texts, best, strict=True)]
+    shifts = [(-CELL_SIZE * np.ptp(path.vertices[:, 0]) / 2, 0) for path in outlines]
+    places = [(right, at + 0.5) for at in range(len(texts))]
+    draw_outlines(ax, outlines, places, size=CELL_SIZE, shifts=shifts, **look)
 
 
 def _describe_scoreboard(board, columns, title):
@@ -172,14 +136,13 @@ def _describe_scoreboard(board, columns, title):
             f"{board.names[0]}; {'; '.join(parts)}{own}.")
 
 
-def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, title=""):
+def plot_tradeoff(board, *, ax=None, title=""):
     """Draw every router of a Board as a named point over two columns, with the front that none beats.
 
-    board: a `scoreboard.Board`; rows with an unknown in one of the two are left out. across, up: columns with
-    a better side, which the axis labels name. Filled circles are causal, open diamonds are not; a
-    learner's own routers are stars with bold names. Routers at the same place share a name. The dashed line
-    joins `board.front(across, up)`. Returns the Axes.
-    Raises ValueError for a board without such rows, or a wrong column.
+    board: a `scoreboard.Board`; rows with an unknown captured score or MaxVio are left out. Filled circles
+    are causal, open diamonds are not; a learner's own routers are stars with bold names. Routers at the same
+    place share a name. The dashed line joins `board.front("captured", "max_violation")`. Returns the Axes.
+    Raises ValueError for a board without such rows.
 
     >>> from moeviz import routing, scoreboard
     >>> ax = plot_tradeoff(scoreboard.score({"top-k": routing.top_k, "soft": routing.soft}, np.eye(3)))
@@ -187,30 +150,26 @@ def plot_tradeoff(board, *, across="captured", up="max_violation", ax=None, titl
     'captured (higher is better)'
     """
     check_kind(board, "board", Board)
-    places = np.column_stack([board.column(across), board.column(up)]).astype(float)
-    front = np.isin(board.names, board.front(across, up).names)
+    places = np.column_stack([board.column(name) for name in BOTH]).astype(float)
+    front = np.isin(board.names, board.front(*BOTH).names)
     there = np.isfinite(places).all(axis=1)
     if not there.any():
-        raise ValueError(f"board must have a row with known {across} and {up}, got none")
+        raise ValueError("board must have a row with a known captured score and MaxVio, got none")
     ax = axes_or_new(ax, (10, 7.5))
     _set_limits(ax, places[there])
-    steps = _draw_front(ax, places[front], find_column(across).best == "high")
-    box = _draw_arrow(ax, places[there], find_column(across).best == "high", find_column(up).best == "high")
+    steps = _draw_front(ax, places[front])
+    box = _draw_arrow(ax, places[there])
     _draw_points(ax, board, places, there)
-    ax.set(xlabel=_label(across), ylabel=_label(up))
+    labels = [find_column(name).heading + BETTER[find_column(name).best] for name in BOTH]
+    ax.set(xlabel=labels[0], ylabel=labels[1])
     headline(ax, _unbeaten(np.array(board.names)[front & there], there.sum()), title)
     legend_below(ax, 5)
     _name_points(ax, board, places, there, [*box, *steps])
     words = {kind: word for kind, _, _, word in KINDS}
-    set_table(ax, ["router", _label(across), _label(up), "kind", "beaten by none"], title=title or "routers",
+    set_table(ax, ["router", *labels, "kind", "beaten by none"], title=title or "routers",
               rows=[[row.name, *place, words[row.causal], "yes" if best else "no"] for row, place, best, here
                     in zip(board.rows, places, front, there, strict=True) if here])
-    return set_description(ax, _describe_tradeoff(board, places, there, front, across, up, title))
-
-
-def _label(name):
-    column = find_column(name)
-    return f"{column.heading} ({'higher' if column.best == 'high' else 'lower'} is better)"
+    return set_description(ax, _describe_tradeoff(board, places, there, front, title))
 
 
 def _set_limits(ax, places):
@@ -221,18 +180,18 @@ def _set_limits(ax, places):
     ax.set(xlim=(left, right), ylim=(bottom, top))
 
 
-def _draw_front(ax, places, right_is_good):
+def _draw_front(ax, places):
     """Join the points that none beats by steps: what lies beyond a step would need a better router.
 
     Returns the boxes of the steps in shares of the axes, [left, bottom, right, top] each.
     """
     if len(places) < 2:
         return []
-    (x, y), side = places[np.argsort(places[:, 0])].T, 1 if right_is_good else 0
-    ax.plot(x, y, drawstyle=f"steps-{'post' if side else 'pre'}", color=LINE, linestyle=(0, (5, 4)),
-            linewidth=1.8, label="beaten by none", zorder=1)
-    turns = np.column_stack([x[1:], y[:-1]] if side else [x[:-1], y[1:]])
-    corners = np.vstack([np.column_stack([x, y])[:-1], turns, np.column_stack([x, y])[1:]])
+    places = places[np.argsort(places[:, 0])]
+    ax.plot(*places.T, drawstyle="steps-post", color=LINE, linestyle=(0, (5, 4)), linewidth=1.8,
+            label="beaten by none", zorder=1)
+    turns = np.column_stack([places[1:, 0], places[:-1, 1]])
+    corners = np.vstack([places[:-1], turns, places[1:]])
     first, turn, last = ax.transAxes.inverted().transform(ax.transData.transform(corners)).reshape(3, -1, 2)
     return [[*np.minimum(a, b) - 0.004, *np.maximum(a, b) + 0.004]
             for a, b in (*zip(first, turn, strict=True), *zip(turn, last, strict=True))]
@@ -246,10 +205,10 @@ def _unbeaten(names, count):
     return f"{said} {'are' if len(names) != 1 else 'is'} beaten by none"
 
 
-def _draw_arrow(ax, places, right_is_good, top_is_good):
+def _draw_arrow(ax, places):
     """Point to where both columns are better, in the emptiest corner; return its box in shares of axes."""
     shares = ax.transAxes.inverted().transform(ax.transData.transform(places))
-    step = np.array([1 if right_is_good else -1, 1 if top_is_good else -1])
+    step = np.array([1, -1])
     corners = [(step, 0), (step * (-1, 1), 1), (step * (1, -1), 2), (-step, 3)]  # the good one if it is free
     def near(corner):
         return (np.abs(shares - (0.5 + 0.37 * corner[0])) < (0.2, 0.16)).all(axis=1).sum(), corner[1]
@@ -280,12 +239,11 @@ def _name_points(ax, board, places, there, taken):
                 taken=taken)
 
 
-def _describe_tradeoff(board, places, there, front, across, up, title):
+def _describe_tradeoff(board, places, there, front, title):
     spots = [f"{name} ({x:.3g}, {y:.3g})"
              for name, (x, y), here in zip(board.names, places, there, strict=True) if here]
     beaten_by_none = [name for name, is_front in zip(board.names, front, strict=True) if is_front]
-    headings = f"{find_column(across).heading} against {find_column(up).heading}"
-    return (f"Scatter chart, {title or headings}: {len(spots)} routers, {', '.join(spots)}; "
+    return (f"Scatter chart, {title or 'captured against MaxVio'}: {len(spots)} routers, {', '.join(spots)}; "
             f"beaten by none: {', '.join(beaten_by_none)}.")
 
 

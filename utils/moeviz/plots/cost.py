@@ -15,6 +15,7 @@ from moeviz.cost import Hardware
 from moeviz.plots.draw import (
     HALO,
     ROW_LETTERS,
+    bare,
     check_labels,
     draw_bars,
     legend_below,
@@ -91,8 +92,8 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, key_columns=
     _write_sums(ax, sums.values(), [at / scale for at in marks.values()])
     _draw_limits(ax, marks, scale)
     write_rows(ax, list(rows))
-    ax.tick_params(axis="y", length=0, labelsize=14)
-    ax.spines["left"].set_visible(False)
+    bare(ax, "y")
+    ax.tick_params(axis="y", labelsize=14)
     _draw_key_cost(ax, [part for parts in rows.values() for part, amount in parts.items()
                    if part not in named and amount / scale > VISIBLE * ax.get_xlim()[1]],
                    key_columns or 3 * own)

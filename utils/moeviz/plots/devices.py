@@ -10,6 +10,8 @@ from moeviz.cluster.traffic import check_home, serving_device
 from moeviz.metrics import CacheRun
 from moeviz.plots.draw import (
     SANS,
+    bare,
+    boxes,
     check_labels,
     draw_bars,
     draw_colour_bar,
@@ -18,6 +20,7 @@ from moeviz.plots.draw import (
     extremes,
     outline,
     readable,
+    time_unit,
 )
 from moeviz.record import EMPTY
 from moeviz.style import (
@@ -45,41 +48,33 @@ HOME = "#b0b0b0"
 # purple, olive and pink differ in lightness too, for readers and printers without colour
 KINDS = {"dispatch": (SERIES[0], "send tokens"), "compute": (SERIES[1], "compute"),
          "combine": ("#e7a8ec", "send answers"), "wait": (DROPPED, "wait")}
-UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 MAX_REQUESTS = 120
 
 
-def plot_traffic(matrix, *, devices_per_node=1, place="device", title="", limits=None, ax=None):
+def plot_traffic(matrix, *, title="", ax=None):
     """Draw how much each device sends to each other one; what stays at home is grey and hatched.
 
-    matrix: (N, N) whole numbers, from row to column, as of `cluster.traffic_matrix`. devices_per_node:
-    thick lines are drawn between nodes. place: what rows and columns are called. limits: (low, high) of
-    the colours; None means 0 to the largest that leaves home. Returns the Axes.
-    Raises ValueError naming the wrong argument.
+    matrix: (N, N) whole numbers, from row to column, as of `cluster.traffic_matrix`. The darkest colour is
+    the largest that leaves home. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_traffic([[5, 1], [2, 6]]).get_ylabel()
     'from device'
     """
     matrix, size = _check_counts(matrix, "matrix", square=True), len(matrix)
-    check_count(devices_per_node, "devices_per_node", high=size)
     away = np.where(np.eye(size, dtype=bool), 0, matrix)
     ax = axes_or_new(ax, (max(0.7 * min(size, 12) + 2.6, 5.4), max(0.55 * min(size, 12) + 2.0, 4.4)))
-    low, high = (0, max(away.max(), 1)) if limits is None else limits
-    mesh = draw_heatmap(ax, away, low=low, high=high)
+    mesh = draw_heatmap(ax, away, low=0, high=max(away.max(), 1))
     devices = np.arange(size)
     draw_bars(ax, devices, devices, 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, linewidth=0)
     _print_counts(ax, matrix, mesh)
-    for edge in range(devices_per_node, size, devices_per_node) if devices_per_node > 1 else ():
-        ax.axhline(edge, color=INK, linewidth=2.5)
-        ax.axvline(edge, color=INK, linewidth=2.5)
     ticks = np.arange(0, size, -(-size // 16))
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks)
-    ax.set(xlabel=f"to {place}", ylabel=f"from {place}", ylim=(size, 0))
+    ax.set(xlabel="to device", ylabel="from device", ylim=(size, 0))
     headline(ax, f"{away.sum():,} of {matrix.sum():,} rows leave home "
                  f"({100 * away.sum() / max(matrix.sum(), 1):.0f}%)", title)
-    set_matrix(ax, matrix, rows=(f"from {place}", range(size)), columns=(f"to {place}", range(size)))
-    return set_description(ax, _describe_traffic(matrix, away, place, title))
+    set_matrix(ax, matrix, rows=("from device", range(size)), columns=("to device", range(size)))
+    return set_description(ax, _describe_traffic(matrix, away, title))
 
 
 def plot_device_load(served, *, title="", top=None, ax=None):
@@ -131,10 +126,10 @@ def _name_slowest(ax, load):
     return slowest, ratio
 
 
-def plot_device_loads(placements, *, top=None):
+def plot_device_loads(placements):
     """Draw the load of devices under several placements side by side, on one scale; return the Axes (P,).
 
-    placements: {name: served (N, E)}, P of them, as of `plot_device_load`. top: as there.
+    placements: {name: served (N, E)}, P of them, as of `plot_device_load`.
     Raises ValueError naming the wrong argument.
 
     >>> [ax.get_ylabel() for ax in plot_device_loads({"a": [[3, 0], [0, 1]], "b": [[2, 0], [1, 1]]})]
@@ -143,7 +138,7 @@ def plot_device_loads(placements, *, top=None):
     checked = {name: _check_counts(served, "placements") for name, served in placements.items()}
     if not checked:
         raise ValueError("placements must hold at least one, got none")
-    top = 1.15 * max(served.sum(axis=1).max() for served in checked.values()) if top is None else top
+    top = 1.15 * max(served.sum(axis=1).max() for served in checked.values())
     axes = np.atleast_1d(fixed_axes((10, 4.4), left=0.85, right=0.3, top=1.05, columns=len(checked),
                                     gap=(0.6, 0), sharey=True))
     for ax, (name, served) in zip(axes, checked.items(), strict=True):
@@ -203,8 +198,7 @@ def _draw_devices(ax, placement, home):
             experts[device, expert] = _write_box(ax, at, 0.14, f"e{expert}", colors[expert])
     ax.set(xlim=(0, count), ylim=(0, 1), yticks=[])
     ax.set_xticks(np.arange(count) + 0.5, [f"device {device}" for device in range(count)])
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     return tokens, experts
 
 
@@ -257,20 +251,19 @@ def _check_counts(value, name, *, square=False):
     return counts
 
 
-def _describe_traffic(matrix, away, place, title):
+def _describe_traffic(matrix, away, title):
     source, target = np.unravel_index(away.argmax(), away.shape)
     moved, total = away.sum(), max(matrix.sum(), 1)
-    return (f"Heatmap, {title or 'traffic'}: {total} rows from {len(matrix)} {place}s (down) to as many "
-            f"(across); {moved} ({100 * moved / total:.0f}%) leave home; most from {place} {source} to "
-            f"{place} {target} ({away.max()}).")
+    return (f"Heatmap, {title or 'traffic'}: {total} rows from {len(matrix)} devices (down) to as many "
+            f"(across); {moved} ({100 * moved / total:.0f}%) leave home; most from device {source} to "
+            f"device {target} ({away.max()}).")
 
 
-def plot_timeline(spans, *, title="", end=None, ax=None):
+def plot_timeline(spans, *, title="", ax=None):
     """Draw the spans of a step as bars over time, a row per device; waiting is grey and hatched.
 
     spans: of `cluster.timeline`. With more than one chunk each device has two lanes, the network above
     the processor, since both work at once; only waits of the processor's own phase are then drawn.
-    end: seconds at the right border, to compare pictures; None takes the end of the step.
     Returns the Axes. Raises ValueError for no spans or spans of an unknown kind.
 
     >>> from moeviz.cluster import Phases, timeline
@@ -280,15 +273,14 @@ def plot_timeline(spans, *, title="", end=None, ax=None):
     spans = _check_spans(spans)
     devices, chunks = (1 + max(getattr(span, field) for span in spans) for field in ("device", "chunk"))
     last = max(span.stop for span in spans)
-    end = last if end is None else end
-    scale, unit = next((size, name) for size, name in UNITS if end >= size or size == 1e-6)
+    scale, unit = time_unit(last)
     ax = axes_or_new(ax, (10, 0.62 * devices * (1.5 if chunks > 1 else 1) + 2.0))
     for kind in KINDS:
         _draw_kind(ax, kind, spans, scale, lanes=2 if chunks > 1 else 1)
     ax.axvline(last / scale, color=INK, linewidth=1.8)
     ax.annotate(f"{last / scale:.3g} {unit}", (last / scale, -0.62), xytext=(-6, 0),
                 textcoords="offset points", ha="right", va="bottom", fontweight="bold")
-    ax.set(xlim=(0, 1.01 * end / scale or 1), ylim=(devices - 0.4, -1.0),
+    ax.set(xlim=(0, 1.01 * last / scale or 1), ylim=(devices - 0.4, -1.0),
            xlabel=f"time ({unit})", ylabel="device")
     ax.set_yticks(range(devices))
     ax.tick_params(axis="y", length=0)
@@ -378,8 +370,7 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
     said = f"{run.hit.sum()} of {count} requests hit"
     ax.set(xlim=(0, count), ylim=(num_experts, 0), xlabel="request, in reading order", ylabel="expert")
     headline(ax, f"{title}: {said}" if title else said)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     _tabulate_cache(ax, run, held)
     largest = held.sum(axis=1).max()
     return set_description(ax, f"Cache over time, {title or 'expert cache'}: {count} requests for "
@@ -409,10 +400,10 @@ def _tabulate_cache(ax, run, held):
 
 def _draw_cells(ax, run, held, colors):
     at, expert = np.nonzero(held)  # of the experts held after a request one is the one asked for
-    corners = np.stack([at, expert], axis=1)[:, None] + [[0, 0.08], [1, 0.08], [1, 0.92], [0, 0.92]]
     shades = np.array([[tint(color, 0.3), color.lower()] for color in colors])
     full = (run.expert[at] == expert).astype(int)
-    ax.add_collection(PolyCollection(corners, facecolors=shades[expert, full]), autolim=False)
+    ax.add_collection(PolyCollection(boxes(at, expert + 0.08, 1, 0.84), facecolors=shades[expert, full]),
+                      autolim=False)
     for hit, marker in ((True, "o"), (False, "x")):
         at = np.flatnonzero(run.hit == hit)
         ink = [ink_on(colors[expert]) for expert in run.expert[at]]

@@ -6,11 +6,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
-from matplotlib.path import Path
 
-from moeviz.arrays import check_count, check_matrix
+from moeviz.arrays import check_count, check_matrix, one_hot, top_k_index
 from moeviz.capacity import seat_positions
-from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable, set_weights
+from moeviz.plots.draw import (
+    bare,
+    boxes,
+    check_labels,
+    draw_glyphs,
+    draw_tile,
+    extremes,
+    readable,
+    ribbon,
+    set_weights,
+)
 from moeviz.plots.load import count_assignments, name_busiest
 from moeviz.record import EMPTY, check_routing, check_weights
 from moeviz.style import (
@@ -57,8 +66,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
     draw = _draw_numbered if numbered else _draw_wide
     ax = draw(ax, routed, labels, *choices)
     headline(ax, name_busiest(sum(count_assignments(routed))), routed.label)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     set_weights(ax, routed, labels)
     return set_description(ax, _describe_assignment(routed, choices[2], choices[3]))
 
@@ -68,7 +76,7 @@ def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
     ax = axes_or_new(ax, (1.1 * columns + 1.2, 0.62 * rows + 1.4))
     _draw_ground(ax, np.arange(columns), np.arange(rows), 0.46, 0.45)
     length = 0.84 * weight / max(1.0, weight.max(initial=0.0))
-    _draw_bars(ax, routed, expert, kept, _boxes(expert - 0.42, token + 0.1, length, 0.24))
+    _draw_bars(ax, routed, expert, kept, boxes(expert - 0.42, token + 0.1, length, 0.24))
     for t, e, w in zip(token, expert, weight, strict=True):
         ax.text(e, t - 0.15, f"{w:.2f}", ha="center", va="center", fontsize=16)
     ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5), ylabel="token",
@@ -83,7 +91,7 @@ def _draw_wide(ax, routed, labels, token, expert, weight, kept):
     ax = axes_or_new(ax, (np.clip(0.19 * columns + 1, 7, 13), np.clip(0.5 * rows + 1.4, 3, 8)))
     _draw_ground(ax, [(columns - 1) / 2], np.arange(rows), columns / 2, 0.46)
     length = 0.88 * weight / max(1.0, weight.max(initial=0.0))
-    _draw_bars(ax, routed, expert, kept, _boxes(token - 0.44, expert + 0.44, 0.88, -length))
+    _draw_bars(ax, routed, expert, kept, boxes(token - 0.44, expert + 0.44, 0.88, -length))
     ax.set(xlim=(-0.6, columns - 0.4), ylim=(rows - 0.5, -0.5), ylabel="expert",
            xlabel="token (bar height: combine weight)")
     ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
@@ -94,21 +102,15 @@ def _draw_wide(ax, routed, labels, token, expert, weight, kept):
 
 def _draw_ground(ax, x, y, half_width, half_height):
     x, y = (grid.ravel() for grid in np.meshgrid(x, y))
-    boxes = _boxes(x - half_width, y - half_height, 2 * half_width, 2 * half_height)
-    ax.add_collection(PolyCollection(boxes, facecolors=FAINT, edgecolors="none", zorder=0))
+    cells = boxes(x - half_width, y - half_height, 2 * half_width, 2 * half_height)
+    ax.add_collection(PolyCollection(cells, facecolors=FAINT, edgecolors="none", zorder=0))
 
 
-def _draw_bars(ax, routed, expert, kept, boxes):
+def _draw_bars(ax, routed, expert, kept, bars):
     colors = np.array(expert_colors(routed.num_experts))[expert]
-    ax.add_collection(PolyCollection(boxes[kept], facecolors=colors[kept], edgecolors="none"))
+    ax.add_collection(PolyCollection(bars[kept], facecolors=colors[kept], edgecolors="none"))
     if not kept.all():
-        ax.add_collection(PolyCollection(boxes[~kept], **dropped_patch()))
-
-
-def _boxes(left, top, width, height):
-    left, top, width, height = np.broadcast_arrays(left, top, width, height)
-    x = np.stack([left, left + width, left + width, left], axis=1)
-    return np.stack([x, np.stack([top, top, top + height, top + height], axis=1)], axis=2)
+        ax.add_collection(PolyCollection(bars[~kept], **dropped_patch()))
 
 
 def _describe_assignment(routed, weight, kept):
@@ -154,7 +156,7 @@ def _draw_ribbons(ax, routed, tops, slot_height):
         look = {"facecolor": colors[e], "alpha": 0.8, "linewidth": 0} if is_kept else {
             **dropped_patch(), "linewidth": 0.7, "zorder": 0.8}
         stop = EXPERT_X if is_kept else STOP_X
-        ax.add_patch(PathPatch(_ribbon(GATE_X, start, stop, end, width), **look))
+        ax.add_patch(PathPatch(ribbon(GATE_X, start, stop, end, width), **look))
 
 
 def _sorted_choices(routed):
@@ -190,14 +192,6 @@ def _stack_ribbons(routed, unit):
 def _rank_within(expert):
     """Return the place of each entry among the equal entries before it; `expert` is sorted."""
     return np.arange(len(expert)) - np.searchsorted(expert, expert)
-
-
-def _ribbon(x0, y0, x1, y1, width):
-    half, middle = width / 2, (x0 + x1) / 2
-    there = [(x0, y0 - half), (middle, y0 - half), (middle, y1 - half), (x1, y1 - half)]
-    back = [(x1, y1 + half), (middle, y1 + half), (middle, y0 + half), (x0, y0 + half)]
-    curve = [Path.CURVE4] * 3
-    return Path([*there, *back, there[0]], [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
 
 
 def _draw_text_and_gate(ax, labels):
@@ -297,13 +291,14 @@ def arrivals(routed, seats):
 
 def _draw_empty_seats(ax, num_experts, capacity):
     expert, seat = (grid.ravel() for grid in np.mgrid[:num_experts, :capacity])
-    ax.add_collection(PolyCollection(_cells(expert, seat), facecolors=FAINT, edgecolors=EDGE, linewidths=1.0))
+    ax.add_collection(PolyCollection(_seat_boxes(expert, seat), facecolors=FAINT, edgecolors=EDGE,
+                                     linewidths=1.0))
 
 
 def _draw_people(ax, routed, capacity, people, labels, width):
     token, expert, seat = people
     seated = seat < capacity
-    cells = _cells(expert, seat + np.where(seated, 0, AISLE))
+    cells = _seat_boxes(expert, seat + np.where(seated, 0, AISLE))
     colors = np.array(expert_colors(routed.num_experts))[expert]
     ax.add_collection(PolyCollection(cells[seated], facecolors=colors[seated], edgecolors=colors[seated]))
     if not seated.all():
@@ -315,9 +310,8 @@ def _draw_people(ax, routed, capacity, people, labels, width):
         draw_glyphs(ax, words, cells.mean(axis=1), size=size, colors=inks, cell=(width, -CELL_HEIGHT))
 
 
-def _cells(expert, seat):
-    box = np.array([[0.04, 0.07], [0.96, 0.07], [0.96, 0.93], [0.04, 0.93]]) - [0, 0.5]
-    return np.stack([seat, expert], axis=1)[:, None] + box
+def _seat_boxes(expert, seat):
+    return boxes(seat + 0.04, expert - 0.43, 0.92, 0.86)
 
 
 def _dress(ax, routed, capacity, columns):
@@ -330,8 +324,7 @@ def _dress(ax, routed, capacity, columns):
            xlabel=f"seat (capacity {capacity} per expert)")
     ax.set_xticks(np.arange(0, capacity, every) + 0.5, range(0, capacity, every))
     ax.set_yticks(range(0, rows, 1 if rows <= 16 else rows // 8))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
 
 
 def _tabulate(ax, routed, capacity, people, labels):
@@ -382,9 +375,7 @@ def plot_two_choices(scores, k, capacity, *, labels=None):
 
 def _largest(scores, count):
     """Return (N, M) bool: the `count` largest of each row, ties to the lowest."""
-    chosen = np.zeros(scores.shape, dtype=bool)
-    np.put_along_axis(chosen, np.argsort(-scores, axis=1, kind="stable")[:, :count], True, axis=1)
-    return chosen
+    return one_hot(top_k_index(scores, count), scores.shape[1]).any(axis=1)
 
 
 def _draw_choices(ax, scores, chosen, labels):
@@ -392,13 +383,11 @@ def _draw_choices(ax, scores, chosen, labels):
     colors = expert_colors(experts)
     for (token, expert), score in np.ndenumerate(scores):
         ground = colors[expert] if chosen[token, expert] else "white"
-        ax.add_patch(Rectangle((expert, token), 1, 1, facecolor=ground, edgecolor=EDGE))
-        ax.text(expert + 0.5, token + 0.5, f"{score:.2f}", ha="center", va="center", fontsize=13,
-                color=ink_on(ground) if chosen[token, expert] else MUTED)
+        draw_tile(ax, expert, token, 1, 1, ground, f"{score:.2f}", edgecolor=EDGE, fontsize=13,
+                  color=ink_on(ground) if chosen[token, expert] else MUTED)
     ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert", ylabel="token")
     ax.set_xticks(np.arange(experts) + 0.5, range(experts))
     ax.set_yticks(np.arange(tokens) + 0.5, labels, family=FONTS, parse_math=False)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     set_matrix(ax, np.where(chosen, scores, np.nan), rows=("token", labels),
                columns=("expert", range(experts)))

@@ -24,6 +24,7 @@ from moeviz.tables import as_tick
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the widest letter
 HALO = [withStroke(linewidth=3.5, foreground="white")]  # around words on lines
+TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
 ROW_LETTERS = 15  # of a line of a row's name on a phone
@@ -99,7 +100,7 @@ def readable(labels, text_bytes=None):
             for label, value in zip(labels, text_bytes, strict=True)]
 
 
-def draw_glyphs(ax, texts, places, *, size, colors, cell, zorder=3):
+def draw_glyphs(ax, texts, places, *, size, colors, cell):
     """Draw each text centred on its place (N, 2) as one artist, and return it.
 
     size: points, one for all or one per text. cell: (width, height) in inches of one data unit, which
@@ -108,7 +109,7 @@ def draw_glyphs(ax, texts, places, *, size, colors, cell, zorder=3):
     sizes = np.broadcast_to(size, len(texts))[:, None] / (72 * np.asarray(cell))
     paths = [Path(outline(text).vertices * scale + place, outline(text).codes)
              for text, scale, place in zip(texts, sizes, np.reshape(places, (-1, 2)), strict=True)]
-    glyphs = PathCollection(paths, facecolors=colors, edgecolors="none", linewidths=0, zorder=zorder,
+    glyphs = PathCollection(paths, facecolors=colors, edgecolors="none", linewidths=0, zorder=3,
                             transform=ax.transData)
     glyphs.set_in_layout(False)  # the layout would measure every outline
     return ax.add_collection(glyphs, autolim=False)
@@ -142,6 +143,49 @@ def draw_bars(ax, left, bottom, width, height, *, facecolor, **look):
     colors = np.broadcast_to(facecolor, len(places))
     return [ax.add_artist(Rectangle((x, y), wide, high, facecolor=str(color), **look))
             for (x, y, wide, high), color in zip(places, colors, strict=True)]
+
+
+def boxes(left, top, width, height):
+    """Return the corners (N, 4, 2) of N boxes for a PolyCollection; every argument is (N,) or one for all.
+
+    >>> boxes(0, [0, 5], 2, 1).tolist()
+    [[[0, 0], [2, 0], [2, 1], [0, 1]], [[0, 5], [2, 5], [2, 6], [0, 6]]]
+    """
+    left, top, right, bottom = np.broadcast_arrays(left, top, np.add(left, width), np.add(top, height))
+    return np.stack([left, top, right, top, right, bottom, left, bottom], axis=-1).reshape(-1, 4, 2)
+
+
+def ribbon(x0, y0, x1, y1, width):
+    """Return the path of a band that is `width` high, from its middle (x0, y0) to its middle (x1, y1)."""
+    half, middle, curve = width / 2, (x0 + x1) / 2, [Path.CURVE4] * 3
+    there = [(x0, y0 - half), (middle, y0 - half), (middle, y1 - half), (x1, y1 - half)]
+    back = [(x1, y1 + half), (middle, y1 + half), (middle, y0 + half), (x0, y0 + half)]
+    return Path([*there, *back, there[0]], [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
+
+
+def draw_tile(ax, left, bottom, width, height, ground, words="", *, zorder=1, edgecolor="none", linewidth=1.0,
+              **look):
+    """Draw a box, and words in its middle in the ink that can be read on it; look: of the words."""
+    ax.add_patch(Rectangle((left, bottom), width, height, facecolor=ground, edgecolor=edgecolor,
+                           linewidth=linewidth, zorder=zorder))
+    if words:
+        ax.text(left + width / 2, bottom + height / 2, words, ha="center", va="center",
+                **{"color": ink_on(ground)} | look)
+
+
+def bare(ax, axis="both"):
+    """Hide the marks of the ticks and the lines of the axes, or of the y axis alone ("y"); labels stay."""
+    ax.tick_params(axis=axis, length=0)
+    ax.spines["left" if axis == "y" else slice(None)].set_visible(False)
+
+
+def time_unit(longest):
+    """Return the unit that suits times of up to so many seconds: its seconds, and its name.
+
+    >>> time_unit(0.02)
+    (0.001, 'ms')
+    """
+    return next((size, name) for size, name in TIMES if longest >= size or size == TIMES[-1][0])
 
 
 def plain_ticks(*axes):
@@ -207,8 +251,7 @@ def draw_heatmap(ax, values, *, low, high, middle=None, top=0.0, cell_text=None)
         for (row, column), value, ink in zip(np.ndindex(values.shape), values.flat, inks, strict=True):
             ax.text(column + 0.5, top + row + 0.5, cell_text(value), ha="center", va="center", fontsize=14,
                     color=ink)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     return mesh
 
 
@@ -223,8 +266,8 @@ def write_rows(ax, names):
     ax.set_yticks(range(len(names)), ["\n".join(textwrap.wrap(name, width)) or name for name in names])
 
 
-def legend_below(ax, columns, *, down=58, **options):
-    """Put the key of a chart below it, so many points under the axes, where it covers nothing."""
-    under = offset_copy(ax.transAxes, ax.figure, y=-down, units="points")
+def legend_below(ax, columns, **options):
+    """Put the key of a chart below it, where it covers nothing."""
+    under = offset_copy(ax.transAxes, ax.figure, y=-58, units="points")
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=under, ncols=columns, borderaxespad=0,
               **options)

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_vector, sigmoid, softmax
-from moeviz.plots.draw import HALO, check_labels, draw_bars, legend_below
+from moeviz.plots.draw import HALO, bare, check_labels, draw_bars, legend_below
 from moeviz.style import (
     INK,
     LINE,
@@ -31,12 +31,12 @@ PEAK = 0.82  # of a row
 FARTHEST, FLAT = 8.0, 0.01  # scores drawn to each side; a slope that hardly teaches
 
 
-def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
+def plot_gate_steps(stages, chosen, *, ax=None, title=""):
     """Draw one column of bars per stage, a row per expert, with every number printed.
 
     stages: list of (name, values (E,)), such as score, softmax, top-k, renormalised. chosen: (E,) bool,
-    the experts that survive; the others fade. step: show only the first `step` stages; None shows all.
-    Columns of shares share one scale, a column with other numbers has its own.
+    the experts that survive; the others fade. Columns of shares share one scale, a column with other numbers
+    has its own.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_gate_steps([("score", [2.0, 1.0]), ("softmax", [0.73, 0.27])], [True, False])
@@ -44,10 +44,9 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
     ['score', '2.00', '1.00']
     """
     stages, chosen = _check_gate_steps(stages, chosen)
-    shown = len(stages) if step is None else check_count(step, "step", low=0, high=len(stages))
     ax = axes_or_new(ax, (min(2.6 * len(stages) + 1, 10), 0.62 * len(chosen) + 1.5))
     colors = expert_colors(len(chosen))
-    for column, (name, values) in enumerate(stages[:shown]):
+    for column, (name, values) in enumerate(stages):
         if column:
             ax.annotate("", (column * PITCH - 0.04, -0.85), (column * PITCH - 0.22, -0.85),
                         arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
@@ -58,18 +57,16 @@ def plot_gate_steps(stages, chosen, *, step=None, ax=None, title=""):
         ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
                 in_layout=False)
     ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.05, -1.25))
-    headline(ax, _end_of(stages[:shown], chosen), title)
+    headline(ax, _end_of(stages, chosen), title)
     ax.set_axis_off()
-    set_table(ax, ["expert", *(name for name, _ in stages[:shown]), "chosen"],
-              zip(range(len(chosen)), *(values for _, values in stages[:shown]),
+    set_table(ax, ["expert", *(name for name, _ in stages), "chosen"],
+              zip(range(len(chosen)), *(values for _, values in stages),
                   np.where(chosen, "yes", "no"), strict=True))
-    return set_description(ax, _describe_gate_steps(stages[:shown], chosen, title))
+    return set_description(ax, _describe_gate_steps(stages, chosen, title))
 
 
 def _end_of(stages, chosen):
-    """Say what the last stage that is shown changes for the first chosen expert, or what all of them have."""
-    if not stages:
-        return f"{len(chosen)} experts"
+    """Say what the last stage changes for the first chosen expert, or what all of them have."""
     name, values = stages[-1]
     first = int(np.argmax(chosen))
     if len(stages) > 1 and chosen.any() and not np.isclose(values[first], stages[-2][1][first]):
@@ -117,7 +114,7 @@ def format_number(value):
 
 def _describe_gate_steps(stages, chosen, title):
     told = "; ".join(f"{name} " + ", ".join(f"{value:.2f}" for value in values) for name, values in stages)
-    return (f"Bars in {len(stages)} columns, {title or 'gating by hand'}: {told or 'no stage yet'}; "
+    return (f"Bars in {len(stages)} columns, {title or 'gating by hand'}: {told}; "
             f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
 
 
@@ -159,10 +156,10 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
     return set_description(ax, _describe_regions(shares, tokens, span, title))
 
 
-def plot_region_change(gates, *, tokens=None, labels=None, span=3.0):
+def plot_region_change(gates, *, tokens=None, labels=None):
     """Draw the regions of several gates side by side, on one scale.
 
-    gates: {title: gate (2, E)}, N of them. tokens, labels, span: as for `plot_regions`. Returns Axes (N,) of
+    gates: {title: gate (2, E)}, N of them. tokens, labels: as for `plot_regions`. Returns Axes (N,) of
     a new figure. Raises ValueError naming the wrong argument.
 
     >>> plot_region_change({"before": np.eye(2), "after": 2 * np.eye(2)}).shape
@@ -173,7 +170,7 @@ def plot_region_change(gates, *, tokens=None, labels=None, span=3.0):
     axes = plt.subplots(1, len(gates), figsize=(min(5 * len(gates), 10), 5.4), sharey=True, squeeze=False,
                         layout=Layout())[1][0]
     for ax, (title, gate) in zip(axes, gates.items(), strict=True):
-        plot_regions(gate, tokens=tokens, labels=labels, ax=ax, span=span, title=title)
+        plot_regions(gate, tokens=tokens, labels=labels, ax=ax, title=title)
     for ax in axes[1:]:
         ax.set_ylabel("")
     return axes
@@ -302,8 +299,7 @@ def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title
     order = np.argsort(-chance, kind="stable")
     headline(ax, f"expert {order[0]} is chosen with chance {chance[order[0]]:.2f}, expert {order[-1]} "
                  f"with {chance[order[-1]]:.2f}", title)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
+    bare(ax, "y")
     set_table(ax, ["expert", "clean logit", "noise", "threshold", "chance"],
               zip(range(len(logits)), logits, std, threshold, chance, strict=True))
     return set_description(ax, _describe_noise(logits, std, threshold, chance, title))
@@ -379,7 +375,7 @@ def _draw_arrow(ax, tip, color, words):
                 va="bottom" if tip[1] > 0 else "top")
 
 
-def plot_settings(shares, *, limit=None, x_label="expert", ax=None, title=""):
+def plot_settings(shares, *, limit=None, ax=None, title=""):
     """Draw one row of bars per setting of a gate: the experts' shares, or their running sum up to a limit.
 
     shares: {setting: (E,)} that sum to 1, such as one per temperature. limit: draw each row from the most
@@ -410,11 +406,10 @@ def plot_settings(shares, *, limit=None, x_label="expert", ax=None, title=""):
         for at, (expert, value) in enumerate(zip(order, values[order], strict=True)):
             words = f"{value:.2f}" if limit is None else f"{expert}"
             ax.text(at, row + 0.9 - 0.84 * (base[at] + value), words, ha="center", va="bottom", fontsize=12)
-    ax.set(xlim=(-0.6, count - 0.4), ylim=(len(rows) + 0.05, -0.25), xlabel=x_label)
+    ax.set(xlim=(-0.6, count - 0.4), ylim=(len(rows) + 0.05, -0.25), xlabel="expert")
     ax.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
     ax.set_xticks(range(count), [] if limit is not None else range(count))
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
     return _say_settings(ax, rows, needed, limit, title)
 
 

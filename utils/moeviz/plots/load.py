@@ -8,10 +8,10 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
+from moeviz.arrays import check_matrix, check_same_shape, check_vector
 from moeviz.checks import check_kind
 from moeviz.plots.charts import LINE_DASHES
-from moeviz.plots.draw import draw_bars, extremes, legend_below
+from moeviz.plots.draw import boxes, draw_bars, extremes, legend_below
 from moeviz.plots.names import NAME_SIZE, spread
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
@@ -270,7 +270,7 @@ def _draw_load(ax, share, row, top):
     step = (LOAD_WIDTH - 0.3) / len(share)
     left, height = NAME_WIDTH + step * np.arange(len(share)), 0.88 * share / top
     floor = row + 0.98
-    ax.add_collection(PolyCollection(_boxes(left, floor - height, 0.86 * step, height), edgecolors=MUTED,
+    ax.add_collection(PolyCollection(boxes(left, floor - height, 0.86 * step, height), edgecolors=MUTED,
                                      facecolors=expert_colors(len(share)), linewidths=0.8))
     fair = floor - 0.88 / len(share) / top
     ax.plot([NAME_WIDTH, NAME_WIDTH + LOAD_WIDTH - 0.3], [floor, floor], color=INK, linewidth=1.0)
@@ -283,21 +283,15 @@ def _draw_readings(ax, name, values, left):
     worst = (values == top) & (top > 0)
     length = METER_WIDTH * values / (top or 1.0)
     rows = np.arange(len(values))
-    ax.add_collection(PolyCollection(_boxes(np.full(len(rows), left), rows + 0.82, METER_WIDTH, 0.16),
+    ax.add_collection(PolyCollection(boxes(left, rows + 0.82, METER_WIDTH, 0.16),
                                      facecolors=FAINT))
-    ax.add_collection(PolyCollection(_boxes(np.full(len(rows), left), rows + 0.82, length, 0.16),
+    ax.add_collection(PolyCollection(boxes(left, rows + 0.82, length, 0.16),
                                      facecolors=np.where(worst, WORST, OTHERS)))
     ax.text(left, -0.1, name, color=MUTED, fontsize=12)
     form = "{:.0f}" if values.dtype.kind in "iu" else "{:.2f}"
     for row, value in enumerate(values):
         ax.text(left, row + 0.75, form.format(value), va="bottom", fontsize=15,
                 fontweight="bold" if worst[row] else "normal")
-
-
-def _boxes(left, top, width, height):
-    left, top, width, height = np.broadcast_arrays(left, top, width, height)
-    x = np.stack([left, left + width, left + width, left], axis=1)
-    return np.stack([x, np.stack([top, top, top + height, top + height], axis=1)], axis=2)
 
 
 def _describe_meters(names, readings, title):
@@ -383,32 +377,31 @@ def _describe_entropy_map(spots, lines, title):
     return f"Map, {title or 'router entropy against load entropy'}: {words}."
 
 
-def plot_thermostat(histories, *, smooth=1):
+def plot_thermostat(histories):
     """Draw one column per run: the experts' load over all steps, over the last 30, and below their biases.
 
-    histories: a training.History, or {title: History} for N runs side by side. smooth: steps to average the
-    upper load over. Loads are bands that sum to 100%; the last steps are not averaged, so that a run that
-    swings shows it. The biases of all runs share a scale. Of a bias only the differences choose, so each
-    step's mean is taken off; it drifts, since signs need not sum to 0. The numbers at the right ends name
-    the experts. Returns an array of Axes (3, N). Raises ValueError naming the wrong argument.
+    histories: a training.History, or {title: History} for N runs side by side. Loads are bands that sum to
+    100%. The biases of all runs share a scale. Of a bias only the differences choose, so each step's mean is
+    taken off; it drifts, since signs need not sum to 0. The numbers at the right ends name the experts.
+    Returns an array of Axes (3, N). Raises ValueError naming the wrong argument.
 
     >>> from moeviz.training import History
     >>> plot_thermostat(History([1.0], [0.0], [[0.5, 0.5]], [[0.0, 0.0]], [1.0])).shape
     (3, 1)
     """
     runs = {"": histories} if isinstance(histories, History) else histories
-    _check(runs, check_count(smooth, "smooth"))
+    _check(runs)
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
     axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=3, columns=len(runs), gap=(0.5, 0.75),
                       sharey="row", squeeze=False, height_ratios=(1.1, 1.1, 1))
     for column, (title, history) in zip(axes.T, runs.items(), strict=True):
         steps, last = np.arange(history.num_steps), max(history.num_steps - LAST, 0)
-        _draw_bands(column[0], *_means(100 * history.load, smooth))
+        _draw_bands(column[0], steps, 100 * history.load)
         _draw_bands(column[1], steps[last:], 100 * history.load[last:])
         _draw_lines(column[2], steps, _centred(history.bias))
         for ax, words in zip(column, ("", f", the last {min(LAST, history.num_steps)}", ""), strict=True):
             ax.set_xlabel(f"step{words}")
-        _tabulate_thermostat(column[0], column[2], history, smooth, title)
+        _tabulate_thermostat(column[0], column[2], history, title)
         headline(column[0], f"busiest {_busiest(history):.0f}%", title)
         set_description(column[0], _describe_thermostat(history, title))
     for ax, history in zip(axes[2], runs.values(), strict=True):  # the limits that all share are known now
@@ -418,21 +411,11 @@ def plot_thermostat(histories, *, smooth=1):
     return axes
 
 
-def _check(runs, smooth):
+def _check(runs):
     if not isinstance(runs, dict) or not runs:
         raise ValueError(f"histories must be a History or {{title: History}}, got {runs!r}")
     for title, history in runs.items():
         check_kind(history, f"histories[{title!r}]", History)
-        if history.num_steps < smooth:
-            raise ValueError(f"smooth must be at most the {history.num_steps} steps of {title!r}, "
-                             f"got {smooth}")
-
-
-def _means(values, smooth):
-    """Return the middle step of each stretch of `smooth` steps, and the mean of values (S, E) over it."""
-    whole = len(values) // smooth
-    means = values[:whole * smooth].reshape(whole, smooth, -1).mean(axis=1)
-    return np.arange(whole) * smooth + (smooth - 1) / 2, means
 
 
 def _centred(bias):
@@ -479,12 +462,11 @@ def _readable(color):
     return color if contrast(color, "white") >= 3 else tuple(0.6 * channel for channel in to_rgb(color))
 
 
-def _tabulate_thermostat(upper, lower, history, smooth, title):
+def _tabulate_thermostat(upper, lower, history, title):
     experts, start = ("expert", range(history.num_experts)), f"{title}: " if title else ""
-    steps, load = _means(100 * history.load, smooth)
-    set_matrix(upper, load, rows=("step", steps), columns=experts, title=f"{start}load (% of choices)")
-    set_matrix(lower, _centred(history.bias), rows=("step", range(history.num_steps)), columns=experts,
-               title=f"{start}bias, less its mean")
+    for ax, values, name in ((upper, 100 * history.load, "load (% of choices)"),
+                             (lower, _centred(history.bias), "bias, less its mean")):
+        set_matrix(ax, values, rows=("step", range(len(values))), columns=experts, title=start + name)
 
 
 def _busiest(history):

@@ -4,16 +4,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.patches import Rectangle
-from matplotlib.path import Path
 
-from moeviz.arrays import check_count, check_matrix, check_same_shape, check_vector
+from moeviz.arrays import check_matrix, check_same_shape, check_vector
 from moeviz.plots.charts import plot_matrix
 from moeviz.plots.draw import (
     ROW_LETTERS,
+    bare,
     check_labels,
     draw_colour_bar,
     draw_heatmap,
     legend_below,
+    ribbon,
     write_rows,
 )
 from moeviz.style import (
@@ -34,22 +35,24 @@ from moeviz.style import (
 )
 from moeviz.tables import as_range
 
+DARKEST = 3.0  # times the fair share
 GAP = 0.6  # rows between the measured matrix and its null
 LETTER = 0.1  # inches that a letter of a row's name takes at most
 MOST_NUMBERED = 10  # experts whose shares are printed in the cells
 WIDEST = 12  # ribbons in the table
 LEFT, RIGHT, BLOCK = 0.0, 1.0, 0.045
+DRAWN = 64  # ribbons, the widest
 LOUDEST, RIBBON = 8, "#c9ced6"  # ribbons in colour, those furthest above chance; the others
 MARKERS = ("|", "x", "D", "s", "^", "v")
 COLORS = (SERIES[2], SERIES[4], SERIES[1], SERIES[5], SERIES[0], SERIES[3])
 
 
-def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=None):
+def plot_domain_experts(shares, null, *, domain_names, title="", ax=None):
     """Draw how often each domain uses each expert, above the same table with the domains shuffled.
 
     shares, null: (N, E), in times the fair share 1 / E: 1 is an expert that a domain uses as often as an
-    even router would. domain_names: N texts. top: the value of the darkest colour, the same in every
-    figure that is to be compared. Returns the Axes. Raises ValueError naming the wrong argument.
+    even router would, and 3 has the darkest colour. domain_names: N texts. Returns the Axes. Raises
+    ValueError naming the wrong argument.
 
     >>> ax = plot_domain_experts([[1.5, 0.5]], [[1.0, 1.0]], domain_names=["prose"])
     >>> [label.get_text() for label in ax.get_yticklabels()]
@@ -65,7 +68,7 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
         order = np.lexsort((-shares.max(axis=0), shares.argmax(axis=0)))
     ax = axes_or_new(ax, (max(9, min(10, 0.9 * experts + 4)), 0.5 * (2 * rows + 1) + 1.6))
     for values, start in ((shares, 0.0), (null, rows + GAP)):
-        mesh = draw_heatmap(ax, values[:, order], low=0, high=top, middle=1.0, top=start,
+        mesh = draw_heatmap(ax, values[:, order], low=0, high=DARKEST, middle=1.0, top=start,
                             cell_text="{:.1f}".format if few else None)
     draw_colour_bar(ax, mesh, "times the fair share")
     ax.axhline(rows + GAP / 2, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
@@ -83,13 +86,12 @@ def plot_domain_experts(shares, null, *, domain_names, title="", top=3.0, ax=Non
     return set_description(ax, _describe(shares, null, names, title))
 
 
-def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", strongest=64, ax=None):
+def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", ax=None):
     """Draw which expert of a layer hands on to which expert of a later one, ribbons as wide as the counts.
 
     pairs: (E, E) counts, row: expert on the left, column: expert on the right. left, right: names of the
-    layers. strongest: how many ribbons are drawn; the eight furthest above chance have their expert's colour.
-    Blocks are as high as all their choices.
-    Returns the Axes. Raises ValueError naming the wrong argument.
+    layers. The 64 widest ribbons are drawn; the eight furthest above chance have their expert's colour.
+    Blocks are as high as all their choices. Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2")
     >>> len(ax.collections[0].get_paths())
@@ -98,12 +100,11 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", s
     pairs = check_matrix(pairs, "pairs", "(E, E)")
     if pairs.shape[0] != pairs.shape[1] or pairs.min() < 0 or pairs.sum() == 0:
         raise ValueError(f"pairs must be square counts >= 0, not all 0, got shape {pairs.shape}")
-    strongest = check_count(strongest, "strongest")
     share = pairs / pairs.sum()
     ax = axes_or_new(ax, (10, 6.4))
     gap = 0.25 / len(pairs)
     tops = [np.cumsum(side + gap) - side - gap for side in (share.sum(axis=1), share.sum(axis=0))]
-    shown = np.sort(np.argsort(-share, axis=None, kind="stable")[:strongest])
+    shown = np.sort(np.argsort(-share, axis=None, kind="stable")[:DRAWN])
     shown = shown[share.flat[shown] > 0]
     above = share - np.outer(share.sum(axis=1), share.sum(axis=0))
     loud = set(np.argsort(-above, axis=None, kind="stable")[:LOUDEST])
@@ -142,17 +143,11 @@ def _draw_ribbons(ax, share, tops, chosen, loud):
     starts = tops[0][:, None] + np.cumsum(share, axis=1) - share
     ends = tops[1][None, :] + np.cumsum(share, axis=0) - share
     colors = np.array(expert_colors(len(share)))
-    ribbons = [_ribbon(starts[at], ends[at], share[at]) for at in zip(*chosen, strict=True)]
+    ribbons = [ribbon(LEFT, starts[at] + share[at] / 2, RIGHT, ends[at] + share[at] / 2, share[at])
+               for at in zip(*chosen, strict=True)]
     ax.add_collection(PathCollection(ribbons, linewidths=0,
                                     facecolors=np.where(loud, colors[chosen[0]], RIBBON),
                                     alpha=np.where(loud, 0.85, 0.5)))
-
-
-def _ribbon(start, end, width):
-    middle, curve = (LEFT + RIGHT) / 2, [Path.CURVE4] * 3
-    there = [(LEFT, start), (middle, start), (middle, end), (RIGHT, end)]
-    back = [(RIGHT, end + width), (middle, end + width), (middle, start + width), (LEFT, start + width)]
-    return Path([*there, *back, there[0]], [Path.MOVETO, *curve, Path.LINETO, *curve, Path.CLOSEPOLY])
 
 
 def _draw_blocks(ax, x, share, tops):
@@ -173,8 +168,7 @@ def _describe(shares, null, names, title):
             f"{shares.min():.2f}; with shuffled domains from {null.min():.2f} to {null.max():.2f}.")
 
 
-def plot_against_null(counts, shuffled, *, row_label, row_names, column_label="expert", title="",
-                      null_title="after a shuffle"):
+def plot_against_null(counts, shuffled, *, row_label, row_names, title=""):
     """Draw a table of counts beside the same table shuffled, both as shares of each row in percent.
 
     counts, shuffled: (R, N) counts of label by expert, no row empty. row_names: R texts. Both panels have
@@ -191,12 +185,12 @@ def plot_against_null(counts, shuffled, *, row_label, row_names, column_label="e
     rows, columns = counts.shape
     axes = plt.subplots(1, 2, figsize=(min(1.3 * columns + 4.4, 10), 0.5 * rows + 2.1), sharey=True,
                         layout=Layout())[1]
-    for ax, table, name in zip(axes, tables, (title, null_title), strict=True):
-        plot_matrix(table, row_label=row_label, row_names=row_names, column_label=column_label, title=name,
+    for ax, table, name in zip(axes, tables, (title, "after a shuffle"), strict=True):
+        plot_matrix(table, row_label=row_label, row_names=row_names, column_label="expert", title=name,
                     value_format="{:.0f}", value_label="share of the row (%)", ax=ax,
                     limits=(0, max(part.max() for part in tables)))
         row, column = np.unravel_index(table.argmax(), table.shape)
-        headline(ax, f"{table.max():.0f}% of {row_names[row]} go to {column_label} {column}", name)
+        headline(ax, f"{table.max():.0f}% of {row_names[row]} go to expert {column}", name)
     axes[1].set_ylabel("")
     return axes
 
@@ -238,8 +232,8 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     write_rows(ax, list(rows))
     ax.set(xlabel=x_label, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None))
     headline(ax, _furthest(rows, nulls), title)
-    ax.tick_params(axis="y", length=0, pad=14)
-    ax.spines["left"].set_visible(False)
+    bare(ax, "y")
+    ax.tick_params(axis="y", pad=14)
     legend_below(ax, 2 if on_phone(ax) else 3)
     spans = ([as_range(entry, ".3g") if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))

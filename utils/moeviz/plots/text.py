@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count
-from moeviz.plots.draw import check_labels, draw_glyphs, extremes, readable
+from moeviz.plots.draw import boxes, check_labels, draw_glyphs, extremes, readable
 from moeviz.plots.load import plot_load
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
@@ -139,16 +139,12 @@ def _draw_cells(ax, routed, slot, corners, top):
     """Draw the cells of one choice; return the ink that is readable on each."""
     experts, kept = routed.expert_index[:, slot], routed.kept[:, slot]
     colors = np.array([*expert_colors(routed.num_experts), FAINT])[experts]
-    cells = corners[:, None] + _box(0.03, 0.97, top, 0.96)
+    cells = boxes(corners[:, 0] + 0.03, corners[:, 1] + top, 0.94, 0.96 - top)
     plain = kept | (experts == EMPTY)
     ax.add_collection(PolyCollection(cells[plain], facecolors=colors[plain], edgecolors="none"))
     if not plain.all():
         ax.add_collection(PolyCollection(cells[~plain], **dropped_patch()))
     return [ink_on(color) if is_plain else INK for color, is_plain in zip(colors, plain, strict=True)]
-
-
-def _box(left, right, top, bottom):
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
 
 
 def _write(ax, texts, places, sizes, colors, cell):
@@ -163,7 +159,7 @@ def _draw_key(ax, routed, columns, rows, cell):
     width = min(1.0, room / routed.num_experts)
     left = 2.6 + width * np.arange(routed.num_experts)
     colors, every = expert_colors(routed.num_experts), int(np.ceil(1.0 / width))
-    swatches = left[:, None, None] * [1, 0] + _box(0, 0.94 * width, top, bottom)
+    swatches = boxes(left, top, 0.94 * width, bottom - top)
     ax.add_collection(PolyCollection(swatches, facecolors=colors))
     places = swatches.mean(axis=1)
     _write(ax, [str(e) for e in range(0, len(left), every)], places[::every], NUMBER_SIZE,
@@ -171,7 +167,7 @@ def _draw_key(ax, routed, columns, rows, cell):
     _write(ax, ["expert"], [(1.1, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
     if dropped.any():
         right = left[-1] + width + 0.6
-        ax.add_collection(PolyCollection([_box(right, right + 1, top, bottom)], **dropped_patch()))
+        ax.add_collection(PolyCollection(boxes(right, top, 1, bottom - top), **dropped_patch()))
         _write(ax, ["dropped"], [(right + 2.5, places[0, 1])], NUMBER_SIZE + 1, [INK], cell)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
-from moeviz.plots.draw import check_labels, legend_below, plain_ticks
+from moeviz.plots.draw import bare, check_labels, draw_tile, legend_below, plain_ticks
 from moeviz.record import check_routing
 from moeviz.style import (
     INK,
@@ -307,8 +307,7 @@ def _experts(ax, left, side, used, experts, size):
     for expert, color in enumerate(expert_colors(experts)):
         x, y = left + (expert % columns) * (side + 0.1), 0.05 - (expert // columns) * (side + 0.1)
         face = color if expert < used else tint(color, 0.25)
-        ax.add_patch(Rectangle((x, y), side, side, facecolor=face, edgecolor=color, linewidth=1.5))
-        ax.text(x + side / 2, y + side / 2, f"e{expert}", ha="center", va="center", color=ink_on(face))
+        draw_tile(ax, x, y, side, side, face, f"e{expert}", edgecolor=color, linewidth=1.5)
     right = left + columns * (side + 0.1) - 0.1
     words = f"experts, {size:,} each,\n{used} of {experts} per byte"
     ax.text((left + right) / 2, -0.25 - side, words, ha="center", va="top", color=INK)
@@ -339,8 +338,7 @@ def _draw_three(ax, matrices, names, below):
     ax.set_yticks(ticks[:experts * (3 if below else 1)], [*range(experts)] * (3 if below else 1))
     ax.set(xlim=(0, 2 * step[0] + classes), ylim=(2 * step[1] + experts, -0.7), ylabel="expert",
            xlabel="class of byte; cells in percent of a column")
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    bare(ax)
 
 
 def _matrix(ax, left, top, values, head, *, signed):
