@@ -12,11 +12,12 @@ import base64
 import binascii
 import io
 import json
+import math
 import re
 import struct
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,7 @@ def read(source, *, config=None, num_experts=None, k=None, layers=None, weights=
         made = [_one(each, shape, None, None, model, max_bytes) for each in _lines_together(source)]
         if any(isinstance(each, Counts) for each in made):
             return _counts_together(made)
-        made = _same_experts(made)
-        return made[0] if len(made) == 1 and names is None else join(made, names=names)
+        return _joined(made, names=names) if len(made) > 1 or names is not None else made[0]
     made = _one(source, shape, weights, tokens, model, max_bytes)
     return join([made], names=names) if names is not None else made
 
@@ -89,6 +89,10 @@ class _Shape:
             if value is not None:
                 check_count(value, name)
         return cls(num_experts, k, None if layers is None else tuple(layers), depth)
+
+    def with_layers(self, layers):
+        """Return the same with these numbers of layers, where none were said."""
+        return self if self.layers else replace(self, layers=tuple(layers))
 
 
 def _is_rows(source):
@@ -151,13 +155,12 @@ def _from_array(index, shape, model, weight=None, tokens=None):
     num_experts = shape.num_experts
     if num_experts is not None and num_experts > 256 and index.dtype.itemsize == 1:
         raise ValueError(f"ids of {num_experts} experts do not fit into {index.dtype}: they wrapped at 256; "
-                         f"capture "
-                         f"them in 16 bits")
-    dense, low, high = _survey(index)
+                         "capture them in 16 bits")
+    dense, gaps, low, high = _survey(index)
     places = [at for at in range(index.shape[1]) if not dense[at]] or list(range(index.shape[1]))
     layers = _numbers_of(shape, index.shape[1], places)
     whole = weight is None and len(places) == index.shape[1] and low >= 0
-    if whole and is_mapped(index) and not _zeros(index):
+    if whole and is_mapped(index) and not gaps:
         return Trace(model, num_experts or high + 1, layers, index, tokens=tokens)
     index = np.array(index[:, places]).astype(np.int32 if index.dtype.itemsize > 2 else np.int16, copy=False)
     weight = None if weight is None else np.array(weight[:, places], dtype=np.float32)
@@ -167,26 +170,20 @@ def _from_array(index, shape, model, weight=None, tokens=None):
 
 
 def _survey(index):
-    """Return (which layers are all zero though k > 1, lowest id, highest id), block by block."""
-    dense = np.full(index.shape[1], index.shape[2] > 1)
-    low, high = 0, 0
+    """Return (which layers are all zero, whether any row is, lowest id, highest id), block by block.
+
+    With k = 1 a zero is a choice.
+    """
+    several = index.shape[2] > 1
+    dense, gaps, low, high = np.full(index.shape[1], several), False, 0, 0
     for start in range(0, len(index), BLOCK):
         block = index[start:start + BLOCK]
-        dense &= ~block.any(axis=(0, 2))
+        filled = block.any(axis=2)
+        dense &= ~filled.any(axis=0)
+        gaps |= several and not filled.all()
         low, high = min(low, int(block.min())), max(high, int(block.max()))
         release(index)
-    return dense, low, high
-
-
-def _zeros(index):
-    """Whether some row of zeros stands for no choice."""
-    if index.shape[2] == 1:
-        return False
-    for start in range(0, len(index), BLOCK):
-        if not index[start:start + BLOCK].any(axis=2).all():
-            return True
-        release(index)
-    return False
+    return dense, gaps, low, high
 
 
 def _numbers_of(shape, found, places):
@@ -223,13 +220,11 @@ def _trace(index, weight, num_experts, layers, model, tokens=None, **more):
     return Trace(model, num_experts or int(index.max()) + 1, layers, *per_layer, tokens=tokens, **more)
 
 
-def _same_experts(made):
-    """Return traces with one E, the largest, where none was said."""
+def _joined(made, names=None):
+    """Return the Trace of several; where no E was said, each takes the largest."""
     most = max(each.num_experts for each in made)
-    return [each if each.num_experts == most else Trace(each.model, most, each.layers, each.index,
-                                                        each.weight,
-                                                        tokens=each.tokens, sequence=each.sequence)
-            for each in made]
+    return join([each if each.num_experts == most else replace(each, num_experts=most) for each in made],
+                names=names)
 
 
 # From responses of servers.
@@ -239,8 +234,7 @@ def _response(source, shape, model):
     """Return the Trace of one response, or of one per choice where it has several."""
     parts = _routed_parts(source)
     if not parts:
-        raise ValueError(f"the response holds none of {', '.join(ROUTED)}, neither in meta_info nor in "
-                         f"sgl_ext")
+        raise ValueError(f"the response holds none of {', '.join(ROUTED)}, neither in meta_info nor sgl_ext")
     known = _decoded(parts, shape)
     prompt = known.pop("prompt", None)
     answers = list(known.values()) or [prompt[:0]]
@@ -248,8 +242,7 @@ def _response(source, shape, model):
     ids = source.get("prompt_token_ids") or []
     made = [_from_array(each, shape, source.get("model") or model,
                         tokens=_tokens(ids, source, at, len(each))) for at, each in enumerate(joined)]
-    made = _same_experts(made)
-    return made[0] if len(made) == 1 else join(made)
+    return made[0] if len(made) == 1 else _joined(made)
 
 
 def _routed_parts(source):
@@ -269,8 +262,8 @@ def _routed_parts(source):
 
 
 def _decoded(parts, shape):
-    decoded = {name: _bytes(value) if isinstance(value, str) else _plain(value) for name,
-               value in parts.items()}
+    decoded = {name: _bytes(value) if isinstance(value, str) else _plain(value)
+               for name, value in parts.items()}
     tails = [value.shape[1:] for value in decoded.values() if value.ndim == 3]
     for name, value in decoded.items():
         if value.ndim == 1:
@@ -381,20 +374,24 @@ def _from_arrays(arrays, shape, model, path):
     if len(deep) == 1:
         weight = [array for array in real.values() if array.shape == whole[deep[0]].shape]
         return _from_array(whole[deep[0]], shape, model, weight[0] if len(weight) == 1 else None)
-    numbered = {int(number[-1]): name for name in whole if (number := re.findall(r"\d+", name))}
-    if deep or len(numbered) != len(whole) or not whole:
+    numbered = {_number(name): name for name in whole}
+    if deep or len(numbered) != len(whole) or None in numbered or not whole:
         raise ValueError(f"{path} must hold one array (T, L, k) of ids, or one (T, k) for each layer; "
                          f"got {', '.join(sorted(arrays)[:8]) or 'nothing'}")
-    layers = sorted(numbered)
-    weight = {int(number[-1]): array for name, array in real.items() if (number := re.findall(r"\d+", name))}
+    layers, weight = sorted(numbered), {_number(name): array for name, array in real.items()}
     try:
         index = np.stack([whole[numbered[layer]] for layer in layers], axis=1)
         weight = np.stack([weight[layer] for layer in layers], axis=1) if set(layers) <= set(weight) else None
     except ValueError as error:
         raise ValueError(f"the layers in {path} do not have one shape: {error}") from None
     weight = weight if weight is not None and weight.shape == index.shape else None
-    named = _Shape(shape.num_experts, shape.k, shape.layers or tuple(layers), shape.depth)
-    return _from_array(index, named, model, weight)
+    return _from_array(index, shape.with_layers(layers), model, weight)
+
+
+def _number(name):
+    """Return the last number in a name, or None."""
+    numbers = re.findall(r"\d+", name)
+    return int(numbers[-1]) if numbers else None
 
 
 def _safetensors(path):
@@ -419,9 +416,7 @@ def _tensor(path, name, about, start, size):
     whole = [*(offsets or [None]), *(shape if isinstance(shape, list) else [None])]
     if not all(isinstance(each, int) and 0 <= each <= size for each in whole) or len(offsets) != 2:
         raise ValueError(f"{path}: tensor {name!r} has no offsets and shape that fit the file")
-    entries = 1
-    for each in shape:
-        entries *= each
+    entries = math.prod(shape)
     if entries * kind.itemsize != offsets[1] - offsets[0] or start + offsets[1] > size or not entries:
         raise ValueError(f"{path}: tensor {name!r} does not fill its place in the file")
     return np.memmap(path, kind, "r", start + offsets[0], tuple(shape))
@@ -444,7 +439,7 @@ def _json(text, name):
 def _parsed(value, shape, model, path):
     """Return what a parsed .json file holds: a response, several, a table of ids, or counters by layer."""
     if isinstance(value, list) and value and isinstance(value[0], dict) and _routed_parts(value[0]):
-        return join(_same_experts([_response(each, shape, model) for each in value]))
+        return _joined([_response(each, shape, model) for each in value])
     if isinstance(value, dict) and _routed_parts(value):
         return _response(value, shape, model)
     if isinstance(value, dict) and isinstance(value.get("activations"), list):
@@ -454,10 +449,9 @@ def _parsed(value, shape, model, path):
             counters = [{int(key): int(count) for key, count in each.items()} for each in value.values()]
         except (ValueError, TypeError):
             raise ValueError(f"{path} is no table of counts by layer and expert") from None
-        numbers = [re.findall(r"\d+", name) for name in value]
-        named = tuple(int(number[-1]) for number in numbers) if all(numbers) else tuple(range(len(value)))
-        return _counters(counters, _Shape(shape.num_experts, shape.k, shape.layers or named, None), model,
-                         path.stem)
+        layers = [_number(name) for name in value]
+        layers = range(len(value)) if None in layers else layers
+        return _counters(counters, shape.with_layers(layers), model, path.stem)
     return _from_array(_plain(value), shape, model)
 
 
@@ -478,8 +472,8 @@ def _csv(text, shape, model):
         if not line.strip() or layer.strip().lower() == "layer_id":
             continue
         try:
-            chosen.setdefault(int(layer), []).append([int(each)
-                                                      for each in re.split(r"[ ,;|]+", ids.strip(' "[]'))])
+            ids = [int(each) for each in re.split(r"[ ,;|]+", ids.strip(' "[]'))]
+            chosen.setdefault(int(layer), []).append(ids)
         except ValueError:
             raise ValueError(f"line {at} is no layer_id,expert_ids: {line[:60]!r}") from None
     return _by_layer(chosen, {}, shape, model)
@@ -488,9 +482,9 @@ def _csv(text, shape, model):
 def _rows(rows, shape, model):
     """Return the Trace of JSON lines: one per token and layer, one per request, or one per choice."""
     if all(_routed_parts(row) for row in rows):
-        return join(_same_experts([_response(row, shape, model) for row in rows]))
+        return _joined([_response(row, shape, model) for row in rows])
     if all(isinstance(row.get("activations"), list) for row in rows):
-        return join(_same_experts([_atlas(row, shape) for row in rows]))
+        return _joined([_atlas(row, shape) for row in rows])
     if all("expert_idx" in row and "token_idx" in row for row in rows):
         return _atlas({"activations": rows}, shape)
     ids, weights = {}, {}
@@ -525,8 +519,7 @@ def _by_layer(ids, weights, shape, model):
     weight = None
     if all(len(weights.get(layer, ())) == lengths[layer] for layer in layers):
         weight = _plain([weights[layer] for layer in layers]).transpose(1, 0, 2)
-    named = _Shape(shape.num_experts, shape.k, shape.layers or tuple(layers), shape.depth)
-    return _from_array(index, named, model, weight)
+    return _from_array(index, shape.with_layers(layers), model, weight)
 
 
 def _atlas(row, shape):

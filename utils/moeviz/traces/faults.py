@@ -98,29 +98,32 @@ def _codes(trace):
     for start, block in trace.blocks():
         part = np.zeros(len(block[0]), np.uint64)
         for ids, factor in zip(block, factors, strict=True):
-            part = part * np.uint64(0x9E3779B97F4A7C15) + ((ids.astype(np.int64) + 2).astype(np.uint64)
-                                                           * factor).sum(
-                axis=1, dtype=np.uint64)
+            ids_above_zero = (ids.astype(np.int64) + 2).astype(np.uint64)
+            part = part * np.uint64(0x9E3779B97F4A7C15)
+            part += (ids_above_zero * factor).sum(axis=1, dtype=np.uint64)
             empty[start:start + len(part)] &= (ids == EMPTY).all(axis=1)
         codes[start:start + len(part)] = part
     return codes, empty
 
 
+def _long_runs(values, wanted):
+    """Return (starts, lengths, all rows) of the runs of at least RUN equal values whose first is wanted."""
+    cuts = np.flatnonzero(np.r_[True, values[1:] != values[:-1], True])
+    long = (np.diff(cuts) >= RUN) & wanted[cuts[:-1]]
+    starts, lengths = cuts[:-1][long], np.diff(cuts)[long]
+    pairs = zip(starts, lengths, strict=True)
+    return starts, lengths, np.concatenate([[], *(np.arange(at, at + n) for at, n in pairs)]).astype(int)
+
+
 def _runs(trace, codes, empty):
     """Find at least RUN identical rows one after the other."""
-    cuts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1], True])
-    lengths, starts = np.diff(cuts), cuts[:-1]
-    long = (lengths >= RUN) & ~empty[starts]
-    if not long.any():
+    starts, lengths, rows = _long_runs(codes, ~empty)
+    if not len(rows):
         return None
-    rows = np.concatenate([np.arange(start, start + length)
-                           for start, length in zip(starts[long], lengths[long], strict=True)])
-    best = np.argmax(np.where(long, lengths, 0))
-    chosen = trace.index[0][starts[best]].tolist()
-    runs = int(long.sum())
+    best, runs = np.argmax(lengths), len(starts)
     text = (f"{len(rows)} of {trace.num_tokens} rows stand in {runs} run{'s' * (runs > 1)} of identical "
-            f"rows; the "
-            f"longest, {lengths[best]} rows from token {starts[best]}, chooses {chosen}")
+            f"rows; the longest, {lengths[best]} rows from token {starts[best]}, chooses "
+            f"{trace.index[0][starts[best]].tolist()}")
     return Finding("identical rows", text, rows, trace.layers)
 
 
@@ -145,29 +148,20 @@ def _twice_joined(trace, codes, empty):
     back = np.zeros(len(codes), np.int64)
     back[order[same + 1]] = order[same + 1] - order[same]
     back[empty] = 0
-    moved = np.r_[True, back[1:] != back[:-1], True]
-    cuts = np.flatnonzero(moved)
-    lengths, starts = np.diff(cuts), cuts[:-1]
-    long = (lengths >= RUN) & (back[starts] >= RUN)
-    if not long.any():
-        return None
-    rows = np.concatenate([np.arange(start, start + length)
-                           for start, length in zip(starts[long], lengths[long], strict=True)])
-    if len(np.unique(codes[rows])) * 2 < len(rows):
-        return None  # a few rows over and over: stale, not joined
-    text = (f"{len(rows)} rows in {int(long.sum())} block{'s' * int(long.sum() > 1)} stood in the trace "
-            f"before, "
-            f"{back[starts[long][0]]} rows earlier: turns that were joined twice")
+    starts, _, rows = _long_runs(back, back >= RUN)
+    if not len(rows) or len(np.unique(codes[rows])) * 2 < len(rows):
+        return None  # none, or a few rows over and over: stale, not joined
+    text = (f"{len(rows)} rows in {len(starts)} block{'s' * (len(starts) > 1)} stood in the trace before, "
+            f"{back[starts[0]]} rows earlier: turns that were joined twice")
     return Finding("repeated turns", text, rows, trace.layers)
 
 
 def _without_choices(trace, empty):
     if not empty.any():
         return None
-    return Finding("rows without choices", f"{int(empty.sum())} of {trace.num_tokens} rows name no expert "
-                                           f"in any "
-                   f"layer: padding, or tokens that the server did not keep",
-                   np.flatnonzero(empty), trace.layers)
+    text = (f"{int(empty.sum())} of {trace.num_tokens} rows name no expert in any layer: padding, or tokens "
+            "that the server did not keep")
+    return Finding("rows without choices", text, np.flatnonzero(empty), trace.layers)
 
 
 def _dead_layers(trace):
@@ -194,18 +188,16 @@ def _sorted_ids(trace):
               for index in trace.index]
     if np.mean(rising) < 0.9:
         return None
-    return Finding("choices sorted by id", f"{np.mean(rising):.0%} of the rows list their experts by rising "
-                                           f"id, so "
-                   f"the first is not the best: read nothing that goes by first choices",
-                   np.zeros(0, int), trace.layers, suspect=False)
+    text = (f"{np.mean(rising):.0%} of the rows list their experts by rising id, so the first is not the "
+            "best: read nothing that goes by first choices")
+    return Finding("choices sorted by id", text, np.zeros(0, int), trace.layers, suspect=False)
 
 
 def _wrapped(trace):
     if trace.num_experts <= 256 or max(int(index[:2**20].max()) for index in trace.index) > 255:
         return None
-    return Finding("ids below 256", f"no id of the {trace.num_experts} experts is above 255: they may have "
-                                    f"wrapped "
-                   f"in 8 bits", np.zeros(0, int), trace.layers, suspect=False)
+    text = f"no id of the {trace.num_experts} experts is above 255: they may have wrapped in 8 bits"
+    return Finding("ids below 256", text, np.zeros(0, int), trace.layers, suspect=False)
 
 
 def _meters(trace, rows):

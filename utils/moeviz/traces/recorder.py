@@ -91,8 +91,7 @@ def find_layers(model):
     found = found or _sorted_experts(modules)
     if not found:
         raise ValueError(f"model must hold routers ({', '.join(ROUTERS)}) beside experts, as transformers 5 "
-                         f"has "
-                         f"them; found none in {type(model).__name__}{_nearest(modules)}")
+                         f"has them; found none in {type(model).__name__}{_nearest(modules)}")
     numbers = [re.search(r"\b(?:layers|blocks|h)\.(\d+)\b", name) for name, *_ in found]
     layers = [int(number[1]) if number else at for at, number in enumerate(numbers)]
     if len(set(layers)) < len(layers):
@@ -186,8 +185,7 @@ def _layer(place, caught, router, ids, mask):
                          f"pass, got {len(caught['router'])} and {len(caught['experts'])} calls; neither a "
                          f"fused block nor a layer that runs several times can be recorded")
     arguments, output = caught["router"][0]
-    received = _received(place, caught["experts"][0], arguments, output)
-    index, weight = received
+    index, weight = _received(place, caught["experts"][0], arguments, output)
     if len(index) != len(mask):
         raise ValueError(f"{place.name} chose for {len(index)} tokens, not for the {len(mask)} given")
     logits = _logits(output, len(mask), place.num_experts)
@@ -205,15 +203,14 @@ def _received(place, arguments, router_arguments, output):
     if len(arguments) == 3:
         index, weight = (_numbers(part) for part in arguments[1:])
         if index.shape != weight.shape or index.ndim != 2:
-            raise ValueError(f"the experts beside {place.name} received shapes {index.shape} and "
-                             f"{weight.shape}")
+            raise ValueError(f"the experts beside {place.name} received {index.shape} and {weight.shape}")
         return index.astype(np.int64), weight
     if len(arguments) == 2:
         return _unsorted(arguments[1], output)
     scaled, inputs = _numbers(arguments[0]), _numbers(router_arguments[0])
     scaled = scaled.reshape(place.num_experts, len(inputs), -1)  # Llama 4 scales what goes into each expert
-    share = np.linalg.norm(scaled, axis=2).T / np.maximum(np.linalg.norm(inputs, axis=1, keepdims=True),
-                                                          1e-30)
+    size = np.maximum(np.linalg.norm(inputs, axis=1, keepdims=True), 1e-30)
+    share = np.linalg.norm(scaled, axis=2).T / size
     k = max(1, int((share > 0).sum(axis=1).max()))
     index = np.argsort(-share, axis=1, kind="stable")[:, :k]
     return index, np.take_along_axis(share, index, axis=1)
@@ -271,8 +268,7 @@ def _buffer(place, names, length):
 def _agreed(place, made, index, weight, tolerance):
     """Return index and weight in the order of the choice, or raise a ValueError where the rules disagree."""
     width = int(max(index.max(), made.num_experts - 1)) + 1
-    got, wanted = (_spread(each, width) for each in ((index, weight),
-                                                     (made.expert_index, made.combine_weight)))
+    got, wanted = _spread(index, weight, width), _spread(made.expert_index, made.combine_weight, width)
     factor = _factor(got, wanted)
     gap = np.abs(got * factor - wanted).max(axis=1)
     allowed = tolerance * np.maximum(1.0, np.abs(wanted).max(axis=1))
@@ -280,8 +276,8 @@ def _agreed(place, made, index, weight, tolerance):
     if wrong.any() and not (tolerance > 1e-3 and wrong.mean() < 0.02):  # half precision: a few near ties
         token = int(np.argmax(wrong))
         raise ValueError(f"layer {place.layer}: {place.name} of {made.label} does not choose as its family "
-                         f"does: "
-                         f"{wrong.sum()} of {len(wrong)} tokens differ, token {token} by {gap[token]:.3g}")
+                         f"does: {wrong.sum()} of {len(wrong)} tokens differ, token {token} by "
+                         f"{gap[token]:.3g}")
     order = np.where(wrong[:, None], index, made.expert_index)
     return order, np.take_along_axis(got * factor, order, axis=1).astype(np.float32)
 
@@ -295,9 +291,8 @@ def _factor(got, wanted):
     return 1.0
 
 
-def _spread(choices, width):
+def _spread(index, weight, width):
     """Return (T, width): the weight of each expert, 0 where it was not chosen."""
-    index, weight = choices
     table = np.zeros((len(index), width + 1))
     np.put_along_axis(table, np.where(index == EMPTY, width, index), weight, axis=1)
     return table[:, :width]
@@ -357,10 +352,10 @@ def can_record():
     return all(importlib.util.find_spec(name) is not None for name in ("torch", "transformers"))
 
 
-def tiny_mixtral(*, seed=0, num_experts=8, k=2, layers=3, vocabulary=256):
-    """Return a Mixtral with random weights, ready to run: no file is read and nothing is downloaded.
+def tiny_mixtral(*, seed=0):
+    """Return a Mixtral over bytes with random weights, ready to run: nothing is read or downloaded.
 
-    Its ids are bytes where vocabulary is 256. An untrained router says nothing about trained ones.
+    E = 8, k = 2, 3 layers. An untrained router says nothing about trained ones.
     Raises ImportError without torch and transformers.
     """
     import torch
@@ -368,7 +363,7 @@ def tiny_mixtral(*, seed=0, num_experts=8, k=2, layers=3, vocabulary=256):
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        config = MixtralConfig(vocab_size=vocabulary, hidden_size=32, intermediate_size=48,
-                               num_hidden_layers=layers, num_attention_heads=4, num_key_value_heads=2,
-                               num_local_experts=num_experts, num_experts_per_tok=k)
+        config = MixtralConfig(vocab_size=256, hidden_size=32, intermediate_size=48, num_hidden_layers=3,
+                               num_attention_heads=4, num_key_value_heads=2, num_local_experts=8,
+                               num_experts_per_tok=2)
         return MixtralForCausalLM(config).eval()

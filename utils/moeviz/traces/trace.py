@@ -99,9 +99,8 @@ class Trace:
         fits = SCORES[:3] if with_logits else SCORES[3:4] if self.weight is not None else SCORES[4:]
         scores = fits[0] if self.scores is None else self.scores
         if scores not in fits or (with_logits and self.weight is None):
-            raise ValueError(f"scores must be softmax, sigmoid or sqrtsoftplus with logits and weights, "
-                             f"weights "
-                             f"with weights alone, choices without, got {self.scores!r}")
+            raise ValueError("scores must be softmax, sigmoid or sqrtsoftplus with logits and weights, "
+                             f"weights with weights alone, choices without, got {self.scores!r}")
         return scores
 
     def _check_index(self):
@@ -110,8 +109,7 @@ class Trace:
             given = as_array(given, "index")
             if given.ndim != 3 or given.shape[1] != len(self.layers):
                 raise ValueError(f"index must hold one array for each of the {len(self.layers)} layers, or "
-                                 f"have "
-                                 f"shape (T, {len(self.layers)}, k), got shape {given.shape}")
+                                 f"have shape (T, {len(self.layers)}, k), got shape {given.shape}")
             if is_mapped(given):
                 check_experts(given, "index", self.num_experts)
                 return tuple(given[:, at] for at in range(len(self.layers)))
@@ -119,10 +117,9 @@ class Trace:
         if len(given) != len(self.layers):
             raise ValueError(f"index must hold one array for each of the {len(self.layers)} layers")
         length = len(given[0]) if np.ndim(given[0]) else 0
-        return tuple(_frozen(_check_index(as_array(array, f"index of layer {layer}"),
-                                          f"index of layer {layer}",
-                                          self.num_experts, length))
-                     for layer, array in zip(self.layers, given, strict=True))
+        named = [(f"index of layer {layer}", array) for layer, array in zip(self.layers, given, strict=True)]
+        return tuple(_frozen(_check_index(as_array(array, name), name, self.num_experts, length))
+                     for name, array in named)
 
     @property
     def num_tokens(self):
@@ -147,26 +144,26 @@ class Trace:
         probs = shares(self.scores, logits, index, weight, self.num_experts)
         return Routing(logits, probs, index, weight, kept, label)
 
-    def part(self, tokens=None, *, layers=None):
+    def part(self, tokens, *, layers=None):
         """Return the Trace of some tokens and some layers.
 
-        tokens: a slice, T bools or whole numbers; None takes all. layers: their numbers; None takes all.
+        tokens: a slice, T bools or whole numbers. layers: their numbers; None takes all.
         Raises ValueError for a layer that is not there, or where no token is left.
 
         >>> from moeviz.routing import top_k
         >>> trace_of([top_k([[2.0, 1.0], [0.0, 1.0]], k=1)], model="one gate").part(slice(1, None)).num_tokens
         1
         """
-        places = range(len(self.layers)) if layers is None else [self.place(layer) for layer in layers]
-        chosen = slice(None) if tokens is None else tokens if isinstance(tokens,
-                                                                         slice) else np.asarray(tokens)
+        layers = self.layers if layers is None else tuple(layers)
+        places = [self.place(layer) for layer in layers]
+        chosen = tokens if isinstance(tokens, slice) else np.asarray(tokens)
         per_layer = {name: None if getattr(self, name) is None else
                      tuple(getattr(self, name)[at][chosen] for at in places) for name in PER_LAYER}
         if len(per_layer["index"][0]) == 0:
             raise ValueError(f"tokens must leave at least one of the {self.num_tokens} tokens, got none")
         per_token = {name: None if getattr(self, name) is None else getattr(self, name)[chosen]
                      for name in PER_TOKEN}
-        return replace(self, layers=tuple(self.layers[at] for at in places), **per_layer, **per_token)
+        return replace(self, layers=layers, **per_layer, **per_token)
 
     def blocks(self, size=BLOCK):
         """Yield (place of the first token, L arrays (n, k) of choices), `size` tokens at a time.
@@ -205,8 +202,7 @@ class Trace:
         if name == "weight" and self.scores == "weights" and (np.diff(array, axis=1) > 1e-6).any():
             token = np.nonzero((np.diff(array, axis=1) > 1e-6).any(axis=1))[0][0]
             raise ValueError(f"{label} must fall along each row, best choice first, not so for token "
-                             f"{token}; "
-                             f"moeviz.traces.read brings them into order")
+                             f"{token}; moeviz.traces.read brings them into order")
         return array
 
     def _checked_tokens(self, name):
@@ -284,13 +280,12 @@ def join(traces, *, names=None):
             raise ValueError("traces must have the same k in every layer")
     per_layer = {name: _joined_layers(traces, name) for name in PER_LAYER}
     lengths = [trace.num_tokens for trace in traces]
-    tokens = ([trace.tokens for trace in traces] if all(trace.tokens is not None for trace in traces)
-              else None)
+    tokens = [trace.tokens for trace in traces]
     names = None if names is None else check_texts(names, "names")
     if names is not None and len(names) != len(traces):
         raise ValueError(f"names must hold one text for each of the {len(traces)} traces, got {len(names)}")
     return Trace(first.model, first.num_experts, first.layers, **per_layer, scores=first.scores,
-                 tokens=None if tokens is None else np.concatenate(tokens),
+                 tokens=None if any(each is None for each in tokens) else np.concatenate(tokens),
                  sequence=_joined_sequences(traces),
                  domain=None if names is None else np.repeat(np.arange(len(traces)), lengths),
                  domain_names=names or ())
@@ -299,8 +294,7 @@ def join(traces, *, names=None):
 def _joined_layers(traces, name):
     if any(getattr(trace, name) is None for trace in traces):
         return None
-    return tuple(np.concatenate(arrays) for arrays in zip(*(getattr(trace, name) for trace in traces),
-                                                          strict=True))
+    return tuple(map(np.concatenate, zip(*(getattr(trace, name) for trace in traces), strict=True)))
 
 
 def _joined_sequences(traces):
@@ -329,11 +323,9 @@ def shares(scores, logits, index, weight, num_experts):
     """Return the probs (T, E) of a layer: shares of its logits (T, E), or of its weights (T, k)."""
     if scores == "softmax":
         return softmax(logits)
-    if scores == "sqrtsoftplus":
-        gates = np.sqrt(softplus(logits)) + np.finfo(np.float32).tiny
-        return gates / gates.sum(axis=1, keepdims=True)
-    if scores == "sigmoid":
-        gates = sigmoid(logits) + np.finfo(np.float32).tiny
+    if scores in ("sigmoid", "sqrtsoftplus"):
+        gates = sigmoid(logits) if scores == "sigmoid" else np.sqrt(softplus(logits))
+        gates = gates + np.finfo(np.float32).tiny
         return gates / gates.sum(axis=1, keepdims=True)
     spread = np.zeros((len(index), num_experts + 1), dtype=np.float32)  # EMPTY writes to the last column
     np.put_along_axis(spread, index.astype(np.intp), weight, axis=1)
@@ -382,8 +374,8 @@ def check_experts(array, label, num_experts):
         block = np.ascontiguousarray(array[start:start + BLOCK])
         low, high = int(block.min()), int(block.max())
         if low < EMPTY or high >= num_experts:
-            raise ValueError(f"{label} must lie in 0..{num_experts - 1} (or be EMPTY, -1), got {low} to "
-                             f"{high}")
+            raise ValueError(f"{label} must lie in 0..{num_experts - 1} (or be EMPTY, -1), "
+                             f"got {low} to {high}")
         twice = _twice(block.reshape(-1, block.shape[-1]))
         if twice is not None:
             token = start + twice // (block.size // (len(block) * block.shape[-1]))
