@@ -20,7 +20,7 @@ CODE = {"np": np, "routing": routing, "capacity": capacity, "replace": replace}
 
 @cases(("arguments", "message"), [
     ({"gate": GATE.T}, "must have width 2"), ({"tokens": np.ones((2, 3))}, "must have width 2"),
-    ({"labels": ["a"]}, "labels must have one entry per token"), ({"bias": [0.0]}, "bias must have shape")])
+    ({"labels": ["a"]}, "labels must have one entry per token")])
 def test_wrong_planes_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         live.plane(**({"gate": GATE, "tokens": TOKENS} | arguments))

@@ -280,8 +280,9 @@ def test_pairs_that_a_table_of_use_would_misjudge():
             interventions.Means(np.array([[9.0, -0.01], [0.2, 0.9]]), np.full((2, 2), 0.02))]
     assert interventions.unused_but_vital(use, harm) == (1, 1, 1, 0.02, 0.4, 0.01)
     assert interventions.used_but_redundant(use, harm) == (2, 0, 1, 0.9, -0.01, 0.02)
+    thirds = [interventions.Means(each.mean / 3, each.error) for each in use]
     with pytest.raises(ValueError, match="use has no pair"):
-        interventions.used_but_redundant(use, harm, least=0.95)
+        interventions.used_but_redundant(thirds, harm)
 
 
 def test_tables_of_use_and_harm_are_compared_where_there_are_bytes():

@@ -17,6 +17,7 @@ from moeviz.text import BYTE_CLASS_NAMES, byte_classes
 from moeviz.transformer.descent import SKIPPED
 
 CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
+RARE, USUAL = 0.03, 0.4  # share of a class of bytes that uses an expert: at most, at least
 WAYS = ("random choices off", "an expert off", "off, later choices kept", "an expert silent",
         "another in its place", "noise of size 1", "choices shuffled")
 
@@ -280,22 +281,22 @@ class Pair(NamedTuple):
     error: float
 
 
-def unused_but_vital(use, harm, *, most=0.03):
-    """Return the Pair with the largest damage among experts that at most that share of a class uses.
+def unused_but_vital(use, harm):
+    """Return the Pair with the largest damage among experts that at most 3 % of a class use.
 
     use, harm: Means of (E, C), one per layer. The last layer is left out, for there a byte that does not use
     an expert cannot miss it. Raises ValueError where no class leaves an expert that much alone.
     """
-    return _best_pair(use[:-1], harm[:-1], [np.where(each.mean <= most, lost.mean, np.nan)
+    return _best_pair(use[:-1], harm[:-1], [np.where(each.mean <= RARE, lost.mean, np.nan)
                                             for each, lost in zip(use[:-1], harm[:-1], strict=True)])
 
 
-def used_but_redundant(use, harm, *, least=0.4):
-    """Return the Pair with the damage nearest to 0 among experts that at least that share of a class uses.
+def used_but_redundant(use, harm):
+    """Return the Pair with the damage nearest to 0 among experts that at least 40 % of a class use.
 
     Arguments and ValueError as for `unused_but_vital`, but for the last layer, which counts too.
     """
-    return _best_pair(use, harm, [np.where(each.mean >= least, -np.abs(lost.mean), np.nan)
+    return _best_pair(use, harm, [np.where(each.mean >= USUAL, -np.abs(lost.mean), np.nan)
                                   for each, lost in zip(use, harm, strict=True)])
 
 

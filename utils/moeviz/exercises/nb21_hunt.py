@@ -305,10 +305,10 @@ class Item(NamedTuple):
     holds: bool
 
 
-def budget(boards, name, limits, *, reference="top-k"):
+def budget(boards, name, limits):
     """Print which items of a Budget a router holds, with its worst value over the boards; return how many.
 
-    boards: a Board, or several of other texts, each with a row of that name and one of the reference. A
+    boards: a Board, or several of other texts, each with a row of that name and one of "top-k". A
     router whose row is missing holds nothing. Raises ValueError for no boards or limits that are no Budget.
 
     >>> from moeviz import routing, scoreboard
@@ -324,7 +324,7 @@ def budget(boards, name, limits, *, reference="top-k"):
       holds   looks ahead: no
     5
     """
-    items = weigh(boards, name, limits, reference)
+    items = weigh(boards, name, limits)
     kept = sum(item.holds for item in items)
     print(f"{name} holds {kept} of {len(items)}")
     for item in items:
@@ -333,7 +333,7 @@ def budget(boards, name, limits, *, reference="top-k"):
     return kept
 
 
-def weigh(boards, name, limits, reference="top-k"):
+def weigh(boards, name, limits):
     """Return the Items of a budget, or a single one that says why a router has no row.
 
     Arguments and errors are those of `budget`.
@@ -347,7 +347,7 @@ def weigh(boards, name, limits, reference="top-k"):
     if missing:
         return [Item("a row on every board", f"no ({missing[0]})", "", False)]
     rows = [board[name] for board in boards]
-    captured = min(board[name].captured / board[reference].captured for board in boards)
+    captured = min(board[name].captured / board["top-k"].captured for board in boards)
     looks = _looks_ahead(rows)
     return [Item("captured, of top-k's", captured, f", at least {limits.captured:.3f}",
                  captured >= limits.captured - 1e-9),

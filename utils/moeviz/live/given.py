@@ -3,7 +3,7 @@
 import numpy as np
 
 from moeviz import plots
-from moeviz.arrays import check_count, check_matrix, check_vector
+from moeviz.arrays import check_matrix
 from moeviz.capacity import expert_capacity
 from moeviz.live.show import colors, page
 from moeviz.plots.draw import check_labels
@@ -14,36 +14,34 @@ ROOM = 1.25  # the square reaches this much further than the farthest arrow or t
 MOST_OF_A_BOARD, MOST_OF_SEATS = 24, 200  # tokens
 
 
-def plane(gate, tokens, *, labels=None, bias=None):
+def plane(gate, tokens, *, labels=None):
     """Return a live view of a gate (2, E): drag its arrows, and regions, tokens and load follow.
 
-    tokens: (T, 2), each sent to its first choice. labels: T texts, or None for dots without names. bias:
-    (E,) added to the scores; 0 if None. Raises ValueError for other shapes or numbers that are not finite.
+    tokens: (T, 2), each sent to its first choice. labels: T texts, or None for dots without names.
+    Raises ValueError for other shapes or numbers that are not finite.
     """
     gate, tokens = check_matrix(gate, "gate", "(2, E)"), check_matrix(tokens, "tokens", "(T, 2)")
     if len(gate) != 2 or tokens.shape[1] != 2:
         raise ValueError(f"gate and tokens must have width 2, got shapes {gate.shape} and {tokens.shape}")
     labels = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
-    bias = np.zeros(gate.shape[1]) if bias is None else check_vector(bias, "bias", gate.shape[1])
     span = ROOM * max(float(np.abs(gate).max()), float(np.abs(tokens).max()), 1.0)
-    state = {"start": {"arrows": gate.T.tolist(), "bias": bias.tolist()}, "points": tokens.tolist(),
+    state = {"start": {"arrows": gate.T.tolist(), "bias": [0.0] * gate.shape[1]}, "points": tokens.tolist(),
              "labels": labels, "span": span, **colors(gate.shape[1])}
-    drawn = plots.plot_regions(gate, tokens=tokens, bias=bias, span=span)
+    drawn = plots.plot_regions(gate, tokens=tokens, span=span)
     return page("plane", state, label="A gate over the plane: drag its arrows", fallback=drawn)
 
 
-def board(logits, labels, *, k=2):
+def board(logits, labels):
     """Return a live view of one matrix under two routers: each token picks experts, each expert tokens.
 
-    logits: (T, E) of up to 24 tokens, shown and used to two decimals. labels: T texts. k: choices a token;
-    an expert takes as many tokens as gives the same number of choices. An edit of a late token shows who
-    looks ahead. Raises ValueError for more tokens, another number of labels or a k outside of 1..E.
+    logits: (T, E) of up to 24 tokens, shown and used to two decimals. labels: T texts. A token makes two
+    choices, and an expert takes as many tokens as gives the same number of them. An edit of a late token
+    shows who looks ahead. Raises ValueError for more tokens or another number of labels.
     """
     logits = check_matrix(logits, "logits").round(2)
-    k = check_count(k, "k", high=logits.shape[1])
     labels = _few_labels(labels, len(logits), MOST_OF_A_BOARD)
-    drawn = plots.plot_assignment(top_k(logits, k), labels=labels)
-    state = {"logits": logits.tolist(), "labels": labels, "k": k, **colors(logits.shape[1])}
+    drawn = plots.plot_assignment(top_k(logits, 2), labels=labels)
+    state = {"logits": logits.tolist(), "labels": labels, "k": 2, **colors(logits.shape[1])}
     return page("board", state, label="Token choice beside expert choice on one matrix", fallback=drawn)
 
 

@@ -42,23 +42,23 @@ def coin(*, a=1.0, seed=1):
     return page("coin", state, label="Two experts and a coin", fallback=drawn)
 
 
-def training(task, *, seed=0):
+def training(task):
     """Return a live view of a layer in training: run it, and switch the balancing loss on and off meanwhile.
 
-    task: a Task of `training.clustered_task`; few samples keep the page small (1024 make 0.2 MB). seed:
-    draws the first weights and the tokens of each step, as `moeviz.training.train` does with 128 tokens a
+    task: a Task of `training.clustered_task`; few samples keep the page small (1024 make 0.2 MB). The
+    first weights and the tokens of each step are those of `moeviz.training.train` with seed 0, 128 tokens a
     step, no decay and one choice a token. Raises ValueError for no Task or one of fewer tokens.
     """
-    return _view("balance", task, seed, label="A layer of experts in training, its balance to switch",
+    return _view("balance", task, label="A layer of experts in training, its balance to switch",
                  controls={"switch": "Switch loss", "strength": "coefficient", "settings": COEFFICIENTS})
 
 
-def thermostat(task, *, seed=0):
+def thermostat(task):
     """Return a live view of a layer in training whose experts are balanced by a bias: move its rate and rule.
 
     The rest as in `training`.
     """
-    return _view("bias", task, seed, label="A selection bias as thermostat, while a layer trains",
+    return _view("bias", task, label="A selection bias as thermostat, while a layer trains",
                  controls={"switch": "Thermostat", "strength": "rate", "settings": RATES})
 
 
@@ -82,21 +82,21 @@ def plan_of(options):
                 decay_share=0.0)
 
 
-def _view(kind, task, seed, *, label, controls):
-    task, seed = check_task(task), check_count(seed, "seed", low=0)
+def _view(kind, task, *, label, controls):
+    task = check_task(task)
     if len(task.train.tokens) < TOKENS:
         raise ValueError(f"task must have at least {TOKENS} tokens, got {len(task.train.tokens)}")
     plan = plan_of({"coefficient": 0.0, "rate": 0.0, "rule": "sign"})
     state = {"kind": kind, "most": STEPS, "start": START[kind], "words": WORDS[kind], **controls,
-             **_task_state(task, plan, seed), **colors(plan.num_experts)}
-    run = train(task, seed=seed, router=plan.router, balance=[(0.1, balance.switch)], steps=120,
+             **_task_state(task, plan), **colors(plan.num_experts)}
+    run = train(task, seed=0, router=plan.router, balance=[(0.1, balance.switch)], steps=120,
                 tokens=TOKENS, decay_share=0.0)
     return page("training", state, label=label, fallback=plots.plot_load_film(run.history.load, smooth=10))
 
 
-def _task_state(task, plan, seed):
+def _task_state(task, plan):
     """Return the shuffled pool, the first weights and where each step begins, as `train` draws them."""
-    rng = np.random.default_rng([seed, 1])
+    rng = np.random.default_rng([0, 1])
     order = rng.permutation(len(task.train.tokens))
     tokens, targets = task.train.tokens[order], task.train.targets[order]
     weights = init_weights(plan, tokens.shape[1], rng=rng)

@@ -110,7 +110,7 @@ READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"
 YEARS_MARGINS = {"left": 0.95, "right": 0.75, "top": 0.9}
 
 
-def explore_years(models, *, year=None):
+def explore_years(models):
     """Move the year and the reading of "active"; watch the published models of each year appear on the map.
 
     models: Models of `moeviz.models`, of at most 8 different years.
@@ -120,7 +120,7 @@ def explore_years(models, *, year=None):
     return explore(
         lambda **values: draw_years(models, **values),
         caption="Where do the models move from year to year?",
-        year=ipywidgets.SelectionSlider(options=years, value=year or years[-1], description="up to the year"),
+        year=ipywidgets.SelectionSlider(options=years, value=years[-1], description="up to the year"),
         reading=ipywidgets.Dropdown(options=readings, description="active counts"))
 
 
