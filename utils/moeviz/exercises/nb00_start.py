@@ -28,13 +28,9 @@ load = Exercise("load", 0, slow_load, ((INDEX, 3), (INDEX, 5)), draw_load, {
     "only first choices counted; the second ones are work as well":
         lambda expert_index, num_experts: slow_load(expert_index[:, :1], num_experts),
     "these are counts; divide by their sum":
-        lambda expert_index, num_experts: np.bincount(expert_index.ravel(), minlength=num_experts)})
-
-
-@load.mistake("an expert that nobody chose is missing: use minlength")
-def load_without_idle_experts(expert_index, num_experts):
-    counts = np.bincount(expert_index.ravel())
-    return counts / counts.sum()
+        lambda expert_index, num_experts: np.bincount(expert_index.ravel(), minlength=num_experts),
+    "an expert that nobody chose is missing: use minlength":
+        lambda expert_index, num_experts: np.bincount(expert_index.ravel()) / expert_index.size})
 
 
 ANSWERS = np.array([[1.0, 0.0, 2.0], [0.0, 4.0, 2.0]])

@@ -104,13 +104,9 @@ biased = Exercise("biased", 3, slow_biased, (
         lambda logits, bias, k: _weigh(top_k_index(softmax(logits) + bias, k), softmax(logits)),
     "the weights do not sum to 1: renormalise the chosen ones":
         lambda logits, bias, k: (
-            _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False))})
-
-
-@biased.mistake("the bias leaked into the weights; they come from the sigmoid alone")
-def biased_leak(logits, bias, k):
-    seen = sigmoid(logits) + bias
-    return _weigh(top_k_index(seen, k), seen)
+            _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits), renormalize=False)),
+    "the bias leaked into the weights; they come from the sigmoid alone":
+        lambda logits, bias, k: _weigh(top_k_index(sigmoid(logits) + bias, k), sigmoid(logits) + bias)})
 
 
 @biased.mistake("the experts are sorted by weight; best first means by sigmoid plus bias")

@@ -32,19 +32,16 @@ waste = Exercise("waste", 4, slow_waste, (
             (counts - seats).sum() / counts.sum(), (seats - counts).sum() / (seats * len(counts))),
     "dropped assignments were divided by the seats; they are a share of all assignments":
         lambda counts, seats: (
-            np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1])})
+            np.maximum(counts - seats, 0).sum() / (seats * len(counts)), slow_waste(counts, seats)[1]),
+    "empty seats were divided by the assignments; they are a share of all seats":
+        lambda counts, seats: (
+            slow_waste(counts, seats)[0], np.maximum(seats - counts, 0).sum() / counts.sum())})
 
 
 @waste.mistake("all seats were pooled; an expert cannot lend its empty seats to another")
 def waste_borrowed(counts, seats):
     all_seats = seats * len(counts)
     return max(1 - all_seats / counts.sum(), 0), max(1 - counts.sum() / all_seats, 0)
-
-
-@waste.mistake("empty seats were divided by the assignments; they are a share of all seats")
-def waste_of_assignments(counts, seats):
-    filled = np.minimum(counts, seats).sum()
-    return 1 - filled / counts.sum(), np.maximum(seats - counts, 0).sum() / counts.sum()
 
 
 def slow_scatter(answers, token, weight, num_tokens):
@@ -95,23 +92,14 @@ def draw_gather(rng):
 gather = Exercise("gather", 4, slow_gather, ((np.array([[1, 0], [0, 2], [1, 2]]), 3),), draw_gather, {
     "an expert without tokens is missing in the counts: use minlength":
         lambda expert_index, num_experts: (
-            slow_gather(expert_index, num_experts)[0], np.bincount(expert_index.ravel()))})
-
-
-@gather.mistake("these are places in the flat list; there are k of them per token")
-def gather_places(expert_index, num_experts):
-    flat = expert_index.ravel()
-    return np.argsort(flat, kind="stable"), np.bincount(flat, minlength=num_experts)
-
-
-@gather.mistake("all first choices came before the second ones: flatten row by row")
-def gather_column_by_column(expert_index, num_experts):
-    flat = expert_index.T.ravel()
-    order = np.argsort(flat, kind="stable")
-    return order % len(expert_index), np.bincount(flat, minlength=num_experts)
-
-
-@gather.mistake("these are the sorted experts; the list should hold tokens")
-def gather_experts(expert_index, num_experts):
-    flat = expert_index.ravel()
-    return np.sort(flat), np.bincount(flat, minlength=num_experts)
+            slow_gather(expert_index, num_experts)[0], np.bincount(expert_index.ravel())),
+    "these are places in the flat list; there are k of them per token":
+        lambda expert_index, num_experts: (
+            np.argsort(expert_index.ravel(), kind="stable"), slow_gather(expert_index, num_experts)[1]),
+    "all first choices came before the second ones: flatten row by row":
+        lambda expert_index, num_experts: (
+            np.argsort(expert_index.T.ravel(), kind="stable") % len(expert_index),
+            slow_gather(expert_index, num_experts)[1]),
+    "these are the sorted experts; the list should hold tokens":
+        lambda expert_index, num_experts: (
+            np.sort(expert_index.ravel()), slow_gather(expert_index, num_experts)[1])})

@@ -122,13 +122,11 @@ entropies = Exercise("entropies", 5, slow_entropies, (
         lambda probs, expert_index: (
             tuple(value * math.log(probs.shape[1]) for value in slow_entropies(probs, expert_index))),
     "the two values are swapped: the router's doubt comes first, the load second":
-        lambda *case: slow_entropies(*case)[::-1]})
-
-
-@entropies.mistake("this is the entropy of the mean row; take the mean of the rows' entropies")
-def entropies_of_the_mean(probs, expert_index):
-    doubt = _entropy(probs.mean(axis=0).tolist()) / math.log(probs.shape[1])
-    return doubt, slow_entropies(probs, expert_index)[1]
+        lambda *case: slow_entropies(*case)[::-1],
+    "this is the entropy of the mean row; take the mean of the rows' entropies":
+        lambda probs, expert_index: (
+            _entropy(probs.mean(axis=0).tolist()) / math.log(probs.shape[1]),
+            slow_entropies(probs, expert_index)[1])})
 
 
 @entropies.mistake("NumPy made 0 ln 0 a NaN; it counts as 0")

@@ -58,25 +58,18 @@ FEW = np.array([[0, 1], [0, 2], [1, 0], [0, 1]])
 
 seated = Exercise("seated", 6, slow_seated, ((FEW, 2), (FEW, 1)), draw_seated, {
     "one too many: the places in a queue count from 0":
-        lambda expert_index, seats: slow_seated(expert_index, seats + 1)})
+        lambda expert_index, seats: slow_seated(expert_index, seats + 1),
+    "second choices found all seats free again; the first choices sit there":
+        lambda expert_index, seats: (
+            np.hstack([slow_seated(choice[:, None], seats) for choice in expert_index.T])),
+    "a token that lost one choice lost them all; it keeps the others":
+        lambda *case: slow_seated(*case) & slow_seated(*case).all(axis=1, keepdims=True)})
 
 
 @seated.mistake("seats were given token by token; all first choices come before any second choice")
 def seated_token_by_token(expert_index, seats):
     num_tokens, k = expert_index.shape
     return _serve(expert_index, seats, [(t, s) for t in range(num_tokens) for s in range(k)])
-
-
-@seated.mistake("second choices found all seats free again; the first choices sit there")
-def seated_column_by_column(expert_index, seats):
-    columns = [slow_seated(expert_index[:, [slot]], seats) for slot in range(expert_index.shape[1])]
-    return np.concatenate(columns, axis=1)
-
-
-@seated.mistake("a token that lost one choice lost them all; it keeps the others")
-def seated_all_or_nothing(expert_index, seats):
-    kept = slow_seated(expert_index, seats)
-    return np.repeat(kept.all(axis=1)[:, None], kept.shape[1], axis=1)
 
 
 def slow_sure_first(expert_index, score, seats):

@@ -40,7 +40,10 @@ reading = Exercise("reading", 10, slow_reading, ((PROBS, INDEX, KEPT),), draw_re
         lambda probs, expert_index, kept: slow_reading(probs, expert_index, np.ones_like(kept)),
     "drops were counted as experts per token":
         lambda probs, expert_index, kept: (
-            slow_reading(probs, expert_index, kept)[0], (expert_index >= 0).sum() / len(probs))})
+            slow_reading(probs, expert_index, kept)[0], (expert_index >= 0).sum() / len(probs)),
+    "tokens that got nothing were left out; divide by all tokens":
+        lambda probs, expert_index, kept: (
+            np.divide(slow_reading(probs, expert_index, kept), kept.any(axis=1).mean()))})
 
 
 @reading.mistake("the score was divided by what its own choices hold; that hides what was given up")
@@ -53,12 +56,6 @@ def reading_of_own_sum(probs, expert_index, kept):
 def reading_per_choice(probs, expert_index, kept):
     score, experts = slow_reading(probs, expert_index, kept)
     return score / experts, experts
-
-
-@reading.mistake("tokens that got nothing were left out; divide by all tokens")
-def reading_per_served_token(probs, expert_index, kept):
-    share = kept.any(axis=1).mean()
-    return tuple(value / share for value in slow_reading(probs, expert_index, kept))
 
 
 BEFORE = np.array([[1.0, 0.0], [0.75, 0.25], [0.0, 1.0], [1.0, 0.0]])

@@ -112,19 +112,16 @@ factor = Exercise("factor", 14, slow_factor, (
         lambda flops_sparse, loss_sparse, flops_dense, loss_dense: (
             slow_reach(flops_dense, loss_dense.mean(axis=0), loss_sparse[:, -1].min()) / flops_sparse[-1]),
     "upside down: how many times as much the dense network needs":
-        lambda *case: 1 / slow_factor(*case)})
+        lambda *case: 1 / slow_factor(*case),
+    "those are losses after equally many steps; ask for the cost of an equal loss":
+        lambda flops_sparse, loss_sparse, flops_dense, loss_dense: (
+            loss_dense[:, len(flops_sparse) - 1].mean() / loss_sparse[:, -1].mean())})
 
 
 @factor.mistake("that is the median of the seeds; take their mean on both sides")
 def factor_of_medians(flops_sparse, loss_sparse, flops_dense, loss_dense):
     target = np.median(loss_sparse[:, -1])
     return slow_reach(flops_dense, np.median(loss_dense, axis=0), target) / flops_sparse[-1]
-
-
-@factor.mistake("those are losses after equally many steps; ask for the cost of an equal loss")
-def factor_of_losses(flops_sparse, loss_sparse, flops_dense, loss_dense):
-    steps = len(flops_sparse) - 1
-    return loss_dense[:, steps].mean() / loss_sparse[:, -1].mean()
 
 
 @factor.mistake("those are steps; a step does not cost the same on both sides")

@@ -150,13 +150,9 @@ beyond_chance = Exercise("beyond_chance", 16, slow_beyond_chance, (
         lambda damage, null, at: (
             slow_beyond_chance(damage, null, at)[0], damage[at].std() / math.sqrt(at.sum())),
     "all bytes were taken; the question is about those where `at` is True":
-        lambda damage, null, at: slow_beyond_chance(damage, null, np.ones_like(at))})
-
-
-@beyond_chance.mistake("the null is missing: random choices that are off cost something too")
-def null_forgotten(damage, null, at):
-    mean = damage[at].mean()
-    return mean, slow_beyond_chance(damage, null, at)[1]
+        lambda damage, null, at: slow_beyond_chance(damage, null, np.ones_like(at)),
+    "the null is missing: random choices that are off cost something too":
+        lambda damage, null, at: (damage[at].mean(), slow_beyond_chance(damage, null, at)[1])})
 
 
 @beyond_chance.mistake("rows with few such bytes count less: take the mean over bytes, not over rows")

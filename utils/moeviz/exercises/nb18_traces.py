@@ -47,19 +47,11 @@ rule = Exercise("rule", 18, slow_rule, (
     "what is not 'all' need not be 'chosen'; compare with both rules":
         lambda *case: "all" if slow_rule(*case) == "all" else "chosen",
     "only the first token was compared":
-        lambda logits, expert_index, weights: slow_rule(logits[:1], expert_index[:1], weights[:1])})
-
-
-@rule.mistake("'neither' never came out; weights may follow another rule")
-def rule_without_neither(logits, expert_index, weights):
-    found = slow_rule(logits, expert_index, weights)
-    return "all" if found == "neither" else found
-
-
-@rule.mistake("the two names are swapped: 'all' means that the softmax runs over all experts")
-def rule_swapped(logits, expert_index, weights):
-    found = slow_rule(logits, expert_index, weights)
-    return {"all": "chosen", "chosen": "all"}.get(found, found)
+        lambda logits, expert_index, weights: slow_rule(logits[:1], expert_index[:1], weights[:1]),
+    "'neither' never came out; weights may follow another rule":
+        lambda *case: slow_rule(*case).replace("neither", "all"),
+    "the two names are swapped: 'all' means that the softmax runs over all experts":
+        lambda *case: {"all": "chosen", "chosen": "all", "neither": "neither"}[slow_rule(*case)]})
 
 
 @rule.mistake("the weights are rounded: allow a difference of a thousandth")

@@ -27,18 +27,11 @@ straggle = Exercise("straggle", 19, slow_straggle, (
     "the slowest was compared with the fastest; compare it with the mean":
         lambda load: (load.max() / max(load.min(), 1), 1 - load.min() / load.max()),
     "that is the share of time spent working; the rest is waiting":
-        lambda load: (load.max() / load.mean(), load.mean() / load.max())})
-
-
-@straggle.mistake("the mean was compared with itself; a step ends with the slowest device")
-def straggle_by_mean(load):
-    return 1.0, 0.0  # mean over mean
-
-
-@straggle.mistake("waiting was divided by the work; all device time is N times the slowest")
-def straggle_idle_of_work(load):
-    ratio = load.max() / load.mean()
-    return ratio, ratio - 1
+        lambda load: (load.max() / load.mean(), load.mean() / load.max()),
+    "the mean was compared with itself; a step ends with the slowest device":
+        lambda load: (1.0, 0.0),
+    "waiting was divided by the work; all device time is N times the slowest":
+        lambda load: (load.max() / load.mean(), load.max() / load.mean() - 1)})
 
 
 def slow_device_load(load, hosts):
