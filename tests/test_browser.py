@@ -25,14 +25,17 @@ ipywidgets.interact(redraw, text=ipywidgets.Text("one"), height=ipywidgets.IntSl
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Serve the course's notebooks and two small ones."""
+    """Serve the course's notebooks and three small ones."""
     home = tmp_path_factory.mktemp("lab")
     small, broken = home / "small.ipynb", home / "broken.ipynb"
     filler = [new_markdown_cell("Scroll on.\n\n" * 30)]
     notebooks.save(new_notebook(cells=[*filler, new_code_cell(EXPLORER)], metadata=notebooks.METADATA), small)
     wrong = new_code_cell("import warnings\nwarnings.warn('beware')\n1 / 0")
     notebooks.save(new_notebook(cells=[wrong], metadata=notebooks.METADATA), broken)
-    with browser.serve([*notebooks.paths(), small, broken], home) as running:
+    tabled, source = home / "tabled.ipynb", 'table({"name": ["short", "longer"], "value": [1.5, 20]})'
+    shown = new_code_cell(f"from moeviz.exercises import table\n{source}")
+    notebooks.save(new_notebook(cells=[shown], metadata=notebooks.METADATA), tabled)
+    with browser.serve([*notebooks.paths(), small, broken, tabled], home) as running:
         yield running
 
 
@@ -95,6 +98,13 @@ def test_errors_and_warnings_are_seen(page, lab):
     browser.open_notebook(page, lab, "broken.ipynb")
     browser.run_all(page)
     assert ["beware" in text or "ZeroDivisionError" in text for text in browser.errors(page)] == [True, True]
+
+
+def test_words_of_a_table_stand_left_and_numbers_right(page, lab):
+    open_and_run(page, lab, "tabled.ipynb")
+    sides = page.locator(".moeviz-table tr").evaluate_all("""rows => rows.map(row =>
+        [...row.children].map(cell => getComputedStyle(cell).textAlign))""")
+    assert sides == [["left", "right"]] * 3
 
 
 @pytest.mark.skipif(not START.is_file(), reason="notebook 00 is not there")

@@ -52,7 +52,7 @@ def test_lines_over_the_same_x_stand_side_by_side_thinned_to_both_ends():
     ax.plot(range(100), -np.arange(100), label="moe")
     shown, = table(ax)
     assert shown["columns"] == ["step", "dense", "moe"]
-    assert shown["title"] == "training: loss (12 of 100 rows)"
+    assert shown["title"] == "training: loss (12 of 100 rows, evenly chosen)"
     assert len(shown["rows"]) == 12
     assert (shown["rows"][0], shown["rows"][-1]) == (["0", "0", "0"], ["99", "9801", "-99"])
 
@@ -89,7 +89,7 @@ def test_of_a_large_matrix_both_ends_stay_and_the_title_says_what_went():
     ax = set_matrix(plt.subplots()[1], np.arange(40 * 30).reshape(40, 30), rows=("token", range(40)),
                     columns=("expert", range(30)), title="weights")
     shown, = table(ax)
-    assert shown["title"] == "weights (12 of 40 rows, 12 of 30 columns)"
+    assert shown["title"] == "weights (12 of 40 rows and 12 of 30 columns, evenly chosen)"
     assert {len(row) for row in shown["rows"]} == {len(shown["columns"])} == {13}
     assert [shown["columns"][at] for at in (0, 1, -1)] == ["token", "expert 0", "expert 29"]
     assert (shown["rows"][0][:2], shown["rows"][-1][0], shown["rows"][-1][-1]) == (["0", "0"], "39", "1199")
@@ -99,7 +99,7 @@ def test_a_table_of_the_largest_size_loses_nothing():
     whole = as_table("t", list("abcdefghijklm"), [range(13)] * 64)
     assert whole["left_out"] == ""
     assert (len(whole["rows"]), len(whole["columns"])) == (64, 13)
-    assert as_table("t", list("ab"), [[0, 1]] * 65)["left_out"] == "64 of 65 rows"
+    assert as_table("t", list("ab"), [[0, 1]] * 129)["left_out"] == "64 of 129 rows, evenly chosen"
     assert as_table("t", list("ab"), [])["rows"] == []
 
 

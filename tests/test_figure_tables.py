@@ -71,7 +71,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "times the fair share | expert 0 | expert 1", "code | 1.5 | 0.5", "code, shuffled | 1.1 | 0.9"),
     "plot_entropy_map": (
         lambda: plots.plot_entropy_map({"a": (0.2, 0.9)}, paths={"b": [(0, 1), (0.5, 0.25)]}),
-        "router | router entropy | load entropy", "a | 0.2 | 0.9", "b | 0 | 1", "b | 0.5 | 0.25"),
+        "router | router entropy | load entropy", "a | 0.2 | 0.90", "b | 0.0 | 1.00", "b | 0.5 | 0.25"),
     "plot_evidence": (
         lambda: plots.plot_evidence({"dots": DOTS}),
         "dot | before | after", "1 | 0.2 | 0.5", "2 | 0.3 | 0.4", "0 | 0.1 | 0.1"),
@@ -88,7 +88,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "expert | score | top-1 | chosen", "0 | 2 | 1 | yes", "1 | -1 | 0 | no"),
     "plot_learning": (
         lambda: plots.plot_learning({"moe": CURVE}, of="steps"),
-        "training steps | moe", "10 | 2.5", "20 | 2"),
+        "training steps | moe", "10 | 2.5", "20 | 2.0"),
     "plot_ledger": (
         lambda: plots.plot_ledger({"all": {"experts": 6, "router": 1}, "": {"experts": 2}}, unit="", scale=1),
         "part | all | amount", "experts | 6 | 2", "router | 1 | ", "sum | 7 | 2"),
@@ -106,7 +106,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "token | slot 0 | slot 1", "0 | 0.25 | 0.75"),
     "plot_meters": (
         lambda: plots.plot_meters({"even": [2, 2], "hot": [3, 1]}, {"MaxVio": [0.0, 0.5]}),
-        "load | MaxVio | shares of the experts, in order (%)", "even | 0 | 50, 50", "hot | 0.5 | 75, 25"),
+        "load | MaxVio | shares of the experts, in order (%)", "even | 0.0 | 50, 50", "hot | 0.5 | 75, 25"),
     "plot_model_map": (
         lambda: plots.plot_model_map(["Mix"], [48e9], [12e9], groups=[2024]),
         "model | total (billion) | active (billion) | total / active | group", "Mix | 48 | 12 | 4 | 2024"),
@@ -122,7 +122,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_pair_flow": (
         lambda: plots.plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2"),
         "rank | expert, layer 1 | expert, layer 2 | share of the choices (%)",
-        "1 | 1 | 1 | 50", "2 | 0 | 0 | 37.5", "3 | 0 | 1 | 12.5"),
+        "1 | 1 | 1 | 50.0", "2 | 0 | 0 | 37.5", "3 | 0 | 1 | 12.5"),
     "plot_products": (
         lambda: plots.plot_products([2.0, 1.0], [[1.0, 0.0], [0.0, -1.0]]),
         "expert | dimension 0 | dimension 1 | score", "0 | 1 | 0 | 2", "1 | 0 | -1 | -1"),
@@ -131,7 +131,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "class | this expert (%) | all bytes (%)", "digit | 75 | 50", "lower | 25 | 50"),
     "plot_ratios": (
         lambda: plots.plot_ratios({"steps": 0.25, "seconds": 4.0}, x_label="times E = 1"),
-        "what | times E = 1", "steps | 0.25", "seconds | 4"),
+        "what | times E = 1", "steps | 0.25", "seconds | 4.00"),
     "plot_region_change": (
         lambda: plots.plot_region_change({"gate": [[1.0, -1.0], [0.0, 0.0]]}, tokens=[[1, 0]], labels=["a"]),
         "expert | gate, dimension 0 | gate, dimension 1 | bias | share of the plane (%) | tokens",
@@ -173,7 +173,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_timeline": (
         lambda: plots.plot_timeline(SPANS),
         "device | send tokens (s) | compute (s) | send answers (s) | wait (s)",
-        "0 | 1 | 2.5 | 0.5 | 2", "1 | 1 | 4 | 0.5 | 0"),
+        "0 | 1 | 2.5 | 0.5 | 2", "1 | 1 | 4.0 | 0.5 | 0"),
     "plot_timing": (lambda: plots.plot_timing(["loop"], [0.02]), "name | time (ms)", "loop | 20"),
     "plot_tradeoff": (
         lambda: plots.plot_tradeoff(BOARD),
@@ -210,7 +210,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "seed | correlation in layer 1 | correlation in layer 2", "seed 0 | 1.00 | 0.90"),
     "plot_written": (
         lambda: plots.plot_written(TINY, "aba", window=1),
-        "after byte | expert 0 | expert 1", "0 | 0.5 | 0.5", "1 | 0 | 1", "2 | 1 | 0"),
+        "after byte | expert 0 | expert 1", "0 | 0.5 | 0.5", "1 | 0.0 | 1.0", "2 | 1.0 | 0.0"),
 }
 
 
@@ -270,3 +270,9 @@ def test_a_table_never_lacks_just_a_few_rows(rows, shown, left_out):
 def test_sixteen_experts_have_all_their_columns(experts, shown):
     columns = ["token", *range(experts)]
     assert len(as_table("weights", columns, [range(experts + 1)])["columns"]) == shown
+
+
+def test_numbers_of_a_column_stand_below_each_other():
+    table = as_table("shares", ["step", "share", "steps"], [[1, 0.5, 7], [2, 0.1234, 10.0], [3, 1.0, ""]])
+    assert [row[1] for row in table["rows"]] == ["0.5000", "0.1234", "1.0000"]
+    assert [row[0] for row in table["rows"]] == ["1", "2", "3"]

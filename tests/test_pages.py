@@ -20,6 +20,7 @@ from tools.site.cards import CARDS, POINTS, card
 
 pytestmark = [pytest.mark.notebook, pytest.mark.timeout(1200)]  # alone, this module runs every notebook
 MAX_SITE, MAX_PAGE = 27_000_000, 2_500_000  # bytes
+PHONE = 364  # pixels that a figure has on a page of 400
 TEXTS = {"cards.html", "teaching.html"}  # pages without a notebook
 SECONDS = 1.0  # from a click to a page that can be used, on a machine that does nothing else
 WIDE = """() => document.documentElement.scrollWidth - document.documentElement.clientWidth"""
@@ -83,6 +84,13 @@ def test_every_picture_has_a_table_of_its_numbers(pages):
         assert name in TEXTS | {"index.html"} or figures, name
         assert [each[:200] for each in (*figures, *frames) if "<td" not in each] == [], name
         assert not re.search(r"<th[^>]*>\s*</th>", text), name
+
+
+def test_a_figure_fits_a_phone_with_letters_that_can_be_read(pages):
+    """Parts I and II have figures that scroll there; a filmstrip's are held by test_explorer_frames.py."""
+    wide = {name: [each for each in map(int, re.findall(r"--least: (\d+)px", text)) if each > PHONE]
+            for name, text in pages.items() if "11" <= name[:2] <= "21"}
+    assert len(wide) == 11 and {name: each for name, each in wide.items() if each} == {}
 
 
 def test_one_title_and_no_skipped_level(pages):

@@ -30,7 +30,9 @@ STYLE = """<style>
 .moeviz-table tr > :first-child { position: sticky; left: 0; font-weight: 400;
   background: var(--jp-layout-color0, var(--ground, Canvas)) }
 .moeviz-table tbody .word:first-child { min-width: 5.5em }
+.moeviz-table td.word { min-width: 4em }
 .moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
+@media print { .moeviz-table.moeviz-table :is(th, td) { padding: .15em .4em; font-size: .8rem } }
 </style>"""
 
 
@@ -157,7 +159,7 @@ def as_table(title, columns, rows, *, most=MOST_ROWS):
     Of more rows `most` are kept, of more columns 13, evenly chosen; "left_out" says so in words.
 
     >>> as_table("load", ["step", "share"], [[step, step / 99] for step in range(100)], most=3)["rows"]
-    [['0', '0'], ['50', '0.5051'], ['99', '1']]
+    [['0', '0.0000'], ['50', '0.5051'], ['99', '1.0000']]
     """
     rows = list(rows)
     down = evenly(len(rows), most if len(rows) > ALL_OF * most else len(rows))
@@ -166,8 +168,20 @@ def as_table(title, columns, rows, *, most=MOST_ROWS):
     cut = [f"{kept} of {count} {what}" for kept, count, what in
            ((len(down), len(rows), "rows"), (len(across) - 1, len(columns) - 1, "columns")) if kept < count]
     left_out = f"{' and '.join(cut)}, evenly chosen" if cut else ""
+    texts = [_aligned([rows[row][at] for row in down]) for at in across]
     return {"title": title, "left_out": left_out, "columns": [str(columns[at]) for at in across],
-            "rows": [[as_text(rows[row][at]) for at in across] for row in down]}
+            "rows": [list(row) for row in zip(*texts, strict=True)]}
+
+
+def _aligned(values):
+    """Write the values of a column, those with a point with as many decimals each, up to four."""
+    texts = [as_text(value) for value in values]
+    plain = [text for value, text in zip(values, texts, strict=True)
+             if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)]
+    longest = min(max((len(text.partition(".")[2]) for text in plain), default=0), 4)
+    return [f"{value if abs(value) >= NOTHING else 0:.{longest}f}" if text in plain
+            and isinstance(value, (float, np.floating)) else text
+            for value, text in zip(values, texts, strict=True)]
 
 
 def evenly(count, most):

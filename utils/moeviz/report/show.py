@@ -48,9 +48,11 @@ def _more_table(report):
         rows.append([each["layer"], "" if pair is None else f"{pair[0]} with {pair[1]}", pair and pair[2],
                      known and known["bits"], known and known["if_shuffled"], half, cache.get(half), at,
                      touched.get(at)])
-    return as_table("Pairs, domains, caches, batches", [
-        "layer", "pair", "share", "bits of domain", "if shuffled", "in the cache", "hits", "batch",
-        "touched"], rows, most=ROWS)
+    columns = ["layer", "pair", "share", "bits of domain", "if shuffled", "in the cache", "hits", "batch",
+               "touched"]
+    known = [at for at in range(len(columns)) if any(row[at] not in (None, "") for row in rows)]
+    return as_table("Pairs, domains, caches, batches", [columns[at] for at in known],
+                    [[row[at] for at in known] for row in rows], most=ROWS)
 
 
 def _flow_table(report):
@@ -102,6 +104,10 @@ color:var(--ink);background:var(--ground)}}
 svg{{width:100%;height:auto}} rect:hover,circle:hover{{stroke:var(--ink);stroke-width:2}}
 .bad{{background:var(--bad);padding:.5rem 1rem;border-left:4px solid #b45309}}
 text{{font-size:12px;fill:var(--ink)}}
+.heat div{{display:flex;height:1.2rem;margin-bottom:1px;font-size:.8rem;line-height:1.2rem}}
+.heat b{{width:2.2rem;font-weight:400}} .heat i{{flex:1;min-width:0;background:var(--line0)}}
+.heat i:hover{{outline:2px solid var(--ink)}}
+@media print{{.heat i{{print-color-adjust:exact;-webkit-print-color-adjust:exact}}}}
 .strip{{display:flex;flex-wrap:wrap;gap:.5rem 2px;font:13px/1.4 ui-monospace,monospace}}
 .token{{display:flex;flex-direction:column;text-align:center;min-width:1.7rem}} .token span{{padding:0 3px}}
 </style></head>
@@ -111,6 +117,7 @@ text{{font-size:12px;fill:var(--ink)}}
 """
 STRIP, STRIP_LAYERS = 240, 8  # tokens and layers of the strip of choices
 LINES = 4  # colours, used in turn
+MANY = 64  # experts from which their cells touch
 
 
 def as_page(report, *, against=None, text=None, trace=None):
@@ -164,22 +171,16 @@ def _strip(trace, text):
 
 def _heat(report):
     """Return the loads as a picture: a row for each layer, a cell for each expert."""
-    size, rows = report["experts"], report["layers"]
-    width, height = 1000 / size, 18
-    cells = []
-    for at, each in enumerate(rows):
-        total = sum(each["load"]) or 1
-        cells.append(f'<text x="0" y="{at * height + 13}">{each["layer"]}</text>')
-        for expert, load in enumerate(each["load"]):
-            share = load / total
-            shade = min(1.0, share * size / 2)
-            ink = ",".join(str(255 - round(depth * shade)) for depth in (224, 177, 115))
-            cells.append(f'<rect x="{40 + expert * width:.2f}" y="{at * height}" width="{width:.2f}" '
-                         f'height="{height - 1}" fill="rgb({ink})"><title>layer {each["layer"]}, expert '
-                         f'{expert}: {load} choices, {share:.2%}</title></rect>')
+    size, rows = report["experts"], []
+    for each in report["layers"]:
+        shares = [load / (sum(each["load"]) or 1) for load in each["load"]]
+        cells = [f'<i style="opacity:{min(1.0, share * size / 2):.2f}" title="layer {each["layer"]}, '
+                 f'expert {expert}: {load} choices, {share:.2%}"></i>'
+                 for expert, (load, share) in enumerate(zip(each["load"], shares, strict=True))]
+        gap = 0 if size > MANY else 1
+        rows.append(f'<div style="gap:{gap}px"><b>{each["layer"]}</b>{"".join(cells)}</div>')
     label = "Share of the choices that each expert of each layer got; dark is twice the even share or more"
-    return (f'<svg viewBox="0 0 1045 {len(rows) * height}" role="img" aria-label="{label}">'
-            f'{"".join(cells)}</svg>')
+    return f'<div class="heat" role="img" aria-label="{label}">{"".join(rows)}</div>'
 
 
 def _curves(report):
