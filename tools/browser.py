@@ -11,7 +11,6 @@ import os
 import pathlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ import urllib.request
 from typing import NamedTuple
 
 from moeviz.environment import run_command
+from tools.classroom import free_ports
 from tools.notebooks import ONE_THREAD
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -64,7 +64,7 @@ def needed():
 @contextlib.contextmanager
 def serve(notebooks, home):
     """Run JupyterLab on copies of the notebooks in `home`, yield the Lab, and end it."""
-    lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(16), home / "work")
+    lab = Lab(f"http://127.0.0.1:{free_ports(1)[0]}", secrets.token_hex(16), home / "work")
     lab.folder.mkdir(parents=True)
     for path in notebooks:
         shutil.copy(path, lab.folder)
@@ -102,13 +102,6 @@ def _environment(lab, home):
               "IPYTHONDIR": "ipython"}
     own = {name: str(home / place) for name, place in places.items()}
     return {**os.environ, **ONE_THREAD, **own, "JUPYTER_TOKEN": lab.token}
-
-
-def free_port():
-    """Return a port that nobody listens to at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def _wait_until_up(lab, process, log, seconds=60):

@@ -26,7 +26,6 @@ from tools.site.pages import opening
 
 SOLUTION = re.compile(r"\s*<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
-PLANNED = re.compile(r" · (\d+) min$")
 WORDS_A_MINUTE, CELL, EXERCISE = 180, 1.0, 6.0  # minutes, where a section does not say its own
 
 
@@ -173,12 +172,13 @@ def sections(notebook):
         weights += [0.0] * len(headings)
         if weights:
             weights[-1] += weigh(cell)
-    stated = [PLANNED.search(title) for title in titles]
+    stated = [notebooks.PLANNED.search(title) for title in titles]
     left = total - sum(int(each[1]) for each in stated if each)
     free = sum(weight for weight, each in zip(weights, stated, strict=True) if not each) or 1
     minutes = [int(each[1]) if each else max(1, round(max(left, 0) * weight / free))
                for weight, each in zip(weights, stated, strict=True)]
-    return [Section(PLANNED.sub("", title), each) for title, each in zip(titles, minutes, strict=True)]
+    return [Section(notebooks.PLANNED.sub("", title), each)
+            for title, each in zip(titles, minutes, strict=True)]
 
 
 def weigh(cell):

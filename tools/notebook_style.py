@@ -15,6 +15,7 @@ from tools.notebooks import (
     KEEP,
     METADATA,
     NOTEBOOKS,
+    PLANNED,
     code_cells,
     markdown_cells,
     median_lines,
@@ -39,7 +40,6 @@ OFFENDERS = {  # what texts fall into, and what to write; the list with reasons 
 CLOSING = ("exercises", "recap", "limits of this toy", "references")
 _NOT_PROSE = (r"<details>.*?</details>|`[^`]*`|\$\$.*?\$\$|\$[^$\n]+\$|\]\([^)]*\)|"
               r"(?:Python|NumPy|Gemini|Qwen|Llama|Phi|GPT|Claude|Grok|DeepSeek-V|Kimi|GLM)[ -]?\d+\.\d+")
-_PLANNED = re.compile(r" · (\d+) min$")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+|\d+\.\d+|\d+\s?%")
 _OPENING = ("a title (`# ...`)", "the question in bold", "`You will be able to`", "bullets", "**Needs:**",
             "**Minutes:**", "**Place:**")
@@ -259,7 +259,7 @@ def sections(notebook):
     """Return the text below each `## ...`, by its title in small letters."""
     text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
     _, *pieces = re.split(r"^## +(.*)$", text, flags=re.MULTILINE)
-    titles = [_PLANNED.sub("", title).strip().lower() for title in pieces[::2]]
+    titles = [PLANNED.sub("", title).strip().lower() for title in pieces[::2]]
     return dict(zip(titles, pieces[1::2], strict=True))
 
 
@@ -267,7 +267,7 @@ def minutes(notebook, path):
     """Every section plans its minutes in its heading (`## Title · 5 min`), as many as the opening says."""
     text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
     titles = re.findall(r"^## +(.*)$", text, re.MULTILINE)
-    planned = [_PLANNED.search(title) for title in titles]
+    planned = [PLANNED.search(title) for title in titles]
     missing = [f"`{title}` has no planned minutes" for title, found in zip(titles, planned, strict=True)
                if not found]
     whole = re.search(r"^\*\*Minutes:\*\* (\d+)", text, re.MULTILINE)

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from moeviz.environment import run_command
+from moeviz.environment import THREAD_SETTINGS, run_command
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -35,8 +35,8 @@ ELSEWHERE = "# No moeviz? Run `python start.py`; in Colab, clone the project and
 KEEP, EXERCISE = "keep_output", "exercise"
 METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
-                            "VECLIB_MAXIMUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(THREAD_SETTINGS, "1")
+PLANNED = re.compile(r" · (\d+) min$")  # what a section's heading plans
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
 _DETAILS = re.compile(r"<details>\s*<summary>(.*?)</summary>(.*?)</details>", re.DOTALL)
 
