@@ -87,6 +87,17 @@ def top_k_index(scores, k):
     return np.argsort(-scores, axis=-1, kind="stable")[..., :k].copy()  # not a view of all T x E
 
 
+def top_k_mask(scores, k):
+    """Return (T, E) bool: True at the k largest scores of each row, those of `top_k_index`.
+
+    >>> top_k_mask(np.array([[1.0, 3.0, 3.0, 2.0]]), 2).tolist()
+    [[False, True, True, False]]
+    """
+    mask = np.zeros(scores.shape, dtype=bool)
+    np.put_along_axis(mask, top_k_index(scores, k), True, axis=-1)
+    return mask
+
+
 def one_hot(index, num_classes):
     """Return a bool array with True at each index; a negative index gives an all-False row.
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from moeviz.arrays import sigmoid, softmax, top_k_index
+from moeviz.arrays import sigmoid, softmax, top_k_index, top_k_mask
 from moeviz.exercises.cases import scores, whole
 from moeviz.exercises.engine import Exercise
 
@@ -27,17 +27,11 @@ def draw_survivors(rng):
     return scores(rng, num_tokens, num_experts, ties=rng.random() < 0.3), *whole(rng, (1, num_experts))
 
 
-def _mask(logits, k):
-    mask = np.zeros(logits.shape, dtype=bool)
-    np.put_along_axis(mask, top_k_index(logits, k), True, axis=1)
-    return mask
-
-
 survivors = Exercise("survivors", 3, slow_survivors, ((ROW, 2), (TIED, 2)), draw_survivors, {
     "the others were masked with 0, and exp(0) is 1: mask with -inf":
-        lambda logits, k: softmax(np.where(_mask(logits, k), logits, 0.0)),
+        lambda logits, k: softmax(np.where(top_k_mask(logits, k), logits, 0.0)),
     "the weights do not sum to 1: the sum goes over the survivors only":
-        lambda logits, k: np.where(_mask(logits, k), softmax(logits), 0.0),
+        lambda logits, k: np.where(top_k_mask(logits, k), softmax(logits), 0.0),
     "softmax was applied twice; the second one flattens the weights":
         lambda logits, k: slow_survivors(softmax(logits), k)})
 

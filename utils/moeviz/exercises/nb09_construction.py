@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from moeviz.arrays import one_hot, softmax, top_k_index
+from moeviz.arrays import one_hot, softmax, top_k_mask
 from moeviz.exercises.cases import scores as draw_scores
 from moeviz.exercises.cases import whole
 from moeviz.exercises.engine import Exercise
@@ -59,17 +59,14 @@ def _expert_choice(logits):
     return slow_columns(softmax(logits), len(logits) // logits.shape[1] or 1)
 
 
-def _top_2(logits):
-    return one_hot(top_k_index(logits, 2), logits.shape[1]).any(axis=1)
-
-
 def _dealt_out(logits):
     """Rank the tokens by their score for expert 0 and deal them out: one expert each, and it looks ahead."""
     rank = np.argsort(np.argsort(-logits[:, 0], kind="stable"))
     return one_hot(rank % logits.shape[1], logits.shape[1])
 
 
-EXPERTS_CHOOSE, TOKENS_CHOOSE = Router("expert choice", _expert_choice), Router("top-2", _top_2)
+EXPERTS_CHOOSE = Router("expert choice", _expert_choice)
+TOKENS_CHOOSE = Router("top-2", lambda logits: top_k_mask(logits, 2))
 ONE_EACH = Router("ranked and dealt out", _dealt_out)
 SCORES = np.array([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0], [0.0, 3.0]])
 

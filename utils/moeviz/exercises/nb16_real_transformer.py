@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from moeviz.arrays import softmax, top_k_index
+from moeviz.arrays import softmax, top_k_mask
 from moeviz.exercises.cases import scores, whole
 from moeviz.exercises.engine import Exercise
 
@@ -96,22 +96,16 @@ without = Exercise("without", 16, slow_without, (
     (np.array([[0.5, 0.3, 0.2]]), 1, 0), (np.array([[0.5, 0.3, 0.2], [0.1, 0.3, 0.6]]), 2, 0)), draw_without)
 
 
-def _top_weights(probs, k):
-    weights, index = np.zeros(probs.shape), top_k_index(probs, k)
-    np.put_along_axis(weights, index, np.take_along_axis(probs, index, axis=1), axis=1)
-    return weights
-
-
 @without.mistake("the weight of the expert that is off was not passed on: each row has to sum to 1")
 def not_passed_on(probs, k, off):
     left = probs.copy()
     left[:, off] = -1
-    return _top_weights(left, k)
+    return left * top_k_mask(left, k)
 
 
 @without.mistake("nobody took the free place: a token that had chosen it goes to its next best")
 def place_left_empty(probs, k, off):
-    weights = _top_weights(probs, k)
+    weights = probs * top_k_mask(probs, k)
     weights[:, off] = 0
     total = weights.sum(axis=1, keepdims=True)
     return np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
@@ -119,7 +113,7 @@ def place_left_empty(probs, k, off):
 
 @without.mistake("the expert was chosen and then silenced: choose among the others")
 def chosen_and_silenced(probs, k, off):
-    weights = _top_weights(probs, k)
+    weights = probs * top_k_mask(probs, k)
     weights /= weights.sum(axis=1, keepdims=True)
     weights[:, off] = 0
     return weights

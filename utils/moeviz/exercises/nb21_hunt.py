@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from moeviz.arrays import softmax, top_k_index
+from moeviz.arrays import softmax, top_k_mask
 from moeviz.exercises.cases import asked, choices, name_bugs, scores, whole
 from moeviz.exercises.engine import Exercise
 from moeviz.exercises.nb21_suspects import FINGERPRINTS, SUSPECTS, Batch, make_batch
@@ -249,8 +249,7 @@ def slow_balanced(logits, mask, k, bugs=()):
     layers = [np.concatenate(logits[:, rows])] if "layers pooled" in bugs else logits[:, rows]
     losses = []
     for layer in layers:
-        chosen = np.zeros(layer.shape)
-        np.put_along_axis(chosen, top_k_index(layer, k), 1, axis=1)
+        chosen = top_k_mask(layer, k)
         probs = softmax(softmax(layer)) if "double softmax" in bugs else softmax(layer)
         probs = probs * chosen if "P taken after top-k" in bugs else probs
         share = chosen.mean(axis=0) / k

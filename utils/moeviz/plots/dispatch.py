@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
 
-from moeviz.arrays import check_count, check_matrix, one_hot, top_k_index
+from moeviz.arrays import check_count, check_matrix, top_k_mask
 from moeviz.capacity import seat_positions
 from moeviz.plots.draw import (
     bare,
@@ -359,8 +359,8 @@ def plot_two_choices(scores, k, capacity, *, labels=None):
     tokens, experts = scores.shape
     labels = check_labels(labels, tokens)
     check_count(capacity, "capacity", high=tokens)
-    ways = {"tokens choose: experts get": _largest(scores, check_count(k, "k", high=experts)),
-            "experts choose: tokens get": _largest(scores.T, capacity).T}
+    ways = {"tokens choose: experts get": top_k_mask(scores, check_count(k, "k", high=experts)),
+            "experts choose: tokens get": top_k_mask(scores.T, capacity).T}
     axes = plt.subplots(1, 2, figsize=(10, 0.5 * tokens + 2.0), sharey=True, layout=Layout())[1]
     for axis, (ax, (words, chosen)) in enumerate(zip(axes, ways.items(), strict=True)):
         open_sums = chosen.sum(axis=axis)
@@ -371,11 +371,6 @@ def plot_two_choices(scores, k, capacity, *, labels=None):
             ax.text(*place, str(count), ha="center", va="center", fontweight="bold", fontsize=14)
         set_description(ax, f"Matrix of scores, {words} {', '.join(map(str, open_sums))}.")
     return axes
-
-
-def _largest(scores, count):
-    """Return (N, M) bool: the `count` largest of each row, ties to the lowest."""
-    return one_hot(top_k_index(scores, count), scores.shape[1]).any(axis=1)
 
 
 def _draw_choices(ax, scores, chosen, labels):

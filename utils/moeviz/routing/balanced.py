@@ -16,6 +16,7 @@ from moeviz.arrays import (
     sigmoid,
     softmax,
     top_k_index,
+    top_k_mask,
 )
 from moeviz.routing.token_choice import build, build_from_mask
 
@@ -35,8 +36,7 @@ def expert_choice(logits, capacity):
     logits = check_matrix(logits, "logits")
     capacity = check_count(capacity, "capacity", high=len(logits))
     probs = softmax(logits)
-    chosen = np.zeros(probs.shape, dtype=bool)
-    np.put_along_axis(chosen.T, top_k_index(probs.T, capacity), True, axis=1)
+    chosen = top_k_mask(probs.T, capacity).T
     return build_from_mask(logits, probs, chosen, probs, f"expert choice, C = {capacity}")
 
 

@@ -12,6 +12,7 @@ from moeviz.arrays import (
     softmax,
     softplus,
     top_k_index,
+    top_k_mask,
 )
 from moeviz.record import EMPTY, Routing
 
@@ -89,9 +90,7 @@ def open_groups(scores, num_groups, top_groups, best, closed=-np.inf):
         return scores
     grouped = scores.reshape(len(scores), num_groups, -1)
     totals = np.sort(grouped, axis=2)[:, :, -best:].sum(axis=2)
-    is_open = np.zeros(totals.shape, dtype=bool)
-    np.put_along_axis(is_open, top_k_index(totals, top_groups), True, axis=1)
-    return np.where(is_open[:, :, None], grouped, closed).reshape(scores.shape)
+    return np.where(top_k_mask(totals, top_groups)[:, :, None], grouped, closed).reshape(scores.shape)
 
 
 def soft(logits):
