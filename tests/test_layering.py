@@ -24,8 +24,7 @@ DRAWERS = ("style", "forms", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
            "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"}, "exercises": {"ipywidgets"},
-                    "tinylm": {"tqdm"}, "training": {"tqdm"}, "transformer": {"tqdm"},
-                    "traces": {"torch", "transformers"},
+                    "optimiser": {"tqdm"}, "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}
 MODULE_LINES, FUNCTION_LINES = 600, 30
 SKIPPED = {".venv", ".nox", "build", "node_modules"}
@@ -135,7 +134,7 @@ def test_a_wrong_import_is_seen(layer, source):
 @pytest.mark.parametrize(("layer", "source"), [
     ("routing", "import math\nimport numpy as np\nfrom moeviz.routing import variable"),
     ("text", "def late():\n    from babel import Locale"),
-    ("training", "def late():\n    from tqdm import tqdm"),
+    ("optimiser", "def late():\n    from tqdm import tqdm"),
     ("style", "import matplotlib as mpl\nfrom moeviz import arrays"),
     ("widgets", "import ipywidgets\nfrom IPython.display import display\nfrom moeviz import plots, tinylm"),
     ("exercises", "from moeviz import routing, text"),

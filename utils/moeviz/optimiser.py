@@ -66,6 +66,14 @@ def adam_w(weights, moments, gradients, rate, step, *, decay=0.0, beta2=0.99):
         weights[name], moments[name] = adam(weight, gradient, moments[name], rate, step, beta2=beta2)
 
 
+def progress_bar(each, steps, shown=True):
+    """Return what goes through so many training steps again, under a tqdm bar where one is to be shown."""
+    if not shown:
+        return each
+    from tqdm import tqdm
+    return tqdm(each, total=steps, desc="training", unit="step", mininterval=0.5)
+
+
 def clipped(gradients, longest):
     """Return {name: gradient} shortened to `longest` together where they are longer, and their length.
 

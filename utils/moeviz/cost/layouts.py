@@ -260,19 +260,14 @@ def _llama4(config):
     layers, step = config.layers(), config.whole("interleave_moe_layer_step", 1)
     full = attention_fields(config, **bias_fields(config))
     local = full | {"kind": "chunked", "chunk": config.whole("attention_chunk_size")}
-    groups = two_kinds(config, local, full, _chunked_layers(config, layers))
+    kinds = config.several("layer_types")[:layers]  # those with rotary positions attend in their own chunk
+    chunked = kinds.count("chunked_attention") if kinds else sum(rotary_layers(config))
+    groups = two_kinds(config, local, full, chunked)
     listed = config.get("moe_layers")
     sparse = layers // step if listed is None else len(
         {place for place in config.several("moe_layers") if isinstance(place, int) and 0 <= place < layers})
     moe = experts(config, sparse, "intermediate_size", shared_experts=1)
     return model_fields(config, groups, moe, width="intermediate_size_mlp")
-
-
-def _chunked_layers(config, layers):
-    """Return how many layers attend within their own chunk: those with rotary positions, 3 of 4."""
-    if config.get("layer_types"):
-        return config.several("layer_types")[:layers].count("chunked_attention")
-    return sum(rotary_layers(config))
 
 
 def rotary_layers(config):

@@ -6,8 +6,7 @@ the same bytes.
 """
 
 import functools
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ from moeviz.arrays import as_array, check_count, check_number, check_rng, softma
 from moeviz.checks import check_kind, store
 from moeviz.files import stored
 from moeviz.record import Routing
-from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm import network
 from moeviz.tinylm.parts import (
@@ -24,7 +22,6 @@ from moeviz.tinylm.parts import (
     SYMBOLS,
     ByteModel,
     Settings,
-    freeze,
     read_model,
     save_model,
     stacked,
@@ -99,21 +96,10 @@ class LayerTrace(NamedTuple):
     output: np.ndarray   # (T, D) weighted sum of the chosen experts, added to the stream
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class TinyLM(ByteModel):
-    """A byte language model with L residual MoE layers.
+    """A byte language model with L residual MoE layers: a `parts.ByteModel` with a Config of this module."""
 
-    weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
-    provenance: plain facts about the training (seed, steps, hash of the text, held-out losses).
-    Raises ValueError naming the array that is missing, of the wrong shape or dtype, or not finite.
-    """
-
-    weights: MappingProxyType
-    config: Config
-    provenance: MappingProxyType = field(default_factory=dict)
-
-    def __post_init__(self):
-        freeze(self, weight_shapes)
+    shapes = staticmethod(weight_shapes)
 
     def route(self, sentence, **steering):
         """Return one Routing per MoE layer for every byte of `sentence` (text, bytes or uint8 array).
@@ -200,11 +186,6 @@ class TinyLM(ByteModel):
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.config.context, axis=1)
         return network.forward(self.weights, self.config, windows.reshape(-1, self.config.context),
                                route=self.steered() if route is None else route)
-
-    def steered(self, **steering):
-        """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
-        config = self.config
-        return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def route_windows(self, windows):
         """Return one Routing per MoE layer for windows (N, context) of uint8 bytes, oldest byte first.

@@ -5,7 +5,7 @@ N positions, D model width.
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from moeviz.arrays import check_count, softmax
 from moeviz.checks import check_kind, store
 from moeviz.files import load_npz, read_about, read_array, write_npz, write_whole
 from moeviz.record import EMPTY, Routing
+from moeviz.steering import make_route
 
 SYMBOLS = 256
 EPSILON = 1e-6
@@ -23,8 +24,30 @@ PAD = 10  # newline: what stands before the first byte
 MAX_BYTES = 4_000_000  # of a file of weights
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class ByteModel:
-    """What the two models have in common: frozen records of weights, a Config and provenance."""
+    """What the two models have in common: frozen records of weights, a Config and provenance.
+
+    weights: {name: array} with the names and shapes of `shapes(config)`; copied, read-only.
+    provenance: plain facts about the training (seed, steps, hash of the text, held-out losses).
+    Raises ValueError naming the array that is missing, of the wrong shape or dtype, or not finite.
+    """
+
+    weights: MappingProxyType
+    config: object
+    provenance: MappingProxyType = field(default_factory=dict)
+
+    def __post_init__(self):
+        check_kind(self.weights, "weights", Mapping)
+        check_kind(self.provenance, "provenance", Mapping)
+        checked = check_weights(self.weights, self.shapes(self.config))
+        object.__setattr__(self, "weights", MappingProxyType(checked))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def steered(self, **steering):
+        """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
+        config = self.config
+        return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def loss(self, sentence, **steering):
         """Return the mean loss in nats per byte, each byte predicted from those before it.
@@ -169,18 +192,6 @@ def add_rows(rows, index, like):
     total = np.zeros_like(like)
     total[ordered[starts]] = np.add.reduceat(rows[order], starts, axis=0)
     return total
-
-
-def freeze(model, weight_shapes):
-    """Check a model's weights and provenance and make both read-only; for its `__post_init__`.
-
-    weight_shapes(config): {name: shape}. Raises ValueError as `check_weights` does, and for no mapping.
-    """
-    check_kind(model.weights, "weights", Mapping)
-    check_kind(model.provenance, "provenance", Mapping)
-    checked = check_weights(model.weights, weight_shapes(model.config))
-    object.__setattr__(model, "weights", MappingProxyType(checked))
-    object.__setattr__(model, "provenance", MappingProxyType(dict(model.provenance)))
 
 
 def check_weights(weights, shapes):

@@ -8,7 +8,7 @@ import numpy as np
 from moeviz import routing
 from moeviz.arrays import check_choice, check_count
 from moeviz.checks import check_kind, check_several
-from moeviz.optimiser import adam_w, no_moments, scheduled_rate
+from moeviz.optimiser import adam_w, no_moments, progress_bar, scheduled_rate
 from moeviz.text import window_starts
 from moeviz.tinylm.model import Config, TinyLM, init
 from moeviz.tinylm.network import loss_and_gradients
@@ -58,7 +58,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, balance="g
     kept = {check_count(step, "snapshots", low=0, high=steps): None for step in snapshots}
     choose = None if route is None else lambda logits, layer: route(logits, rng)
     moments, seen = no_moments(weights), []
-    for step in progress_bar(range(steps), steps) if progress else range(steps):
+    for step in progress_bar(range(steps), steps, progress):
         _keep(kept, step, weights, config)
         windows, targets, domain = draw_batch(rng, corpus, pools, config)
         loss, penalty, gradients, done = loss_and_gradients(
@@ -146,9 +146,3 @@ def _load(routed):
     """Return (E,), the share of the choices that were kept."""
     counts = np.bincount(routed.pairs().expert, minlength=routed.num_experts)
     return counts / counts.sum()
-
-
-def progress_bar(each, steps):
-    """Return what goes through so many training steps again, under a tqdm bar."""
-    from tqdm import tqdm
-    return tqdm(each, total=steps, desc="training", unit="step", mininterval=0.5)

@@ -252,7 +252,8 @@ def _made(place, router, logits, ids, k):
         extra["expert_scale"] = scale
     if router.hashed:
         table = getattr(place.router, "tid2eid", None)
-        extra |= {"token_ids": ids, "table": None if table is None else _whole(table)}
+        extra |= {"token_ids": ids,
+                  "table": None if table is None else table.detach().cpu().numpy().astype(np.int64)}
     return router(logits.astype(np.float32), k=k, **extra)
 
 
@@ -310,10 +311,6 @@ def _by_weight(index, weight):
 
 def _numbers(tensor):
     return tensor.detach().float().cpu().numpy()
-
-
-def _whole(tensor):
-    return tensor.detach().cpu().numpy().astype(np.int64)
 
 
 def _batch(input_ids, attention_mask):

@@ -10,7 +10,7 @@ import numpy as np
 from moeviz import metrics
 from moeviz.arrays import as_array, check_count, check_number, check_vector
 from moeviz.checks import check_flag, check_several, store
-from moeviz.optimiser import adam_w, no_moments, scheduled_rate
+from moeviz.optimiser import adam_w, no_moments, progress_bar, scheduled_rate
 from moeviz.record import Routing
 from moeviz.training.layer import forward, init_weights, loss_and_gradients
 from moeviz.training.routers import Router
@@ -209,7 +209,7 @@ def _train_all(pairs, plan, progress):
     states = [_start(plan, pool, rng) for pool, rng in zip(pools, rngs, strict=True)]
     rows = [[] for _ in pairs]
     try:
-        for _ in _bar(plan.steps, progress):
+        for _ in progress_bar(range(plan.steps), plan.steps, progress):
             done = [_step(*each, plan) for each in zip(states, pools, rngs, strict=True)]
             states = [state for state, _ in done]
             for seen, (_, row) in zip(rows, done, strict=True):
@@ -247,13 +247,6 @@ def _draw(pool, tokens, rng):
     """Return `tokens` neighbours from a random place: the pool is shuffled, and slices cost nothing."""
     start = rng.integers(max(len(pool.tokens) - tokens, 0) + 1)
     return Batch(*(array[start:start + tokens] for array in pool))
-
-
-def _bar(steps, progress):
-    if not progress:
-        return range(steps)
-    from tqdm import tqdm
-    return tqdm(range(steps), desc="training", unit="step")
 
 
 class Evaluation(NamedTuple):

@@ -12,11 +12,12 @@ import numpy as np
 from moeviz import causal_runs, short_runs
 from moeviz.environment import run_with_one_thread
 from moeviz.files import check_target
+from moeviz.optimiser import progress_bar
 from moeviz.text import load_corpus
 from moeviz.tinylm.train import loss_table
 from moeviz.transformer import Config, held_out_loss, load_weights, save
 from moeviz.transformer.decoder import STORED, rounded
-from moeviz.transformer.descent import BYTES, STEPS, begin, descend, freeze, progress_bar
+from moeviz.transformer.descent import BYTES, STEPS, begin, descend, freeze
 
 CHECKPOINT = 500
 

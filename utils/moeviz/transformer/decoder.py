@@ -5,8 +5,7 @@ half precision, 2 bytes each; what is loaded, and what pages compute with, are t
 """
 
 import functools
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,14 +14,12 @@ from moeviz.arrays import check_count, check_number, check_rng, softmax
 from moeviz.checks import check_kind, store
 from moeviz.files import stored
 from moeviz.record import Routing
-from moeviz.steering import make_route
 from moeviz.text import encode
 from moeviz.tinylm.parts import (
     PAD,
     SYMBOLS,
     ByteModel,
     Settings,
-    freeze,
     read_model,
     save_model,
     stacked,
@@ -119,23 +116,15 @@ class Written(NamedTuple):
     chances: np.ndarray   # (N,) how probable each of them was
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class Transformer(ByteModel):
     """A byte language model of L blocks, each attention and then experts.
 
-    weights: {name: array} with the names and shapes of `weight_shapes(config)`; copied, read-only.
-    provenance: plain facts about the training (seed, steps, hash of the text, held-out losses).
+    It is a `tinylm.parts.ByteModel` with a Config of this module.
     A position sees itself and the config.context - 1 bytes before it, and before the first byte one
     newline, which has no row in any result. A text may be as long as you like.
-    Raises ValueError naming the array that is missing, of the wrong shape or dtype, or not finite.
     """
 
-    weights: MappingProxyType
-    config: Config
-    provenance: MappingProxyType = field(default_factory=dict)
-
-    def __post_init__(self):
-        freeze(self, weight_shapes)
+    shapes = staticmethod(weight_shapes)
 
     def route(self, sentence, **steering):
         """Return one Routing per block for every byte of a text (text, bytes or uint8 array).
@@ -212,11 +201,6 @@ class Transformer(ByteModel):
         """Return the `blocks.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
         route = self.steered() if route is None else route
         return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
-
-    def steered(self, **steering):
-        """Return route(logits, layer) -> Routing, as trained or as `moeviz.steering.make_route` is told."""
-        config = self.config
-        return make_route(config.layers, config.num_experts, config.k, **steering)
 
     def _seated(self, steering, *, padded):
         """Return the route of a text; where seats are counted, a newline in front is routed for itself."""

@@ -8,9 +8,9 @@ import numpy as np
 from moeviz import losses, metrics, training
 from moeviz.arrays import check_count, check_rng
 from moeviz.checks import check_kind, check_several
-from moeviz.optimiser import adam_w, clipped, no_moments, scheduled_rate
+from moeviz.optimiser import adam_w, clipped, no_moments, progress_bar, scheduled_rate
 from moeviz.text import Corpus, window_starts
-from moeviz.tinylm.train import History, progress_bar, training_starts
+from moeviz.tinylm.train import History, training_starts
 from moeviz.transformer.decoder import Config, Transformer, init, weight_shapes
 from moeviz.transformer.gradients import loss_and_gradients
 
@@ -52,7 +52,7 @@ def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, router=Non
     kept = {0: freeze(state, config, corpus, seed)} if 0 in wanted else {}
     states, seen = descend(corpus, state, config=config, seed=seed, steps=steps, router=router), []
     try:
-        for state in progress_bar(states, steps) if progress else states:
+        for state in progress_bar(states, steps, progress):
             seen.append((state.loss, state.balance, state.load))
             if state.number in wanted:
                 kept[state.number] = freeze(state, config, corpus, seed)
