@@ -200,3 +200,10 @@ def test_a_mark_on_a_colour_can_be_seen(ax, color):
     filled(ax, color).scatter([0.25, 0.75], [0.5, 0.5], s=300, c=[style.ink_on(color)] * 2, linewidths=1.6)
     mark, below = both(ax.figure)[1][[25, 5], 25, :3] / 255
     assert style.contrast(mark, below) >= forms.SEEN
+
+
+def test_a_coloured_word_on_the_dark_ground_keeps_its_colour():
+    blue = to_rgb(style.expert_colors(8)[4])
+    word = forms._ink((*blue, 1.0), np.array([np.array(to_rgb(forms.GROUND)) * 255]))[:3]
+    assert style.contrast(word, forms.GROUND) >= forms.READ
+    assert word[2] - word[0] > 0.3  # blue, and not the ink of expert 7

@@ -9,12 +9,15 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex, to_rgb
 
 import live_tools as tools
 from cases import cases
 from moeviz import live, tinylm, transformer
+from moeviz.forms import partner
 from moeviz.live import show
 from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
+from moeviz.style import expert_colors
 from tools.site.pages import HERE, make_map
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +25,15 @@ MODULES = sorted(show.HERE.glob("*/*.js"))
 TEXT = "The router sends each byte to two experts: 3 + 4 = 7."
 RNG = np.random.default_rng(0)
 MOST = 1_200_000  # bytes of a page with the sentence
+HEADS_THAT_TOUCH = """[...document.querySelectorAll('.heads')].flatMap(heads => {
+    const boxes = [...heads.children].filter(head => head.textContent && head.checkVisibility()).map(head => {
+        const range = document.createRange();
+        range.selectNodeContents(head);
+        return range.getBoundingClientRect();
+    });
+    const touching = boxes.slice(1).filter((box, at) => box.left < boxes[at].right + 3);
+    return touching.map(box => box.left);
+})"""
 
 
 # ---- modules and pages
@@ -50,6 +62,10 @@ def test_lines_can_be_read_without_scrolling():
     long = {f"{path.name}, line {number}" for path in MODULES
             for number, line in enumerate(path.read_text().splitlines(), start=1) if len(line) > 120}
     assert long == set()
+
+
+def test_a_percentage_is_written_as_everywhere_without_a_space():
+    assert [path.name for path in MODULES if re.search(r"\} %|\d %", path.read_text())] == []
 
 
 def oxlint(*arguments):
@@ -297,6 +313,27 @@ class TestSentence:
         page.wait_for_selector(".moeviz-live[data-theme='dark']")
         page.evaluate("document.body.dataset.jpThemeLight = 'true'")
         page.wait_for_selector(".moeviz-live[data-theme='light']")
+
+    def test_experts_have_the_colours_that_figures_have_in_both_themes(self, page):
+        experts, styles = range(8), "getComputedStyle(document.querySelector('.moeviz-live'))"
+        for scheme, dressed in (("light", lambda color: color), ("dark", partner)):
+            page.emulate_media(color_scheme=scheme)
+            page.locator(f".moeviz-live[data-theme={scheme}]").wait_for()
+            asked = [to_hex(dressed(to_rgb(color))) for color in expert_colors(8)]
+            assert [page.evaluate(f"{styles}.getPropertyValue('--e{expert}')") for expert in experts] == asked
+            black = "rgb(0, 0, 0)" if scheme == "light" else "rgb(236, 239, 242)"
+            grounds = page.evaluate("""[...document.querySelectorAll('.block')].map(block =>
+                getComputedStyle(block).backgroundImage).join()""")
+            assert (black in grounds) and ("rgb(0, 0, 0)" in grounds) == (scheme == "light")
+        page.emulate_media(color_scheme="light")
+
+    @pytest.mark.parametrize("width", [265, 300, 400, 440, 540, 780, 900, 1280])
+    def test_headings_of_a_layer_stand_apart(self, page, width):
+        page.set_viewport_size({"width": width, "height": 900})
+        tools.settle(page)
+        touching = page.evaluate(HEADS_THAT_TOUCH)
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert touching == []
 
     def test_motion_is_little_where_little_is_wanted(self, page):
         duration = "getComputedStyle(document.querySelector('.switch'), '::after').transitionDuration"

@@ -58,7 +58,7 @@ def seats(page):
 def counts(page, column=0):
     tools.settle(page)
     cells = page.locator(".planerow .count").all_inner_texts()
-    return [int(cell.split()[0]) for cell in cells[column::2]]
+    return [int(cell.removesuffix("%")) for cell in cells[column::2]]
 
 
 def line(page):

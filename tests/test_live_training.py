@@ -128,6 +128,29 @@ class TestTraining:
         press(page, "Ten steps", 3)
         assert len(page.evaluate(picture)) > len(before) + 1000
 
+    def test_the_film_is_painted_anew_in_the_colours_of_the_other_theme(self, page):
+        page.get_by_role("button", name="Start again").click()
+        press(page, "Ten steps", 3)
+        colours = """(() => {
+            const ink = new OffscreenCanvas(60, 399).getContext('2d', { willReadFrequently: true });
+            ink.drawImage(document.querySelector('canvas'), 0, 0);
+            const pixels = ink.getImageData(0, 0, 60, 399).data, seen = new Set();
+            for (let at = 0; at < pixels.length; at += 4) seen.add([...pixels.slice(at, at + 3)].join());
+            return [...seen];
+        })()"""
+        assert {"0,0,0"} <= set(page.evaluate(colours)) and "236,239,242" not in page.evaluate(colours)
+        page.emulate_media(color_scheme="dark")
+        page.locator(".moeviz-live[data-theme=dark]").wait_for()
+        assert "236,239,242" in page.evaluate(colours)
+        page.emulate_media(color_scheme="light")
+
+    def test_names_of_the_films_lines_can_be_read_on_a_phone(self, page):
+        page.set_viewport_size({"width": 400, "height": 900})
+        sizes = page.evaluate("""[...document.querySelectorAll('.filmbox span')].filter(name =>
+            name.checkVisibility()).map(name => parseFloat(getComputedStyle(name).fontSize))""")
+        page.set_viewport_size({"width": 1280, "height": 900})
+        assert sizes and min(sizes) >= 12
+
     @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 400)])
     @pytest.mark.parametrize("name", ["training", "thermostat"])
     def test_axe_finds_nothing_and_the_page_fits(self, page, name, scheme, width):

@@ -136,6 +136,8 @@ FAULTS = {
     "cell_lengths: a code cell has 20 lines": lambda notebook: [
         insert(f"def long{n}():\n" + "    print(1)\n" * 19)(notebook) for n in range(2)],
     "widths: a code line has 93 characters": insert("x = " + "1" * 89),
+    "guesses: the answer stands before it is revealed: table(...)": insert(
+        "table({'load': load})\nreveal(guess, load.argmax())"),
     "wording: write 'consecutive' in place of 'tokens in a row'": prose("Take tokens in a row."),
     "wording: write 'fix' in place of 'mend'": prose("Then mend it."),
     "formulas: text stands beside a formula: $$x^2$$": prose("So\n\n$$x^2$$ grows."),

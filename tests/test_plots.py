@@ -74,7 +74,7 @@ def test_without_axes_a_plot_makes_one_figure_and_leaves_the_current_axes_alone(
 @pytest.mark.parametrize("draw", EVERY.values(), ids=EVERY)
 def test_a_plot_carries_title_and_description(draw, six):
     ax = draw(six)
-    assert ax.get_title().startswith("by hand: ") and any(map(str.isdigit, ax.get_title()))
+    assert ax.get_title().startswith("By hand: ") and any(map(str.isdigit, ax.get_title()))
     assert "by hand" in style.describe(ax)
     assert ("0 first" if draw is EVERY["plot_text"] else "2 dropped") in style.describe(ax)
 

@@ -21,7 +21,7 @@ def test_the_foot_of_a_token_on_a_vector_is_where_their_product_says():
 def test_a_cut_keeps_as_many_experts_as_reach_its_sum():
     rows = {"sure": [0.95, 0.03, 0.02], "even": [0.3, 0.4, 0.3]}
     ax = plots.plot_settings(rows, limit=0.9)
-    assert ax.get_title() == "a sum of 0.9 takes 1 to 3 experts"
+    assert ax.get_title() == "A sum of 0.9 takes 1 to 3 experts"
     order = [text.get_text() for text in ax.texts]
     assert order == ["0", "1", "2", "1", "0", "2"]
 
@@ -86,7 +86,7 @@ def test_a_headline_is_a_subject_and_a_finding_or_a_whole_sentence():
     ax = plt.subplots(figsize=(10, 5))[1]
     titles = [style.headline(ax, "two of 3 are dead", subject).get_title() for subject in
               ("", "layer 1", "after 400 steps with a loss")]
-    assert titles == ["Two of 3 are dead", "layer 1: two of 3 are dead", "after 400 steps with a loss"]
+    assert titles == ["Two of 3 are dead", "Layer 1: two of 3 are dead", "After 400 steps with a loss"]
 
 
 @pytest.fixture(autouse=True)

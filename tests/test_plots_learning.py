@@ -157,7 +157,7 @@ def test_the_title_is_the_saving_of_the_curves(stored):
 
 def test_a_loss_that_one_of_them_misses_is_said_so(stored):
     ax = draw_saving(stored, experts=4, target=1.0)
-    assert "not both" in title(ax)
+    assert "Not both" in title(ax)
     assert not [line for line in ax.lines if line.get_marker() == "D"]
 
 

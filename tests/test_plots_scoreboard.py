@@ -68,6 +68,15 @@ def test_rows_stand_in_the_order_of_the_board_and_the_own_one_is_framed_bold_and
     assert frame.get_y() < BOARD.names.index("my router") + 0.5 < frame.get_y() + frame.get_height()
 
 
+@cases("name", ["of_best", "experts", "router_entropy", "causal", "leak", "name"])
+def test_the_column_of_the_order_is_shown(name):
+    board = BOARD.sorted_by(name)
+    heading = scoreboard.find_column(name).heading
+    assert any(text.startswith(heading) for text in texts(plots.plot_scoreboard(board)))
+    core = board._repr_html_().partition("<details")[0]
+    assert f">{heading}" in core
+
+
 def test_numbers_are_printed_and_bars_are_in_proportion():
     ax = plots.plot_scoreboard(BOARD)
     drawn = cells(ax, "captured")
@@ -103,7 +112,7 @@ def test_unknowns_are_written_out_and_the_order_is_shown():
         assert [each.text for each in cells(ax, name)] == [cell(row, column) for row in BOARD.rows]
     heading, = [text for text in ax.texts if text.get_text() == "MaxVio ↓"]
     assert heading.get_fontweight() == "bold"
-    assert ax.get_title() == "sorted by MaxVio: soft first of 21, MaxVio 0.00"
+    assert ax.get_title() == "Sorted by MaxVio: soft first of 21, MaxVio 0.00"
 
 
 def test_a_board_with_unknown_numbers_can_be_drawn():
@@ -186,7 +195,7 @@ def test_seats_and_column_reach_the_picture():
     assert row.leak > 0
     assert f"{100 * row.drop_rate:.1f}%" in {each.text for each in cells(ax, "drop_rate", board)}
     assert f"{100 * row.leak:.1f}%" in {each.text for each in cells(ax, "leak", board)}
-    assert ax.get_title(loc="center") == "sorted by drops, capacity factor 0.5 by choice"
+    assert ax.get_title(loc="center") == "Sorted by drops, capacity factor 0.5 by choice"
     with pytest.raises(ValueError, match="column must be one of"):
         drawn("speed", math.inf)
 

@@ -99,6 +99,13 @@ def widths(notebook, path):
             for line in lines if len(line) > WIDEST]
 
 
+def guesses(notebook, path):
+    """A cell that reveals an answer does so before it prints or tabulates, which would tell it."""
+    cells = [[line.partition("(")[0] for line in cell.source.splitlines()] for cell in code_cells(notebook)]
+    return [f"the answer stands before it is revealed: {name}(...)" for calls in cells if "reveal" in calls
+            for name in calls[:calls.index("reveal")] if name in ("table", "print")]
+
+
 def wording(notebook, path):
     """No text uses one of the worst offenders of the word list in CONTRIBUTING.md."""
     text = "\n".join(without_fences(cell.source) for cell in markdown_cells(notebook))
@@ -332,6 +339,6 @@ def _named(step):
     return {name.id for name in (*grown, *targets) if isinstance(name, ast.Name)}
 
 
-CHECKS = (opening, abilities, imports, cell_lengths, widths, wording, formulas, cards, chain, amounts,
-          headings, outputs, metadata, cell_ids, exercises, closing, minutes, way_on, numbers_in_prose,
-          timed_claims)
+CHECKS = (opening, abilities, imports, cell_lengths, widths, guesses, wording, formulas, cards, chain,
+          amounts, headings, outputs, metadata, cell_ids, exercises, closing, minutes, way_on,
+          numbers_in_prose, timed_claims)

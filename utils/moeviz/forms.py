@@ -136,6 +136,11 @@ def _ink(color, below):
 def _ink_on(color, ground):
     if contrast(color[:3], ground) >= READ:
         return color
+    if np.ptp(color[:3]) > NEAR:  # an expert's or a line's: it stays recognisable
+        shades = (tuple(1 - (1 - np.array(color[:3])) * share) for share in np.linspace(1, 0, 21))
+        tinted = next((shade for shade in shades if contrast(shade, ground) >= READ), None)
+        if tinted is not None:
+            return (*tinted, 1.0)
     return (*to_rgb(max((LIGHT, GROUND), key=lambda ink: contrast(ink, ground))), 1.0)
 
 

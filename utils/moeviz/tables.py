@@ -135,6 +135,10 @@ def as_tick(value, place=None):
 def as_column(values, digits):
     """Write the values of one column alike: as many decimals each, but four digits of large numbers.
 
+    The numbers of a list have as many decimals each as its longest.
+
+    >>> as_column([[0.7, 0.79], [6, 1]], 3)
+    ['0.70, 0.79', '6, 1']
     >>> as_column([0.25, 1 / 3, 0.0], 2), as_column([1234.6, 0.5], 3), as_column(["a", 12345], 3)
     (['0.25', '0.33', '0.00'], ['1235', '0.500'], ['a', '12,345'])
     >>> as_column([212.5, 108.0, 79.83], 1)
@@ -143,7 +147,18 @@ def as_column(values, digits):
     return [_cell(value, digits) for value in values]
 
 
+def _list(values):
+    """Write numbers with as many decimals each as the longest has; powers and large ones as they are."""
+    texts = [as_text(value) for value in values]
+    if not all(map(DECIMAL.fullmatch, texts)):
+        return ", ".join(texts)
+    decimals = max(len(text.partition(".")[2]) for text in texts)
+    return ", ".join(f"{value:.{decimals}f}" for value in map(float, texts))
+
+
 def _cell(value, digits):
+    if isinstance(value, (list, tuple)) or np.ndim(value) == 1:
+        return _list(value)
     if not isinstance(value, numbers.Real) or isinstance(value, (numbers.Integral, bool, np.bool_)):
         return as_text(value)
     if 100 <= abs(value) < 1e4:

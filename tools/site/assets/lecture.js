@@ -25,28 +25,46 @@
       element.classList.add("now");
       output?.classList.add("part");
     });
+    main.classList.toggle("tight", Boolean(step.tight));
   };
   const tooTall = () => document.documentElement.scrollHeight > innerHeight;
 
   // a live view is as large as the screen allows
   const ZOOMS = [1.5, 1.4, 1.3, 1.2, 1.1, 1, .9, .8, .7, .6];
-  const fit = () => main.querySelectorAll(".now .moeviz-live").forEach(view => {
-    ZOOMS.some(zoom => {
-      view.style.zoom = zoom;
-      return !tooTall();
+  const fit = () => {
+    main.querySelectorAll(".now .moeviz-live").forEach(view => {
+      ZOOMS.some(zoom => {
+        view.style.zoom = zoom;
+        return !tooTall();
+      });
     });
-  });
+    main.style.setProperty("--less", "0px");  // of the height of a filmstrip's picture, where much stands around it
+    main.style.setProperty("--less", `${Math.max(0, document.documentElement.scrollHeight - innerHeight)}px`);
+  };
+
+  // rows of a table stand closer where all of it then fits
+  const crowded = (step, part) => {
+    step.tight = false;
+    showOnly(step);
+    if (!tooTall() || !(part.matches("table") || part.querySelector("table"))) return tooTall();
+    step.tight = true;
+    showOnly(step);
+    step.tight = !tooTall();
+    return !step.tight;
+  };
 
   const plan = () => {
     const found = [];
     let section = main.querySelector("h1"), text = null;
     const add = part => {  // what fits on the screen with what was before stands beside it
       if (!text) found.push(text = {parts: [], section});
+      const {tight} = text;
       text.parts.push(part);
-      showOnly(text);
-      if (text.parts.length > 1 && tooTall()) {
+      if (crowded(text, part[1] ?? part[0]) && text.parts.length > 1) {
         text.parts.pop();
+        text.tight = tight;
         found.push(text = {parts: [part], section});
+        crowded(text, part[1] ?? part[0]);
       }
     };
     for (const element of [...main.children].filter(each => !each.matches(".elsewhere"))) {

@@ -12,8 +12,10 @@ from html import escape
 from pathlib import Path
 
 import numpy as np
+from matplotlib.colors import to_hex, to_rgb
 
 from moeviz.filmstrip import picture, still
+from moeviz.forms import partner
 from moeviz.style import expert_colors, ink_on
 
 HERE = Path(__file__).resolve().parent
@@ -94,10 +96,15 @@ def pack(arrays, *, half=False):
 
 
 def colors(num_experts):
-    """Return {"colors", "inks"} of the experts, as every figure of the course has them.
+    """Return {"colors", "inks", "night"}: the experts' colours and what is written on them, as in figures.
 
-    >>> colors(1)
-    {'colors': ['#E69F00'], 'inks': ['black']}
+    night: {"colors", "inks"} on the dark ground.
+
+    >>> every = colors(8)
+    >>> every["colors"][7], every["inks"][7], every["night"]["colors"][7], every["night"]["inks"][7]
+    ('#000000', 'white', '#eceff2', 'black')
     """
-    palette = expert_colors(num_experts)
-    return {"colors": palette, "inks": [ink_on(color) for color in palette]}
+    day = [to_hex(color) for color in expert_colors(num_experts)]
+    night = [to_hex(partner(to_rgb(color))) for color in day]
+    return {"colors": day, "inks": [ink_on(color) for color in day],
+            "night": {"colors": night, "inks": [ink_on(color) for color in night]}}

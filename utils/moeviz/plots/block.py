@@ -229,10 +229,12 @@ def plot_network(w_in, w_out, num_experts, *, ax=None):
         ax.scatter(places, np.full(len(places), y), s=700, c=ground, edgecolors=INK, zorder=3)
     for y, words in ((0, "token (D)"), (1, "hidden (H)"), (2, "output (D)")):
         ax.text(middle.max() + 0.6, y, words, va="center", fontsize=14)
-    ax.set(xlim=(middle.min() - 0.6, middle.max() + 2.0), ylim=(-0.35, 2.35))
+    ax.text(0, -0.42, "the thicker a line, the larger its weight; dashed: negative", ha="center", va="top",
+            color=MUTED)
+    ax.set(xlim=(middle.min() - 0.6, middle.max() + 1.6), ylim=(-0.62, 2.35))
     ax.set_axis_off()
-    headline(ax, f"0 of {w_in.size + w_out.size} weights join two experts: {hidden} hidden units are cut "
-                 f"into {num_experts} of {each}")
+    headline(ax, f"0 of {w_in.size + w_out.size} weights join two experts: {hidden} hidden units become "
+                 f"{num_experts} experts of {each}")
     set_table(ax, ["hidden unit", "expert", "weights in", "weights out"],
               [[unit, unit // each, as_text(w_in[:, unit], 3), as_text(w_out[unit], 3)]
                for unit in range(hidden)])

@@ -7,6 +7,7 @@ from matplotlib.ticker import LogLocator
 
 from moeviz.arrays import check_choice, check_matrix, check_number, check_vector
 from moeviz.plots.draw import (
+    BACKED,
     HALO,
     bare,
     check_labels,
@@ -148,7 +149,7 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
     headline(ax, _compare_times(names, seconds / scale, unit), title)
     bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=SERIES[0])
     ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14,
-                 path_effects=HALO, zorder=4)
+                 zorder=4, bbox=BACKED)
     if mark is not None:
         place = check_number(mark[0], "mark", low=0.0) / scale
         _draw_mark(ax, place, f"{mark[1]}: {place:.3g} {unit}")

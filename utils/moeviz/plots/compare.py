@@ -11,7 +11,7 @@ from moeviz.plots.draw import SANS, boxes, draw_bars, draw_outlines, legend_belo
 from moeviz.plots.load import METER_WIDTH
 from moeviz.plots.names import RADIUS, share_names, write_names
 from moeviz.scoreboard import Board, find_column
-from moeviz.scoreboard.table import ARROWS, CORE, MARK, best_of, cell, unknown
+from moeviz.scoreboard.table import ARROWS, MARK, best_of, cell, shown, unknown
 from moeviz.style import (
     FAINT,
     INK,
@@ -44,10 +44,10 @@ FURTHEST = 12  # dots in the table
 def plot_scoreboard(board, *, ax=None, title=""):
     """Draw a Board in its order: a row per router, a column per reading, bars on one scale per column.
 
-    board: a `scoreboard.Board`; its columns are `scoreboard.table.CORE`. The arrow of a heading says which
-    side is better; the best readings of a column, if they are few, are bold and dark blue. The column of the
-    order is underlined. A learner's own routers stand in a frame, bold, behind a triangle. Returns the Axes.
-    Raises ValueError for an empty board.
+    board: a `scoreboard.Board`; its columns are those of `scoreboard.table.shown`. The arrow of a heading
+    says which side is better; the best readings of a column, if they are few, are bold and dark blue. The
+    column of the order is underlined. A learner's own routers stand in a frame, bold, behind a triangle.
+    Returns the Axes. Raises ValueError for an empty board.
 
     >>> from moeviz import routing, scoreboard
     >>> ax = plot_scoreboard(scoreboard.score({"top-k": routing.top_k}, np.eye(3)))
@@ -56,7 +56,7 @@ def plot_scoreboard(board, *, ax=None, title=""):
     """
     if not isinstance(board, Board) or not len(board):
         raise ValueError(f"board must be a Board with at least one row, got {board!r}")
-    columns = list(map(find_column, CORE))
+    columns = list(map(find_column, shown(board.sorted_column)))
     width = NAME_WIDTH + COLUMN_WIDTH * len(columns)
     ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8), left=0.08, bottom=0.08)
     _draw_names(ax, board, width)
@@ -70,7 +70,7 @@ def plot_scoreboard(board, *, ax=None, title=""):
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
     headline(ax, _first_of(board, columns), title or _title(board))
     ax.set_axis_off()
-    set_table(ax, ["router", *(column.heading + BETTER[column.best] for column in columns)],
+    set_table(ax, ["router", *(column.heading + BETTER.get(column.best, "") for column in columns)],
               [[row.name, *(cell(row, column) for column in columns)] for row in board.rows])
     return set_description(ax, _describe_scoreboard(board, columns, title))
 

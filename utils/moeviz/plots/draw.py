@@ -24,6 +24,7 @@ from moeviz.tables import as_tick
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the widest letter
 HALO = [withStroke(linewidth=3.5, foreground="white")]  # around words on lines
+BACKED = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words that a line would cross
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges

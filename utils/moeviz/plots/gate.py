@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 
 from moeviz.arrays import check_count, check_matrix, check_number, check_vector, sigmoid, softmax
-from moeviz.plots.draw import HALO, bare, check_labels, draw_bars, legend_below
+from moeviz.plots.draw import BACKED, HALO, bare, check_labels, draw_bars, legend_below
 from moeviz.style import (
     INK,
     LINE,
@@ -405,8 +405,10 @@ def plot_settings(shares, *, limit=None, ax=None, title=""):
                     linewidth=1.4)
         for at, (expert, value) in enumerate(zip(order, values[order], strict=True)):
             words = f"{value:.2f}" if limit is None else f"{expert}"
-            ax.text(at, row + 0.9 - 0.84 * (base[at] + value), words, ha="center", va="bottom", fontsize=12)
-    ax.set(xlim=(-0.6, count - 0.4), ylim=(len(rows) + 0.05, -0.25), xlabel="expert")
+            ax.text(at, row + 0.9 - 0.84 * (base[at] + value), words, ha="center", va="bottom", fontsize=12,
+                    bbox=BACKED)
+    ax.set(xlim=(-0.6, count - 0.4), ylim=(len(rows) + 0.05, -0.25),
+           xlabel="expert" if limit is None else "experts, the most probable first")
     ax.set_yticks(np.arange(len(rows)) + 0.5, list(rows))
     ax.set_xticks(range(count), [] if limit is not None else range(count))
     bare(ax)

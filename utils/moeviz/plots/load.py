@@ -6,12 +6,11 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
 
 from moeviz.arrays import check_matrix, check_same_shape, check_vector
 from moeviz.checks import check_kind
 from moeviz.plots.charts import LINE_DASHES
-from moeviz.plots.draw import boxes, draw_bars, extremes, legend_below
+from moeviz.plots.draw import BACKED, boxes, draw_bars, extremes, legend_below
 from moeviz.plots.names import NAME_SIZE, spread
 from moeviz.record import EMPTY, check_routing
 from moeviz.style import (
@@ -155,7 +154,7 @@ def plot_push(routed, gradient, *, ax=None):
                     arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2.4, "mutation_scale": 18})
     headline(ax, f"one step pushes {(move < 0).sum()} of {len(shares)} experts down", routed.label)
     ax.set(xlabel="expert", ylabel="share of assignments (%)", xlim=(-0.6, len(shares) - 0.4), ylim=(0, top),
-           xticks=experts)
+           xticks=experts, yticks=[mark for mark in ax.get_yticks() if mark <= 100])
     _draw_fair_share(ax, 100 / len(shares), compact=False)
     set_table(ax, ["expert", "share (%)", "mean move of the logit"],
               zip(experts, shares, move, strict=True), title=f"{routed.label}: share and push")
@@ -350,7 +349,7 @@ def _draw_corners(ax):
     ax.add_patch(Rectangle((0, 0), 1, 1, facecolor=FAINT, zorder=0))
     for (right, up), words in CORNERS.items():
         ax.text(0.25 + 0.5 * right, 0.25 + 0.5 * up, words, ha="center", va="center", color=MUTED,
-                fontsize=14, zorder=2.8, path_effects=[withStroke(linewidth=5, foreground=FAINT)])
+                fontsize=14, zorder=2.8, bbox=BACKED | {"facecolor": FAINT})
 
 
 def _draw_spot(ax, name, spot):
@@ -359,7 +358,7 @@ def _draw_spot(ax, name, spot):
     ax.plot(*spot, "o", color=INK, markersize=11, zorder=3, clip_on=False)
     ax.annotate(name, spot, xytext=(9 * across, 16 * up), textcoords="offset points", zorder=4,
                 ha="left" if across > 0 else "right", va="center", fontsize=14, fontweight="bold",
-                path_effects=[withStroke(linewidth=5, foreground=FAINT)])
+                bbox=BACKED | {"facecolor": FAINT})
 
 
 def _tabulate_entropy_map(ax, spots, lines, title):
@@ -392,7 +391,7 @@ def plot_thermostat(histories):
     runs = {"": histories} if isinstance(histories, History) else histories
     _check(runs)
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
-    axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=3, columns=len(runs), gap=(0.5, 0.75),
+    axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=3, columns=len(runs), gap=(0.8, 0.75),
                       sharey="row", squeeze=False, height_ratios=(1.1, 1.1, 1))
     for column, (title, history) in zip(axes.T, runs.items(), strict=True):
         steps, last = np.arange(history.num_steps), max(history.num_steps - LAST, 0)
@@ -406,7 +405,7 @@ def plot_thermostat(histories):
         set_description(column[0], _describe_thermostat(history, title))
     for ax, history in zip(axes[2], runs.values(), strict=True):  # the limits that all share are known now
         _name_ends(ax, _centred(history.bias)[-1])
-    for row, label in enumerate(("load (%)", "load (%)", "bias, less its mean")):
+    for row, label in enumerate(("load (%)", "load (%)", "bias, centred")):
         axes[row, 0].set_ylabel(label)
     return axes
 

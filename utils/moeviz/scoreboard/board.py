@@ -202,7 +202,7 @@ class Board:
         return table.as_text(self.rows, self.own, self.remarks.values(), self._caption())
 
     def _repr_html_(self):
-        return table.as_html(self.rows, self.own, self.remarks.values(), self._caption())
+        return table.as_html(self.rows, self.own, self.remarks.values(), self._caption(), self.sorted_column)
 
     def _caption(self):
         heading = self.sorted_column and table.find_column(self.sorted_column).heading

@@ -59,6 +59,15 @@ def find_column(name):
     return columns[check_choice(name, "column", columns)]
 
 
+def shown(order):
+    """Return the names of the columns that one reads first; that of the order stands first, where it is none.
+
+    >>> shown("leak") == shown(None) == CORE, shown("of_best")
+    (True, ('of_best', 'captured', 'drop_rate', 'leak'))
+    """
+    return CORE if order in (None, "name", *CORE) else (order, *CORE[1:])
+
+
 def cell(row, column):
     """Return what stands in the table for one field of a row; ? for what is not known.
 
@@ -114,12 +123,12 @@ def as_text(rows, own, remarks, caption):
     return "\n".join([caption, *("  ".join(line) for line in lines), *remarks])
 
 
-def as_html(rows, own, remarks, caption):
-    """Return the board as HTML: four columns with bars, and all of them on demand.
+def as_html(rows, own, remarks, caption, order=None):
+    """Return the board as HTML: four columns with bars, the order's among them, and all of them on demand.
 
     The best reading of a column, if few reach it, is bold; a learner's own routers are bold and marked.
     """
-    core = _html_table(rows, own, [find_column(name) for name in ("name", *CORE)], caption, bars=True)
+    core = _html_table(rows, own, [find_column(name) for name in ("name", *shown(order))], caption, bars=True)
     every = _html_table(rows, own, COLUMNS, f"{caption}: all readings", bars=False)
     notes = "".join(f"<p>{escape(remark)}</p>" for remark in remarks)
     folded = f'<details class="more"><summary>All {len(COLUMNS) - 1} readings</summary>{every}</details>'

@@ -17,8 +17,15 @@ function buildCoin(state, body) {
   const canvas = make("canvas", { class: "film", width: 2 * state.steps, height: 2 * COIN_HEIGHT, role: "img" });
   view.ink = canvas.getContext("2d");
   view.ink.scale(2, 2);
-  view.parts = { controls: coinControls(view), figures: make("p", { class: "figures" }), canvas, heard: announcer() };
-  body.append(view.parts.controls.node, view.parts.figures, canvas, make("p", { class: "tale" },
+  const wait = make("span", { class: "wait" }, "Press Run: a line for each run grows from here.");
+  const axis = (words, top) => make("span", { class: "axis", style: `top: ${top}%` }, words);
+  const box = make("div", { class: "filmbox" }, canvas, wait, axis("the first expert gets all", 0),
+    axis("half", 50), axis("nothing", 88));
+  view.parts = { controls: coinControls(view), figures: make("p", { class: "figures" }), canvas, wait,
+    heard: announcer() };
+  view.style = getComputedStyle(body.closest(".moeviz-live"));
+  body.closest(".moeviz-live").addEventListener("moeviz-theme", () => drawCoin(view));
+  body.append(view.parts.controls.node, view.parts.figures, box, make("p", { class: "tale" },
     "Each line is a run: the share of its tokens that the first expert gets. "
       + "Run it with a weak reinforcement, then move it past the threshold."),
   view.parts.heard.node);
@@ -40,17 +47,36 @@ function coinControls(view) {
 }
 
 function tossAgain(view) {
-  const { ink, state } = view;
-  Object.assign(view, { running: false, step: 0, differences: Array(state.runs).fill(0) });
+  Object.assign(view, { running: false, step: 0, differences: Array(view.state.runs).fill(0), drawn: [] });
+  drawCoin(view);
+  paintCoin(view);
+}
+
+/** Draw the frame and all that was tossed, in the colours of this theme. */
+function drawCoin(view) {
+  const { ink, state, parts } = view;
+  view.thick = Math.max(1, state.steps / (parts.canvas.clientWidth || state.steps));
   ink.clearRect(0, 0, state.steps, COIN_HEIGHT);
-  ink.strokeStyle = "#8c8c8c";
-  ink.lineWidth = 1;
-  ink.strokeRect(0.5, 0.5, state.steps - 1, COIN_HEIGHT - 1);
+  ink.strokeStyle = view.style.getPropertyValue("--edge").trim();
+  ink.lineWidth = view.thick;
+  ink.strokeRect(view.thick / 2, view.thick / 2, state.steps - view.thick, COIN_HEIGHT - view.thick);
   ink.beginPath();
   ink.moveTo(0, COIN_HEIGHT / 2);
   ink.lineTo(state.steps, COIN_HEIGHT / 2);
   ink.stroke();
-  paintCoin(view);
+  view.drawn.forEach((pair, step) => drawToss(view, step, ...pair));
+}
+
+function drawToss({ ink, style, thick }, step, before, after) {
+  const place = difference => COIN_HEIGHT * (1 - shareOf(difference));
+  ink.strokeStyle = style.getPropertyValue("--accent").trim();
+  ink.lineWidth = 1.5 * thick;
+  ink.beginPath();
+  after.forEach((now, run) => {
+    ink.moveTo(step, place(before[run]));
+    ink.lineTo(step + 1, place(now));
+  });
+  ink.stroke();
 }
 
 function tossOn(view) {
@@ -60,18 +86,12 @@ function tossOn(view) {
 }
 
 function toss(view, count) {
-  const { state, ink } = view, place = difference => COIN_HEIGHT * (1 - shareOf(difference));
+  const { state } = view;
   for (let token = 0; token < count && view.step < state.steps; token++) {
     const draws = view.draws.subarray(view.step * state.runs, (view.step + 1) * state.runs), before = view.differences;
     view.differences = coinStep(before, draws, { a: view.a, rate: state.rate, decay: state.decay });
-    ink.strokeStyle = "#6c7a89";
-    ink.lineWidth = 1.5;
-    ink.beginPath();
-    view.differences.forEach((now, run) => {
-      ink.moveTo(view.step, place(before[run]));
-      ink.lineTo(view.step + 1, place(now));
-    });
-    ink.stroke();
+    view.drawn.push([before, view.differences]);
+    drawToss(view, view.step, before, view.differences);
     view.step += 1;
   }
   if (view.step >= state.steps) view.running = false;
@@ -89,6 +109,7 @@ function paintCoin(view) {
   const words = `After ${step} tokens, at a = ${view.a.toFixed(1)}: `
     + `the busier expert's share is ${busier.toFixed(2)} on average; `
     + `in ${split} of ${shares.length} runs one expert has more than 0.9.`;
+  parts.wait.hidden = step > 0;
   put(parts.canvas, "aria-label", words);
   if (!view.running) parts.heard.say(words);
 }

@@ -38,6 +38,11 @@ export function signed(value, digits = 2, plus = true) {
   return `${value < 0 ? "−" : plus ? "+" : ""}${text}`;
 }
 
+/** Return a share as a percentage, written as everywhere in the course: 33%. */
+export function percent(share) {
+  return `${(100 * share).toFixed(0)}%`;
+}
+
 /** Return a labelled range input as {node, input, set}; `format(value)` is what it reads. */
 export function slider({ label, min, max, step, value, format, change }) {
   const input = make("input", { type: "range", min, max, step, value, "aria-label": label });

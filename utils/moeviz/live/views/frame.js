@@ -8,14 +8,26 @@ export function frame(root, build) {
   root.addEventListener("keydown", event => turnsLecture(event) || event.stopPropagation());  // Lab takes letters
   root.addEventListener("focusin", ({ target }) =>
     target.setAttribute("data-lm-suppress-shortcuts", ""));  // Notebook 7 takes them before they reach the root
-  state.colors?.forEach((color, expert) => {
-    root.style.setProperty(`--e${expert}`, color);
-    root.style.setProperty(`--i${expert}`, state.inks[expert]);
-  });
+  const wear = () => dressExperts(root, state);
+  wear();
   root.append(body);
   build(state, body);
-  followTheme(root);
+  followTheme(root, wear);
   root.querySelector(".still").remove();
+}
+
+/** Give the experts the colours and inks that figures have on a ground like this one. */
+function dressExperts(root, state) {
+  const { colors = [], inks } = root.dataset.theme === "dark" ? state.night ?? state : state;
+  colors.forEach((color, expert) => {
+    root.style.setProperty(`--e${expert}`, color);
+    root.style.setProperty(`--i${expert}`, inks[expert]);
+  });
+}
+
+/** Return the experts' colours for style sheets: outright, which is quicker, where both themes have the same. */
+export function paints({ colors, night }) {
+  return colors.map((color, expert) => color === night.colors[expert] ? color : `var(--e${expert})`);
 }
 
 /** Tell whether a key turns the steps of a lecture, which a page of the course can be in. */
@@ -23,10 +35,16 @@ function turnsLecture({ key }) {
   return document.documentElement.classList.contains("lecture") && ["PageDown", "PageUp", "Escape"].includes(key);
 }
 
-/** Keep data-theme at "dark" or "light", as the page around is. */
-function followTheme(root) {
+/** Keep data-theme at "dark" or "light", as the page around is, and tell the view where it changes. */
+function followTheme(root, wear) {
   const asked = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => { root.dataset.theme = isDark(root, asked.matches) ? "dark" : "light"; };
+  const follow = () => {
+    const theme = isDark(root, asked.matches) ? "dark" : "light";
+    if (root.dataset.theme === theme) return;
+    root.dataset.theme = theme;
+    wear();
+    root.dispatchEvent(new Event("moeviz-theme"));
+  };
   asked.addEventListener("change", follow);
   for (const element of [document.documentElement, document.body]) {
     new MutationObserver(follow).observe(element, { attributes: true });

@@ -9,8 +9,8 @@ export function layerPanel({ number, numExperts, hooks }) {
   const entry = make("span", { class: "node", "aria-hidden": "true" });
   const [inward, outward] = [ribbons(numExperts), ribbons(numExperts)];
   const heading = make("div", { class: "heads", "aria-hidden": "true" }, make("span"), make("span", {}, "score"),
-    make("span", {}, "share"), make("span", {}, "load, drag to bias"), make("span"), make("span", {}, "on"),
-    make("span", {}, "weight"));
+    make("span", {}, "share"), make("span", {}, "load", make("span", { class: "how" }, ", drag to bias")),
+    make("span"), make("span", {}, "on"), make("span", {}, "weight"));
   const node = make("div", { class: "layer", role: "group", "aria-label": `Layer ${number}` },
     make("p", { class: "title" }, `Layer ${number}`), heading,
     make("div", { class: "way" }, make("div", { class: "gutter in" }, inward.node, entry),

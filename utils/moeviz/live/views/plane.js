@@ -1,6 +1,6 @@
 // The plane: drag the arrows of a gate, and the regions, the tokens and the load follow.
 import { areaOf, ownersOf, regionsOf, tiesAt } from "../moe/plane.js";
-import { announcer, beforePaint, button, draw, make, put, say, signed, slider } from "./dom.js";
+import { announcer, beforePaint, button, draw, make, percent, put, say, signed, slider } from "./dom.js";
 import { frame } from "./frame.js";
 
 const STEP = 0.1;
@@ -143,7 +143,7 @@ function paintPlane(view) {
     const count = owners.filter(owner => owner === expert).length;
     row.bar.style.width = `${100 * count / points.length}%`;
     say(row.count, String(count));
-    say(row.area, `${(100 * areaOf(regions[expert]) / (4 * span * span)).toFixed(0)} %`);
+    say(row.area, percent(areaOf(regions[expert]) / (4 * span * span)));
     if (Number(row.bias.input.value) !== bias[expert]) row.bias.set(bias[expert]);
   });
   const words = planeWords(view, owners, regions);

@@ -1,7 +1,7 @@
 // The seats: choices arrive one after the other and sit down, or find their expert full.
 import { expertCapacity, seatPositions, servingOrder } from "../moe/capacity.js";
 import { spoken } from "../moe/text.js";
-import { announcer, beforePaint, button, list, make, put, say, slider, wantsStillness } from "./dom.js";
+import { announcer, beforePaint, button, list, make, percent, put, say, slider, wantsStillness } from "./dom.js";
 import { frame } from "./frame.js";
 
 const SEATING = { choice: "first choices first", token: "token by token", score: "surest first",
@@ -151,9 +151,8 @@ function paintSeatRow(view, row, expert, { capacity, shown, arrivals }) {
 function paintCounts(view, { capacity, arrivals, shown }) {
   const { parts, state } = view, dropped = shown.filter(choice => !choice.kept).length;
   const seats = capacity * state.colors.length * view.groups, empty = seats - (shown.length - dropped);
-  const share = shown.length ? Math.round(100 * dropped / shown.length) : 0;
   parts.figures.replaceChildren(make("span", {}, make("b", {}, String(dropped)),
-    ` of ${shown.length} choices dropped (${share} %)`),
+    ` of ${shown.length} choices dropped (${percent(dropped / Math.max(shown.length, 1))})`),
     make("span", {}, make("b", {}, String(empty)), ` of ${seats} seats empty`),
       make("span", {}, `${capacity} seats per expert${view.groups > 1 ? " and group" : ""}`));
   const last = shown[shown.length - 1], under = shown.length < arrivals.length && last;

@@ -6,7 +6,7 @@ import { byteLabels, clip, encode } from "../moe/text.js";
 import { answerTransformer, looksFrom } from "../moe/transformer.js";
 import { chancesPanel } from "./chances.js";
 import { announcer, atOnce, beforePaint, button, list, make, put, say, signed, slider } from "./dom.js";
-import { frame } from "./frame.js";
+import { frame, paints } from "./frame.js";
 import { layerPanel } from "./layer.js";
 import { callOf } from "./python.js";
 import { tileStrip, tileWords } from "./tiles.js";
@@ -41,7 +41,7 @@ function buildParts(view, state) {
   return {
     writing: writingField(view, state), controls: controlRow(view),
     tiles: tileStrip({
-      layers: view.model.layers, looking: barWords(view.model), colors: state.colors, point, pin }),
+      layers: view.model.layers, looking: barWords(view.model), colors: paints(state), point, pin }),
     reading: readingLine(),
     layers: view.options.layers.map((_, at) => layerPanel({
       number: at + 1, numExperts: view.model.num_experts, hooks: layerHooks(view, at) })),

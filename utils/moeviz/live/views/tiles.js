@@ -147,7 +147,7 @@ function paintLit(block, expert, kept) {
   say(block, kept ? String(expert) : "×");
 }
 
-/** Return the ground of a block: its experts' colours (named outright, which is quicker than by variable) by weight. */
+/** Return the ground of a block: its experts' colours by weight. */
 function stripes({ experts, kept, weights }, colors) {
   let share = 0, from = 0;
   const stops = experts.map((expert, slot) => {

@@ -1,7 +1,7 @@
 // Training under one's hands: a layer learns while its balance is switched on and off.
 import { sum } from "../moe/arrays.js";
 import { readTask, startRun, trainStep } from "../moe/training.js";
-import { announcer, button, list, make, put, say, slider } from "./dom.js";
+import { announcer, button, list, make, percent, put, say, slider } from "./dom.js";
 import { loadFilm } from "./film.js";
 import { frame } from "./frame.js";
 
@@ -18,10 +18,10 @@ function buildTraining(state, body) {
   const view = { state, task: readTask(state), options: { coefficient: 0, rate: 0, rule: "sign" },
     on: state.kind === "bias",
     setting: state.settings[state.start], running: false };
-  const canvas = loadFilm(state), heard = announcer();
-  view.parts = { controls: trainingControls(view), film: canvas, figures: make("p", { class: "figures" }),
+  const film = loadFilm(state, body.closest(".moeviz-live")), heard = announcer();
+  view.parts = { controls: trainingControls(view), film, figures: make("p", { class: "figures" }),
     rows: aliveRow(state), heard };
-  const { controls, film, figures, rows } = view.parts;
+  const { controls, figures, rows } = view.parts;
   body.append(controls.node, figures, film.node, rows.node, make("p", { class: "tale" }, state.words), heard.node);
   restart(view);
 }
@@ -105,13 +105,13 @@ function paintTraining(view) {
       make("b", {}, began ? (Math.max(...now.load) * state.colors.length).toFixed(1) : "–")));
   parts.rows.chips.forEach((chip, expert) => {
     const gone = began && now.dead.includes(expert);
-    say(chip.share, !began ? "" : gone ? "dead" : `${(100 * now.load[expert]).toFixed(0)} %`);
+    say(chip.share, !began ? "" : gone ? "dead" : percent(now.load[expert]));
     put(chip.node, "class", gone ? "chip gone" : "chip");
   });
   const words = began ? `Step ${history.length}: error ${now.loss.toFixed(3)}; `
     + (dead ? `dead: ${now.dead.map(expert => `expert ${expert}`).join(", ")}.` : "every expert works.")
       : "Not trained yet.";
   put(parts.rows.node, "aria-label", words);
-  put(parts.film.node, "aria-label", `Load of ${state.colors.length} experts over the steps. ${words}`);
+  put(parts.film.canvas, "aria-label", `Load of ${state.colors.length} experts over the steps. ${words}`);
   if (!view.running) parts.heard.say(words);
 }
