@@ -44,6 +44,24 @@ def filled(ax, color):
     return ax
 
 
+@cases("style_of", [{}, {"rotation": 90}, {"rotation": 30}, {"antialiased": False}, {"parse_math": False},
+                    {"fontsize": 7}, {"family": "monospace"}, {"y": 0.3}, {"dpi": 61}, {"height": 1.33},
+                    {"fontfeatures": ["-kern"]}, {"language": "tr"}])
+def test_a_text_looks_as_matplotlib_draws_it_at_first_and_again(style_of):
+    frame = {name: style_of.get(name, value) for name, value in (("dpi", 50), ("height", 1))}
+    options = {name: value for name, value in style_of.items() if name not in (*frame, "y")}
+    for words in ("AVAfi 3", "two\nlines", "$x_t^2$ of", "über"):
+        for _ in range(2):
+            figure = plt.figure(figsize=(3, frame["height"]), dpi=frame["dpi"])
+            said = figure.text(0.3, style_of.get("y", 0.5), words)
+            for name in [name for name in options if hasattr(said, f"set_{name}")]:  # an older one lacks some
+                getattr(said, f"set_{name}")(options[name])
+            canvas = FigureCanvasAgg(figure)
+            canvas.draw()
+            assert np.array_equal(both(figure)[0], canvas.buffer_rgba())
+            plt.close(figure)
+
+
 @pytest.mark.parametrize("color", style.expert_colors(8)[:7])
 def test_an_expert_keeps_its_colour_and_white_becomes_the_ground(ax, color):
     seen = drawn(filled(ax, color).figure)

@@ -4,6 +4,7 @@ The same figure drawn for the dark theme and for a narrow screen, where its pane
 stack there, and what the checks ask of every figure.
 """
 
+import gc
 from base64 import b64decode, b64encode
 from io import BytesIO
 
@@ -29,6 +30,7 @@ def install():
         return output
 
     style.as_output = as_output
+    gc.freeze()  # what is imported by now stays: drawing makes the collector look through it time and again
 
 
 def forms(figure, png, night):

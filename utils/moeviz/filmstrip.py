@@ -173,7 +173,9 @@ def _sources(shot, height, width):
 
 def _source(pixels, height, width):
     """Return pixels with margins as an address that holds the picture itself."""
-    wide = np.broadcast_to(pixels[0, 0], (height, width, 4)).copy()
-    wide[:pixels.shape[0], :pixels.shape[1]] = pixels
-    kind, data = picture(wide)
+    if pixels.shape[:2] != (height, width):
+        wide = np.broadcast_to(pixels[0, 0], (height, width, 4)).copy()
+        wide[:pixels.shape[0], :pixels.shape[1]] = pixels
+        pixels = wide
+    kind, data = picture(pixels)
     return f"data:{kind};base64,{b64encode(data).decode()}"

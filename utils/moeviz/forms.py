@@ -49,6 +49,9 @@ class BothCanvas(FigureCanvasAgg):
         renderer = super().get_renderer()
         if not hasattr(renderer, "night"):
             night = renderer.night = RendererAgg(renderer.width, renderer.height, renderer.dpi)
+            for each in (renderer, night):
+                each.get_text_width_height_descent = functools.partial(_measured, renderer.dpi)
+                each.draw_text = functools.partial(_write, each, each.draw_text)
             for name, places in COLOURED.items():
                 setattr(renderer, name, _both(getattr(renderer, name), _exchanged(night, name, places)))
             renderer.clear = _both(renderer.clear, night.clear)
@@ -91,19 +94,49 @@ def _exchanged(renderer, name, places):
     return drawn
 
 
+class _Letters(list):
+    """What stands in for matplotlib's drawing of pixels, and keeps the pictures of letters it is given."""
+
+    def draw_text_image(self, image, x, y, angle, gc):
+        self.append((np.array(image), x, y, angle))
+
+
+def _write(renderer, draw, gc, x, y, words, prop, angle, ismath=False, mtext=None):
+    """Draw a text from pictures of its letters, made once for both themes and for every frame of a film.
+
+    draw: matplotlib's own way, which takes ten times as long; formulas need it, and what features of a font
+    or a language change.
+    """
+    if ismath or any(getattr(mtext, f"get_{name}", bool)() for name in ("fontfeatures", "language")):
+        return draw(gc, x, y, words, prop, angle, ismath=ismath, mtext=mtext)
+    smooth = bool(gc.get_antialiased())
+    for image, left, top, turn in _letters(words, prop, x, y, angle, renderer.height, renderer.dpi, smooth):
+        renderer._renderer.draw_text_image(image, left, top, turn, gc)
+
+
+@functools.lru_cache(maxsize=5_000)
+def _letters(words, prop, x, y, angle, height, dpi, smooth):
+    """Return the pictures of letters that a text at a place consists of, [(pixels, x, y, angle), ...]."""
+    writer = RendererAgg(1, 1, dpi)
+    writer.height, writer._renderer, gc = height, _Letters(), writer.new_gc()
+    gc.set_antialiased(smooth)
+    writer.draw_text(gc, x, y, words, prop, angle)
+    return tuple(writer._renderer)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _measured(dpi, words, prop, ismath):
+    """Return the width, the height and the descent of a text in pixels."""
+    return RendererAgg(1, 1, dpi).get_text_width_height_descent(words, prop, ismath)
+
+
 def _below_text(renderer, x, y, words, prop, angle):
     """Return the pixels (N, 3) on which a text will stand."""
-    wide, high = _size(words, prop, renderer.dpi)
+    wide, high, _ = _measured(renderer.dpi, words, prop, False)
     if 45 < angle % 180 < 135:
         x, wide, high = x - high, high, wide
     left, top, right, bottom = (max(round(edge), 0) for edge in (x, y - high, x + wide, y))
     return np.asarray(renderer.buffer_rgba())[top:bottom, left:right, :3].reshape(-1, 3)
-
-
-@functools.lru_cache(maxsize=10_000)
-def _size(words, prop, dpi):
-    """Return the width and the height of a text in pixels."""
-    return RendererAgg(1, 1, dpi).get_text_width_height_descent(words, prop, ismath=False)[:2]
 
 
 def _inks(renderer, master, paths, transforms, offsets, offset_transform, colors, inks=(LIGHT, GROUND)):
