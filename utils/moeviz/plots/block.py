@@ -57,8 +57,14 @@ def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
     ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3), aspect="equal")
     ax.set_axis_off()
     headline(ax, f"a token works with {100 * k / num_experts:.3g}% of the FFN's weights")
-    _tabulate_block(ax, weights, num_experts, k)
-    return set_description(ax, _describe_block(weights, num_experts, k))
+    attention, ffn, router, expert = weights.values()
+    set_table(ax, ["weights of", "dense block", "mixture of experts"], title="weights of both blocks", rows=[
+        ["attention", attention, attention], ["router", None, router], ["FFN", ffn, num_experts * expert],
+        ["one expert", None, expert], ["FFN, at work for one token", ffn, k * expert]])
+    return set_description(ax, (
+        f"Schematic: a dense Transformer block with attention ({attention:,} weights) and FFN ({ffn:,}) "
+        f"beside a sparse one with the same attention, a router ({router:,}) and {num_experts} experts "
+        f"({expert:,} each), {k} of them lit; areas are true to the number of weights."))
 
 
 def cut_width(d_hidden, num_experts):
@@ -128,21 +134,6 @@ def spread_lit(num_experts, k):
     return [int((2 * choice + 1) * num_experts / (2 * k)) for choice in range(k)]
 
 
-def _tabulate_block(ax, weights, num_experts, k):
-    expert = weights["expert"]
-    set_table(ax, ["weights of", "dense block", "mixture of experts"], title="weights of both blocks", rows=[
-        ["attention", weights["attention"], weights["attention"]], ["router", None, weights["router"]],
-        ["FFN", weights["FFN"], num_experts * expert], ["one expert", None, expert],
-        ["FFN, at work for one token", weights["FFN"], k * expert]])
-
-
-def _describe_block(weights, num_experts, k):
-    return (f"Schematic: a dense Transformer block with attention ({weights['attention']:,} weights) and FFN "
-            f"({weights['FFN']:,}) beside a sparse one with the same attention, a router "
-            f"({weights['router']:,}) and {num_experts} experts ({weights['expert']:,} each), {k} of them "
-            "lit; areas are true to the number of weights.")
-
-
 def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     """Draw the weights of a dense FFN, each column block in the colour of the expert it becomes.
 
@@ -173,7 +164,11 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     headline(ax, f"one FFN of {d_hidden} hidden units, cut into {num_experts} experts of {each}")
     ax.spines[:].set_visible(False)
     _tabulate_dense_blocks(ax, dict(parts), each)
-    return set_description(ax, _describe_dense_blocks(w_in, num_experts, each, len(parts)))
+    which = "both layers" if len(parts) == 2 else "the first layer"
+    return set_description(ax, (
+        f"Weights of {which} of an FFN with D = {d_model} and H = {d_hidden}, cut into {num_experts} experts "
+        f"of {each} hidden units, each block in its expert's colour; the largest weight is "
+        f"{np.abs(w_in).max():.3g}."))
 
 
 def _color_blocks(weights, each):
@@ -194,13 +189,6 @@ def _tabulate_dense_blocks(ax, parts, each):
     units = [f"{start} to {start + each - 1}" for start in range(0, each * len(means[0]), each)]
     set_table(ax, ["expert", "hidden units", *(f"mean absolute weight, {name}" for name in parts)],
               zip(range(len(units)), units, *means, strict=True))
-
-
-def _describe_dense_blocks(w_in, num_experts, each, parts):
-    which = "both layers" if parts == 2 else "the first layer"
-    return (f"Weights of {which} of an FFN with D = {w_in.shape[0]} and H = {w_in.shape[1]}, cut into "
-            f"{num_experts} experts of {each} hidden units, each block in its expert's colour; "
-            f"the largest weight is {np.abs(w_in).max():.3g}.")
 
 
 def plot_network(w_in, w_out, num_experts, *, ax=None):

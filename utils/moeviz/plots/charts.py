@@ -152,7 +152,10 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
                  zorder=4, bbox=BACKED)
     if mark is not None:
         place = check_number(mark[0], "mark", low=0.0) / scale
-        _draw_mark(ax, place, f"{mark[1]}: {place:.3g} {unit}")
+        ax.axvline(place, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
+        ax.annotate(f"{mark[1]}: {place:.3g} {unit}", (place, -0.75), xytext=(6, 0),
+                    textcoords="offset points", va="center")
+        ax.set_ylim(top=-1.1)
     ax.set_yticks(range(len(names)), names, fontsize=14)
     bare(ax, "y")
     return set_description(ax, f"Bar chart, {title or 'measured time'}: " + ", ".join(
@@ -165,12 +168,6 @@ def _compare_times(names, times, unit):
         return f"{names[longest]} takes {as_text(times[longest], 3)} {unit}"
     return (f"{names[longest]} takes {as_text(times[longest] / times[shortest], 2)} times as long as "
             f"{names[shortest]}")
-
-
-def _draw_mark(ax, place, text):
-    ax.axvline(place, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
-    ax.annotate(text, (place, -0.75), xytext=(6, 0), textcoords="offset points", va="center")
-    ax.set_ylim(top=-1.1)
 
 
 def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, x_scale="linear",

@@ -281,7 +281,8 @@ def plot_evidence(found):
     for ax, (title, evidence) in zip(axes, checked.items(), strict=True):
         (_draw_pairs if bars else _draw_dots)(ax, evidence)
         (_tabulate_pairs if bars else _tabulate_dots)(ax, evidence, title)
-        headline(ax, _worst_pair(evidence) if bars else _off_diagonal(evidence), title)
+        headline(ax, _worst_pair(evidence) if bars else
+                 f"{(np.abs(evidence.x - evidence.y) > 1e-9).sum()} of {len(evidence.x)} off", title)
         set_description(ax, (_describe_pairs if bars else _describe_dots)(title, evidence))
     for ax in axes[1:]:
         ax.set_ylabel("")
@@ -289,10 +290,6 @@ def plot_evidence(found):
         axes[0].set_ylim(0, 1.45 * max(max(e.x.max(), e.y.max()) for e in checked.values()) or 1.0)
         axes[0].legend(loc="upper left", fontsize=13)
     return axes
-
-
-def _off_diagonal(evidence):
-    return f"{(np.abs(evidence.x - evidence.y) > 1e-9).sum()} of {len(evidence.x)} off"
 
 
 def _worst_pair(evidence):

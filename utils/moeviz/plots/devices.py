@@ -71,10 +71,14 @@ def plot_traffic(matrix, *, title="", ax=None):
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks)
     ax.set(xlabel="to device", ylabel="from device", ylim=(size, 0))
-    headline(ax, f"{away.sum():,} of {matrix.sum():,} rows leave home "
-                 f"({100 * away.sum() / max(matrix.sum(), 1):.0f}%)", title)
+    moved, total = away.sum(), max(matrix.sum(), 1)
+    headline(ax, f"{moved:,} of {matrix.sum():,} rows leave home ({100 * moved / total:.0f}%)", title)
     set_matrix(ax, matrix, rows=("from device", range(size)), columns=("to device", range(size)))
-    return set_description(ax, _describe_traffic(matrix, away, title))
+    source, target = np.unravel_index(away.argmax(), away.shape)
+    return set_description(ax, (
+        f"Heatmap, {title or 'traffic'}: {total} rows from {size} devices (down) to as many (across); "
+        f"{moved} ({100 * moved / total:.0f}%) leave home; most from device {source} to device {target} "
+        f"({away.max()})."))
 
 
 def plot_device_load(served, *, title="", top=None, ax=None):
@@ -251,14 +255,6 @@ def _check_counts(value, name, *, square=False):
     return counts
 
 
-def _describe_traffic(matrix, away, title):
-    source, target = np.unravel_index(away.argmax(), away.shape)
-    moved, total = away.sum(), max(matrix.sum(), 1)
-    return (f"Heatmap, {title or 'traffic'}: {total} rows from {len(matrix)} devices (down) to as many "
-            f"(across); {moved} ({100 * moved / total:.0f}%) leave home; most from device {source} to "
-            f"device {target} ({away.max()}).")
-
-
 def plot_timeline(spans, *, title="", ax=None):
     """Draw the spans of a step as bars over time, a row per device; waiting is grey and hatched.
 
@@ -371,7 +367,9 @@ def plot_cache(run, num_experts, *, labels=None, title="", ax=None):
     ax.set(xlim=(0, count), ylim=(num_experts, 0), xlabel="request, in reading order", ylabel="expert")
     headline(ax, f"{title}: {said}" if title else said)
     bare(ax)
-    _tabulate_cache(ax, run, held)
+    asked = [np.bincount(run.expert[which], minlength=num_experts) for which in (run.hit, ~run.hit)]
+    set_table(ax, ["expert", "requests", "hits", "misses", "share of the time in the cache (%)"],
+              zip(range(num_experts), sum(asked), *asked, 100 * held.mean(axis=0), strict=True))
     largest = held.sum(axis=1).max()
     return set_description(ax, f"Cache over time, {title or 'expert cache'}: {count} requests for "
                                f"{num_experts} experts, at most {largest} held at a time; {said}.")
@@ -390,12 +388,6 @@ def held_after(run, num_experts):
     change[loads, run.expert[loads]] += 1
     change[leaves, run.evicted[leaves]] -= 1
     return np.cumsum(change, axis=0) > 0
-
-
-def _tabulate_cache(ax, run, held):
-    asked = [np.bincount(run.expert[which], minlength=held.shape[1]) for which in (run.hit, ~run.hit)]
-    set_table(ax, ["expert", "requests", "hits", "misses", "share of the time in the cache (%)"],
-              zip(range(held.shape[1]), sum(asked), *asked, 100 * held.mean(axis=0), strict=True))
 
 
 def _draw_cells(ax, run, held, colors):

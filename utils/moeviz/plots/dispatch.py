@@ -68,7 +68,11 @@ def plot_assignment(routed, *, labels=None, ax=None):
     headline(ax, name_busiest(sum(count_assignments(routed))), routed.label)
     bare(ax)
     set_weights(ax, routed, labels)
-    return set_description(ax, _describe_assignment(routed, choices[2], choices[3]))
+    weight, kept = choices[2:]
+    spread = f"{weight.min():.3g} to {weight.max():.3g}" if len(weight) else "none"
+    return set_description(ax, (
+        f"Matrix, {routed.label}: {routed.num_tokens} tokens by {routed.num_experts} experts, {len(weight)} "
+        f"choices with weights {spread}, {(~kept).sum()} dropped."))
 
 
 def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
@@ -113,12 +117,6 @@ def _draw_bars(ax, routed, expert, kept, bars):
         ax.add_collection(PolyCollection(bars[~kept], **dropped_patch()))
 
 
-def _describe_assignment(routed, weight, kept):
-    spread = f"{weight.min():.3g} to {weight.max():.3g}" if len(weight) else "none"
-    return (f"Matrix, {routed.label}: {routed.num_tokens} tokens by {routed.num_experts} experts, "
-            f"{len(weight)} choices with weights {spread}, {(~kept).sum()} dropped.")
-
-
 def plot_flow(routed, *, labels=None, ax=None):
     """Draw a ribbon from each token through the gate to each of its experts, as wide as the combine weight.
 
@@ -143,7 +141,9 @@ def plot_flow(routed, *, labels=None, ax=None):
              routed.label)
     ax.set_axis_off()
     set_weights(ax, routed, labels)
-    return set_description(ax, _describe_flow(routed, loads))
+    return set_description(ax, (
+        f"Flow diagram, {routed.label}: {loads.sum()} choices of {routed.num_tokens} tokens run through the "
+        f"gate to {routed.num_experts} experts; {extremes(loads)}; {lost} dropped."))
 
 
 def _draw_ribbons(ax, routed, tops, slot_height):
@@ -225,12 +225,6 @@ def _draw_experts(ax, routed, tops, slot_height):
                 s=f"expert {expert}: {kept[expert]}" + (f" + {dropped[expert]}" if lost else ""))
 
 
-def _describe_flow(routed, loads):
-    dropped = count_assignments(routed)[1].sum()
-    return (f"Flow diagram, {routed.label}: {loads.sum()} choices of {routed.num_tokens} tokens run "
-            f"through the gate to {routed.num_experts} experts; {extremes(loads)}; {dropped} dropped.")
-
-
 def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None):
     """Draw a row of `capacity` seats per expert with the tokens sitting in them, and the overflow standing.
 
@@ -259,7 +253,9 @@ def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None)
              pad=24 if columns > capacity else None)
     ax.set(aspect=CELL_HEIGHT / width, anchor="NW")
     _tabulate(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels)
-    return set_description(ax, _describe_seats(routed, capacity, seat[:shown], len(token)))
+    return set_description(ax, (
+        f"Seat plan, {routed.label}: {routed.num_experts} experts with {capacity} seats each; {shown} of "
+        f"{len(token)} choices have arrived, {shown - stand} sit, {stand} are dropped."))
 
 
 def arrivals(routed, seats):
@@ -337,12 +333,6 @@ def _tabulate(ax, routed, capacity, people, labels):
         stands = [label for seat, label in queue if seat >= capacity]
         rows.append([expert, len(sits), " ".join(sits), len(stands), " ".join(stands)])
     set_table(ax, ["expert", "seated", "who sits", "dropped", "who is dropped"], rows)
-
-
-def _describe_seats(routed, capacity, seat, total):
-    seated = int((seat < capacity).sum())
-    return (f"Seat plan, {routed.label}: {routed.num_experts} experts with {capacity} seats each; "
-            f"{len(seat)} of {total} choices have arrived, {seated} sit, {len(seat) - seated} are dropped.")
 
 
 def plot_two_choices(scores, k, capacity, *, labels=None):

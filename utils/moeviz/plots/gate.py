@@ -62,7 +62,10 @@ def plot_gate_steps(stages, chosen, *, ax=None, title=""):
     set_table(ax, ["expert", *(name for name, _ in stages), "chosen"],
               zip(range(len(chosen)), *(values for _, values in stages),
                   np.where(chosen, "yes", "no"), strict=True))
-    return set_description(ax, _describe_gate_steps(stages, chosen, title))
+    told = "; ".join(f"{name} " + ", ".join(f"{value:.2f}" for value in values) for name, values in stages)
+    return set_description(ax, (
+        f"Bars in {len(stages)} columns, {title or 'gating by hand'}: {told}; "
+        f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}."))
 
 
 def _end_of(stages, chosen):
@@ -110,12 +113,6 @@ def format_number(value):
     ('−0.50', '0')
     """
     return "0" if value == 0 else f"{value:.2f}".replace("-", "−")
-
-
-def _describe_gate_steps(stages, chosen, title):
-    told = "; ".join(f"{name} " + ", ".join(f"{value:.2f}" for value in values) for name, values in stages)
-    return (f"Bars in {len(stages)} columns, {title or 'gating by hand'}: {told}; "
-            f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}.")
 
 
 def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0, title=""):
@@ -302,7 +299,12 @@ def plot_noisy_threshold(logits, noise_std, threshold, chance, *, ax=None, title
     bare(ax, "y")
     set_table(ax, ["expert", "clean logit", "noise", "threshold", "chance"],
               zip(range(len(logits)), logits, std, threshold, chance, strict=True))
-    return set_description(ax, _describe_noise(logits, std, threshold, chance, title))
+    best, worst = int(np.argmax(chance)), int(np.argmin(chance))
+    return set_description(ax, (
+        f"Ridge plot, {title or 'noisy top-k'}: noisy logits of {len(logits)} experts, clean logits "
+        f"{logits.min():.3g} to {logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, "
+        f"threshold {threshold.min():.3g} to {threshold.max():.3g}; chance largest for "
+        f"expert {best} ({chance[best]:.2f}), smallest for expert {worst} ({chance[worst]:.2f})."))
 
 
 def _check_noise(logits, noise_std, threshold, chance):
@@ -325,14 +327,6 @@ def _draw_row(ax, row, logit, std, threshold, color):
     ax.plot([threshold, threshold], [row, row - 0.96], color=INK, linewidth=2.6, zorder=4)
     ax.plot(logit, row, "o", color=color, markeredgecolor=INK, markersize=8, zorder=5, clip_on=False)
     ax.axhline(row, color=MUTED, linewidth=0.8, zorder=0.5)
-
-
-def _describe_noise(logits, std, threshold, chance, title):
-    best, worst = int(np.argmax(chance)), int(np.argmin(chance))
-    return (f"Ridge plot, {title or 'noisy top-k'}: noisy logits of {len(logits)} experts, clean logits "
-            f"{logits.min():.3g} to {logits.max():.3g}, noise {std.min():.3g} to {std.max():.3g}, "
-            f"threshold {threshold.min():.3g} to {threshold.max():.3g}; chance largest for "
-            f"expert {best} ({chance[best]:.2f}), smallest for expert {worst} ({chance[worst]:.2f}).")
 
 
 def plot_products(token, gate, *, label="token", ax=None):
@@ -448,7 +442,9 @@ def plot_saturation(score, *, others=0.0, num_experts=4):
         for name, color, dash, size in (("sigmoid", SERIES[0], "-", 13), ("softmax", SERIES[1], "--", 7)):
             ax.plot(x, lines[name][part], color=color, linestyle=dash, label=name)
             ax.plot([score], here[name][part], "o", color=color, markersize=size)
-        _shade_flat(ax, x, lines["sigmoid"][1])
+        edge = x[lines["sigmoid"][1] >= FLAT].max()
+        for low, high, told in ((-FARTHEST, -edge, "sigmoid flat"), (edge, FARTHEST, None)):
+            ax.axvspan(low, high, color=PALE, alpha=0.4, linewidth=0, zorder=0, label=told)
         ax.axvline(score, color=LINE, linewidth=1, zorder=0)
         ax.set(xlim=(-FARTHEST, FARTHEST), xlabel="score of one expert", ylabel=label)
         ax.set_xticks(np.linspace(-FARTHEST, FARTHEST, 5))
@@ -464,12 +460,6 @@ def _scored(scores, others, count):
     """Return {name: (value, slope)} of scores (N,) beside count - 1 others."""
     alone, among = sigmoid(scores), softmax(np.c_[scores, np.full((len(scores), count - 1), others)])[:, 0]
     return {name: (value, value * (1 - value)) for name, value in (("sigmoid", alone), ("softmax", among))}
-
-
-def _shade_flat(ax, x, slope):
-    edge = x[slope >= FLAT].max()
-    for low, high, label in ((-FARTHEST, -edge, "sigmoid flat"), (edge, FARTHEST, None)):
-        ax.axvspan(low, high, color=PALE, alpha=0.4, linewidth=0, zorder=0, label=label)
 
 
 def _say_saturation(axes, score, others, count, here):

@@ -99,7 +99,10 @@ def plot_load(routed, *, ax=None, compact=False):
     ax.tick_params(axis="x", length=0)
     set_table(ax, ["expert", "assignments", "share (%)", "dropped"], title=f"{routed.label}: load",
               rows=zip(experts, kept + dropped, shares + lost, dropped, strict=True))
-    return set_description(ax, _describe_load(routed, kept + dropped, dropped))
+    return set_description(ax, (
+        f"Bar chart, {routed.label}: share of {(kept + dropped).sum()} assignments per expert, experts 0 to "
+        f"{num_experts - 1}; {extremes(kept + dropped)}; fair share {100 / num_experts:.3g}%; "
+        f"{dropped.sum()} dropped."))
 
 
 def _draw_fair_share(ax, fair, compact):
@@ -121,12 +124,6 @@ def _label_bars(ax, numbers, heights, compact):
         share = f"{heights[expert]:.0f}" if compact else f"{heights[expert]:.0f}%\n{numbers[expert]}"
         ax.annotate(share, (expert, heights[expert]), xytext=(0, 6), textcoords="offset points",
                     ha="center", va="bottom", bbox=ground, in_layout=False)
-
-
-def _describe_load(routed, numbers, dropped):
-    return (f"Bar chart, {routed.label}: share of {numbers.sum()} assignments per expert, experts 0 to "
-            f"{len(numbers) - 1}; {extremes(numbers)}; fair share {100 / len(numbers):.3g}%; "
-            f"{dropped.sum()} dropped.")
 
 
 def plot_push(routed, gradient, *, ax=None):
@@ -239,7 +236,10 @@ def plot_meters(loads, meters, *, ax=None, title=""):
     said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
     set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
               zip(shares, *readings.values(), said, strict=True), title=title or "loads and their metrics")
-    return set_description(ax, _describe_meters(list(shares), readings, title))
+    worst = [f"{meter} highest on {list(shares)[int(np.argmax(values))]} ({values.max():.3g})"
+             for meter, values in readings.items()]
+    return set_description(ax, f"Table of bars, {title or 'loads and their metrics'}: loads "
+                               f"{', '.join(shares)}; {', '.join(worst)}.")
 
 
 def _worst_load(names, readings):
@@ -293,13 +293,6 @@ def _draw_readings(ax, name, values, left):
                 fontweight="bold" if worst[row] else "normal")
 
 
-def _describe_meters(names, readings, title):
-    worst = [f"{meter} highest on {names[int(np.argmax(values))]} ({values.max():.3g})"
-             for meter, values in readings.items()]
-    return (f"Table of bars, {title or 'loads and their metrics'}: loads {', '.join(names)}; "
-            f"{', '.join(worst)}.")
-
-
 def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     """Draw routers as points in the square of router entropy (across) and load entropy (up), both 0 to 1.
 
@@ -326,7 +319,10 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
            xlabel="router entropy (0 sure, 1 undecided)", ylabel="load entropy (0 one expert, 1 even)")
     ax.set_xticks([0, 0.5, 1])
     ax.set_yticks([0, 0.5, 1])
-    _tabulate_entropy_map(ax, spots, lines, title)
+    rows = [[name, *spot] for name, spot in spots.items()]
+    rows += [[name, *spot] for name, line in lines.items()
+             for spot in line[evenly(len(line), MOST_OF_A_PATH)]]
+    set_table(ax, ["router", "router entropy", "load entropy"], rows, title=title or "map of routers")
     return set_description(ax, _describe_entropy_map(spots, lines, title))
 
 
@@ -359,13 +355,6 @@ def _draw_spot(ax, name, spot):
     ax.annotate(name, spot, xytext=(9 * across, 16 * up), textcoords="offset points", zorder=4,
                 ha="left" if across > 0 else "right", va="center", fontsize=14, fontweight="bold",
                 bbox=BACKED | {"facecolor": FAINT})
-
-
-def _tabulate_entropy_map(ax, spots, lines, title):
-    rows = [[name, *spot] for name, spot in spots.items()]
-    rows += [[name, *spot] for name, line in lines.items()
-             for spot in line[evenly(len(line), MOST_OF_A_PATH)]]
-    set_table(ax, ["router", "router entropy", "load entropy"], rows, title=title or "map of routers")
 
 
 def _describe_entropy_map(spots, lines, title):
