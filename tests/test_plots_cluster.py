@@ -216,7 +216,7 @@ def test_the_explorer_draws_the_traffic_and_the_load_of_its_settings():
 
 
 def test_the_limit_holds_for_neighbours_alone():
-    assert drawn(limit=1)[0].get_title() == "devices per token: 1.00, at most 1"
+    assert drawn(limit=1)[0].get_title() == "Devices per token: 1.00, at most 1"
     assert drawn(limit=1, placement="round robin")[0].get_title().endswith("at most 2")
 
 
