@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,6 +83,12 @@ def test_the_command_replaces_the_course_model_only_when_asked(monkeypatch, caps
     assert not (tmp_path / "stored.npz").exists()
     program(monkeypatch, capsys, "--steps", "1", "--replace")
     assert tinylm.load_weights(tmp_path / "stored.npz").config == tinylm.Config()
+
+
+def test_a_course_model_that_cannot_be_replaced_is_said_before_the_training(monkeypatch, capsys):
+    monkeypatch.setattr(command, "STORED", Path("/nowhere/stored.npz"))
+    code, shown = program(monkeypatch, capsys, "--steps", "1", "--replace")
+    assert code == 2 and "no folder /nowhere" in shown.err and "steps in" not in shown.out
 
 
 def test_the_command_evaluates_without_training(monkeypatch, capsys):

@@ -197,6 +197,15 @@ def stored(name):
     return Path(str(resources.files("moeviz").joinpath("data", name)))
 
 
+def targets(options, own):
+    """Return the Paths that a command writes: that of its --out, and with --replace the package's `own` file.
+
+    Raises ValueError as `check_target` does.
+    """
+    named = (options.out, own if options.replace else None)
+    return [check_target(path) for path in named if path is not None]
+
+
 def load_runs(path, read_run, what):
     """Return (runs, about) of a JSON file of training runs that `write_runs` wrote.
 

@@ -17,7 +17,7 @@ from moeviz.arrays import check_choice, check_count, check_number, check_vector
 from moeviz.checks import check_kind
 from moeviz.cost import DenseFFN, ModelSpec, MoEFFN, StateLayer, flops_per_token
 from moeviz.environment import run_with_one_thread
-from moeviz.files import check_target, stored
+from moeviz.files import stored
 from moeviz.text import load_corpus
 from moeviz.tinylm import Config, held_out_windows, weight_shapes
 
@@ -382,8 +382,7 @@ def main(argv=None):
     if options.out is None and not options.replace:
         parser.error("say where the runs should go: --out FILE, or --replace")
     try:
-        targets = [check_target(path) for path in [options.out, STORED if options.replace else None]
-                   if path is not None]
+        places = files.targets(options, STORED)
     except ValueError as error:
         parser.error(str(error))
     corpus = load_corpus()
@@ -394,7 +393,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         print("\nstopped; nothing was written", file=sys.stderr)
         return 130
-    for path in targets:
+    for path in places:
         save_runs(path, runs, describe_runs(corpus))
     return 0
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from moeviz import metrics
 from moeviz.environment import run_with_one_thread
-from moeviz.files import check_target
+from moeviz.files import targets
 from moeviz.text import byte_classes, load_corpus
 from moeviz.tinylm import held_out_loss, held_out_windows, load_weights, save, train
 from moeviz.tinylm.model import CHUNK, STORED
@@ -29,8 +29,7 @@ def main(argv=None):
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.out is not None:
-            check_target(options.out)
+        targets(options, STORED)  # said before the work, not after it
         corpus = load_corpus()
         print(corpus, *corpus.notes, sep="\n  ", flush=True)
         if options.evaluate:
@@ -74,7 +73,7 @@ def _train(corpus, options):
 def _save(model, options):
     if options.evaluate:
         return
-    for path in filter(None, [options.out, STORED if options.replace else None]):
+    for path in targets(options, STORED):
         save(model, path)
         print(f"saved to {path}")
     if not (options.out or options.replace):

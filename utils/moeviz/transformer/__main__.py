@@ -5,13 +5,12 @@ import platform
 import sys
 import time
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 
 from moeviz import causal_runs, short_runs
 from moeviz.environment import run_with_one_thread
-from moeviz.files import check_target
+from moeviz.files import targets
 from moeviz.optimiser import progress_bar
 from moeviz.text import load_corpus
 from moeviz.tinylm.train import loss_table
@@ -27,8 +26,7 @@ def main(argv=None):
     parser = _parser()
     options = parser.parse_args(argv)
     try:
-        if options.out is not None:
-            check_target(options.out)
+        targets(options, STORED)  # said before the work, not after it
         corpus = load_corpus() if options.short else load_corpus(bytes_per_domain=options.bytes)
         print(corpus, *corpus.notes, sep="\n  ", flush=True)
         if options.short:
@@ -81,7 +79,7 @@ def _train(corpus, options):
     about = {"held_out_loss": losses, "minutes": round((time.process_time() - start) / 60, 1),
              "numpy": np.__version__, "python": platform.python_version()}
     model = replace(model, provenance={**model.provenance, **about})
-    for path in _targets(options, STORED):
+    for path in targets(options, STORED):
         save(model, path)
         print(f"saved to {path}")
     return model
@@ -93,7 +91,7 @@ def _short(corpus, options):
         for kind in short_runs.KINDS:
             runs.append(short_runs.run_short(corpus, kind, seed))
             print(runs[-1], flush=True)
-    for path in _targets(options, short_runs.STORED):
+    for path in targets(options, short_runs.STORED):
         short_runs.save_short(path, runs, _about(corpus, "--short"))
 
 
@@ -104,13 +102,8 @@ def _causal(corpus, options):
         print(f"seed {seed}, {runs[-1].steps} steps", loss_table(runs[-1].loss), sep="\n", flush=True)
     about = _about(corpus, "--causal") | {"config": asdict(Config()),
                                           "rows_per_domain": causal_runs.PER_DOMAIN}
-    for path in _targets(options, causal_runs.STORED):
+    for path in targets(options, causal_runs.STORED):
         causal_runs.save_causal(path, runs, about)
-
-
-def _targets(options, stored):
-    """Return where to save: the file that was named, and that of the package where it is to be replaced."""
-    return [Path(path) for path in (options.out, stored if options.replace else None) if path]
 
 
 def _about(corpus, option):
