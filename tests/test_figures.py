@@ -1,4 +1,4 @@
-"""What every figure of the package promises, over one small example of each plot, drawn once for all."""
+"""What every figure of the package promises, and its table, over a small example of each plot."""
 
 from io import BytesIO
 from typing import NamedTuple
@@ -11,8 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.transforms import Bbox
 
-from moeviz import forms, style
-from test_figure_tables import OTHERS, TABLES
+from cases import cases
+from figure_examples import OTHERS, TABLES
+from moeviz import forms, plots, style
+from moeviz.tables import as_table
 
 pytestmark = pytest.mark.slow
 DRAWS_EXPERTS = {"plot_block", "plot_network", "plot_noisy_threshold", "plot_products",
@@ -28,6 +30,7 @@ class Seen(NamedTuple):
     colors: set  # of its lines and bars
     smallest: float  # points of its smallest text
     alt: str
+    tables: list
     nameless: list  # panels that stand without the labels of their rows where they stack
 
 
@@ -47,7 +50,7 @@ def _look(figure):
     titles = [title for ax in figure.axes if (title := ax.get_title(loc="left"))]
     lines = {to_hex(line.get_color()) for ax in figure.axes for line in ax.lines}
     return Seen(same, titles, figure.get_figwidth(), lines, min(text.get_fontsize() for text in texts),
-                style.describe(figure), _nameless(figure))
+                style.describe(figure), style.tables_of(figure), _nameless(figure))
 
 
 def _nameless(figure):
@@ -107,3 +110,59 @@ def test_a_figure_of_fixed_margins_keeps_them_when_it_is_saved():
         before = ax.get_position().bounds
         assert _pixels(ax.figure) == _pixels(ax.figure)
     assert ax.get_position().bounds == before
+
+
+# ---- its table
+
+@cases("name", TABLES)
+def test_a_plot_has_a_table_with_its_numbers(seen, name):
+    shown = seen[name].tables[0]
+    assert shown["title"].strip()
+    assert tuple(" | ".join(line) for line in (shown["columns"], *shown["rows"])) == TABLES[name][1:]
+
+
+def test_no_plot_is_forgotten():
+    assert {name for name in plots.__all__ if name.startswith("plot_")} <= set(TABLES) | set(OTHERS)
+
+
+def test_the_bias_of_a_thermostat_has_a_table_of_its_own(seen):
+    assert [(each["title"], each["rows"][-1]) for each in seen["plot_thermostat"].tables] == [
+        ("load (% of choices)", ["1", "50", "50"]), ("bias, less its mean", ["1", "-0.2", "0.2"])]
+
+
+def test_a_text_and_the_load_beside_it_have_each_their_table(seen):
+    assert [each["title"] for each in seen["plot_text_layers"].tables] == [
+        "tiny: who gets what", "tiny: load"]
+
+
+def test_of_many_dots_those_furthest_from_the_diagonal_are_told():
+    x = np.linspace(0, 1, 100)
+    every = plots.plot_evidence({"suspect": plots.Evidence(x, x ** 2, ("x", "y"))})
+    shown, = style.tables_of(every[0].figure)
+    assert shown["title"] == "suspect: the 12 of 100 dots furthest from the diagonal"
+    gaps = [float(row[1]) - float(row[2]) for row in shown["rows"]]
+    assert min(gaps) > 0.24 and len(gaps) == 12
+
+
+@cases("rows, shown, left_out", [
+    (13, 13, ""), (24, 24, ""), (25, 12, "12 of 25 rows, evenly chosen"),
+    (200, 12, "12 of 200 rows, evenly chosen")])
+def test_a_table_never_lacks_just_a_few_rows(rows, shown, left_out):
+    ax = plt.subplots()[1]
+    ax.plot(range(rows), range(rows), label="line")
+    table, = style.tables_of(ax.figure)
+    plt.close(ax.figure)
+    assert len(table["rows"]) == shown
+    assert table["title"].endswith(f"({left_out})") if left_out else "of" not in table["title"]
+
+
+@cases("experts, shown", [(16, 17), (17, 13)])
+def test_sixteen_experts_have_all_their_columns(experts, shown):
+    columns = ["token", *range(experts)]
+    assert len(as_table("weights", columns, [range(experts + 1)])["columns"]) == shown
+
+
+def test_numbers_of_a_column_stand_below_each_other():
+    table = as_table("shares", ["step", "share", "steps"], [[1, 0.5, 7], [2, 0.1234, 10.0], [3, 1.0, ""]])
+    assert [row[1] for row in table["rows"]] == ["0.5000", "0.1234", "1.0000"]
+    assert [row[0] for row in table["rows"]] == ["1", "2", "3"]

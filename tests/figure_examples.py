@@ -1,17 +1,10 @@
-"""Every plot of the package has a table of its numbers: here each for a small example worked out by hand."""
+"""A small example of every plot of the package, with the table of its numbers, worked out by hand."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 
-from cases import cases
 from moeviz import cluster, cost, learning, metrics, plots, scoreboard, training
 from moeviz.record import EMPTY, Routing
 from moeviz.routing import top_k
-from moeviz.style import tables_of
-from moeviz.tables import as_table
-
-pytestmark = pytest.mark.slow
 
 # three tokens, two experts, k = 2; the second choice of token b was dropped, token c has one choice
 TINY = Routing(None, [[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]], [[0, 1], [1, 0], [0, EMPTY]],
@@ -212,67 +205,3 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         lambda: plots.plot_written(TINY, "aba", window=1),
         "after byte | expert 0 | expert 1", "0 | 0.5 | 0.5", "1 | 0.0 | 1.0", "2 | 1.0 | 0.0"),
 }
-
-
-def tables(name):
-    figure = np.ravel(TABLES[name][0]())[0].figure
-    figure.canvas.draw()
-    return tables_of(figure)
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_a_plot_has_a_table_with_its_numbers(name):
-    shown = tables(name)[0]
-    assert shown["title"].strip()
-    assert tuple(" | ".join(line) for line in (shown["columns"], *shown["rows"])) == TABLES[name][1:]
-
-
-def test_no_plot_is_forgotten():
-    assert {name for name in plots.__all__ if name.startswith("plot_")} <= set(TABLES) | set(OTHERS)
-
-
-def test_the_bias_of_a_thermostat_has_a_table_of_its_own():
-    assert [(each["title"], each["rows"][-1]) for each in tables("plot_thermostat")] == [
-        ("load (% of choices)", ["1", "50", "50"]), ("bias, less its mean", ["1", "-0.2", "0.2"])]
-
-
-def test_a_text_and_the_load_beside_it_have_each_their_table():
-    assert [each["title"] for each in tables("plot_text_layers")] == ["tiny: who gets what", "tiny: load"]
-
-
-def test_of_many_dots_those_furthest_from_the_diagonal_are_told():
-    x = np.linspace(0, 1, 100)
-    shown, = tables_of(plots.plot_evidence({"suspect": plots.Evidence(x, x ** 2, ("x", "y"))})[0].figure)
-    assert shown["title"] == "suspect: the 12 of 100 dots furthest from the diagonal"
-    gaps = [float(row[1]) - float(row[2]) for row in shown["rows"]]
-    assert min(gaps) > 0.24 and len(gaps) == 12
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
-
-
-@cases("rows, shown, left_out", [
-    (13, 13, ""), (24, 24, ""), (25, 12, "12 of 25 rows, evenly chosen"),
-    (200, 12, "12 of 200 rows, evenly chosen")])
-def test_a_table_never_lacks_just_a_few_rows(rows, shown, left_out):
-    ax = plt.subplots()[1]
-    ax.plot(range(rows), range(rows), label="line")
-    table, = tables_of(ax.figure)
-    plt.close(ax.figure)
-    assert len(table["rows"]) == shown
-    assert table["title"].endswith(f"({left_out})") if left_out else "of" not in table["title"]
-
-
-@cases("experts, shown", [(16, 17), (17, 13)])
-def test_sixteen_experts_have_all_their_columns(experts, shown):
-    columns = ["token", *range(experts)]
-    assert len(as_table("weights", columns, [range(experts + 1)])["columns"]) == shown
-
-
-def test_numbers_of_a_column_stand_below_each_other():
-    table = as_table("shares", ["step", "share", "steps"], [[1, 0.5, 7], [2, 0.1234, 10.0], [3, 1.0, ""]])
-    assert [row[1] for row in table["rows"]] == ["0.5000", "0.1234", "1.0000"]
-    assert [row[0] for row in table["rows"]] == ["1", "2", "3"]
