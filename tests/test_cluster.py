@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cases import cases
 from moeviz import cluster, metrics
-from moeviz.capacity import apply_capacity, expert_capacity
+from moeviz.capacity import apply_capacity
 from moeviz.record import EMPTY
 from moeviz.routing import random_route, softmax_group_limited, top_k
 
@@ -236,26 +236,12 @@ def test_bytes_by_hand():
     (lambda r, p: cluster.exchange_bytes([[1.5]], 4), "whole numbers"),
     (lambda r, p: cluster.exchange_bytes([[-1]], 4), "non-negative"),
     (lambda r, p: cluster.exchange_bytes([[1]], 0), "width"),
-    (lambda r, p: cluster.padding(r, 0), "capacity"),
-    (lambda r, p: cluster.padding(replace(r, kept=np.zeros_like(r.kept)), 2), "at least one choice"),
     (lambda r, p: cluster.homes(2, 3), "num_devices"),
 ])
 def test_bad_traffic_is_named(call, message):
     routed = top_k(np.random.default_rng(0).normal(size=(3, 4)), 2)
     with pytest.raises(ValueError, match=message):
         call(routed, cluster.contiguous(4, 2))
-
-
-# --- padding ---
-
-@given(st.integers(0, 1000), st.sampled_from([0.5, 1.0, 1.25, 2.0]))
-def test_the_waste_of_seats_is_the_closed_form(seed, factor):
-    routed = top_k(np.random.default_rng(seed).normal(size=(32, 4)), 2)
-    seats = expert_capacity(32, 4, 2, factor)
-    found = cluster.padding(routed, seats)
-    true_factor = 4 * seats / 64
-    assert found.waste == pytest.approx(1 - (1 - found.dropped) / true_factor)
-    assert found.dropped == metrics.drop_rate(apply_capacity(routed, seats))
 
 
 # --- what chance predicts ---

@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import more_routers
 from cases import cases
 from moeviz import losses, metrics, routing
 from moeviz.training import (
@@ -91,7 +92,7 @@ def test_a_wrong_option_of_the_task_is_named(options, name):
 # --- the loop ----------------------------------------------------------------------------------
 
 def test_one_expert_learns_a_line():
-    run = train(line_task(np.random.default_rng(0)), router=routers.soft(), num_experts=1, hidden=32,
+    run = train(line_task(np.random.default_rng(0)), router=more_routers.soft(), num_experts=1, hidden=32,
                 steps=400, tokens=128, learning_rate=1e-2)
     assert evaluate(run).fvu < 0.01
     assert run.history.loss[-20:].mean() < 0.02 * run.history.loss[:5].mean()
@@ -106,7 +107,7 @@ def test_experts_learn_what_one_expert_cannot():
 
 def test_the_first_step_is_adam_on_the_mean_gradient():
     task = small_task()
-    plan = {**SHORT, "router": routers.soft(), "warm_up": 1, "learning_rate": 1e-4}
+    plan = {**SHORT, "router": more_routers.soft(), "warm_up": 1, "learning_rate": 1e-4}
     run = train(task, **plan | {"steps": 1})
     before = train(task, **plan | {"steps": 1, "learning_rate": 0.0})
     for name, weight in run.weights.items():
@@ -123,7 +124,7 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another():
 
 
 def test_seeds_side_by_side_are_the_seeds_one_by_one():
-    plan = {"router": routers.random_route(1), **SHORT}
+    plan = {"router": more_routers.random_route(1), **SHORT}
     runs = train_seeds(make_small, seeds=(3, 4), progress=False, **plan)
     for run in runs:
         alone = train(make_small(rng=np.random.default_rng([run.seed, 0])), seed=run.seed, **plan)
@@ -158,7 +159,7 @@ def test_the_weights_keep_the_precision_of_the_tokens():
         assert {weight.dtype for weight in run.weights.values()} == {np.dtype(kind)}
 
 
-@cases("router", [routers.hash_route(1), routers.random_route(2)])
+@cases("router", [more_routers.hash_route(1), more_routers.random_route(2)])
 def test_a_router_without_logits_leaves_the_gate_alone(router):
     task = small_task()
     gates = [train(task, router=router, **SHORT | {"steps": steps}).weights["gate"] for steps in (1, 12)]
@@ -166,9 +167,9 @@ def test_a_router_without_logits_leaves_the_gate_alone(router):
 
 
 @cases("make", [
-    routers.soft, routers.top_k, routers.biased_top_k, routers.sigmoid_top_k, routers.gshard_top_2,
-    routers.expert_choice, routers.sinkhorn, routers.quantile_balanced, routers.hash_route,
-    routers.random_route,
+    more_routers.soft, routers.top_k, routers.biased_top_k, more_routers.sigmoid_top_k,
+    more_routers.gshard_top_2, more_routers.expert_choice, more_routers.sinkhorn,
+    more_routers.quantile_balanced, more_routers.hash_route, more_routers.random_route,
 ])
 def test_every_router_trains(make):
     run = train(small_task(), router=make(), **SHORT | {"steps": 60, "tokens": 128})
@@ -247,7 +248,7 @@ def test_noise_and_balanced_plans_are_for_training_only():
     plain = forward(run.weights, Plan(**SHORT, router=routers.top_k(2, renormalize=True)), run.task.test,
                     bias=run.bias, rng=None)
     np.testing.assert_array_equal(first.routed.expert_index, plain.routed.expert_index)
-    run = train(small_task(), router=routers.sinkhorn(1), **SHORT)
+    run = train(small_task(), router=more_routers.sinkhorn(1), **SHORT)
     logits = run.task.test.tokens @ run.weights["gate"]
     np.testing.assert_array_equal(evaluate(run).routed.expert_index[:, 0], logits.argmax(axis=1))
 

@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import more_routers
 from moeviz import losses, routing
 from moeviz.capacity import apply_capacity
 from moeviz.training import Batch, Plan, Router, balance, routers
@@ -30,7 +31,7 @@ def relu(logits, context):
 
 
 CASES = {
-    "soft": (routers.soft(), []),
+    "soft": (more_routers.soft(), []),
     "top-1": (routers.top_k(1), []),
     "top-1, Switch": (routers.top_k(1), [(0.3, balance.switch)]),
     "top-1, importance": (routers.top_k(1), [(0.3, plain_importance)]),
@@ -38,27 +39,27 @@ CASES = {
     "top-2": (routers.top_k(2, renormalize=True), []),
     "top-2, Switch per k and z": (routers.top_k(2), [(0.3, switch_per_k), (0.1, balance.z)]),
     "top-2, importance": (routers.top_k(2, renormalize=True), [(0.3, balance.importance)]),
-    "top-2, GShard's loss": (routers.top_k(2, renormalize=True), [(0.3, balance.gshard)]),
+    "top-2, GShard's loss": (routers.top_k(2, renormalize=True), [(0.3, more_routers.gshard_loss)]),
     "top-2 with capacity, Switch": (Router(capped), [(0.3, balance.switch)]),
     "one shared, top-2, Switch": (routers.shared_top_k(2), [(0.3, balance.switch_routed)]),
     "biased, z": (routers.biased_top_k(2), [(0.2, balance.z)]),
     "biased renormalised": (routers.biased_top_k(2, renormalize=True), []),
-    "sigmoid": (routers.sigmoid_top_k(2, renormalize=True), []),
-    "sigmoid top-1, Switch": (routers.sigmoid_top_k(1), [(0.3, sigmoid_switch)]),
+    "sigmoid": (more_routers.sigmoid_top_k(2, renormalize=True), []),
+    "sigmoid top-1, Switch": (more_routers.sigmoid_top_k(1), [(0.3, sigmoid_switch)]),
     "group-limited, Switch": (Router(group_limited, partial(unscaled, scale=2.5)), [(0.3, balance.switch)]),
-    "GShard, GShard's loss": (routers.gshard_top_2(), [(0.3, balance.gshard)]),
+    "GShard, GShard's loss": (more_routers.gshard_top_2(), [(0.3, more_routers.gshard_loss)]),
     "noisy": (routers.noisy_top_k(2), []),
     "noisy, importance and load": (routers.noisy_top_k(2), [(0.2, balance.importance), (0.3, balance.load)]),
     "noisy, Switch and z": (routers.noisy_top_k(2), [(0.2, balance.switch), (0.1, balance.z)]),
-    "expert choice": (routers.expert_choice(2), [(0.1, balance.z)]),
-    "Sinkhorn top-1, z": (routers.sinkhorn(1), [(0.1, balance.z)]),
-    "Sinkhorn top-2": (routers.sinkhorn(2), []),
-    "quantile, Switch": (routers.quantile_balanced(2), [(0.3, balance.switch)]),
+    "expert choice": (more_routers.expert_choice(2), [(0.1, balance.z)]),
+    "Sinkhorn top-1, z": (more_routers.sinkhorn(1), [(0.1, balance.z)]),
+    "Sinkhorn top-2": (more_routers.sinkhorn(2), []),
+    "quantile, Switch": (more_routers.quantile_balanced(2), [(0.3, balance.switch)]),
     "top-p, Switch": (lambda logits, context: routing.top_p(logits, 0.8), [(0.3, balance.switch)]),
     "threshold": (lambda logits, context: routing.threshold(logits, 0.3), [(0.1, balance.z)]),
     "ReLU, z": (Router(relu, partial(routing.weights_backward, scoring="relu")), [(0.1, balance.z)]),
-    "hash": (routers.hash_route(2), []),
-    "random": (routers.random_route(2), []),
+    "hash": (more_routers.hash_route(2), []),
+    "random": (more_routers.random_route(2), []),
 }
 
 

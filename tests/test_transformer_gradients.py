@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+import more_routers
 from gradient_tools import assert_is_gradient
 from moeviz import training
 from moeviz.arrays import softmax
@@ -19,9 +20,9 @@ CASES = {  # router, what differs in the Config
     "top-2 of probs": (routers.top_k(2), {}),
     "Switch": (routers.top_k(1), {}),
     "bias on softmax": (routers.biased_top_k(2, renormalize=True), {}),
-    "bias on sigmoid": (routers.sigmoid_top_k(2, renormalize=True), PLAIN),
-    "GShard": (routers.gshard_top_2(), {}),
-    "soft": (routers.soft(), PLAIN),
+    "bias on sigmoid": (more_routers.sigmoid_top_k(2, renormalize=True), PLAIN),
+    "GShard": (more_routers.gshard_top_2(), {}),
+    "soft": (more_routers.soft(), PLAIN),
     "one expert": (routers.top_k(1), {"num_experts": 1, "k": 1}),
 }
 

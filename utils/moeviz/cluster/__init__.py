@@ -22,7 +22,6 @@ from moeviz.cluster.placement import (
 from moeviz.cluster.processes import engines, missing_extras, run_rank
 from moeviz.cluster.traffic import (
     MERGES,
-    Padding,
     Phases,
     Span,
     between_nodes,
@@ -32,7 +31,6 @@ from moeviz.cluster.traffic import (
     expected_nodes,
     homes,
     nodes_per_token,
-    padding,
     served_rows,
     serving_device,
     straggler_estimate,
@@ -41,9 +39,9 @@ from moeviz.cluster.traffic import (
 )
 
 __all__ = [
-    "MERGES", "Exchanged", "Followed", "LocalComm", "Padding", "Phases", "Placement", "Share", "Span",
+    "MERGES", "Exchanged", "Followed", "LocalComm", "Phases", "Placement", "Share", "Span",
     "between_nodes", "contiguous", "device_load", "device_phases", "drifting_loads", "engines", "exchange",
     "exchange_bytes", "expected_nodes", "greedy", "hierarchical", "homes", "missing_extras",
-    "nodes_per_token", "padding", "rebalanced", "replicated", "round_robin", "run_rank", "run_threads",
+    "nodes_per_token", "rebalanced", "replicated", "round_robin", "run_rank", "run_threads",
     "served_rows", "serving_device", "split_work", "straggler_estimate", "timeline", "traffic_matrix",
 ]

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice, check_count, check_matrix, check_number, check_vector
-from moeviz.capacity import apply_capacity
 from moeviz.cluster.placement import check_placement
 from moeviz.record import EMPTY, check_routing
 
@@ -156,33 +155,6 @@ def nodes_per_token(routed, placement):
     device = serving_device(routed, placement)
     node = np.where(device == EMPTY, EMPTY, placement.node[device])
     return (node[:, :, None] == np.arange(placement.num_nodes)).any(axis=1).sum(axis=1)
-
-
-class Padding(NamedTuple):
-    """What fixed seats cost: rows computed E C, rows of real tokens, the share wasted and dropped."""
-
-    computed: int
-    useful: int
-    waste: float
-    dropped: float
-
-
-def padding(routed, capacity):
-    """Return the Padding of C seats per expert; without seats (dropless) waste and drops are 0.
-
-    capacity: C. With no choice dropped before, waste = 1 - (1 - dropped) / (E C / (T k)).
-    Raises ValueError for a capacity below 1 or a routing without a kept choice.
-
-    >>> from moeviz.routing import top_k
-    >>> padding(top_k([[1.0, 0.0]] * 4, 1), 2)
-    Padding(computed=4, useful=2, waste=0.5, dropped=0.5)
-    """
-    wanted = int(check_routing(routed).kept.sum())
-    if wanted == 0:
-        raise ValueError("routed must keep at least one choice, got none")
-    computed = routed.num_experts * check_count(capacity, "capacity")
-    useful = int(apply_capacity(routed, capacity).kept.sum())
-    return Padding(computed, useful, 1 - useful / computed, 1 - useful / wanted)
 
 
 def expected_nodes(num_nodes, k, *, num_experts=None):

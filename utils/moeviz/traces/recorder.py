@@ -22,7 +22,6 @@ from moeviz.traces.trace import SCORES, Trace
 
 ROUTERS = ("gate", "router", "gating")  # what the attribute beside the experts is called
 BIASES = ("e_score_correction_bias", "expert_bias")
-SHARED = re.compile(r"shared", re.IGNORECASE)
 TOLERANCE = {"float32": 2e-5, "float64": 2e-5, "bfloat16": 2e-2, "float16": 4e-3}
 
 

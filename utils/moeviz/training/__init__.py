@@ -1,4 +1,4 @@
-"""Training one layer of experts on a toy task, with every router and every cure for an uneven load.
+"""Training one layer of experts on a toy task, with the cures for an uneven load.
 
 `train(task, router=routers.top_k(1), balance=[(0.1, balance.switch)])` trains, `evaluate` judges, and
 `Router` says what a router of your own must provide.

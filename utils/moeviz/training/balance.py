@@ -32,16 +32,6 @@ def switch_routed(routed, context, *, shared=1):
     return value, np.pad(gradient, ((0, 0), (shared, 0)))
 
 
-def gshard(routed, context):
-    """Return E sum f1 P, first choices only (`losses.gshard_loss`).
-
-    >>> from moeviz.routing import top_k
-    >>> gshard(top_k([[0.0, 0.0]], k=2), None)[0]
-    1.0
-    """
-    return losses.gshard_loss(routed)
-
-
 def importance(routed, context, *, renormalize=True):
     """Return CV^2 of the summed weights (`losses.importance_loss`); renormalize as in the router.
 

@@ -7,20 +7,7 @@ dD/dt = a tanh(D / 2) - lambda D: for a <= 2 lambda both experts live on, above 
 
 import numpy as np
 
-from moeviz.arrays import as_array, check_count, check_matrix, check_number, check_rng, sigmoid
-
-
-def drift(difference, a, decay=1.0):
-    """Return dD/dt = a tanh(D / 2) - decay D, for a number or an array of differences D.
-
-    tanh(D / 2) = sigmoid(D) - sigmoid(-D) is how much more often the first expert is used.
-    Raises ValueError for numbers that are not finite.
-
-    >>> drift([0.0, 1.0], a=4.0).round(3).tolist()
-    [0.0, 0.848]
-    """
-    difference = _check_difference(difference)
-    return _drift(difference, check_number(a, "a"), check_number(decay, "decay"))
+from moeviz.arrays import check_count, check_matrix, check_number, check_rng, sigmoid
 
 
 def resting_share(a, decay=1.0):
@@ -38,31 +25,16 @@ def resting_share(a, decay=1.0):
     low, high = 0.0, a / decay
     for _ in range(100):
         middle = (low + high) / 2
-        low, high = (middle, high) if middle == 0 or _drift(middle, a, decay) > 0 else (low, middle)
+        rising = middle == 0 or a * np.tanh(middle / 2) > decay * middle
+        low, high = (middle, high) if rising else (low, middle)
     return float(sigmoid(low))
-
-
-def follow(difference, a, *, decay=1.0, dt=0.02, steps=1000):
-    """Return D (steps + 1, ...) from a first difference on, along the drift, without any noise.
-
-    difference: a number or an array of starts. dt: the length of a step (Euler's method), at least 0.
-    Raises ValueError for numbers that are not finite or steps below 1.
-
-    >>> follow(0.1, a=4.0).shape
-    (1001,)
-    """
-    path, dt = [_check_difference(difference)], check_number(dt, "dt", low=0.0)
-    a, decay = check_number(a, "a"), check_number(decay, "decay")
-    for _ in range(check_count(steps, "steps")):
-        path.append(path[-1] + dt * _drift(path[-1], a, decay))
-    return np.array(path)
 
 
 def reinforce(a, *, rng, decay=1.0, rate=0.02, steps=3000, runs=20):
     """Return D (steps + 1, runs): the same rule, but with each token sent to an expert at random.
 
     A token goes to the first expert with probability sigmoid(D), and the expert that it meets gains
-    rate * a; then D loses rate * decay * D. Its mean step is rate * drift(D), and the chance around it
+    rate * a; then D loses rate * decay * D. Its mean step is rate * dD/dt, and the chance around it
     is what blurs the threshold. All runs start at D = 0.
     Raises ValueError for numbers that are not finite, a negative rate, a count below 1 or a bad rng.
 
@@ -90,14 +62,3 @@ def busier_share(differences):
     differences = check_matrix(differences, "differences", "(steps, runs)")
     share = sigmoid(differences[len(differences) // 2:]).mean(axis=0)
     return np.maximum(share, 1 - share)
-
-
-def _drift(difference, a, decay):
-    return a * np.tanh(difference / 2) - decay * difference
-
-
-def _check_difference(value):
-    array = as_array(value, "difference")
-    if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-        raise ValueError(f"difference must hold finite numbers, got {value!r}")
-    return array.astype(float)

@@ -1,7 +1,6 @@
 """Routers as a training run takes them: forward, and the way back to the logits."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -63,15 +62,6 @@ class Router(NamedTuple):
 
     route: Callable
     backward: Callable = weights_from_probs
-
-
-def soft():
-    """Use all E experts: the dense mixture (`routing.soft`).
-
-    >>> soft().route([[0.0, 0.0]], None).combine().tolist()
-    [[0.5, 0.5]]
-    """
-    return Router(lambda logits, context: routing.soft(logits))
 
 
 def top_k(k=1, *, renormalize=False):
@@ -136,18 +126,6 @@ def biased_top_k(k=1, *, renormalize=False):
     return Router(route)
 
 
-def sigmoid_top_k(k=1, *, renormalize=False):
-    """Choose by sigmoid + bias and weigh by the sigmoid, as DeepSeek-V3 does (`routing.sigmoid_top_k`).
-
-    >>> context = Context(None, None, np.array([1.0, 0.0]), None, None, True)
-    >>> sigmoid_top_k(1).route([[0.0, 0.1]], context).combine_weight.tolist()
-    [[0.5]]
-    """
-    def route(logits, context):
-        return routing.sigmoid_top_k(logits, k, bias=context.bias, renormalize=renormalize)
-    return Router(route, partial(routing.weights_backward, scoring="sigmoid", renormalize=renormalize))
-
-
 def noisy_top_k(k=2):
     """Add learned noise in training and none afterwards (`routing.noisy_top_k`).
 
@@ -161,77 +139,6 @@ def noisy_top_k(k=2):
             raise ValueError("noise must be True in the plan of a noisy router, got False")
         return routing.noisy_top_k(logits, context.noise_logits, k, rng=context.rng,
                                    training=context.training)
-    return Router(route)
-
-
-def gshard_top_2(*, threshold=None):
-    """Drop the second expert at random where its weight is small (`routing.gshard_top_2`).
-
-    >>> context = Context(None, None, None, None, np.random.default_rng(0), True)
-    >>> gshard_top_2().route([[0.0, 9.0]], context).expert_index.tolist()
-    [[1, -1]]
-    """
-    def route(logits, context):
-        return routing.gshard_top_2(logits, rng=context.rng, threshold=threshold)
-    return Router(route, routing.gshard_top_2_backward)
-
-
-def expert_choice(k=1):
-    """Let each expert choose its T k / E tokens (`routing.expert_choice`).
-
-    >>> expert_choice(1).route(np.array([[0.0, 9.0], [0.0, 1.0]]), None).expert_index.tolist()
-    [[1], [0]]
-    """
-    def route(logits, context):
-        return routing.expert_choice(logits, max(1, len(logits) * k // logits.shape[1]))
-    return Router(route)
-
-
-def sinkhorn(k=1, *, iterations=5):
-    """Choose by a balanced plan in training and by the logits afterwards (`routing.sinkhorn`).
-
-    The two may disagree, and then an expert meets tokens that it was not trained on.
-
-    >>> after = Context(None, None, None, None, None, training=False)
-    >>> sinkhorn(1).route([[0.0, 9.0], [0.0, 1.0]], after).expert_index.tolist()
-    [[1], [1]]
-    """
-    def route(logits, context):
-        return routing.sinkhorn(logits, k, iterations=iterations if context.training else 0)
-    scoring = "sigmoid" if k == 1 else "softmax"
-    return Router(route, partial(routing.weights_backward, scoring=scoring, renormalize=False))
-
-
-def quantile_balanced(k=1, *, sweeps=3):
-    """Choose by softmax plus the bias that balances this batch (`routing.quantile_balanced`).
-
-    >>> quantile_balanced(1).route([[0.0, 3.0], [0.0, 1.0]], None).expert_index.tolist()
-    [[1], [0]]
-    """
-    return Router(lambda logits, context: routing.quantile_balanced(logits, k, sweeps=sweeps))
-
-
-def hash_route(k=1):
-    """Send each cluster to fixed experts, as if it were a token id (`routing.hash_route`).
-
-    There is no gate to train, and two clusters may fall on one expert while another has none.
-
-    >>> context = Context(None, None, None, np.array([7, 4, 7]), None, True)
-    >>> hash_route(1).route(np.zeros((3, 4)), context).expert_index[:, 0].tolist()
-    [2, 1, 2]
-    """
-    return Router(lambda logits, context: routing.hash_route(context.cluster, logits.shape[1], k))
-
-
-def random_route(k=1):
-    """Send each token to experts drawn at random (`routing.random_route`): the null to compare with.
-
-    >>> context = Context(None, None, None, None, np.random.default_rng(0), True)
-    >>> random_route(2).route(np.zeros((3, 4)), context).expert_index.shape
-    (3, 2)
-    """
-    def route(logits, context):
-        return routing.random_route(*logits.shape, k, rng=context.rng)
     return Router(route)
 
 
