@@ -59,7 +59,7 @@ def study(model, rows, *, layer):
     used = routed.dispatch().T.reshape(len(experts), len(rows), -1)[:, :, SKIPPED:]
     damage = np.stack([judged(model.row_losses(rows, route=without(model, {layer: [expert]}))) - untouched
                        for expert in experts])
-    return Study(layer, untouched, damage, used, classes_of(rows))
+    return Study(layer, untouched, damage, used, classes_of(rows[:, SKIPPED:-1]))
 
 
 def changes(model, rows, *, layer, rng):
@@ -99,14 +99,13 @@ def judged(losses):
 
 
 def classes_of(rows):
-    """Return the byte class (R, T - 32) at each judged position of rows (R, T + 1)."""
-    return byte_classes(np.ascontiguousarray(rows[:, SKIPPED:-1]).ravel()).reshape(len(rows), -1)
+    """Return the class of each byte of rows (R, T), an index into BYTE_CLASS_NAMES."""
+    return byte_classes(np.ascontiguousarray(rows).ravel()).reshape(rows.shape)
 
 
 def positions_of(rows, kind):
     """Return which positions (R, T) of rows (R, T + 1) hold a byte of one class, an index into CLASSES."""
-    seen = np.ascontiguousarray(rows[:, :-1])
-    return byte_classes(seen.ravel()).reshape(seen.shape) == check_count(kind, "kind", low=0)
+    return classes_of(rows[:, :-1]) == check_count(kind, "kind", low=0)
 
 
 # --- other ways to run ---------------------------------------------------------------------------
@@ -397,7 +396,7 @@ def what_tells(model, rows, *, rng):
 
 def _place_in_word(rows):
     """Return how many letters or digits stand before each judged byte without a break, up to 8, flat."""
-    inside = np.isin(byte_classes(np.ascontiguousarray(rows).ravel()), (2, 3, 4)).reshape(rows.shape)
+    inside = np.isin(classes_of(rows), (2, 3, 4))
     place = np.zeros(rows.shape, dtype=int)
     for at in range(1, rows.shape[1]):
         place[:, at] = np.where(inside[:, at - 1], np.minimum(place[:, at - 1] + 1, 8), 0)
