@@ -86,7 +86,7 @@ def experts_touched(num_experts, k, batch):
     """
     num_experts = check_count(num_experts, "num_experts")
     k = check_count(k, "k", high=num_experts)
-    return _plain(num_experts * (1 - (1 - k / num_experts) ** _check_batch(batch, low=0)))
+    return _plain(num_experts * (1 - (1 - k / num_experts) ** _check_amounts(batch, "batch")))
 
 
 def break_even_batch(num_experts, k, *, ridge, bytes_per_weight=2):
@@ -114,7 +114,7 @@ def time_against_dense(num_experts, k, batch, *, ridge, bytes_per_weight=2):
     >>> [round(time_against_dense(8, 2, B, ridge=295), 1) for B in (1, 8, 64, 2048)]
     [1.0, 3.6, 4.0, 1.0]
     """
-    tokens = _check_batch(batch, low=1)
+    tokens = _check_amounts(batch, "batch", low=1)
     touched = experts_touched(num_experts, k, tokens)
     dense_bound = break_even_batch(1, 1, ridge=ridge, bytes_per_weight=bytes_per_weight)
     return _plain(np.maximum(tokens, dense_bound * touched / k) / np.maximum(tokens, dense_bound))
@@ -141,10 +141,6 @@ def step_work(spec, tokens, *, bits=16):
 
 def _plain(amount):
     return float(amount) if amount.ndim == 0 else amount
-
-
-def _check_batch(batch, low):
-    return _check_amounts(batch, "batch", low)
 
 
 def _check_amounts(value, name, low=0):

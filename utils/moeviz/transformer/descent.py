@@ -7,7 +7,7 @@ import numpy as np
 
 from moeviz import losses, metrics, training
 from moeviz.arrays import check_count, check_rng
-from moeviz.checks import check_kind, check_several
+from moeviz.checks import check_kind
 from moeviz.optimiser import adam_w, clipped, no_moments, progress_bar, scheduled_rate
 from moeviz.text import Corpus, window_starts
 from moeviz.tinylm.train import History, training_starts
@@ -32,35 +32,28 @@ class Step(NamedTuple):
     load: np.ndarray  # (L, E)
 
 
-def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, router=None, start=None, snapshots=()):
+def train(corpus, *, config=None, seed=0, steps=STEPS, progress=True, router=None, start=None):
     """Train a Transformer on the bytes of a Corpus that are not held out; return (Transformer, History).
 
     config: a Config, the default one if None. steps: S, of config.batch sequences each. progress: show a
     tqdm bar. router: a `training.Router`, top-k renormalised if None; the model that is returned uses top-k.
-    start: the Transformer to begin with, an untrained one if None. snapshots: steps after which
-    `History.snapshots` keeps the model, 0 for the untrained one.
+    start: the Transformer to begin with, an untrained one if None.
     An interrupt (Ctrl-C, the stop button of a notebook) ends the training, not the program.
     The same seed, corpus and machine give the same model.
-    Raises ValueError for what is no Corpus or Config, if steps or seed is no whole number, a domain has no
-    stretch to train on, or a snapshot lies outside 0..S.
+    Raises ValueError for what is no Corpus or Config, if steps or seed is no whole number, or a domain has no
+    stretch to train on.
     """
     config = Config() if config is None else config
     steps, seed = check_count(steps, "steps"), check_count(seed, "seed", low=0)
-    snapshots = check_several(snapshots, "snapshots")
-    wanted = [check_count(step, "snapshots", low=0, high=steps) for step in snapshots]
     state = begin(config, seed, start)
-    kept = {0: freeze(state, config, corpus, seed)} if 0 in wanted else {}
     states, seen = descend(corpus, state, config=config, seed=seed, steps=steps, router=router), []
     try:
         for state in progress_bar(states, steps, progress):
             seen.append((state.loss, state.balance, state.load))
-            if state.number in wanted:
-                kept[state.number] = freeze(state, config, corpus, seed)
     except KeyboardInterrupt:
         if not seen:
             raise
-    columns = (np.array(column) for column in zip(*seen, strict=True))
-    history = History(*columns, tuple(kept[step] for step in wanted if step in kept))
+    history = History(*(np.array(column) for column in zip(*seen, strict=True)))
     return freeze(state, config, corpus, seed), history
 
 
