@@ -329,5 +329,5 @@ def test_the_explorer_sets_every_suspect_beside_the_right_step():
     assert seen[-2:] == [("right", "loss"), ("f", "loss")]
     assert tuple(suspect.options) == tuple(LETTERS) and tuple(view.options) == tuple(evidence.VIEWS)
     axes = real.draw_evidence(found, suspect="f", view="loss")
-    assert [ax.get_title().partition(":")[0] for ax in axes] == ["right", "suspect f"]
+    assert [ax.get_title().partition(":")[0] for ax in axes] == ["right", "Suspect f"]
     plt.close("all")

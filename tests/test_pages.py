@@ -35,6 +35,14 @@ LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd
 TALL_PICTURES = """() => document.documentElement.scrollHeight <= innerHeight ? [] :
     [...document.querySelectorAll("main .now :is(.moeviz-live, .moeviz-filmstrip)")].filter(part =>
     part.checkVisibility()).map(part => part.className)"""
+AFTER_A_QUESTION = """() => {
+    const folds = document.querySelectorAll("main > .cell.now > .part details:not([open], .more)");
+    const closed = [...folds].find(part => part.checkVisibility()
+        && !part.closest("figure, .moeviz-filmstrip, .moeviz-live"));
+    return [...document.querySelectorAll("main > .now:not(.cell), main > .now > .part")].filter(part => closed
+        && part.checkVisibility() && closed.compareDocumentPosition(part) & Node.DOCUMENT_POSITION_FOLLOWING)
+        .map(part => part.outerHTML.slice(0, 120));
+}"""
 TEXT_SIZES = """() => [...document.querySelectorAll("main *, .lecture-bar *")].filter(part =>
     part.checkVisibility() && !part.closest("svg, math, sup, sub, .moeviz-live")
     && [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
@@ -345,12 +353,13 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
     assert number == 1 and steps > 15
     wanted = lecture.evaluate("""() => [...document.querySelectorAll("main > *")].filter(part =>
         !part.matches(".elsewhere") && (!part.matches(".cell") || part.children.length > 1)).length""")
-    shown, opened, small, tall, too_tall = set(), 0, [], [], []
+    shown, opened, small, tall, too_tall, early = set(), 0, [], [], [], []
     for _ in range(3 * steps):
         before = place(lecture)[0]
         shown |= set(lecture.evaluate("""() => [...document.querySelectorAll("main > *")].map((part, at) =>
             part.checkVisibility() ? at : -1)""")) - {-1}
         small += [each for each in lecture.evaluate(TEXT_SIZES) if each[0] < 24]
+        early += lecture.evaluate(AFTER_A_QUESTION)
         picture = lecture.locator("main > .now img:visible")
         tall += [picture.first.bounding_box()["height"]] if picture.count() else []
         too_tall += lecture.evaluate(TALL_PICTURES)
@@ -360,7 +369,7 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
             break
     assert len(shown) == wanted
     assert opened >= 2  # answers, each with a press of its own
-    assert small == [] and min(tall) > 600 and too_tall == []
+    assert small == [] and min(tall) > 600 and too_tall == [] and early == []
     for _ in range(2):
         lecture.keyboard.press("ArrowLeft")
     assert place(lecture)[0] == steps - 2

@@ -40,7 +40,7 @@ def test_a_plot_has_a_title_units_and_a_description_with_numbers(draw):
     current = plt.figure().add_subplot()
     ax = draw(title="by hand")
     assert not current.has_data()
-    assert ax.get_title().startswith("by hand: ") and any(map(str.isdigit, ax.get_title()))
+    assert ax.get_title().startswith("By hand: ") and any(map(str.isdigit, ax.get_title()))
     assert "(" in ax.get_xlabel() or "billion" in ax.get_xlabel()
     sentence = style.describe(ax)
     assert "by hand" in sentence and any(letter.isdigit() for letter in sentence)

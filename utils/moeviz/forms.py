@@ -17,7 +17,7 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
-from moeviz.style import AROUND, HEAT, OKABE_ITO, SERIES, TITLE_LETTER, Layout, contrast, wrapped
+from moeviz.style import AROUND, HEAT, OKABE_ITO, PALER, SERIES, TITLE_LETTER, Layout, contrast, wrapped
 
 GROUND, LIGHT = "#14171c", "#eceff2"  # the page's; of ink
 HEAT_DARK = [GROUND, "#23395f", "#3f66ad", "#86a9e0", "#dbe7fb"]
@@ -203,6 +203,8 @@ def partner(colors):
 
 @functools.lru_cache(maxsize=100_000)
 def _partner(*color):
+    if (name := to_hex(color)) in PALER:
+        return to_rgb(PALER[name])
     light, dark = _ramps()
     distance = np.abs(light - color).max(axis=1)
     place = int(distance.argmin())

@@ -28,6 +28,9 @@ PALE = "#b9c4cc"  # what is only there to compare with
 HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#cbd7ea", "#7b98c8", "#2c4f91", "#12265a"])
 AROUND = LinearSegmentedColormap.from_list(  # a middle that is nothing special, in white
     "around", ["#6b4210", "#d3b58a", "#ffffff", "#7b98c8", "#12265a"])
+# pale fills that say something, and what says it on a dark ground: as pale beside their darker neighbours
+PALER = {"#8465b4": "#b09ad6", "#bfaede": "#ddd3ee", "#b7cf7a": "#b7cf7a", "#4d8f8c": "#8fc4c1",
+         "#a4b0c8": "#c9d2e3", "#e7a8ec": "#e7a8ec"}
 INK = "#222222"
 MUTED = "#5f6368"
 LINE = "#8c8c8c"

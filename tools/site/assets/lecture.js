@@ -19,6 +19,7 @@
   // a step is {parts: [[element, its output or null], ...], section: a heading}
   const outputs = cell => [...cell.children].filter(part => !part.matches(".highlight"));
   const isPicture = part => part.matches(PICTURES) || part.querySelector(PICTURES);
+  const asks = part => part.matches(ANSWERS) || part.querySelector(ANSWERS);
   const showOnly = step => {
     main.querySelectorAll(".now, .part").forEach(part => part.classList.remove("now", "part"));
     step.parts.forEach(([element, output]) => {
@@ -76,7 +77,7 @@
       else for (const output of outputs(element)) {
         if (isPicture(output)) text = null;
         add([element, output]);
-        if (isPicture(output)) text = null;
+        if (isPicture(output) || asks(output)) text = null;  // a question stands last, or what follows answers it
       }
     }
     return found;

@@ -46,6 +46,7 @@ MIXTURES = list(zip((SERIES[4], SERIES[1], SERIES[0], SERIES[2]), "o^Dv", strict
 DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (MUTED, (3, 3)),
          ("#4d4d4d", (9, 3)), ("#a0522d", (4, 1, 1, 1)))  # of width 64, 128, 256, ...
 NAME_WIDTH, NAME_PITCH = 95, 17  # points
+MOVES = sorted(range(-90, 91, 2), key=abs)  # points that the name of a line may rise
 ABOVE = 11  # points from a line to a name above or below it
 FOOT = 0.12  # of the height is added below the lines for the texts of marks
 
@@ -337,45 +338,42 @@ def _name_lines(ax, lines, at_start, target):
     """Write each name above the start of its line or beside its end: lines are {name: (x, y, color)}."""
     ax.autoscale_view()  # the limits are final only now
     ends = {name: (x[-1], y[-1]) for name, (x, y, _) in lines.items() if name not in at_start}
-    struck = [_struck_by(ax, name, lines) for name in ends]
-    shifts = dict(zip(ends, _shifts(ax, list(ends.values()), target, struck), strict=True))
+    shifts = _shifts(ax, ends, lines, target)
     for name, (x, y, color) in lines.items():
         at = ends.get(name, (x[0], y[0]))
         ax.annotate(name, at, xytext=(9, shifts.get(name, ABOVE)), textcoords="offset points", va="center",
                     color=color, fontweight="bold", fontsize=14, path_effects=HALO, zorder=5)
 
 
-def _struck_by(ax, name, lines):
-    """Return by how many points a name at the end of its line rises where other lines run through it."""
-    to_points = 72 / ax.figure.dpi
-    curves = {other: ax.transData.transform(np.column_stack([x, y])) * to_points
-              for other, (x, y, _) in lines.items()}
-    (left, height), heights = curves.pop(name)[-1], []
-    for across, up in (curve.T for curve in curves.values()):
-        under = left + np.linspace(0, NAME_WIDTH / 2, 9)
-        heights += list(np.interp(under[(under > across[0]) & (under < across[-1])], across, up))
-    near = [at for at in heights if abs(at - height) < ABOVE]
-    return max(near) + ABOVE - height if near else 0.0
+def _shifts(ax, ends, lines, target):
+    """Return by how many points each name moves, {name: points}, to be struck by nothing, or by the least.
 
-
-def _shifts(ax, ends, target, lift):
-    """Return by how many points each name (x, y) has to move to keep clear of lower names and the target.
-
-    lift: what it has to rise for the sake of other lines.
+    ends: {name: (x, y)} of the lines whose name stands there. A name keeps clear of all other lines, of lower
+    names and of the target.
     """
-    places = ax.transData.transform(ends) * 72 / ax.figure.dpi if ends else np.empty((0, 2))
-    heights, taken = places[:, 1] + lift, []
-    if target is not None:
-        level = ax.transData.transform((1, target))[1] * 72 / ax.figure.dpi
-        heights[np.abs(heights - level) < ABOVE] = level - ABOVE
-    for at in np.argsort(heights, kind="stable"):
-        for x, height in taken:
-            if abs(x - places[at, 0]) < NAME_WIDTH:
-                heights[at] = max(heights[at], height + NAME_PITCH)
-        if target is not None and abs(heights[at] - level) < ABOVE:  # what stands below leaves no room there
-            heights[at] = level + ABOVE
-        taken.append((places[at, 0], heights[at]))
-    return heights - places[:, 1]
+    to_points, taken, shifts = 72 / ax.figure.dpi, [], {}
+    curves = {name: ax.transData.transform(np.column_stack([x, y])) * to_points
+              for name, (x, y, _) in lines.items()}
+    level = [] if target is None else [ax.transData.transform((1, target))[1] * to_points]
+    for name in sorted(ends, key=lambda each: curves[each][-1, 1]):
+        left, height = curves[name][-1]
+        near = [*level, *_heights({other: curve for other, curve in curves.items() if other != name},
+                                  left, left + NAME_WIDTH / 2)]
+        beside = [up for x, up in taken if abs(x - left) < NAME_WIDTH]
+        shifts[name] = min(MOVES, key=lambda move: (
+            sum(abs(height + move - up) < ABOVE for up in near)
+            + 100 * sum(abs(height + move - up) < NAME_PITCH for up in beside), abs(move)))
+        taken.append((left, height + shifts[name]))
+    return shifts
+
+
+def _heights(curves, left, right):
+    """Return how high curves {name: (N, 2)} stand at nine places between two."""
+    places, heights = np.linspace(left, right, 9), []
+    for across, up in (curve.T for curve in curves.values()):
+        inside = places[(places > across[0]) & (places < across[-1])]
+        heights += np.interp(inside, across, up).tolist()
+    return heights
 
 
 def _draw_target(ax, target, marks):
@@ -388,8 +386,9 @@ def _draw_target(ax, target, marks):
         side, shift = ("right", -5) if at == 0 and len(places) > 1 else ("left", 5)
         ax.plot([amount, amount], [ax.get_ylim()[0], target], color=INK, linestyle=":", linewidth=1.4)
         ax.plot([amount], [target], "D", color=INK, markersize=8, zorder=6)
-        ax.annotate(text, (amount, 0.03), xycoords=ax.get_xaxis_transform(), xytext=(shift, 0),
-                    textcoords="offset points", ha=side, path_effects=HALO, zorder=6, fontsize=14)
+        foot = 0.03 + 0.07 * (at % 2) * on_phone(ax)
+        ax.annotate(text, (amount, foot), xycoords=ax.get_xaxis_transform(), xytext=(shift, 0), ha=side,
+                    textcoords="offset points", path_effects=HALO, zorder=6, fontsize=14)
 
 
 def _describe_learning(curves, of, target, marks, title):
@@ -448,6 +447,12 @@ def _spread_out(dates):
     return spread
 
 
+def _steps(ax, years, medians):
+    """Return the boxes (Y, 4) of the steps of yearly medians, in shares of the axes."""
+    ends = np.column_stack([years, medians / 1.04, years + 0.97, medians * 1.04]).reshape(-1, 2)
+    return (ax.transData + ax.transAxes.inverted()).transform(ends).reshape(-1, 4)
+
+
 def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     """Draw one dot per model over its date, named where asked, and the median of each year as a step.
 
@@ -483,6 +488,6 @@ def plot_years(dates, values, names, *, y_label, named=(), ax=None, title=""):
     if written:
         places = np.column_stack([dates, values])
         write_names(ax, [names[at] for at in written], places[written],
-                    others=np.delete(places, written, axis=0))
+                    others=np.delete(places, written, axis=0), taken=_steps(ax, years, medians))
     told = ", ".join(f"{year} {as_text(at, 3)}" for year, at in zip(years, medians, strict=True))
     return set_description(ax, f"Dots over years, {title or y_label}: {len(dates)} models; medians: {told}.")

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PolyCollection
 
@@ -333,8 +334,9 @@ def _draw_dots(ax, evidence):
 def _draw_pairs(ax, evidence):
     places = np.arange(len(evidence.names))
     ax.bar(places - 0.2, evidence.x, 0.38, color=RIGHT, label=evidence.labels[0])
-    ax.bar(places + 0.2, evidence.y, 0.38, color=WRONG, label=evidence.labels[1], hatch="//",
-           edgecolor="white", linewidth=0)
+    with plt.rc_context({"hatch.color": "white"}):  # what the style has would be lost on a colour
+        ax.bar(places + 0.2, evidence.y, 0.38, color=WRONG, label=evidence.labels[1], hatch="//",
+               edgecolor="white", linewidth=0)
     ax.set_xticks(places, evidence.names)
     ax.tick_params(axis="x", length=0)
     ax.set(xlabel=evidence.axes[0], ylabel=evidence.axes[1])

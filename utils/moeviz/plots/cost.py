@@ -33,6 +33,7 @@ from moeviz.style import (
     axes_or_new,
     headline,
     ink_on,
+    on_phone,
     phone_axes,
     set_description,
     set_matrix,
@@ -285,8 +286,8 @@ def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     left, right = min([*ridges, *reached]) / 6, max([*ridges, *reached]) * 12
     ax.set(xscale="log", yscale="log", xlim=(left, right),
            xlabel="arithmetic intensity (FLOP per byte read)", ylabel="speed (FLOP/s)")
-    for chip, line in zip(chips, STYLES, strict=False):
-        _draw_roof(ax, chip, line, left, right)
+    for number, (chip, line) in enumerate(zip(chips, STYLES, strict=False)):
+        _draw_roof(ax, chip, line, (left, right), number)
     for number, (name, (x, y)) in enumerate(points.items()):
         ax.plot(x, y, color=SERIES[number % len(SERIES)], marker=MARKERS[number % len(MARKERS)],
                 markersize=9, label=name)
@@ -326,16 +327,20 @@ def speed(flops):
     return f"{flops / size:.3g} {unit}"
 
 
-def _draw_roof(ax, chip, line, left, right):
-    at = np.array([left, chip.ridge, right])
+def _draw_roof(ax, chip, line, ends, number):
+    """Draw the roof of a chip between two ends; its name stands at the ridge, on a phone above."""
+    (left, right), at = ends, np.array([ends[0], chip.ridge, ends[1]])
     ax.plot(at, np.minimum(at * chip.bandwidth, chip.peak_flops), color=INK, linestyle=line, linewidth=2.4)
     ax.plot([chip.ridge], [chip.peak_flops], "o", color=INK, markersize=7)
-    room = np.log(chip.ridge / left) > 0.3 * np.log(right / left)  # left of the slope, where no point stands
-    ax.annotate(f"{chip.name}: {speed(chip.peak_flops)}\nridge at {chip.ridge:.3g} FLOP per byte",
-                (chip.ridge, chip.peak_flops), xytext=(-4 if room else 4, 8), textcoords="offset points",
-                va="bottom", ha="right" if room else "left", fontsize=13)
+    words = f"{chip.name}: {speed(chip.peak_flops)}\nridge at {chip.ridge:.3g} FLOP per byte"
     low, high = ax.get_ylim()
     ax.set_ylim(min(low, left * chip.bandwidth / 3), max(high, chip.peak_flops * 9))
+    if on_phone(ax):
+        ax.annotate(words, (0.03, 0.98 - 0.12 * number), xycoords="axes fraction", va="top", fontsize=13)
+        return
+    room = np.log(chip.ridge / left) > 0.3 * np.log(right / left)  # left of the slope, where no point stands
+    ax.annotate(words, (chip.ridge, chip.peak_flops), xytext=(-4 if room else 4, 8),
+                textcoords="offset points", va="bottom", ha="right" if room else "left", fontsize=13)
 
 
 def _check_chips(chips):

@@ -243,7 +243,8 @@ def _name_expert(ax, bars, expert, color, most):
         if bar.get_height() > 0.07 * most:
             middle = bar.get_y() + bar.get_height() / 2
             ax.text(bar.get_x() + bar.get_width() / 2, middle, f"e{expert}", ha="center", va="center",
-                    color=ink_on(color), fontsize=13)
+                    color=ink_on(color), fontsize=13, zorder=5,
+                    bbox={"facecolor": color, "edgecolor": "none", "pad": 1})  # above the line of the mean
 
 
 def _check_counts(value, name, *, square=False):

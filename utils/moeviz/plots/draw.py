@@ -28,7 +28,7 @@ BACKED = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words t
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
-ROW_LETTERS = 15  # of a line of a row's name on a phone
+ROW_LETTERS = 18  # of a line of a row's name on a phone
 
 
 def check_labels(labels, num_tokens, name="labels"):

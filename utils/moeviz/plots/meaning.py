@@ -223,7 +223,7 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     own, ax = ax is None, axes_or_new(ax, (10, height), bottom=1.7, top=0.75, left=0.3 + LETTER * longest)
     if own:
         set_narrow(ax, lambda: plot_nulls(measured, nulls, x_label=x_label, title=title, ax=phone_axes(
-            ax, 0.62 * len(rows) + 3, bottom=2.0, top=0.85, left=0.4 + LETTER * min(longest, ROW_LETTERS))))
+            ax, 0.68 * len(rows) + 3, bottom=2.0, top=0.85, left=0.4 + LETTER * min(longest, ROW_LETTERS))))
     ax.hlines(range(len(rows)), 0, 1, transform=ax.get_yaxis_transform(), color=LINE, linewidth=0.8, zorder=0)
     _mark(ax, list(rows.values()), "measured", marker="o", s=110, color=INK, zorder=3)
     for (name, entries), marker, color in zip(nulls.items(), MARKERS, COLORS, strict=False):

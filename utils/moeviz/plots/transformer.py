@@ -3,12 +3,15 @@
 from itertools import cycle
 
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
 from moeviz.plots.draw import bare, check_labels, draw_tile, legend_below, plain_ticks
 from moeviz.record import check_routing
 from moeviz.style import (
+    AROUND,
+    HEAT,
     INK,
     LINE,
     MUTED,
@@ -343,8 +346,7 @@ def _draw_three(ax, matrices, names, below):
 
 def _matrix(ax, left, top, values, head, *, signed):
     for (row, column), value in np.ndenumerate(values):
-        dark = "#3A3F4A" if not signed else "#8A4B08" if value < 0 else "#3D5A98"
-        face = tint(dark, 0.9 * min(1.0, abs(float(value))))
+        face = to_hex(AROUND(0.5 + value / 2) if signed else HEAT(float(value)))
         ax.add_patch(Rectangle((left + column, top + row), 0.96, 0.96, facecolor=face, linewidth=0))
         if abs(value) >= 0.05:
             words = f"{100 * value:+.0f}" if signed else f"{100 * value:.0f}"
