@@ -245,7 +245,8 @@ def plot_seats(routed, capacity, *, seats=None, step=None, labels=None, ax=None)
     columns = max(seat.max(initial=0) + 1, capacity)
     width = min(max(0.5, 0.15 * max(map(len, labels))), 8.6 / (columns + 1))
     ax = axes_or_new(ax, (max(width * (columns + 1) + 1.2, 5), CELL_HEIGHT * routed.num_experts + 1.6))
-    _draw_empty_seats(ax, routed.num_experts, capacity)
+    ax.add_collection(PolyCollection(_seat_boxes(*np.indices((routed.num_experts, capacity)).reshape(2, -1)),
+                                     facecolors=FAINT, edgecolors=EDGE, linewidths=1.0))
     _draw_people(ax, routed, capacity, (token[:shown], expert[:shown], seat[:shown]), labels, width)
     _dress(ax, routed, capacity, columns)
     stand = int((seat[:shown] >= capacity).sum())
@@ -283,12 +284,6 @@ def arrivals(routed, seats):
         if (np.diff(seat[order][by_expert])[np.diff(expert[order][by_expert]) == 0] > 0).all():
             break
     return token[order], expert[order], seat[order]
-
-
-def _draw_empty_seats(ax, num_experts, capacity):
-    expert, seat = (grid.ravel() for grid in np.mgrid[:num_experts, :capacity])
-    ax.add_collection(PolyCollection(_seat_boxes(expert, seat), facecolors=FAINT, edgecolors=EDGE,
-                                     linewidths=1.0))
 
 
 def _draw_people(ax, routed, capacity, people, labels, width):

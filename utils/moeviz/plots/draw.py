@@ -226,14 +226,10 @@ def merge_minor_ticks(ax):
         if len(places) and not any(axis.get_minor_formatter().format_ticks(places)):
             axis.set_minor_locator(NullLocator())
             across, up = (places, 0 * places) if axis is ax.xaxis else (0 * places, places)
+            look = {name: mpl.rcParams[f"{axis.axis_name}tick.{setting}"] for name, setting in
+                    (("color", "color"), ("markersize", "minor.size"), ("markeredgewidth", "minor.width"))}
             ax.add_artist(Line2D(across, up, linestyle="none", marker=marker, transform=transform,
-                                 clip_on=False, label="_minor ticks", **_look(f"{axis.axis_name}tick")))
-
-
-def _look(name):
-    settings = mpl.rcParams
-    return {"color": settings[f"{name}.color"], "markersize": settings[f"{name}.minor.size"],
-            "markeredgewidth": settings[f"{name}.minor.width"]}
+                                 clip_on=False, label="_minor ticks", **look))
 
 
 def draw_heatmap(ax, values, *, low, high, middle=None, top=0.0, cell_text=None):

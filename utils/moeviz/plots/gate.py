@@ -137,7 +137,8 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
     ax.add_collection(PolyCollection([regions[e] for e in owned], edgecolors="white", linewidths=2.5,
                                      facecolors=[tint(colors[e], 0.34) for e in owned], zorder=0))
     _draw_gate(ax, gate, colors)
-    _draw_tokens(ax, tokens, gate, bias, colors)
+    owner = np.argmax(tokens @ gate + bias, axis=1)
+    ax.scatter(*tokens.T, s=42, c=np.array(colors)[owner], edgecolors=INK, linewidths=0.8, zorder=3)
     names = [""] * len(tokens) if labels is None else check_labels(labels, len(tokens))
     for place, label in zip(tokens, names, strict=True) if labels is not None else ():
         ax.annotate(label, place, xytext=(7, 5), textcoords="offset points", fontsize=14, zorder=5,
@@ -149,7 +150,9 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
     most, least = int(np.argmax(shares)), len(shares) - 1 - int(np.argmin(shares[::-1]))
     headline(ax, f"expert {most} owns {100 * shares[most]:.0f}% of the plane, expert {least} "
                  f"{100 * shares[least]:.0f}%", title)
-    _tabulate(ax, gate, bias, shares, tokens)
+    owned = np.bincount(owner, minlength=len(shares))
+    set_table(ax, ["expert", "gate, dimension 0", "gate, dimension 1", "bias", "share of the plane (%)",
+                   "tokens"], zip(range(len(shares)), *gate, bias, 100 * shares, owned, strict=True))
     return set_description(ax, _describe_regions(shares, tokens, span, title))
 
 
@@ -237,11 +240,6 @@ def _draw_gate(ax, gate, colors):
               angles="xy", scale_units="xy", scale=1, headwidth=3.2, headlength=4, headaxislength=4, zorder=2)
 
 
-def _draw_tokens(ax, tokens, gate, bias, colors):
-    owner = np.argmax(tokens @ gate + bias, axis=1)
-    ax.scatter(*tokens.T, s=42, c=np.array(colors)[owner], edgecolors=INK, linewidths=0.8, zorder=3)
-
-
 def _free_place(region, tokens, span):
     """Return the centre of a region, or a place between it and a corner where no token and its name stand."""
     centre = _find_centre(region)
@@ -255,12 +253,6 @@ def _draw_number(ax, expert, place, color):
     ax.text(*place, str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
             ha="center", va="center", zorder=4,
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 2})
-
-
-def _tabulate(ax, gate, bias, shares, tokens):
-    owned = np.bincount(np.argmax(tokens @ gate + bias, axis=1), minlength=len(shares))
-    columns = ["expert", "gate, dimension 0", "gate, dimension 1", "bias", "share of the plane (%)", "tokens"]
-    set_table(ax, columns, zip(range(len(shares)), *gate, bias, 100 * shares, owned, strict=True))
 
 
 def _describe_regions(shares, tokens, span, title):

@@ -4,7 +4,6 @@ from itertools import cycle
 
 import numpy as np
 from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_matrix, check_same_shape, check_vector
@@ -21,12 +20,12 @@ from moeviz.style import (
     PALE,
     SERIES,
     axes_or_new,
-    contrast,
     dropped_patch,
     expert_colors,
     fixed_axes,
     headline,
     ink_on,
+    on_white,
     set_description,
     set_matrix,
     set_table,
@@ -438,16 +437,11 @@ def _name_ends(ax, ends):
     places = (ends[order] - low) / (high - low)
     apart = spread(list(places), 0.55 * NAME_SIZE / height, 0.02)
     for rank, (expert, at) in enumerate(zip(order, apart, strict=True) if len(ends) <= MAX_NAMED else ()):
-        color = _readable(colors[expert])
+        color = on_white(colors[expert])
         ax.annotate(str(expert), (1, places[rank]), xycoords="axes fraction", color=color, va="center",
                     xytext=(12 + 12 * (rank % 2), height * (at - places[rank])), fontweight="bold",
                     textcoords="offset points", fontsize=NAME_SIZE, annotation_clip=False,
                     arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkB": 0})
-
-
-def _readable(color):
-    """Return the colour, darker where it would be too pale for a number on white."""
-    return color if contrast(color, "white") >= 3 else tuple(0.6 * channel for channel in to_rgb(color))
 
 
 def _tabulate_thermostat(upper, lower, history, title):

@@ -176,18 +176,15 @@ def _tabulate(ax, routed, labels, slots):
     columns = ["expert", "most often, first choice"]
     for slot in range(slots):
         columns += [f"{('first', 'second')[slot]} choices", "of them dropped"]
-    rows = [[expert, _most_often(labels, routed.expert_index[:, 0] == expert)]
-            for expert in range(routed.num_experts)]
-    for row in rows:
+    rows, first = [], routed.expert_index[:, 0]
+    for expert in range(routed.num_experts):
+        often = Counter(label for label, owner in zip(labels, first, strict=True) if owner == expert)
+        most = "; ".join(f"{label} ×{count}" for label, count in often.most_common(MOST_OFTEN))
+        rows.append([expert, most])
         for slot in range(slots):
-            here = routed.expert_index[:, slot] == row[0]
-            row += [here.sum(), (here & ~routed.kept[:, slot]).sum()]
+            here = routed.expert_index[:, slot] == expert
+            rows[-1] += [here.sum(), (here & ~routed.kept[:, slot]).sum()]
     set_table(ax, columns, rows, title=f"{routed.label}: who gets what")
-
-
-def _most_often(labels, here):
-    counts = Counter(label for label, is_here in zip(labels, here, strict=True) if is_here)
-    return "; ".join(f"{label} ×{count}" for label, count in counts.most_common(MOST_OFTEN))
 
 
 def _describe(routed):
@@ -223,16 +220,12 @@ def plot_text_orders(routings, labels, *, per_row=28):
     axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False, layout=Layout())[1][:, 0]
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
         plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
-        headline(ax, _count(routed), name)
+        chosen, kept = routed.expert_index != EMPTY, routed.kept
+        headline(ax, f"{(chosen & ~kept).sum()} of {chosen.sum()} choices dropped, "
+                     f"{(~kept.any(axis=1)).sum()} of {len(kept)} tokens left with none", name)
     if columns >= LONG_ROW:
         set_narrow(axes[0], partial(plot_text_orders, routings, labels, per_row=NARROW_ROW))
     return axes
-
-
-def _count(routed):
-    chosen, kept = routed.expert_index != EMPTY, routed.kept.any(axis=1)
-    return (f"{(chosen & ~routed.kept).sum()} of {chosen.sum()} choices dropped, "
-            f"{(~kept).sum()} of {len(kept)} tokens left with none")
 
 
 def plot_text_rows(routed, labels, row_names, *, text_bytes=None, lines=1, ax=None):

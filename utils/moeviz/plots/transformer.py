@@ -61,7 +61,8 @@ def plot_transformer_block(sizes, *, active, title="", ax=None):
         side = unit * np.sqrt(size)
         ax.add_patch(Rectangle((left, -side / 2), side, side, facecolor=STONE, edgecolor=INK, linewidth=0.8))
         ax.text(left + side / 2, -1.25, f"{part}\n{size:,}", ha="center", va="top", color=INK)
-        left = _arrow(ax, left + side)
+        left += side + 0.58  # where the arrow to the next part ends
+        ax.annotate("", (left - 0.08, 0), (left - 0.5, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
     left = _experts(ax, left, unit * np.sqrt(sizes["expert"]), used, experts, sizes["expert"])
     ax.set(xlim=(-0.2, left + 0.2), ylim=(-2.5, 1.6), aspect="equal")
     ax.set_axis_off()
@@ -296,12 +297,6 @@ def plot_written(routed, labels, *, window=16, title="", ax=None):
     set_matrix(ax, share[kept], rows=("after byte", kept), columns=("expert", range(routed.num_experts)))
     return set_description(ax, f"Areas: shares of {routed.num_experts} experts over {len(labels)} written "
                                f"bytes; the busiest one changes {changes} times.")
-
-
-def _arrow(ax, left):
-    """Draw the arrow to the next part and return where that begins."""
-    ax.annotate("", (left + 0.5, 0), (left + 0.08, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
-    return left + 0.58
 
 
 def _experts(ax, left, side, used, experts, size):
