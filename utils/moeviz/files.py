@@ -197,6 +197,15 @@ def stored(name):
     return Path(str(resources.files("moeviz").joinpath("data", name)))
 
 
+def stored_json(name):
+    """Return what one of the package's JSON files holds.
+
+    >>> stored_json("hardware.json")["hardware"][0]["name"]
+    'H100 SXM'
+    """
+    return json.loads(stored(name).read_text(encoding="utf-8"))
+
+
 def targets(options, own):
     """Return the Paths that a command writes: that of its --out, and with --replace the package's `own` file.
 

@@ -7,16 +7,15 @@
 documents its fields: per model its shape, and what its publisher said, each with a source.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from moeviz.arrays import check_choice, check_count
 from moeviz.checks import check_flag, check_kind, check_text, store
 from moeviz.cost import ModelSpec, count_parameters
 from moeviz.environment import run_command
+from moeviz.files import stored_json
 
 UNITS = {"T": 10**12, "B": 10**9, "M": 10**6, "": 1}
 CONVENTIONS = (None, "A", "B", "C")
@@ -163,7 +162,7 @@ def catalogue():
     >>> len(catalogue()) >= 30
     True
     """
-    return tuple(read_model(entry) for entry in _read_file()["models"])
+    return tuple(read_model(entry) for entry in stored_json("models.json")["models"])
 
 
 @cache
@@ -173,7 +172,7 @@ def undisclosed():
     >>> [each.name for each in undisclosed()][:4]
     ['M4 (2019)', 'GPT-4', 'MiniMax abab6', 'Gemini 1.5 Pro']
     """
-    return tuple(_read_undisclosed(entry) for entry in _read_file()["undisclosed"])
+    return tuple(_read_undisclosed(entry) for entry in stored_json("models.json")["undisclosed"])
 
 
 def model(name):
@@ -208,11 +207,6 @@ def read_model(entry):
 def _read_undisclosed(entry):
     said = tuple(Statement(**each) for each in entry["statements"])
     return Undisclosed(**entry | {"statements": said})
-
-
-def _read_file():
-    path = resources.files("moeviz") / "data" / "models.json"
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

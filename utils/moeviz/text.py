@@ -13,13 +13,14 @@ import unicodedata
 import zlib
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import resources, util
+from importlib import util
 from pathlib import Path
 
 import numpy as np
 
 from moeviz.arrays import check_choice, check_count, check_mask, check_vector
 from moeviz.checks import check_flag, check_kind, check_several, check_texts
+from moeviz.files import stored
 
 BYTE_CLASS_NAMES = ("space", "newline", "lower", "upper", "digit", "punctuation",
                     "non-ascii lead", "continuation")
@@ -224,8 +225,7 @@ def _names_in(locale):
 
 
 def _own_text(domain):
-    folder = resources.files("moeviz").joinpath("data")
-    return folder.joinpath(f"fallback_{domain}.txt").read_text(encoding="utf-8")
+    return stored(f"fallback_{domain}.txt").read_text(encoding="utf-8")
 
 
 def _own_pieces(border, domain):

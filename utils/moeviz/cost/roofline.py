@@ -4,10 +4,8 @@ B is the number of tokens in a step, E experts of equal size, k choices per toke
 Left out: activations, the cache, overlap and communication.
 """
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 
@@ -15,6 +13,7 @@ from moeviz.arrays import as_array, check_choice, check_count, check_number
 from moeviz.checks import check_kind, store
 from moeviz.cost.count import count_parameters
 from moeviz.cost.spec import check_spec
+from moeviz.files import stored_json
 
 
 @dataclass(frozen=True)
@@ -46,8 +45,7 @@ def hardware_list():
     >>> [round(chip.ridge, 1) for chip in hardware_list() if chip.name == "H100 SXM"]
     [295.3]
     """
-    text = (resources.files("moeviz") / "data" / "hardware.json").read_text(encoding="utf-8")
-    return tuple(Hardware(**fields) for fields in json.loads(text)["hardware"])
+    return tuple(Hardware(**fields) for fields in stored_json("hardware.json")["hardware"])
 
 
 def hardware(name="H100 SXM"):

@@ -19,12 +19,11 @@ A text in the place of a number or of true and false is the name of the field th
 """
 
 import difflib
-import json
 from functools import cache
-from importlib import resources
 
 from moeviz.arrays import check_count
 from moeviz.checks import check_several
+from moeviz.files import stored_json
 from moeviz.routing.published import Router, Seats
 
 REQUIRED = object()
@@ -295,8 +294,7 @@ def _says_something(value):
 
 @cache
 def _table():
-    path = resources.files("moeviz") / "data" / "families.json"
-    return json.loads(path.read_text(encoding="utf-8"))
+    return stored_json("families.json")
 
 
 @cache

@@ -10,16 +10,15 @@ Source: github.com/allenai/OLMoE, scripts/run_routing_analysis.py (Apache-2.0).
 
 import functools
 import io
-import json
 import pickle
 import pickletools
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 
 from moeviz.arrays import as_array, check_choice
 from moeviz.checks import check_kind, check_text, check_texts
+from moeviz.files import stored_json
 from moeviz.record import EMPTY
 from moeviz.traces.trace import Trace, check_layers
 
@@ -155,9 +154,8 @@ def real_counts():
     >>> {name: counts.experts.shape for name, counts in real_counts().items()}
     {'OLMoE-1B-7B': (5, 3, 64), 'Mixtral 8x7B': (5, 3, 8)}
     """
-    read = json.loads(resources.files("moeviz").joinpath("data", "real_counts.json").read_text("utf-8"))
     return {name: Counts(name, each["layers"], each["domains"], each["experts"])
-            for name, each in read["models"].items()}
+            for name, each in stored_json("real_counts.json")["models"].items()}
 
 
 # Pickled.

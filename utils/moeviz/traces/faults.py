@@ -4,14 +4,13 @@ A public log of Qwen1.5-MoE under vLLM began with two blocks of identical rows, 
 profiling run; read as text they make a balanced router look biased. Nothing here changes a trace.
 """
 
-import json
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
 
 from moeviz.arrays import check_rng
 from moeviz.checks import check_kind
+from moeviz.files import stored_json
 from moeviz.metrics import load_entropy, max_violation, repetition
 from moeviz.record import EMPTY
 from moeviz.traces.trace import BLOCK, Trace
@@ -234,7 +233,7 @@ def broken_capture(*, rng):
     Trace of 'Qwen1.5-MoE, rebuilt': 12805 tokens, 3 layers, E = 60, 153660 choices; with nothing else
     """
     check_rng(rng)
-    known = json.loads(resources.files("moeviz").joinpath("data", "broken_capture.json").read_text("utf-8"))
+    known = stored_json("broken_capture.json")
     layers = {int(layer): each for layer, each in known["layers"].items()}
     index = []
     for each in layers.values():
