@@ -225,3 +225,29 @@ def test_a_coloured_word_on_the_dark_ground_keeps_its_colour():
     word = forms._ink((*blue, 1.0), np.array([np.array(to_rgb(forms.GROUND)) * 255]))[:3]
     assert style.contrast(word, forms.GROUND) >= forms.READ
     assert word[2] - word[0] > 0.3  # blue, and not the ink of expert 7
+
+
+def crowded_map():
+    spots = {"layer 1": (0.66, 1), "sure, rotates": (0, 1), "undecided, rotates": (1, 1), "always 0": (0, 0)}
+    return plots.plot_entropy_map(spots, paths={"push": [[0.66, 1], [0.3, 0.3], [0, 0]]})
+
+
+@cases("draw", [crowded_map, lambda: plots.plot_dense_blocks(np.ones((4, 64)), 8)])
+def test_what_a_phone_needs_to_show_whole_can_be_drawn_narrow(draw):
+    style.use()
+    figure = draw().figure
+    with forms.narrowed(figure) as can_be_read:
+        assert can_be_read
+    plt.close(figure)
+
+
+def test_a_number_is_not_crossed_by_the_line_to_compare_with():
+    ax = plots.plot_timing(["slow", "quick"], [0.05, 0.003], mark=(0.0045, "a quarter"))
+    below, above = ax.lines[0].get_zorder(), [text for text in ax.texts if " ms" in text.get_text()]
+    assert all(text.get_bbox_patch() and text.get_zorder() > below for text in above[:2])
+
+
+@cases("expert", range(7))
+def test_a_line_on_white_is_a_line_of_the_same_expert_on_the_dark_ground(expert):
+    color = style.expert_colors(8)[expert]
+    assert to_hex(forms.partner(to_rgb(style.on_white(color)))) == to_hex(forms.lifted(to_rgb(color)))

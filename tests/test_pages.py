@@ -31,6 +31,21 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
 }).map(part => part.outerHTML.slice(0, 200))"""
 FORMS_SHOWN = """[...new Set([...document.querySelectorAll(".by-day, .by-night")]
     .filter(part => part.checkVisibility()).map(part => part.className.match(/by-[a-z]+/)[0]))]"""
+CLOSED = """[...document.querySelectorAll("main > .now details:not([open], .hint, .more)")].filter(
+    each => each.checkVisibility() && !each.closest("figure, .solution, .moeviz-filmstrip, .moeviz-live"))
+    .at(-1)"""
+TOLD = f"""(() => {{
+    const answer = {CLOSED};
+    const after = part => answer.compareDocumentPosition(part) === Node.DOCUMENT_POSITION_FOLLOWING;
+    return !answer ? [] : [...document.querySelectorAll("main > .now :is(table, pre, p)")]
+        .filter(part => part.checkVisibility() && after(part))
+        .map(part => part.outerHTML.slice(0, 120));
+}})()"""
+TOO_TALL = "document.documentElement.scrollHeight > innerHeight"
+ON = """button => {  // opens what is closed, and goes on
+    const said = document.querySelector(".said"), at = said.textContent;
+    for (let press = 0; press < 9 && at === said.textContent; press++) button.click();
+}"""
 LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
 TALL_PICTURES = """() => document.documentElement.scrollHeight <= innerHeight ? [] :
     [...document.querySelectorAll("main .now :is(.moeviz-live, .moeviz-filmstrip)")].filter(part =>
@@ -374,6 +389,21 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
         lecture.keyboard.press("ArrowLeft")
     assert place(lecture)[0] == steps - 2
     assert axe(lecture) == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["03_topk_noise_temperature.html", "10_one_matrix_every_router.html"])
+def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(chromium, site, name):
+    open_page(chromium, site, name)
+    chromium.set_viewport_size({"width": 1920, "height": 1080})
+    chromium.keyboard.press("l")
+    asked, told, too_tall = 0, [], []
+    for _ in range(place(chromium)[1]):
+        asked += chromium.evaluate(f"Boolean({CLOSED})")
+        told += chromium.evaluate(TOLD)
+        too_tall += [place(chromium)] * chromium.evaluate(TOO_TALL)
+        chromium.locator(".lecture-bar button", has_text="Next").evaluate(ON)
+    assert asked >= 2 and told == [] and too_tall == []
 
 
 def opened_one(page):

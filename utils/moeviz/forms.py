@@ -17,7 +17,18 @@ from matplotlib.path import Path
 from matplotlib.text import Text
 from matplotlib.transforms import Affine2D
 
-from moeviz.style import AROUND, HEAT, OKABE_ITO, PALER, SERIES, TITLE_LETTER, Layout, contrast, wrapped
+from moeviz.style import (
+    AROUND,
+    HEAT,
+    OKABE_ITO,
+    PALER,
+    SERIES,
+    TITLE_LETTER,
+    Layout,
+    contrast,
+    on_white,
+    wrapped,
+)
 
 GROUND, LIGHT = "#14171c", "#eceff2"  # the page's; of ink
 HEAT_DARK = [GROUND, "#23395f", "#3f66ad", "#86a9e0", "#dbe7fb"]
@@ -205,10 +216,18 @@ def partner(colors):
 def _partner(*color):
     if (name := to_hex(color)) in PALER:
         return to_rgb(PALER[name])
+    if own := _darkened().get(to_hex(color)):
+        return own
     light, dark = _ramps()
     distance = np.abs(light - color).max(axis=1)
     place = int(distance.argmin())
     return tuple(dark[place]) if distance[place] <= NEAR else lifted(color)
+
+
+@functools.cache
+def _darkened():
+    """Return {hex: colour}: experts' colours made darker for lines on white, like tints of others."""
+    return {to_hex(on_white(color)): lifted(to_rgb(color)) for color in OKABE_ITO[:7]}
 
 
 @functools.cache

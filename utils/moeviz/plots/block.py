@@ -142,7 +142,7 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> plot_dense_blocks(np.ones((2, 8)), 4).get_xlabel()
-    'hidden unit (2 per expert)'
+    'expert (2 hidden units each)'
     """
     w_in = check_matrix(w_in, "w_in", "(D, H)")
     d_model, d_hidden = w_in.shape
@@ -160,7 +160,7 @@ def plot_dense_blocks(w_in, num_experts, *, w_out=None, ax=None):
     key = tops[-1] + 1.06 * d_model
     _name_experts(ax, num_experts, each, key, KEY * d_model)
     ax.set(xlim=(0, d_hidden), ylim=(key + KEY * d_model, -0.2 * d_model), yticks=[], xticks=[],
-           xlabel=f"hidden unit ({each} per expert)")
+           xlabel=f"expert ({each} hidden units each)")
     headline(ax, f"one FFN of {d_hidden} hidden units, cut into {num_experts} experts of {each}")
     ax.spines[:].set_visible(False)
     _tabulate_dense_blocks(ax, dict(parts), each)
@@ -180,7 +180,7 @@ def _color_blocks(weights, each):
 
 def _name_experts(ax, num_experts, each, top, height):
     for expert, color in enumerate(expert_colors(num_experts)):
-        name = f"expert {expert}" if num_experts <= 8 else str(expert) if num_experts <= MAX_NUMBERED else ""
+        name = str(expert) if num_experts <= MAX_NUMBERED else ""
         draw_tile(ax, expert * each, top, each, height, color, name, edgecolor="white", fontsize=14)
 
 

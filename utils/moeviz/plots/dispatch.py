@@ -354,6 +354,7 @@ def plot_two_choices(scores, k, capacity, *, labels=None):
         for at, count in enumerate(open_sums):
             place = (at + 0.5, tokens + 0.45) if axis == 0 else (experts + 0.35, at + 0.5)
             ax.text(*place, str(count), ha="center", va="center", fontweight="bold", fontsize=14)
+        ax.set_ylabel("token" if ax is axes[0] else "")  # the second shares the rows of the first
         set_description(ax, f"Matrix of scores, {words} {', '.join(map(str, open_sums))}.")
     return axes
 
@@ -365,7 +366,7 @@ def _draw_choices(ax, scores, chosen, labels):
         ground = colors[expert] if chosen[token, expert] else "white"
         draw_tile(ax, expert, token, 1, 1, ground, f"{score:.2f}", edgecolor=EDGE, fontsize=13,
                   color=ink_on(ground) if chosen[token, expert] else MUTED)
-    ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert", ylabel="token")
+    ax.set(xlim=(0, experts + 0.7), ylim=(tokens + 0.8, 0), xlabel="expert")
     ax.set_xticks(np.arange(experts) + 0.5, range(experts))
     ax.set_yticks(np.arange(tokens) + 0.5, labels, family=FONTS, parse_math=False)
     bare(ax)

@@ -309,8 +309,9 @@ def plot_entropy_map(points, *, paths=None, ax=None, title=""):
     looks = zip(cycle(SERIES), cycle(LINE_DASHES), strict=False)
     for (name, line), (color, dash) in zip(lines.items(), looks, strict=False):
         ax.plot(*line.T, color=color, linestyle=dash, label=name, zorder=2.5)
-    for name, spot in spots.items():
-        _draw_spot(ax, name, spot)
+    corners = [tuple(spot > 0.5) for spot in spots.values()]
+    for at, (name, spot) in enumerate(spots.items()):
+        _draw_spot(ax, name, spot, line=corners[:at].count(corners[at]))
     if lines:
         legend_below(ax, len(lines))
     headline(ax, _first_spot({**{name: line[0] for name, line in lines.items()}, **spots}), title)
@@ -347,11 +348,11 @@ def _draw_corners(ax):
                 fontsize=14, zorder=2.8, bbox=BACKED | {"facecolor": FAINT})
 
 
-def _draw_spot(ax, name, spot):
-    """Mark a router and write its name towards the middle of the square, where there is room."""
+def _draw_spot(ax, name, spot, line):
+    """Mark a router and write its name towards the middle of the square, `line` lines further in."""
     across, up = np.where(spot > 0.5, -1, 1)
     ax.plot(*spot, "o", color=INK, markersize=11, zorder=3, clip_on=False)
-    ax.annotate(name, spot, xytext=(9 * across, 16 * up), textcoords="offset points", zorder=4,
+    ax.annotate(name, spot, xytext=(9 * across, (16 + 20 * line) * up), textcoords="offset points", zorder=4,
                 ha="left" if across > 0 else "right", va="center", fontsize=14, fontweight="bold",
                 bbox=BACKED | {"facecolor": FAINT})
 
