@@ -323,3 +323,10 @@ class TestInChromium:
         player.emulate_media(reduced_motion="no-preference")
         play.click()
         player.wait_for_function("document.querySelector('.moeviz-filmstrip input').value === '2'")
+
+
+def test_strips_of_other_widths_on_one_page_leave_each_other_alone():
+    narrow, wide = (strip(plot=lambda share, width=width: draw(share, width)) for width in (4, 9))
+    looks = [re.search("<style>(.*?)</style>", page, re.DOTALL)[1] for page in (narrow, wide)]
+    assert looks[0] == looks[1]  # one style counts for all strips of a page
+    assert "--whole: 400px" in narrow and "--whole: 900px" in wide

@@ -73,8 +73,9 @@ def as_text(value, digits=4):
 def _alike(values, texts):
     """Give numbers with a point as many decimals as the longest of them has, where no digit is invented."""
     longest = max((len(text.partition(".")[2]) for text in texts if DECIMAL.fullmatch(text)), default=0)
-    return [f"{value:.{longest}f}" if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)
-            and float(text) == value else text for value, text in zip(values, texts, strict=True)]
+    return [f"{float(text):.{longest}f}" if isinstance(value, (float, np.floating))
+            and DECIMAL.fullmatch(text) and abs(float(text) - value) < NOTHING else text
+            for value, text in zip(values, texts, strict=True)]
 
 
 def _number(value, digits):
