@@ -130,7 +130,7 @@ BAD_CONFIGS = [
     (changed("Mixtral 8x7B", hidden_size="4096"), "hidden_size of type 'mixtral' must be a whole number"),
     (changed("Mixtral 8x7B", num_key_value_heads=7), "kv_heads must divide heads = 32, got 7"),
     (changed("Mixtral 8x7B", num_experts_per_tok=9), "moe: top_k must be .* between 1 and 8, got 9"),
-    (changed("Mixtral 8x7B", tie_word_embeddings="no"), "tied must be True or False, got 'no'"),
+    (changed("Mixtral 8x7B", tie_word_embeddings="no"), "tie_word_embeddings .* True or False, got 'no'"),
     (changed("Qwen1.5-MoE-A2.7B", use_sliding_window=True), "use_sliding_window = True is not known here"),
     (changed("DeepSeek-V3", first_k_dense_replace=-1), "first_k_dense_replace .* at least 0, got -1"),
     (changed("DeepSeek-V3", kv_lora_rank=None), "lacks the field 'kv_lora_rank'"),
@@ -146,6 +146,9 @@ BAD_CONFIGS = [
     (changed("MiniMax-Text-01", num_local_experts=[8, 16] * 40), "num_local_experts of .* must be a whole"),
     (changed("MiniMax-M2", shared_intermediate_size=8), "shared_intermediate_size = 8 is not known here"),
     (changed("Llama 4 Maverick", interleave_moe_layer_step=0), "interleave_moe_layer_step .* got 0"),
+    ({"model_type": "jamba", "mamba_proj_bias": 3}, "mamba_proj_bias .* True or False, got 3"),
+    ({"model_type": "arctic", "parallel_attn_mlp_res": {}}, "parallel_attn_mlp_res .* True or False, got {}"),
+    ({"model_type": "glm_moe_dsa", "indexer_types": 3}, "indexer_types must be a list, got 3"),
 ]
 
 

@@ -110,11 +110,11 @@ def _jamba(config):
     state, kernel = config.whole("mamba_d_state"), config.whole("mamba_d_conv")
     rank = config.get("mamba_dt_rank", "auto")
     rank = -(-d_model // 16) if rank == "auto" else config.whole("mamba_dt_rank")
-    parameters = (d_model * 2 * inner + inner * kernel + config.flag("mamba_conv_bias", True) * inner
-                  + inner * (rank + 2 * state) + rank * inner + inner + inner * state + inner
-                  + inner * d_model + config.flag("mamba_proj_bias") * (2 * inner
-                                                                        + d_model) + rank + 2 * state)
-    mamba = {"kind": "other", "parameters": parameters, "state": inner * state + inner * (kernel - 1)}
+    matrices = 3 * d_model * inner + 2 * inner * (rank + state) + inner * (state + 2)
+    convolution = inner * (kernel + config.flag("mamba_conv_bias", True))
+    norms, biases = rank + 2 * state, config.flag("mamba_proj_bias") * (2 * inner + d_model)
+    mamba = {"kind": "other", "parameters": matrices + convolution + norms + biases,
+             "state": inner * (state + kernel - 1)}
     full = attention_fields(config, window=config.get("sliding_window"))
     moe = experts(config, sum(i % every_so == at for i in range(layers)), "intermediate_size")
     if moe["experts"] == 1:

@@ -7,6 +7,7 @@ Sources: DeepSeek-V2, arXiv 2405.04434; the modeling files of transformers.
 
 from collections import Counter
 
+from moeviz.checks import check_several
 from moeviz.cost.layouts import (
     attention_fields,
     bias_fields,
@@ -68,7 +69,8 @@ def index_owners(config):
     if own is None:
         step, offset = config.whole("index_topk_freq", 1), config.whole("index_skip_topk_offset", 2, low=0)
         return [max(i - offset + 1, 0) % step == 0 for i in range(layers)]
-    return [kind in ("full", "F") for kind in config.for_each_layer(list(own), "indexer_types")]
+    kinds = list(own) if isinstance(own, str) else check_several(own, "indexer_types")
+    return [kind in ("full", "F") for kind in config.for_each_layer(kinds, "indexer_types")]
 
 
 def _axk2(config):

@@ -22,7 +22,7 @@ import difflib
 from functools import cache
 
 from moeviz.arrays import check_count
-from moeviz.checks import check_several
+from moeviz.checks import check_flag, check_several
 from moeviz.files import stored_json
 from moeviz.routing.published import Router, Seats
 
@@ -227,8 +227,8 @@ class Config:
         return check_count(value, f"{self.own(name)} of type {self.kind!r}", low)
 
     def flag(self, name, default=False):
-        """Return the field as it is, or `default`; who builds the record checks that it is True or False."""
-        return self.get(name, default)
+        """Return the field, or `default`, or raise a ValueError where it is neither True nor False."""
+        return check_flag(self.get(name, default), f"{self.own(name)} of type {self.kind!r}")
 
     def layers(self):
         """Return the number of layers, small enough to loop over, or raise a ValueError."""
