@@ -80,6 +80,14 @@ def test_every_expert_and_class_of_a_seed_has_a_dot_in_its_layer():
     assert "up to 0.30 nats" in describe(ax)
 
 
+def test_the_paths_of_an_effect_are_named_in_words():
+    ways = ["off", "off there", "attention blocked", "looking at 3"]
+    ax = plots.plot_effects(dict.fromkeys(ways, (0.8, 0.03)))
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names == ["off", "off at these bytes alone", "off, kept from all attention",
+                     "off, kept from layer 3's attention"]
+
+
 def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
     ax = DRAW["effects by group"]()
     dots = [line for line in ax.lines if line.get_marker() in "o^"]

@@ -16,6 +16,8 @@ from moeviz.arrays import check_count, check_number, check_rng
 from moeviz.text import BYTE_CLASS_NAMES, byte_classes
 from moeviz.transformer.descent import SKIPPED
 
+PATHS = {"off there": "off at these bytes alone", "off elsewhere": "off at all other bytes",
+         "attention blocked": "off, kept from all attention"}
 CLASSES = BYTE_CLASS_NAMES[:6]  # those of ASCII
 RARE, USUAL = 0.03, 0.4  # share of a class of bytes that uses an expert: at most, at least
 WAYS = ("random choices off", "an expert off", "off, later choices kept", "an expert silent",
@@ -359,6 +361,16 @@ def path_through_attention(model, rows, *, layer, expert, at):
         found[name] = mean_error(judged(model.row_losses(rows, route=route, look_at=look_at)) - untouched,
                                  judged(at))
     return found
+
+
+def in_words(way):
+    """Return what a way of `path_through_attention` does, in words for a picture; any other name as it is.
+
+    >>> in_words("off there"), in_words("looking at 3"), in_words("as trained")
+    ('off at these bytes alone', "off, kept from layer 3's attention", 'as trained')
+    """
+    layer = way.removeprefix("looking at ")
+    return f"off, kept from layer {layer}'s attention" if layer != way else PATHS.get(way, way)
 
 
 # --- byte or context -----------------------------------------------------------------------------

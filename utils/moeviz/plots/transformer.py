@@ -7,6 +7,7 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
+from moeviz.interventions import in_words
 from moeviz.plots.draw import bare, check_labels, draw_tile, legend_below, plain_ticks
 from moeviz.record import check_routing
 from moeviz.style import (
@@ -227,10 +228,11 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     Returns the Axes. Raises ValueError where there is nothing to draw, or no number for each group.
 
     >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
-    'Off costs 0.80 nats per byte, off there 0.00'
+    'Off costs 0.80 nats per byte, off at these bytes alone 0.00'
     """
     if not effects:
         raise ValueError("effects must hold something to draw, got none")
+    effects = {in_words(name): effect for name, effect in effects.items()}
     names, groups = list(effects), list(map(str, groups))
     for name, each in effects.items():
         if np.size(each) != 2 * len(groups):
