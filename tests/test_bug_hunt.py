@@ -274,7 +274,7 @@ def test_dots_off_the_diagonal_are_diamonds_of_another_colour():
     on, off = ax.collections
     assert len(on.get_offsets()) == 2 and off.get_offsets().tolist() == [[0.3, 0.9]]
     assert (on.get_facecolor()[0] != off.get_facecolor()[0]).any()
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("before", "after", "suspect: 1 of 3 off")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("before", "after", "Suspect: 1 of 3 off")
     assert "1 of them off the diagonal, largest distance 0.6" in describe(ax)
 
 
@@ -286,14 +286,14 @@ def test_pairs_of_bars_share_a_scale_and_the_largest_difference_is_described():
     assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] > 4
     assert [t.get_text() for t in axes[0].get_legend().get_texts()] == ["one", "other"]
     assert "they differ most at 1, 2 and 4" in describe(axes[1])
-    assert [ax.get_title() for ax in axes] == ["right: 2 of 2 level", "suspect: 2 and\n4 at expert 1"]
+    assert [ax.get_title() for ax in axes] == ["Right: 2 of 2 level", "Suspect: 2 and\n4 at expert 1"]
 
 
 def test_pairs_of_which_one_bar_belongs_at_0_are_counted_and_the_key_stays_in_its_panel():
     bars = Evidence(np.array([0, 3.0, 1]), np.array([2, 0, 4.0]), ("first choices dropped", "second choices"),
                     ("0", "1", "2"), ("expert", "choices"), apart=True)
     axes = plots.plot_evidence({"right": bars, "suspect": bars, "other": bars})
-    assert axes[1].get_title() == "suspect: both bars at\n1 of 3"
+    assert axes[1].get_title() == "Suspect: both bars at\n1 of 3"
     assert "the smaller one is largest at 2, 1 and 4" in describe(axes[1])
     axes[0].figure.draw_without_rendering()
     assert axes[0].get_legend().get_window_extent().x1 < axes[1].get_window_extent().x0
@@ -329,5 +329,5 @@ def test_the_explorer_sets_every_suspect_beside_the_right_step():
     assert seen[-2:] == [("right", "loss"), ("f", "loss")]
     assert tuple(suspect.options) == tuple(LETTERS) and tuple(view.options) == tuple(evidence.VIEWS)
     axes = real.draw_evidence(found, suspect="f", view="loss")
-    assert [ax.get_title().partition(":")[0] for ax in axes] == ["right", "Suspect f"]
+    assert [ax.get_title().partition(":")[0] for ax in axes] == ["Right", "Suspect f"]
     plt.close("all")

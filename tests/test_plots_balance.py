@@ -150,7 +150,7 @@ def test_each_order_has_its_own_text_with_its_drops_hatched_and_counted():
         limited = apply_capacity(ROUTED, 5, order=order)
         dropped, alone = int((~limited.kept).sum()), int((~limited.kept.any(axis=1)).sum())
         assert dropped > 0 and hatched(ax) == dropped
-        assert ax.get_title().replace("\n", " ") == (f"{order}: {dropped} of 24 choices dropped, "
+        assert ax.get_title().replace("\n", " ") == (f"{order.title()}: {dropped} of 24 choices dropped, "
                                                      f"{alone} of 12 tokens left with none")
         assert style.describe(ax).startswith("Coloured text")
 

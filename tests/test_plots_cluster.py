@@ -134,7 +134,7 @@ def test_bad_input_is_named(draw, message):
 def test_placements_stand_side_by_side_on_one_scale():
     axes = plots.plot_device_loads({"one": SERVED, "two": SERVED[:, ::-1]})
     assert [ax.get_ylim() for ax in axes] == [(0, 46)] * 2
-    assert [" ".join(ax.get_title().split()).partition(":")[0] for ax in axes] == ["one", "two"]
+    assert [" ".join(ax.get_title().split()).partition(":")[0] for ax in axes] == ["One", "Two"]
     assert [len(ax.get_yticklabels()) > 0 and ax.get_ylabel() != "" for ax in axes] == [True, False]
     with pytest.raises(ValueError, match="placements must hold at least one"):
         plots.plot_device_loads({})

@@ -42,7 +42,7 @@ def test_a_table_and_its_shuffle_are_shares_of_rows_on_one_scale():
     limits = [ax.collections[0].get_clim() for ax in axes]
     assert limits[0] == limits[1] == (0, 100)
     titles = [ax.get_title().replace("\n", " ") for ax in axes]
-    assert titles == ["net: 100% of b go to expert 1",
+    assert titles == ["Net: 100% of b go to expert 1",
                       "After a shuffle: 60% of a go to expert 1"]
 
 

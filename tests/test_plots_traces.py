@@ -106,7 +106,7 @@ def test_the_cache_shows_what_it_holds_and_marks_hits_and_misses():
     hits, misses = (part.get_offsets()[:, 0] - 0.5 for part in marks)
     assert hits.tolist() == np.flatnonzero(RUN.hit).tolist()
     assert misses.tolist() == np.flatnonzero(~RUN.hit).tolist()
-    assert ax.get_title() == "lru: 1 of 5 requests hit"
+    assert ax.get_title() == "Lru: 1 of 5 requests hit"
     assert [label.get_text() for label in ax.get_xticklabels()] == list("abcde")
 
 
@@ -148,7 +148,7 @@ def test_the_explorer_draws_the_policy_and_stretch_that_was_chosen():
     ax = draw_cache(size=2, policy="belady", start=5, shown=10, labels=["x"] * 30)
     run = metrics.cache_run(ROUTED.expert_index[5:15], 2, policy="belady")
     said = ax.get_title().replace("\n", " ")
-    assert said == f"belady, 2 experts, tokens 5 to 14: {run.hit.sum()} of 20 requests hit"
+    assert said == f"Belady, 2 experts, tokens 5 to 14: {run.hit.sum()} of 20 requests hit"
     assert [label.get_text() for label in ax.get_xticklabels()][:3] == ["x", "", "x"]
 
 

@@ -272,7 +272,7 @@ def plot_evidence(found):
 
     >>> axes = plot_evidence({"right": Evidence([0.2, 0.4], [0.2, 0.4], ("before", "after"))})
     >>> axes[0].get_xlabel(), axes[0].get_title()
-    ('before', 'right: 0 of 2 off')
+    ('before', 'Right: 0 of 2 off')
     """
     checked = _check(found)
     bars = bool(next(iter(checked.values())).names)

@@ -208,7 +208,7 @@ def plot_text_orders(routings, labels, *, per_row=28):
     >>> from moeviz.record import Routing
     >>> axes = plot_text_orders({"token": Routing(None, [[0.9, 0.1]], [[0]], [[1.0]], [[False]])}, ["a"])
     >>> axes[0].get_title()[:29]
-    'token: 1 of 1 choices dropped'
+    'Token: 1 of 1 choices dropped'
     """
     if not isinstance(routings, dict) or not routings:
         raise ValueError(f"routings must be {{name: Routing}} with at least one entry, got {routings!r}")

@@ -61,6 +61,9 @@ def only(routed, expert, label):
     return Routing(routed.logits, routed.probs, index, weight, mine, label)
 
 
+WHO_LEAVES = {"lru": "LRU", "lfu": "LFU", "belady": "Belady"}
+
+
 def explore_cache(routed, *, labels=None, size=3, shown=40):
     """Change the size of an expert cache and who leaves it; watch what it holds for a piece of text.
 
@@ -90,7 +93,7 @@ def draw_cache(routed, *, size, policy, start, shown, labels=None):
                  for slot in range(routed.k)]
     ax = fixed_axes((PHONE, 0.42 * routed.num_experts + 2.1), left=0.62, top=0.78)
     return plots.plot_cache(run, routed.num_experts, labels=names, ax=ax,
-                            title=f"{policy}, {size} expert{'s' * (size > 1)}, "
+                            title=f"{WHO_LEAVES[policy]}, {size} expert{'s' * (size > 1)}, "
                                   f"tokens {start} to {start + shown - 1}")
 
 
