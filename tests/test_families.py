@@ -149,6 +149,18 @@ def test_what_a_family_does_not_take_is_refused():
         router_of("gpt2")
 
 
+@cases(("field", "value", "message"), [
+    ("norm_topk_prob", "yes", "norm_topk_prob .* True or False, got 'yes'"),
+    ("routed_scaling_factor", [], r"routed_scaling_factor .* must be a number .* got \[\]"),
+    ("num_hash_layers", "x", "num_hash_layers .* whole number of at least 0, got 'x'"),
+    ("mlp_layer_types", 3, "mlp_layer_types .* must be a list, got 3"),
+])
+def test_a_field_of_a_router_that_is_no_such_value_is_named(field, value, message):
+    family = "deepseek_v4" if field in ("num_hash_layers", "mlp_layer_types") else "deepseek_v3"
+    with pytest.raises(ValueError, match=message):
+        router_of({"model_type": family, field: value}, layer=0)
+
+
 @cases("name", sorted(name for name, family in families().items() if "router" in family))
 def test_every_family_routes(name):
     logits = np.random.default_rng(1).standard_normal((6, 64)).astype(np.float32)

@@ -21,7 +21,7 @@ A text in the place of a number or of true and false is the name of the field th
 import difflib
 from functools import cache
 
-from moeviz.arrays import check_count
+from moeviz.arrays import check_count, check_number
 from moeviz.checks import check_flag, check_several
 from moeviz.files import stored_json
 from moeviz.routing.published import Router, Seats
@@ -61,7 +61,7 @@ def router_of(config, *, layer=None):
         num_experts=_num_experts(config),
         scores=_scores(config, rules),
         bias=rules.get("bias"), renormalize=_renormalize(config, rules),
-        power=float(config.get(rules.get("power"), 1.0)), floor=_number(config, rules, "floor", 0.0),
+        power=_number(config, rules, "power", 1.0), floor=_number(config, rules, "floor", 0.0),
         epsilon=_number(config, rules, "epsilon", 0.0), scale=_number(config, rules, "scale", 1.0),
         softcap=_number(config, rules, "softcap", 0.0), jitter=_number(config, rules, "jitter", 0.0),
         closed=rules.get("closed"), expert_scale=bool(rules.get("expert_scale")), hashed=hashed,
@@ -76,8 +76,9 @@ def _num_experts(config):
 
 
 def _hash_layers(config):
-    kinds = config.get("mlp_layer_types")
-    return config.get("num_hash_layers", 3) if kinds is None else list(kinds).count("hash_moe")
+    if config.get("mlp_layer_types") is None:
+        return config.whole("num_hash_layers", 3, low=0)
+    return config.several("mlp_layer_types").count("hash_moe")
 
 
 def _scores(config, rules):
@@ -96,13 +97,13 @@ def _renormalize(config, rules):
     if rules.get("renormalize_softmax") and _scores(config, rules) == "softmax":
         return True
     rule = rules["renormalize"]
-    return bool(config.get(rule, False)) if isinstance(rule, str) else rule
+    return config.flag(rule) if isinstance(rule, str) else rule
 
 
 def _number(config, rules, name, default):
     rule = rules.get(name, default)
     if isinstance(rule, str):
-        rule = config.get(rule, default)
+        return check_number(config.get(rule, default), f"{config.own(rule)} of type {config.kind!r}")
     return float(rule)
 
 
