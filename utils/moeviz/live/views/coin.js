@@ -18,9 +18,9 @@ function buildCoin(state, body) {
   view.ink = canvas.getContext("2d");
   view.ink.scale(2, 2);
   const wait = make("span", { class: "wait" }, "Press Run: a line for each run grows from here.");
-  const axis = (words, top) => make("span", { class: "axis", style: `top: ${top}%` }, words);
-  const box = make("div", { class: "filmbox" }, canvas, wait, axis("the first expert gets all", 0),
-    axis("half", 50), axis("nothing", 88));
+  const axis = (words, place) => make("span", { class: "axis", style: place }, words);
+  const box = make("div", { class: "filmbox" }, canvas, wait, axis("the first expert gets all", "top: 0"),
+    axis("half", "bottom: 50%"), axis("nothing", "bottom: 0"));
   view.parts = { controls: coinControls(view), figures: make("p", { class: "figures" }), canvas, wait,
     heard: announcer() };
   view.style = getComputedStyle(body.closest(".moeviz-live"));
