@@ -149,6 +149,11 @@ BAD_CONFIGS = [
     ({"model_type": "jamba", "mamba_proj_bias": 3}, "mamba_proj_bias .* True or False, got 3"),
     ({"model_type": "arctic", "parallel_attn_mlp_res": {}}, "parallel_attn_mlp_res .* True or False, got {}"),
     ({"model_type": "glm_moe_dsa", "indexer_types": 3}, "indexer_types must be a list, got 3"),
+    ({"model_type": "deepseek_v4", "mlp_layer_types": 3}, "mlp_layer_types .* must be a list, got 3"),
+    ({"model_type": "kimi_linear", "linear_attn_config": 3}, "linear_attn_config .* must be a dict, got int"),
+    ({"model_type": "kimi_linear", "linear_head_dim": {}}, "head_dim must be a whole number .* got {}"),
+    ({"model_type": "minimax_m3", "sparse_attention_config": "x"}, "sparse_attention_config .* got str"),
+    ({"model_type": "mistral_large4", "index_n_heads": 0}, "index_n_heads .* of at least 1, got 0"),
 ]
 
 

@@ -9,6 +9,7 @@ import itertools
 import math
 from collections import Counter
 
+from moeviz.arrays import check_count
 from moeviz.cost.latents import index_owners, latent_fields, streams
 from moeviz.cost.layouts import (
     attention_fields,
@@ -135,7 +136,7 @@ def _jetmoe(config):
 
 
 def _kimi_linear(config):
-    inner = config.get("linear_attn_config") or {}
+    inner = config.mapping("linear_attn_config")
     kinds = config.several("layer_types")
     if kinds:
         linear = kinds.count("linear_attention")
@@ -149,10 +150,11 @@ def _kimi_linear(config):
 
 def _own_delta(config):
     """Return the fields of delta attention, whose sizes the file may hold in a dictionary of their own."""
-    inner = config.get("linear_attn_config") or {}
-    return _delta(config, inner.get("num_heads", config.get("linear_num_heads")),
-                  inner.get("head_dim", config.get("linear_head_dim")),
-                  inner.get("short_conv_kernel_size", config.get("linear_conv_kernel_dim")))
+    inner = config.mapping("linear_attn_config")
+    numbers = [check_count(inner.get(own, config.get(usual)), own) for own, usual in (
+        ("num_heads", "linear_num_heads"), ("head_dim", "linear_head_dim"),
+        ("short_conv_kernel_size", "linear_conv_kernel_dim"))]
+    return _delta(config, *numbers)
 
 
 def _delta(config, heads, head, kernel, full_gate=False, full_decay=False):
@@ -195,7 +197,8 @@ def _glm5_next(config):
     layers, number = config.layers(), config.whole("hc_mult")
     kinds = kinds_of_layers(config, every(4, "linear_attention"))
     full = latent_fields(config)
-    full["extra"] = full["index_dim"] * (config.whole("hidden_size") + config.whole("index_kpool"))
+    into = config.whole("hidden_size") + config.whole("index_kpool")
+    full["extra"] = config.whole("index_head_dim") * into
     seeing = [own for kind, own in zip(kinds, index_owners(config), strict=False)
               if kind != "linear_attention"]
     without = full | {"index_heads": 0, "index_dim": 0, "extra": 0}
@@ -299,8 +302,8 @@ def _inkling2(config):
         extra += d_model * (2 * kernel * kv_heads * wide + (7 if wide else 3))
         groups.append(group | {"qk_norm": None, "output_gate": True, "extra": group["extra"] + extra})
     first = 3 if groups[0]["kind"] == "grouped-query" else 1  # the first layer has no query of its own
-    start, end = config.get("loop_layer_index_start", 0), config.get("loop_layer_index_end", 0)
-    repeated = end - start
+    repeated = (config.whole("loop_layer_index_end", 0, low=0)
+                - config.whole("loop_layer_index_start", 0, low=0))
     loops = 4 * repeated * d_model * (4 * config.whole("loop_gate_rank", 0, low=0) + 1)
     rows, vocab = config.whole("unpadded_vocab_size"), config.whole("vocab_size")
     return model_fields(config, groups, experts(config, router_bias=True), vocab=rows, norms=layers + 1,
@@ -390,8 +393,8 @@ def _longcat_flash(config):
 
 def _deepseek_v4(config):
     layers, number = config.layers(), config.whole("hc_mult")
-    kinds = config.get("mlp_layer_types")
-    hashed = (list(kinds)[:layers].count("hash_moe") if kinds
+    kinds = config.several("mlp_layer_types")
+    hashed = (kinds[:layers].count("hash_moe") if kinds
               else min(layers, config.whole("num_hash_layers", 3, low=0)))
     moe = experts(config, router_bias=True, **shared(config))
     ratios = Counter(_ratios(config, layers))
@@ -405,7 +408,7 @@ def _ratios(config, layers):
     """Return how many tokens stand behind one compressed entry, layer by layer; 0 where nothing is."""
     given, kinds = config.several("compress_ratios"), config.several("layer_types")
     rates = {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}
-    rates |= config.get("compress_rates") or {}
+    rates |= config.mapping("compress_rates")
     if given and not kinds:
         return list(given)[:layers]
     kinds = kinds or ["heavily_compressed_attention"] * 2 + [

@@ -87,7 +87,7 @@ def _mistral_large4(config):
     """One layer of four has no rotary part, the indexer reads the hidden state, latents may be shared."""
     layers, d_model = config.layers(), config.whole("hidden_size")
     full = latent_fields(config) | {"q_rank": None}
-    full["extra"] = 2 * (full["heads"] + d_model + full["index_heads"])
+    full["extra"] = 2 * (full["heads"] + d_model + config.whole("index_n_heads"))
     plain = full | {"rope_dim": 0, "nope_dim": full["nope_dim"] + full["rope_dim"]}
     sources = config.several("kv_source_layers") or range(layers)
     owners = (source == i for i, source in enumerate(sources))

@@ -308,7 +308,7 @@ def _minimax_m2(config):
 
 def _minimax_m3(config):
     full = attention_fields(config, qk_norm="head")
-    inner = config.get("sparse_attention_config") or {}
+    inner = config.mapping("sparse_attention_config")
     sparse = kinds_of_layers(config, [("full_attention", "sparse")[bool(on)] for on in
                                       inner.get("sparse_attention_freq", [])] or all_full)
     indexed = full | {"index_heads": inner.get("sparse_num_index_heads", config.whole("index_n_heads")),
@@ -325,7 +325,7 @@ def _minimax_m3(config):
 
 def _step3p7(config):
     d_model, heads = config.whole("hidden_size"), config.whole("num_attention_heads")
-    other = config.get("attention_other_setting") or {}
+    other = config.mapping("attention_other_setting")
     config.refuse("mlp_bias", False)
     named = config.at_first(kinds_of_layers(config, all_full), "sliding_attention")
     near_heads = config.whole("num_sliding_attention_heads", other.get("num_attention_heads", heads))

@@ -22,7 +22,7 @@ import difflib
 from functools import cache
 
 from moeviz.arrays import check_count, check_number
-from moeviz.checks import check_flag, check_several
+from moeviz.checks import check_flag, check_kind, check_several
 from moeviz.files import stored_json
 from moeviz.routing.published import Router, Seats
 
@@ -251,13 +251,16 @@ class Config:
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_several(value, f"{self.own(name)} of type {self.kind!r}")
 
+    def mapping(self, name):
+        """Return a field that is a dictionary, empty where it is missing, or raise a ValueError."""
+        return check_kind(self.get(name) or {}, f"{self.own(name)} of type {self.kind!r}", dict)
+
     def at_first(self, kinds, kind):
         """Return what `per_layer_config` changes in the first layer of a kind; nothing where it does not.
 
         Saved files of families whose layers differ in size name the differences layer by layer.
         """
-        given = self.get("per_layer_config") or {}
-        numbered = {int(place): values for place, values in given.items()}
+        numbered = {int(place): values for place, values in self.mapping("per_layer_config").items()}
         return numbered.get(kinds.index(kind), {}) if kind in kinds else {}
 
     def refuse(self, name, *harmless):
