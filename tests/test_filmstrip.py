@@ -330,3 +330,11 @@ def test_strips_of_other_widths_on_one_page_leave_each_other_alone():
     looks = [re.search("<style>(.*?)</style>", page, re.DOTALL)[1] for page in (narrow, wide)]
     assert looks[0] == looks[1]  # one style counts for all strips of a page
     assert "--whole: 400px" in narrow and "--whole: 900px" in wide
+
+
+@cases("tint", ["#f6efe6", "#eef2f9", "#fbf9f7", "#f3f3f3"])
+def test_a_pale_tint_keeps_its_hue(tint):
+    pixels = np.full((2, 2, 4), 255, np.uint8)
+    pixels[1, 1, :3] = [int(tint[at:at + 2], 16) for at in (1, 3, 5)]
+    kept = np.asarray(Image.open(BytesIO(films.picture(pixels)[1])).convert("RGB"))[1, 1]
+    assert np.abs(kept.astype(int) - pixels[1, 1, :3]).max() <= 2

@@ -25,6 +25,7 @@ from moeviz.tables import as_html
 
 MAX_BYTES = 700_000  # with the pictures of both themes
 SHADES = 31  # per channel: what is rounded away is never more than 4 of 255, and half the bytes go with it
+NEAR, FINE = 24, 3.0  # of 255: shades so near to the ground differ by less, for pale tints to keep their hue
 PLAYER = Path(__file__).with_name("data") / "filmstrip.html"
 
 
@@ -86,9 +87,10 @@ def picture(pixels):
     >>> picture(np.full((2, 2, 4), 255, dtype=np.uint8))[0]
     'image/webp'
     """
-    ground, step = pixels[0, 0].astype(float), 255 / SHADES  # the ground stays what it is, no seam shows
-    every = np.rint((np.arange(256)[:, None] - ground) / step)  # (256, 4), for a picture has many pixels
-    shades = np.rint(ground + every * step).clip(0, 255).astype(np.uint8)
+    ground = pixels[0, 0].astype(float)  # stays what it is, no seam shows
+    away = np.arange(256)[:, None] - ground  # (256, 4), for a picture has many pixels
+    step = np.where(np.abs(away) <= NEAR, FINE, 255 / SHADES)
+    shades = np.rint(ground + np.rint(away / step) * step).clip(0, 255).astype(np.uint8)
     rounded = np.stack([shades[:, channel][pixels[..., channel]] for channel in range(4)], axis=-1)
     small = {"lossless": True, "quality": 70, "method": 2}
     for name, options in (("webp", small), ("png", {"optimize": True})):
