@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 
 from cases import cases
 from moeviz import plots, routing, scoreboard, style, widgets
+from moeviz.plots import compare
 from moeviz.plots.compare import BEST
 from moeviz.plots.names import overlaps, share_names
 from moeviz.scoreboard.table import CORE, cell
@@ -113,6 +114,15 @@ def test_unknowns_are_written_out_and_the_order_is_shown():
     heading, = [text for text in ax.texts if text.get_text() == "MaxVio ↓"]
     assert heading.get_fontweight() == "bold"
     assert ax.get_title() == "Sorted by MaxVio: soft first of 21, MaxVio 0.00"
+
+
+def test_the_arrow_to_what_is_better_keeps_off_the_steps():
+    rows = [(0.65, 0.35), (0.66, 0.0), (0.68, 0.0), (0.698, 0.6), (0.713, 0.18)]
+    ax = plt.subplots(figsize=(10, 7.5))[1]
+    compare._set_limits(ax, np.array(rows))
+    steps = compare._draw_front(ax, np.array([rows[2], rows[4]]))
+    (left, bottom, right, top), = compare._draw_arrow(ax, np.array(rows), steps)
+    assert not any(a < right and c > left and b < top and d > bottom for a, b, c, d in steps)
 
 
 def test_a_board_with_unknown_numbers_can_be_drawn():

@@ -159,7 +159,7 @@ def plot_tradeoff(board, *, ax=None, title=""):
     ax = axes_or_new(ax, (10, 7.5))
     _set_limits(ax, places[there])
     steps = _draw_front(ax, places[front])
-    box = _draw_arrow(ax, places[there])
+    box = _draw_arrow(ax, places[there], steps)
     _draw_points(ax, board, places, there)
     labels = [find_column(name).heading + BETTER[find_column(name).best] for name in BOTH]
     ax.set(xlabel=labels[0], ylabel=labels[1])
@@ -206,13 +206,20 @@ def _unbeaten(names, count):
     return f"{said} {'are' if len(names) != 1 else 'is'} beaten by none"
 
 
-def _draw_arrow(ax, places):
-    """Point to where both columns are better, in the emptiest corner; return its box in shares of axes."""
+def _draw_arrow(ax, places, steps):
+    """Point to where both columns are better, in the emptiest corner; return its box in shares of axes.
+
+    steps: (S, 4), boxes in shares of the axes in which nothing may stand.
+    """
     shares = ax.transAxes.inverted().transform(ax.transData.transform(places))
     step = np.array([1, -1])
     corners = [(step, 0), (step * (-1, 1), 1), (step * (1, -1), 2), (-step, 3)]  # the good one if it is free
+    boxes = np.reshape(steps, (-1, 4))
     def near(corner):
-        return (np.abs(shares - (0.5 + 0.37 * corner[0])) < (0.2, 0.16)).all(axis=1).sum(), corner[1]
+        center, around = 0.5 + 0.4 * corner[0], np.array([0.1, 0.07])
+        crossed = ((boxes[:, :2] < center + around) & (boxes[:, 2:] > center - around)).all(axis=1)
+        points = (np.abs(shares - (0.5 + 0.37 * corner[0])) < (0.2, 0.16)).all(axis=1)
+        return points.sum() + crossed.sum(), corner[1]
     middle = 0.5 + 0.4 * min(corners, key=near)[0]
     tip, tail = middle + step * (0.05, 0.04), middle - step * (0.05, 0.04)
     ax.annotate("better", tip, xytext=tail, xycoords="axes fraction", textcoords="axes fraction", color=MUTED,
