@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 
 from moeviz.arrays import check_count, check_matrix
 from moeviz.interventions import in_words
-from moeviz.plots.draw import bare, check_labels, draw_tile, legend_below, plain_ticks
+from moeviz.plots.draw import bare, check_labels, draw_tile, legend_below, plain_ticks, write_rows
 from moeviz.record import check_routing
 from moeviz.style import (
     AROUND,
@@ -230,23 +230,22 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
     'Off costs 0.80 nats per byte, off at these bytes alone 0.00'
     """
-    if not effects:
-        raise ValueError("effects must hold something to draw, got none")
-    effects = {in_words(name): effect for name, effect in effects.items()}
-    names, groups = list(effects), list(map(str, groups))
-    for name, each in effects.items():
-        if np.size(each) != 2 * len(groups):
-            raise ValueError(f"effects[{name!r}] must be nats and errors of {len(groups)}, got {each}")
+    effects, groups = {in_words(name): effect for name, effect in effects.items()}, list(map(str, groups))
+    names = _check_effects(effects, len(groups))
     values, errors = np.reshape([effects[name] for name in names], (len(names), 2, -1)).swapaxes(0, 1)
-    ax = axes_or_new(ax, (9, (0.5 if len(groups) == 1 else 0.65) * len(names) + 1.6))
+    own, ax = ax is None, axes_or_new(ax, (9, (0.5 if len(groups) == 1 else 0.65) * len(names) + 1.6))
+    if own:
+        set_narrow(ax, lambda: plot_effects(effects, groups=groups, title=title,
+                                            ax=phone_axes(ax, 0.75 * len(names) + 2.2)))
     ax.axvline(0, color=MUTED, linewidth=1)
     for g, (group, (color, marker)) in enumerate(zip(groups, GROUP_MARKS, strict=False)):
         ax.errorbar(values[:, g], np.arange(len(names)) + 0.18 * (g - (len(groups) - 1) / 2), label=group,
                     xerr=2 * errors[:, g], fmt=marker, color=color, markersize=8, capsize=4)
-    ax.set_yticks(np.arange(len(names)), names)
-    ax.set(ylim=(len(names) - 0.5, -0.5), xlabel="change of loss (nats per byte), two standard errors")
+    write_rows(ax, names)
+    ax.set(ylim=(len(names) - 0.5, -0.5),
+           xlabel="change of loss (nats per byte)" + ", two standard errors" * (not on_phone(ax)))
     if len(groups) > 1:
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+        legend_below(ax, 2 if on_phone(ax) else 4, frameon=False)
         ax.set_xscale("log" if values.min() > 0 else "linear")
     plain_ticks(ax.xaxis)
     means = values.mean(axis=1)
@@ -258,6 +257,16 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
               [[name, f"{value:.3f}", f"{error:.3f}"] for name, value, error in rows])
     return set_description(ax, "Dots: " + "; ".join(f"{name} {value:+.2f} nats per byte"
                                                     for name, value, _ in rows) + ".")
+
+
+def _check_effects(effects, groups):
+    """Return the names of effects that hold two numbers for each of so many groups."""
+    if not effects:
+        raise ValueError("effects must hold something to draw, got none")
+    for name, each in effects.items():
+        if np.size(each) != 2 * groups:
+            raise ValueError(f"effects[{name!r}] must be nats and errors of {groups}, got {each}")
+    return list(effects)
 
 
 def plot_written(routed, labels, *, window=16, title="", ax=None):
