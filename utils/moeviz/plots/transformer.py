@@ -36,6 +36,7 @@ GAP = 0.8          # columns between two matrices
 RARE = 0.03        # a smaller share of bytes hardly uses an expert
 SEED_MARKS = list(zip(SERIES[:3], "o^s", strict=True))
 GROUP_MARKS = list(zip((INK, *SERIES[:3]), "o^Ds", strict=True))
+NEWLINE = "\n"
 MOST_LETTERS = 72  # that fit under one axis at 12 points
 
 
@@ -235,15 +236,15 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     values, errors = np.reshape([effects[name] for name in names], (len(names), 2, -1)).swapaxes(0, 1)
     own, ax = ax is None, axes_or_new(ax, (9, (0.5 if len(groups) == 1 else 0.65) * len(names) + 1.6))
     if own:
-        set_narrow(ax, lambda: plot_effects(effects, groups=groups, title=title,
-                                            ax=phone_axes(ax, 0.75 * len(names) + 2.2)))
+        set_narrow(ax, lambda: plot_effects(effects, groups=groups, title=title, ax=phone_axes(
+            ax, 0.75 * len(names) + 2.7, left=2.0, right=0.2, bottom=1.6, top=0.85)))
     ax.axvline(0, color=MUTED, linewidth=1)
     for g, (group, (color, marker)) in enumerate(zip(groups, GROUP_MARKS, strict=False)):
         ax.errorbar(values[:, g], np.arange(len(names)) + 0.18 * (g - (len(groups) - 1) / 2), label=group,
                     xerr=2 * errors[:, g], fmt=marker, color=color, markersize=8, capsize=4)
     write_rows(ax, names)
     ax.set(ylim=(len(names) - 0.5, -0.5),
-           xlabel="change of loss (nats per byte)" + ", two standard errors" * (not on_phone(ax)))
+           xlabel=f"change of loss (nats per byte),{NEWLINE if on_phone(ax) else ' '}two standard errors")
     if len(groups) > 1:
         legend_below(ax, 2 if on_phone(ax) else 4, frameon=False)
         ax.set_xscale("log" if values.min() > 0 else "linear")
