@@ -14,7 +14,7 @@ CORE = ("max_violation", "captured", "drop_rate", "leak")  # what one reads firs
 WORD = ' class="word"'
 SHADE = "color-mix(in srgb, #0072B2 35%, transparent)"  # of the bars, under numbers in the page's own ink
 BAR = (' style="background: linear-gradient(to right, ' + SHADE + ' {0:.0f}%, transparent {0:.0f}%); '
-       'background-origin: content-box; background-repeat: no-repeat; min-width: 7em"')
+       'background-origin: content-box; background-repeat: no-repeat; min-width: min(7em, 15vw)"')
 
 
 class Column(NamedTuple):
