@@ -348,7 +348,8 @@ def _has_labels(ax):
 
 def _first_of(ax):
     """Return the axes in the row of `ax` that has the labels of the scale they share, or None."""
-    return next((other for other in ax.get_shared_y_axes().get_siblings(ax)
+    row = sorted(ax.get_shared_y_axes().get_siblings(ax), key=lambda other: other.bbox.x0)
+    return next((other for other in row
                  if _has_labels(other) and abs(other.bbox.y0 - ax.bbox.y0) < OVERLAP), None)
 
 

@@ -215,7 +215,7 @@ def headline(ax, finding, subject="", *, pad=None):
     """
     whole = any(map(str.isdigit, subject)) and len(subject.split()) >= WHOLE
     words = subject if whole else f"{subject}: {finding}" if subject else finding
-    figure = ax.figure.get_figure(root=True)
+    figure = ax.figure.figure  # the whole one, where this is a part of it
     panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]
     place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
     room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
