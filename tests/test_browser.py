@@ -139,6 +139,9 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
 @pytest.mark.skipif(not TEMPERATURE.is_file(), reason="notebook 03 is not there")
 def test_a_slider_moves_the_temperature(page, lab):
     open_and_run(page, lab, TEMPERATURE.name)
+    striped = """[...document.querySelectorAll(".moeviz-table tbody tr")].filter(row =>
+        getComputedStyle(row).backgroundColor !== "rgba(0, 0, 0, 0)").length"""
+    assert page.locator(".moeviz-table tbody tr").count() > 9 and page.evaluate(striped) == 0
     area = browser.output_of(page, "explore_temperature")
     use(page, area, lambda: move_slider(area))
     assert_outputs_accessible(page)

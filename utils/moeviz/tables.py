@@ -27,6 +27,7 @@ STYLE = """<style>
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
 .moeviz-table.moeviz-table .word { text-align: left }
 .moeviz-table caption { text-align: left; font-weight: 600 }
+.moeviz-table.moeviz-table tbody tr { background: none !important }
 .moeviz-table tr > :first-child { position: sticky; left: 0; font-weight: 400;
   background: var(--jp-layout-color0, var(--ground, Canvas)) }
 .moeviz-table tbody .word:first-child { min-width: 5.5em }
