@@ -1,32 +1,28 @@
-"""Time the live views in Chromium, from a change to the paint that shows it, and a widget in JupyterLab.
+"""Time the live views in Chromium, from a change to the paint that shows it.
 
-    python -m benchmarks.live [--no-lab]
+    python -m benchmarks.live
 
 Each change is made by script in the page: the clock starts before the event and stops after the frame in
 which the view was painted. Least, median and 95th percentile over ROUNDS, in milliseconds, then the mean
 processor time of the page's main thread, which a busy machine changes little; for texts of 20, 100 and 200
 bytes, with the byte model and with the Transformer. Of the other views the first slider is moved, or the
-first cell clicked. The widget beside it is `widgets.explore_sentence`, from a new text to the new picture, in
-JupyterLab. WANTED is the bound for 100 bytes and the byte model, MOST that for its page. Besides: the first
-paint of a page from a file, and its size.
+first cell clicked. WANTED is the bound for 100 bytes and the byte model, MOST that for its page. Besides: the
+first paint of a page from a file, and its size.
 """
 
 import pathlib
-import sys
 import tempfile
-import time
 
 import numpy as np
-from nbformat.v4 import new_code_cell, new_notebook
 
 from moeviz import live, text, tinylm, transformer
 from moeviz.training import clustered_task
-from tools import browser, notebooks
+from tools import browser
 
 SIZES, ROUNDS, WANTED = (20, 100, 200), 25, 33
 FIRST, MOST = 400, 1_200_000
 TEXT = 2 * "The router sends each byte to two experts of eight, and the sum of what they say guides a guess. "
-LEAST, WIDGET_ROUNDS = 3, 9
+LEAST = 3
 ACTS = {  # what happens, nothing being the floor of a frame; `n` is the number of the round
     "nothing": "",
     "key at the end": "field.value = text.slice(0, -2) + letters(n); type()",
@@ -150,35 +146,12 @@ def measure(page, clock, script, arguments):
     return f"{wall}; {spent:.0f}"
 
 
-def measure_widget(folder):
-    """Print the time from a new text to a new picture in the widget, in JupyterLab."""
-    ask = f"widgets.explore_sentence(tinylm.load(), {TEXT[:100]!r})"
-    cell = f"from moeviz import tinylm, widgets\n{ask}"
-    notebook = new_notebook(cells=[new_code_cell(cell)], metadata=notebooks.METADATA)
-    notebooks.save(notebook, folder / "widget.ipynb")
-    with browser.serve([folder / "widget.ipynb"], folder) as lab, browser.browse() as page:
-        browser.open_notebook(page, lab, "widget.ipynb")
-        browser.run_all(page)
-        area, times = browser.output_of(page, "explore_sentence"), []
-        for at in range(WIDGET_ROUNDS):
-            before, box = browser.picture(area), area.locator("input[type=text]").first
-            box.fill(f"{at}{TEXT[1:100]}")
-            start = time.perf_counter()
-            box.press("Enter")
-            browser.wait_for_change(page, area, before)
-            times.append(1000 * (time.perf_counter() - start))
-    print(f"a widget in JupyterLab, 100 bytes: {np.median(times):.0f} ms")
-
-
-def main(arguments):
-    """Measure the page, and the widget too unless the command line says not to."""
+def main():
     with tempfile.TemporaryDirectory() as name:
         measure_page(pathlib.Path(name), "byte model", tinylm.load())
         measure_page(pathlib.Path(name), "Transformer", transformer.load())
         measure_views(pathlib.Path(name))
-        if "--no-lab" not in arguments:
-            measure_widget(pathlib.Path(name))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

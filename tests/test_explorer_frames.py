@@ -10,8 +10,7 @@ from tools import explorers
 
 pytestmark = pytest.mark.slow
 ROOM = 0.005  # inches that anything may stand over, half a pixel
-GROWS = {"sentence",  # as many columns and lines as the sentence has
-         "capacity",  # its seats keep their shape
+GROWS = {"capacity",  # its seats keep their shape
          "placement",  # from 16 devices on with a colour bar
          "evidence"}  # dots want equal scales, bars do not
 
@@ -56,7 +55,7 @@ def test_fixed_margins_hold_everything_and_panels_stand_still(shown_by, name):
     assert name in GROWS or all(np.allclose(place, places[0]) for place in places)
 
 
-WIDE = {"sentence", "k", "temperature", "saturation", "capacity", "entropy", "scoreboard"}  # Parts I, II
+WIDE = {"k", "temperature", "saturation", "capacity", "entropy", "scoreboard"}  # Parts I, II
 
 
 @pytest.mark.parametrize("name", sorted(set(explorers.CELLS) - WIDE))

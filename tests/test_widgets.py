@@ -27,14 +27,6 @@ draw_capacity = partial(balancing.draw_capacity, routing.top_k(LOGITS, k=2), fac
                         step=None)
 
 
-class Model:
-    """Routes byte b to expert b % 4 in layer 1 and to b % 3 in layer 2."""
-
-    def route(self, sentence):
-        raw = np.frombuffer(sentence.encode(), dtype=np.uint8)
-        return tuple(routing.top_k(np.eye(4)[raw % modulus], k=1) for modulus in (4, 3))
-
-
 def read(html):
     """Return the alt text and the PNG of an image tag."""
     alt, png = re.fullmatch(r'<img .*alt="([^"]*)" src="data:image/png;base64,([^"]*)">', html).groups()
@@ -46,7 +38,6 @@ def controls(box):
 
 
 EXPLORERS = {
-    "sentence": lambda: widgets.explore_sentence(Model(), "Hello"),
     "k": lambda: widgets.explore_k(ANSWERS, rng=np.random.default_rng(0)),
     "temperature": lambda: widgets.explore_temperature(LOGITS, rng=np.random.default_rng(0)),
     "capacity": lambda: widgets.explore_capacity(routing.top_k(LOGITS, k=2)),
@@ -106,11 +97,12 @@ def test_a_shown_picture_is_the_one_that_matplotlib_saves(shown):
 
 
 def test_what_the_picture_cannot_show_becomes_a_line_of_text(shown, capsys):
-    box = widgets.explore_sentence(Model(), "Hello")
-    controls(box)["sentence"].value = ""
+    box = widgets.explore(lambda k: gating.draw_k({"random": np.ones(4)}, k=k, pick="random"), caption="",
+                          k=ipywidgets.IntSlider(2, 1, 9, description="k"))
+    controls(box)["k"].value = 5
     assert len(shown) == 1
-    assert "sentence must have 1 to 400 bytes, got 0" in capsys.readouterr().out
-    controls(box)["sentence"].value = "again"
+    assert "k must be" in capsys.readouterr().out
+    controls(box)["k"].value = 3
     assert len(shown) == 2
 
 
@@ -125,33 +117,6 @@ def test_no_control_or_too_many_are_refused(count):
 
 def heights(ax):
     return [bar.get_height() for bar in ax.patches[:len(ax.get_xticks())]]
-
-
-def test_the_default_sentence_is_the_static_picture():
-    axes = gating.draw_sentence(Model(), "Hello", layer=0)
-    static = plots.plot_text_layers(Model().route("Hello"), list("Hello"), text_bytes=b"Hello")
-    assert style.describe(axes) == style.describe(static)
-    assert axes.shape == (2, 2)
-
-
-def test_one_layer_is_shown_alone():
-    axes = gating.draw_sentence(Model(), "Hello", layer=2)
-    assert axes.shape == (1, 2)
-    assert heights(axes[0, 1]) == heights(gating.draw_sentence(Model(), "Hello", layer=0)[1, 1])
-
-
-def test_a_sentence_in_any_script_is_cut_into_bytes():
-    axes = gating.draw_sentence(Model(), "語 é", layer=0)
-    assert "6 bytes" in style.describe(axes)
-
-
-@cases(("sentence", "layer", "name"), [
-    ("", 0, "sentence"), ("x" * 401, 0, "sentence"), ("é" * 201, 0, "sentence"), ("x", 3, "layer"),
-    ("x", -1, "layer"),
-])
-def test_wrong_sentences_are_named(sentence, layer, name):
-    with pytest.raises(ValueError, match=name):
-        gating.draw_sentence(Model(), sentence, layer=layer)
 
 
 def weights(axes):

@@ -118,7 +118,7 @@ BREAKAGES = tuple(Breakage.of(*each) for each in (
     ("a seat plan without its order", "seated = seat < capacity", "seated = seat <= capacity", "test_plots*.py"),
     ("a table without dropped", "rows=zip(experts, kept + dropped, shares + lost, dropped, strict=True)",
      "rows=zip(experts, kept, shares + lost, dropped, strict=True)", "test_figure*.py", "test_plots.py"),
-    ("a description without its number", ": share of {numbers.sum()} assignments per expert, experts 0 to ",
+    ("a description without its number", ": share of {(kept + dropped).sum()} assignments per expert, experts 0 to ",
      ": share of assignments per expert, experts 0 to ", "test_plots.py"),
     ("a filmstrip starts at its first frame", "start=0 if counts else places.index(here))",
      "start=0)", "test_filmstrip.py", "test_widgets.py"),

@@ -22,7 +22,6 @@ logits = model.trace(corpus.text)[0].logits.astype(float)
 """
 
 CELLS = {  # by the name of the explorer; the last line of each calls it
-    "sentence": 'widgets.explore_sentence(model, "In 1991 experts learned to share: Zürich, 東京.")',
     "k": "widgets.explore_k(rng.normal(size=(200, 8, 16)), rng=rng)",
     "temperature": "widgets.explore_temperature(logits, rng=rng, labels=letters)",
     "saturation": "widgets.explore_saturation()",

@@ -14,7 +14,7 @@ from moeviz.widgets.compute import (
     explore_years,
 )
 from moeviz.widgets.core import explore
-from moeviz.widgets.gating import explore_k, explore_saturation, explore_sentence, explore_temperature
+from moeviz.widgets.gating import explore_k, explore_saturation, explore_temperature
 from moeviz.widgets.real import (
     explore_cache,
     explore_evidence,
@@ -27,5 +27,5 @@ __all__ = [
     "explore", "explore_batch", "explore_cache", "explore_capacity", "explore_context", "explore_entropy",
     "explore_evidence", "explore_exchange", "explore_expert", "explore_k", "explore_model",
     "explore_placement", "explore_readers", "explore_saturation", "explore_saving", "explore_scoreboard",
-    "explore_sentence", "explore_temperature", "explore_years",
+    "explore_temperature", "explore_years",
 ]

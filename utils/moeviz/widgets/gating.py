@@ -1,44 +1,14 @@
-"""Explorers of Part I, gating: a sentence, experts and k, sigmoid against softmax, temperature and noise."""
+"""Explorers of Part I, gating: experts and k, sigmoid against softmax, temperature and noise."""
 
 import ipywidgets
 import numpy as np
 
-from moeviz import metrics, plots, routing, text
+from moeviz import metrics, plots, routing
 from moeviz.arrays import check_choice, check_count, check_matrix, check_number, check_rng
 from moeviz.style import fixed_axes
 from moeviz.widgets.core import explore, fix_scale, slider, two_panels
 
-MAX_BYTES, EXPERTS = 400, (2, 4, 8, 64, 256)
-
-
-def explore_sentence(model, sentence):
-    """Type a sentence and see every byte in the colour of its expert, with the load of the experts beside it.
-
-    model: a TinyLM, or anything whose `route(sentence)` gives one Routing per layer.
-    """
-    choices = [("all layers", 0)] + [(f"layer {at}", at) for at in range(1, len(model.route(sentence)) + 1)]
-    return explore(
-        lambda sentence, layer: draw_sentence(model, sentence, layer=layer),
-        caption="Type a sentence. Every byte takes the colour and the number of its first-choice expert.",
-        film="layer",
-        sentence=ipywidgets.Text(sentence, description="sentence"),
-        layer=ipywidgets.Dropdown(options=choices, description="show"))
-
-
-def draw_sentence(model, sentence, *, layer):
-    """Draw all layers of a sentence (layer 0), or one layer (counted from 1) alone; return the array of Axes.
-
-    Raises ValueError for an empty sentence, more than 400 bytes, or a layer that is not there.
-    """
-    raw = sentence.encode("utf-8", "replace")
-    if not 1 <= len(raw) <= MAX_BYTES:
-        raise ValueError(f"sentence must have 1 to {MAX_BYTES} bytes, got {len(raw)}")
-    routings = model.route(raw.decode())
-    layer = check_count(layer, "layer", low=0, high=len(routings))
-    shown = routings if layer == 0 else routings[layer - 1:layer]
-    return plots.plot_text_layers(shown, text.byte_labels(raw.decode()), text_bytes=raw)
-
-
+EXPERTS = (2, 4, 8, 64, 256)
 PICKS = ("longest answers", "random", "always the first")
 
 
