@@ -172,3 +172,10 @@ def test_the_arrows_go_where_a_step_against_the_gradient_goes():
     assert heights[1] / heights[0] == pytest.approx(-1 / 3)
     with pytest.raises(ValueError, match="gradient"):
         plots.plot_push(ROUTED, gradient[:5])
+
+
+def test_shares_below_an_arrow_are_marked_up_to_all_of_them():
+    routed = top_k([[2.0, 0.0]] * 4, 1)
+    ax = plots.plot_push(routed, [[0.1, -0.1]] * 4)
+    marks = ax.get_yticks()
+    assert marks[0] == 0 and marks[-1] == 100 and np.diff(marks).min() >= 10 and ax.get_ylim()[1] > 100

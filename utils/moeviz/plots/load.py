@@ -150,7 +150,8 @@ def plot_push(routed, gradient, *, ax=None):
                     arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2.4, "mutation_scale": 18})
     headline(ax, f"one step pushes {(move < 0).sum()} of {len(shares)} experts down", routed.label)
     ax.set(xlabel="expert", ylabel="share of assignments (%)", xlim=(-0.6, len(shares) - 0.4), ylim=(0, top),
-           xticks=experts, yticks=[mark for mark in ax.get_yticks() if mark <= 100])
+           xticks=experts)
+    ax.set_yticks([mark for mark in ax.get_yticks() if mark <= 100])  # an arrow may stand above all shares
     _draw_fair_share(ax, 100 / len(shares), compact=False)
     set_table(ax, ["expert", "share (%)", "mean move of the logit"],
               zip(experts, shares, move, strict=True), title=f"{routed.label}: share and push")
