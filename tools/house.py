@@ -67,11 +67,18 @@ def pairs(before, after, least, same_name):
     return matched
 
 
-def still_stands(before, after):
-    """Return how many lines of the modules `after` are definitions of `before`, with part of the heads.
+class Standing(NamedTuple):
+    """What of an earlier library stands in a later one, in lines."""
 
-    before, after: dicts from path to source. A definition stands if one of its name has enough of its words,
-    or one of another name has more of them. A head is what else a module has: imports and its docstring.
+    lines: int  # of its definitions, with their part of the heads
+    added: int  # by how much single definitions have grown
+
+
+def still_stands(before, after):
+    """Return the Standing of the modules `before` in the modules `after`, dicts from path to source.
+
+    A definition stands if one of its name has enough of its words, or one of another name has more of them.
+    A head is what else a module has: imports and its docstring.
     """
     old, new = all_definitions(before), all_definitions(after)
     matched = pairs(old, new, SAME_NAME, same_name=True)
@@ -84,7 +91,8 @@ def still_stands(before, after):
     for definition in matched.values():
         stood[definition.path] += definition.lines
     heads = sum((len(after[path].splitlines()) - every[path]) * stood[path] / every[path] for path in stood)
-    return round(stood.total() + heads)
+    added = sum(max(0, now.lines - then.lines) for then, now in matched.items())
+    return Standing(round(stood.total() + heads), added)
 
 
 def modules_of(commit):
@@ -115,7 +123,9 @@ def main():
     print(f"now: {size(now)}")
     for commit in sys.argv[1:]:
         before = modules_of(commit)
-        print(f"{commit}: {size(before)}; of what stood there, {still_stands(before, now):,} lines stand now")
+        print(f"{commit}: {size(before)}")
+        lines, added = still_stands(before, now)
+        print(f"of its definitions {lines:,} lines stand now, {added:,} of them added since")
 
 
 if __name__ == "__main__":
