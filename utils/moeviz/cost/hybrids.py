@@ -301,6 +301,8 @@ def _inkling2(config):
         extra = rank * (d_model * heads + reach + heads) + heads * (d_model + group["head_dim"])
         extra += d_model * (2 * kernel * kv_heads * wide + (7 if wide else 3))
         groups.append(group | {"qk_norm": None, "output_gate": True, "extra": group["extra"] + extra})
+    if not groups:
+        raise ValueError(f"layer_types of type {config.kind!r} must name hybrid_sliding or hybrid layers")
     first = 3 if groups[0]["kind"] == "grouped-query" else 1  # the first layer has no query of its own
     repeated = (config.whole("loop_layer_index_end", 0, low=0)
                 - config.whole("loop_layer_index_start", 0, low=0))
@@ -317,9 +319,9 @@ NEMOTRON = {"M": "mamba", "mamba": "mamba", "linear_attention": "mamba", "*": "a
 
 def _nemotron_h(config):
     """Every layer is one thing: a mixer, experts or a feed-forward block, with one norm before it."""
-    pattern = config.get("hybrid_override_pattern") or config.several(
+    pattern = config.spelled("hybrid_override_pattern") or config.several(
         "layer_types", ["linear_attention", "moe", "full_attention", "mlp"])
-    kinds = [NEMOTRON.get(each) for each in pattern]
+    kinds = [NEMOTRON.get(str(each)) for each in pattern]
     if None in kinds:
         raise ValueError(f"config.json of type {config.kind!r}: a layer is neither of {', '.join(NEMOTRON)}")
     mamba = _mamba2(config, config.whole("hidden_size"), config.whole("mamba_num_heads"),
@@ -410,10 +412,10 @@ def _ratios(config, layers):
     rates = {"compressed_sparse_attention": 4, "heavily_compressed_attention": 128}
     rates |= config.mapping("compress_rates")
     if given and not kinds:
-        return list(given)[:layers]
+        return [check_count(ratio, "compress_ratios", low=0) for ratio in given[:layers]]
     kinds = kinds or ["heavily_compressed_attention"] * 2 + [
         ("heavily_compressed_attention", "compressed_sparse_attention")[i % 2] for i in range(layers)]
-    return [rates.get(kind, 0) for kind in kinds[:layers]]
+    return [check_count(rates.get(str(kind), 0), "compress_rates", low=0) for kind in kinds[:layers]]
 
 
 def _compressed(config, ratio):

@@ -7,7 +7,6 @@ Sources: DeepSeek-V2, arXiv 2405.04434; the modeling files of transformers.
 
 from collections import Counter
 
-from moeviz.checks import check_several
 from moeviz.cost.layouts import (
     attention_fields,
     bias_fields,
@@ -28,7 +27,7 @@ def latent_fields(config, **options):
         index = {"index_heads": config.whole("index_n_heads"), "index_dim": config.whole("index_head_dim"),
                  "index_top_k": config.whole("index_topk", 2048)}
     return {"kind": "latent", "heads": config.whole("num_attention_heads"),
-            "q_rank": config.get("q_lora_rank"),
+            "q_rank": config.get("q_lora_rank") and config.whole("q_lora_rank"),
             "kv_rank": config.whole("kv_lora_rank"), "nope_dim": config.whole("qk_nope_head_dim"),
             "rope_dim": config.whole("qk_rope_head_dim", low=0), "v_dim": config.whole("v_head_dim"),
             "bias": config.flag("attention_bias"), **index, **options}
@@ -65,19 +64,18 @@ def _indexed(config):
 
 def index_owners(config):
     """Return for each layer whether it has an indexer of its own; others take an earlier one's choice."""
-    layers, own = config.layers(), config.get("indexer_types") or config.get("index_topk_pattern")
-    if own is None:
+    layers, own = config.layers(), config.spelled("indexer_types") or config.spelled("index_topk_pattern")
+    if not own:
         step, offset = config.whole("index_topk_freq", 1), config.whole("index_skip_topk_offset", 2, low=0)
         return [max(i - offset + 1, 0) % step == 0 for i in range(layers)]
-    kinds = list(own) if isinstance(own, str) else check_several(own, "indexer_types")
-    return [kind in ("full", "F") for kind in config.for_each_layer(kinds, "indexer_types")]
+    return [kind in ("full", "F") for kind in config.for_each_layer(own, "indexer_types")]
 
 
 def _axk2(config):
     """Queries and an output gate come from one matrix that reads two latents; gates of low rank on norms."""
     full = latent_fields(config)
     keys = full["nope_dim"] + full["rope_dim"]
-    full["extra"] = full["q_rank"] * full["heads"] * (keys + 2 * full["v_dim"])
+    full["extra"] = config.whole("q_lora_rank") * full["heads"] * (keys + 2 * full["v_dim"])
     moe = experts(config, sparse_layers(config), router_bias=True, **shared(config))
     gate = 2 * config.whole("hidden_size") * config.whole("gated_norm_rank")
     return model_fields(config, full, moe, extra=gate * (config.layers() + moe["layers"]))

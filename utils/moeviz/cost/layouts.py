@@ -8,6 +8,8 @@ table says so, in the repository of the model.
 
 from collections import Counter
 
+from moeviz.arrays import check_count
+from moeviz.checks import check_several
 from moeviz.routing.families import REQUIRED
 
 
@@ -335,8 +337,11 @@ def _step3p7(config):
     sparse, listed = sparse_layers(config), config.get("moe_layers_enum")
     if listed and not (config.has("mlp_layer_types") or config.has("moe_layer_freq")
                        or config.has("first_k_dense_replace")):
-        places = listed.split(",") if isinstance(listed, str) else listed
-        sparse = sum(0 <= int(place) < config.layers() for place in places)
+        if isinstance(listed, str):
+            listed = [int(each) if each.strip().isdecimal() else each for each in listed.split(",")]
+        places = [check_count(each, "moe_layers_enum", low=0)
+                  for each in check_several(listed, "moe_layers_enum")]
+        sparse = sum(place < config.layers() for place in places)
     config.get("num_shared_experts")
     moe = experts(config, sparse, router_bias=config.flag("use_moe_router_bias", True),
                   **one_shared(config.whole("shared_intermediate_size")))

@@ -251,6 +251,11 @@ class Config:
         value = self.need(name) if default is REQUIRED else self.get(name, default)
         return check_several(value, f"{self.own(name)} of type {self.kind!r}")
 
+    def spelled(self, name):
+        """Return the items of a list, or the letters of a text; empty where the field is missing."""
+        value = self.get(name) or ()
+        return tuple(value) if isinstance(value, str) else self.several(name)
+
     def mapping(self, name):
         """Return a field that is a dictionary, empty where it is missing, or raise a ValueError."""
         return check_kind(self.get(name) or {}, f"{self.own(name)} of type {self.kind!r}", dict)
