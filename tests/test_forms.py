@@ -241,6 +241,27 @@ def test_what_a_phone_needs_to_show_whole_can_be_drawn_narrow(draw):
     plt.close(figure)
 
 
+STEPS = [("score", np.linspace(-2.7, 2.3, 8)), ("softmax", np.full(8, 0.125)), ("top-2", np.eye(8)[0]),
+         ("renormalise", np.eye(8)[0] / 2)]
+READINGS = {name: np.arange(4) / 4 for name in ("CV", "MaxVio", "Gini", "1 - Ent", "dead", "drops (%)")}
+
+
+@cases("draw", [
+    lambda: plots.plot_gate_steps(STEPS, np.arange(8) < 2),
+    lambda: plots.plot_meters({f"load {row}": np.arange(1, 9) for row in range(4)}, READINGS),
+    lambda: plots.plot_block(8, 2)])
+def test_a_wide_drawing_is_set_in_two_parts_above_each_other_for_a_phone(draw):
+    style.use()
+    wide = draw()
+    thin = wide.moeviz_narrow()
+    assert thin.figure.get_tightbbox().width <= forms.NARROW < wide.figure.get_tightbbox().width
+    assert thin.figure.get_tightbbox().height > 1.4 * wide.figure.get_tightbbox().height
+    assert {text.get_text() for text in wide.texts} <= {text.get_text() for text in thin.texts}
+    assert forms.clashes(thin.figure) == forms.clashes(wide.figure)
+    assert all(text.get_fontsize() >= 12 for text in thin.texts)
+    plt.close(wide.figure), plt.close(thin.figure)
+
+
 def test_a_number_is_not_crossed_by_the_line_to_compare_with():
     ax = plots.plot_timing(["slow", "quick"], [0.05, 0.003], mark=(0.0045, "a quarter"))
     below, above = ax.lines[0].get_zorder(), [text for text in ax.texts if " ms" in text.get_text()]

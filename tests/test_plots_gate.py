@@ -241,6 +241,12 @@ def test_shares_are_drawn_to_one_scale_and_losers_fade():
     assert [to_hex(bar.get_facecolor()) for bar in bars[:3]] == [*COLORS[:2], style.tint(COLORS[2], 0.35)]
 
 
+def test_a_last_stage_that_changes_nothing_one_can_read_says_what_it_gives():
+    almost = [("softmax", [0.0702, 0.93]), ("top-2", [0.0698, 0.93])]
+    title = " ".join(plots.plot_gate_steps(almost, np.array([True, True])).get_title().split())
+    assert title == "After top-2 0.07 for expert 0, 0.93 for expert 1"
+
+
 @cases(("stages", "chosen", "name"), [
     (STAGES, [1, 1, 0], "chosen"), (STAGES, [True], "stages"), ([], [True], "stages"),
     ([("score", [1.0, np.nan, 0.0])], CHOSEN, "stages"),

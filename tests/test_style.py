@@ -1,6 +1,7 @@
 """The palette, the ink, the descriptions, and that only `use` touches matplotlib's settings."""
 
 import colorsys
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -10,6 +11,8 @@ from matplotlib.colors import to_rgb
 
 from cases import cases
 from moeviz import style
+from moeviz.plots.draw import plain_ticks
+from moeviz.tables import as_html
 
 
 def test_what_no_font_can_draw_is_spelled_out_wherever_it_stands(monkeypatch):
@@ -141,3 +144,19 @@ def test_new_axes_have_fixed_margins_where_they_are_given():
     style.use()
     assert style.axes_or_new(None, (4, 3), left=1).get_position().x0 == pytest.approx(0.25)
     assert style.axes_or_new(None, (4, 3)).figure.get_layout_engine() is not None
+
+
+def test_numbers_below_0_have_a_minus_sign_wherever_they_are_seen():
+    ax = plt.subplots()[1]
+    ax.plot([-2, 2], [-0.5, 0.5], label="from -0.5")
+    ax.set(title="top-2 takes it to -0.5", xlabel="x (-2 to 2)")
+    ax.text(0, 0, "-0.25")
+    plain_ticks(ax.xaxis)
+    style.set_description(ax, "A line from -0.5 to 0.5.")
+    ax.figure.canvas.draw()
+    seen = [ax.get_title(), ax.get_xlabel(), ax.texts[0].get_text(), style.describe(ax),
+            *(label.get_text() for label in (*ax.get_xticklabels(), *ax.get_yticklabels())),
+            as_html({"columns": ["change"], "rows": [["-0.5"]]}).split("</style>")[1]]
+    assert not [text for text in seen if re.search(r"(?<!\w)-\d", text)] and "−0.5" in seen[0]
+    assert seen[0].startswith("top-2 ") and "−2" in seen
+    plt.close(ax.figure)

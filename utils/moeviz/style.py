@@ -20,7 +20,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from moeviz.arrays import check_count, check_number
-from moeviz.tables import as_html, as_table, evenly
+from moeviz.tables import as_html, as_table, evenly, with_minus
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 SERIES = ("#45227a", "#6a9500", "#c8325a", "#00474a", "#8a6d3f", "#d070d8", "#6f7f95")  # never an expert's
@@ -248,6 +248,7 @@ def set_description(ax, sentence):
     ax.moeviz_description = sentence
     for text in _plain_texts(ax):
         text.set_parse_math(False)
+        text.set_text(with_minus(text.get_text()))
         if not text.get_text().isascii():
             _use_fonts(text)
             text.set_text(spelled(text.get_text()))
@@ -314,7 +315,7 @@ def describe(drawn):
     sentences = [ax.moeviz_description for ax in every if hasattr(ax, "moeviz_description")]
     if not sentences:
         raise ValueError("drawn has no description: it was not drawn by a plot of moeviz")
-    return " ".join(sentences)
+    return with_minus(" ".join(sentences))
 
 
 def set_narrow(ax, draw):

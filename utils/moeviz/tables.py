@@ -19,6 +19,7 @@ NOTHING = 1e-12  # what is closer to 0 is rounding
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[kMBT])?")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # that says minus: a number begins with it
 STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }
 .moeviz-table table { border-collapse: collapse; font-size: 1em; margin: .3em 0 }
@@ -92,6 +93,17 @@ def _number(value, digits):
     return f"{value:,.0f}" if size >= 1e4 else f"{value:.{max(digits, len(f'{size:.0f}'))}g}"
 
 
+def with_minus(text):
+    """Return a text with a minus sign before each number below 0, as pictures, pages and notebooks show it.
+
+    In terminals and in code it stays the hyphen, which Python reads.
+
+    >>> with_minus("from -1.5 to 2, top-2, 3-4, 1e-5"), with_minus("(-0.3)")
+    ('from −1.5 to 2, top-2, 3-4, 1e-5', '(−0.3)')
+    """
+    return HYPHEN.sub("−", text)
+
+
 def as_range(values, form="g"):
     """Write the lowest and the highest of several numbers, or one number where both are written alike.
 
@@ -123,7 +135,11 @@ def as_tick(value, place=None):
 
     >>> [as_tick(value) for value in (0.25, 64, 4096, 32_768, 200_000, 10**7, 1e13, 1e-4)]
     ['0.25', '64', '4096', '32k', '200k', '10M', '10¹³', '10⁻⁴']
+    >>> as_tick(-0.5)
+    '−0.5'
     """
+    if value < -NOTHING:
+        return f"−{as_tick(-value)}"
     size = abs(value)
     if size >= 1e9 or NOTHING < size < 1e-3:
         return as_power(value)
@@ -233,16 +249,20 @@ def as_html(table):
     3
     """
     title, looks = table.get("title"), ["" if side else ' class="word"' for side in _sides(table)]
-    head = "".join(f'<th scope="col"{look}>{escape(name)}</th>' if name.strip() else "<td></td>"
+    head = "".join(f'<th scope="col"{look}>{_shown(name)}</th>' if name.strip() else "<td></td>"
                    for name, look in zip(table["columns"], looks, strict=True))
-    rows = "".join(f'<tr><th scope="row"{looks[0]}>{escape(name)}</th>'
-                   + "".join(f"<td{look}>{escape(cell)}</td>"
+    rows = "".join(f'<tr><th scope="row"{looks[0]}>{_shown(name)}</th>'
+                   + "".join(f"<td{look}>{_shown(cell)}</td>"
                              for cell, look in zip(cells, looks[1:], strict=True)) + "</tr>\n"
                    for name, *cells in table["rows"])
-    name = escape(title or ", ".join(table["columns"]))
+    name = _shown(title or ", ".join(table["columns"]))
     caption = f"<caption>{name}</caption>" if title else ""
     return (f'{STYLE}<div class="moeviz-table" tabindex="0" role="group" aria-label="Table: {name}"><table>'
             f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+
+
+def _shown(text):
+    return escape(with_minus(text))
 
 
 def _sides(table):

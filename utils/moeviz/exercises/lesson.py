@@ -9,7 +9,7 @@ import numpy as np
 
 from moeviz.checks import check_kind
 from moeviz.exercises.guess import given, judge
-from moeviz.tables import Shown, as_column, as_html, as_lines, as_text
+from moeviz.tables import Shown, as_column, as_html, as_lines, as_text, with_minus
 
 ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
@@ -131,8 +131,8 @@ def _shell():
 
 def _line(text, value=""):
     """Return one line of HTML that wraps, the value in bold."""
-    bold = f" <strong>{escape(value)}</strong>" if value else ""
-    return f'<p style="margin: .2em 0">{escape(text)}{bold}</p>'
+    bold = f" <strong>{escape(with_minus(value))}</strong>" if value else ""
+    return f'<p style="margin: .2em 0">{escape(with_minus(text))}{bold}</p>'
 
 
 def _on_a_page():

@@ -15,7 +15,10 @@ from moeviz.style import (
     axes_or_new,
     expert_colors,
     headline,
+    on_phone,
+    phone_axes,
     set_description,
+    set_narrow,
     set_table,
     tint,
 )
@@ -24,7 +27,7 @@ from moeviz.tables import as_text
 WIDTH = 4.0  # of attention and of the dense FFN; the unit of the drawing is free
 ATTENTION_HEIGHT = 1.2
 FIRST_PLUS_Y, ROUTER_Y, FFN_Y = 1.65, 2.5, 3.2
-SPARSE_X, BYPASS = 6.8, 0.9
+SPARSE_X, BYPASS, BLOCK_GAP = 6.8, 0.9, 4.8
 GREY = "#cfd4da"
 STREAM = {"color": INK, "linewidth": 2, "zorder": 1}
 BOX = {"fontsize": 15, "linespacing": 1.4, "zorder": 2}
@@ -51,10 +54,14 @@ def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
                "expert": 2 * d_model * expert_hidden}
     area = WIDTH * ATTENTION_HEIGHT / weights["attention"]  # of the drawing, per weight
     top = FFN_Y + weights["FFN"] * area / WIDTH
-    ax = axes_or_new(ax, (10, 7.2))
-    _draw_dense(ax, weights, top)
-    right = _draw_sparse(ax, weights, area, top, num_experts, k)
-    ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3), aspect="equal")
+    own, ax = ax is None, axes_or_new(ax, (10, 7.2))
+    if own:
+        set_narrow(ax, lambda: plot_block(num_experts, k, d_model=d_model, d_hidden=d_hidden,
+                                          ax=phone_axes(ax, 13)))
+    high = top + BLOCK_GAP
+    _draw_dense(ax, weights, top, (0.0, high if on_phone(ax) else 0.0))
+    right = _draw_sparse(ax, weights, area, top, num_experts, k, (0.0 if on_phone(ax) else SPARSE_X, 0.0))
+    ax.set(xlim=(-1.0, right + 2.4), ylim=(-1.0, top + 3.3 + on_phone(ax) * high), aspect="equal")
     ax.set_axis_off()
     headline(ax, f"a token works with {100 * k / num_experts:.3g}% of the FFN's weights")
     attention, ffn, router, expert = weights.values()
@@ -78,21 +85,22 @@ def cut_width(d_hidden, num_experts):
     return d_hidden // num_experts
 
 
-def _draw_dense(ax, weights, top):
+def _draw_dense(ax, weights, top, at):
     note = f"the whole FFN works\nfor each token: {weights['FFN']:,} weights"
-    _draw_frame(ax, 0.0, top, "dense block", note, weights)
-    ax.plot([WIDTH / 2] * 2, [FIRST_PLUS_Y, top + 0.8], **STREAM)
-    draw_tile(ax, 0.0, FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}", **BOX)
+    _draw_frame(ax, at, top, "dense block", note, weights)
+    left, low = at
+    ax.plot([left + WIDTH / 2] * 2, [low + FIRST_PLUS_Y, low + top + 0.8], **STREAM)
+    draw_tile(ax, left, low + FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}", **BOX)
 
 
-def _draw_sparse(ax, weights, area, top, num_experts, k):
+def _draw_sparse(ax, weights, area, top, num_experts, k, at):
     """Draw router and experts, side by side and as high as the dense FFN; return the right end."""
     note = f"{k} of {num_experts} experts work\nfor one token: {k * weights['expert']:,} weights"
-    _draw_frame(ax, SPARSE_X, top, "mixture of experts", note, weights)
-    middle, router_height = SPARSE_X + WIDTH / 2, weights["router"] * area / WIDTH
+    _draw_frame(ax, at, top, "mixture of experts", note, weights)
+    middle, router_height = at[0] + WIDTH / 2, weights["router"] * area / WIDTH
     ax.plot([middle] * 2, [FIRST_PLUS_Y, ROUTER_Y], **STREAM)
-    draw_tile(ax, SPARSE_X, ROUTER_Y - router_height / 2, WIDTH, router_height, INK, zorder=2)
-    ax.text(SPARSE_X + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {weights['router']:,}", va="center",
+    draw_tile(ax, at[0], ROUTER_Y - router_height / 2, WIDTH, router_height, INK, zorder=2)
+    ax.text(at[0] + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {weights['router']:,}", va="center",
             fontsize=15)
     width = weights["expert"] * area / (top - FFN_Y)
     pitch = width + min(0.12, 0.3 * width)
@@ -109,17 +117,18 @@ def _draw_sparse(ax, weights, area, top, num_experts, k):
     return right
 
 
-def _draw_frame(ax, left, top, name, note, weights):
+def _draw_frame(ax, at, height, name, note, weights):
     """Draw what both blocks share: the stream of tokens, its two bypasses, attention, and the headings."""
-    middle, side = left + WIDTH / 2, left - BYPASS
-    ax.plot([middle] * 2, [-0.9, FIRST_PLUS_Y], **STREAM)
+    left, base = at
+    middle, side, top, plus = left + WIDTH / 2, left - BYPASS, base + height, base + FIRST_PLUS_Y
+    ax.plot([middle] * 2, [base - 0.9, plus], **STREAM)
     ax.annotate("", (middle, top + 1.6), (middle, top + 0.8),
                 arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 2, "shrinkA": 0, "shrinkB": 0})
-    for low, high in ((-0.35, FIRST_PLUS_Y), (FIRST_PLUS_Y + 0.35, top + 0.8)):
+    for low, high in ((base - 0.35, plus), (plus + 0.35, top + 0.8)):
         ax.plot([middle, side, side, middle], [low, low, high, high], color=LINE, linewidth=2, zorder=0.9)
         ax.plot(middle, high, "o", color="white", markeredgecolor=INK, markersize=17, zorder=2)
         ax.plot(middle, high, "+", color=INK, markersize=10, markeredgewidth=1.6, zorder=3)
-    draw_tile(ax, left, 0.0, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}",
+    draw_tile(ax, left, base, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}",
               **BOX)
     ax.text(left - BYPASS, top + 2.6, name, fontsize=18, fontweight="bold", va="bottom")
     ax.text(left - BYPASS, top + 2.4, note, color=MUTED, fontsize=15, va="top", linespacing=1.3)

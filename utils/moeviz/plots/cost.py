@@ -40,7 +40,7 @@ from moeviz.style import (
     set_narrow,
     set_table,
 )
-from moeviz.tables import as_text, as_tick
+from moeviz.tables import as_text, as_tick, with_minus
 
 PART_COLORS = {
     "experts": SERIES[0], "shared experts": "#8465b4", "dense FFN": "#bfaede", "attention": SERIES[1],
@@ -455,7 +455,7 @@ def _draw_ratios(ax):
 def _label_ticks(ax):
     for axis, (low, high) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.set_major_formatter(lambda value, _: with_minus(f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 
 

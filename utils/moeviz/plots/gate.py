@@ -18,13 +18,18 @@ from moeviz.style import (
     fixed_axes,
     headline,
     ink_on,
+    on_phone,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
     set_table,
     tint,
 )
+from moeviz.tables import with_minus
 
 PITCH = 1.3  # from one column to the next, in units of the longest bar
+LINE_GAP = 2  # rows between the stages above each other on a phone
 SMALLEST_LABELLED = 0.004  # of the plane
 REACH = 3.6  # standard deviations drawn to each side
 PEAK = 0.82  # of a row
@@ -44,19 +49,15 @@ def plot_gate_steps(stages, chosen, *, ax=None, title=""):
     ['score', '2.00', '1.00']
     """
     stages, chosen = _check_gate_steps(stages, chosen)
-    ax = axes_or_new(ax, (min(2.6 * len(stages) + 1, 10), 0.62 * len(chosen) + 1.5))
-    colors = expert_colors(len(chosen))
-    for column, (name, values) in enumerate(stages):
-        if column:
-            ax.annotate("", (column * PITCH - 0.04, -0.85), (column * PITCH - 0.22, -0.85),
-                        arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
-        ax.text(column * PITCH, -0.85, name, fontsize=15, fontweight="bold", va="center")
-        _draw_column(ax, column * PITCH, values, chosen, colors)
-    draw_bars(ax, -0.3, np.arange(len(colors)) - 0.3, 0.2, 0.6, facecolor=colors)
-    for row, color in enumerate(colors):
-        ax.text(-0.2, row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
-                in_layout=False)
-    ax.set(xlim=(-0.35, PITCH * len(stages) - 0.05), ylim=(len(chosen) - 0.05, -1.25))
+    own, ax = ax is None, axes_or_new(ax, (min(2.6 * len(stages) + 1, 10), 0.62 * len(chosen) + 1.5))
+    across = min(len(stages), 2) if on_phone(ax) else len(stages)
+    lines = -(-len(stages) // across)
+    if own and len(stages) > 2:
+        set_narrow(ax, lambda: plot_gate_steps(stages, chosen, title=title, ax=phone_axes(
+            ax, -(-len(stages) // 2) * (0.62 * len(chosen) + 0.9) + 0.6)))
+    deep = len(chosen) + LINE_GAP
+    _draw_stages(ax, stages, chosen, across, deep)
+    ax.set(xlim=(-0.35, PITCH * across - 0.05), ylim=(lines * deep - LINE_GAP - 0.05, -1.25))
     headline(ax, _end_of(stages, chosen), title)
     ax.set_axis_off()
     set_table(ax, ["expert", *(name for name, _ in stages), "chosen"],
@@ -68,12 +69,29 @@ def plot_gate_steps(stages, chosen, *, ax=None, title=""):
         f"chosen experts: {', '.join(map(str, np.flatnonzero(chosen))) or 'none'}."))
 
 
+def _draw_stages(ax, stages, chosen, across, deep):
+    """Draw the stages, so many side by side, and the experts' numbers before the first of each line."""
+    colors = expert_colors(len(chosen))
+    for at, (name, values) in enumerate(stages):
+        left, top = at % across * PITCH, at // across * deep
+        if at:
+            ax.annotate("", (left - 0.04, top - 0.85), (left - 0.22, top - 0.85),
+                        arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
+        ax.text(left, top - 0.85, name, fontsize=15, fontweight="bold", va="center")
+        _draw_column(ax, left, values, chosen, colors, top)
+    for top in range(0, -(-len(stages) // across) * deep, deep):
+        draw_bars(ax, -0.3, top + np.arange(len(colors)) - 0.3, 0.2, 0.6, facecolor=colors)
+        for row, color in enumerate(colors):
+            ax.text(-0.2, top + row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
+                    in_layout=False)
+
+
 def _end_of(stages, chosen):
     """Say what the last stage changes for the first chosen expert, or what all of them have."""
     name, values = stages[-1]
     first = int(np.argmax(chosen))
-    if len(stages) > 1 and chosen.any() and not np.isclose(values[first], stages[-2][1][first]):
-        before, after = (format_number(stage[1][first]) for stage in stages[-2:])
+    before, after = (format_number(stage[1][first]) for stage in (stages[-2:] * 2)[:2])
+    if chosen.any() and before != after:
         return f"{name} takes expert {first} from {before} to {after}"
     told = ", ".join(f"{values[at]:.2f} for expert {at}" for at in np.flatnonzero(chosen))
     return f"after {name} {told or '0 experts are chosen'}"
@@ -88,22 +106,22 @@ def _check_gate_steps(stages, chosen):
     return checked, chosen
 
 
-def _draw_column(ax, left, values, chosen, colors):
-    """Draw one stage; a column with negative numbers has its zero line inside."""
+def _draw_column(ax, left, values, chosen, colors, top):
+    """Draw one stage below `top`; a column with negative numbers has its zero line inside."""
     low, high = min(values.min(), 0.0), max(values.max(), 0.0)
     is_share = low == 0 and high <= 1
     scale = 0.72 if is_share else (0.72 if low == 0 else 0.5) / max(high - low, 1e-12)
     zero = left + (0.36 - low * scale if low < 0 else 0)
-    ax.plot([zero, zero], [-0.4, len(values) - 0.6], color=LINE, linewidth=1.5, zorder=1)
-    draw_bars(ax, zero, np.arange(len(values)) - 0.3, values * scale, 0.6, facecolor=[
+    ax.plot([zero, zero], [top - 0.4, top + len(values) - 0.6], color=LINE, linewidth=1.5, zorder=1)
+    draw_bars(ax, zero, top + np.arange(len(values)) - 0.3, values * scale, 0.6, facecolor=[
         color if is_chosen else tint(color, 0.35) for color, is_chosen in zip(colors, chosen, strict=True)])
     for row, value in enumerate(values):
         side, gap = ("left", 5) if value >= 0 else ("right", -5)
-        ax.annotate(format_number(value), (zero + value * scale, row), xytext=(gap, 0), ha=side, va="center",
-                    textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
+        ax.annotate(format_number(value), (zero + value * scale, top + row), xytext=(gap, 0), ha=side,
+                    va="center", textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
                     in_layout=False)
     ends = "0 to 1" if is_share else f"{format_number(low)} to {format_number(high)}"
-    ax.text(left, len(values) - 0.45, f"scale {ends}", color=MUTED, fontsize=12, va="top")
+    ax.text(left, top + len(values) - 0.45, f"scale {ends}", color=MUTED, fontsize=12, va="top")
 
 
 def format_number(value):
@@ -112,7 +130,7 @@ def format_number(value):
     >>> format_number(-0.5), format_number(0.0)
     ('−0.50', '0')
     """
-    return "0" if value == 0 else f"{value:.2f}".replace("-", "−")
+    return "0" if value == 0 else with_minus(f"{value:.2f}")
 
 
 def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0, title=""):

@@ -18,6 +18,7 @@ from moeviz.style import (
     LINE,
     MUTED,
     PALE,
+    PHONE,
     SERIES,
     axes_or_new,
     dropped_patch,
@@ -25,9 +26,12 @@ from moeviz.style import (
     fixed_axes,
     headline,
     ink_on,
+    on_phone,
     on_white,
+    phone_axes,
     set_description,
     set_matrix,
+    set_narrow,
     set_table,
 )
 from moeviz.tables import as_text, evenly
@@ -222,15 +226,23 @@ def plot_meters(loads, meters, *, ax=None, title=""):
     """
     shares = _check_loads(loads)
     readings = {name: _check_readings(values, name, len(shares)) for name, values in dict(meters).items()}
-    width = NAME_WIDTH + LOAD_WIDTH + len(readings) * (METER_WIDTH + GAP)
-    ax = axes_or_new(ax, (width + 0.4, ROW_HEIGHT * len(shares) + 1.2))
+    wide = NAME_WIDTH + LOAD_WIDTH + len(readings) * (METER_WIDTH + GAP)
+    own, ax = ax is None, axes_or_new(ax, (wide + 0.4, ROW_HEIGHT * len(shares) + 1.2))
+    if own and wide > PHONE:
+        set_narrow(ax, lambda: plot_meters(loads, meters, title=title, ax=phone_axes(
+            ax, ROW_HEIGHT * (2 * len(shares) + 0.7) + 1.2)))
+    below = on_phone(ax)  # the metrics stand below the loads, with names of their own
+    tops = (0, len(shares) + 0.7) if below else (0,)
     for row, (name, share) in enumerate(shares.items()):
-        ax.text(NAME_WIDTH - 0.2, row + 0.75, name, ha="right", va="center", fontsize=15)
+        for top in tops:
+            ax.text(NAME_WIDTH - 0.2, top + row + 0.75, name, ha="right", va="center", fontsize=15)
         _draw_load(ax, share, row, max(map(max, shares.values())))
     ax.text(NAME_WIDTH, -0.1, "share per expert", color=MUTED, fontsize=13)
+    start = NAME_WIDTH + (0 if below else LOAD_WIDTH + GAP / 2)
     for column, (name, values) in enumerate(readings.items()):
-        _draw_readings(ax, name, values, NAME_WIDTH + LOAD_WIDTH + GAP / 2 + column * (METER_WIDTH + GAP))
-    ax.set(xlim=(0, width), ylim=(len(shares) + 0.05, -0.4))
+        _draw_readings(ax, name, values, start + column * (METER_WIDTH + GAP), tops[-1])
+    ax.set(xlim=(0, start + len(readings) * (METER_WIDTH + GAP) if below else wide),
+           ylim=(tops[-1] + len(shares) + 0.05, -0.4))
     headline(ax, _worst_load(list(shares), readings), title)
     ax.set_axis_off()
     said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
@@ -277,19 +289,19 @@ def _draw_load(ax, share, row, top):
             linestyle=(0, (5, 4)), linewidth=1.6, zorder=0.5)
 
 
-def _draw_readings(ax, name, values, left):
-    top = values.max()
-    worst = (values == top) & (top > 0)
-    length = METER_WIDTH * values / (top or 1.0)
-    rows = np.arange(len(values))
+def _draw_readings(ax, name, values, left, top):
+    most = values.max()
+    worst = (values == most) & (most > 0)
+    length = METER_WIDTH * values / (most or 1.0)
+    rows = top + np.arange(len(values))
     ax.add_collection(PolyCollection(boxes(left, rows + 0.82, METER_WIDTH, 0.16),
                                      facecolors=FAINT))
     ax.add_collection(PolyCollection(boxes(left, rows + 0.82, length, 0.16),
                                      facecolors=np.where(worst, WORST, OTHERS)))
-    ax.text(left, -0.1, name, color=MUTED, fontsize=12)
+    ax.text(left, top - 0.1, name, color=MUTED, fontsize=12)
     form = "{:.0f}" if values.dtype.kind in "iu" else "{:.2f}"
     for row, value in enumerate(values):
-        ax.text(left, row + 0.75, form.format(value), va="bottom", fontsize=15,
+        ax.text(left, rows[row] + 0.75, form.format(value), va="bottom", fontsize=15,
                 fontweight="bold" if worst[row] else "normal")
 
 
