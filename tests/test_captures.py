@@ -219,6 +219,7 @@ def found(ids, **given):
 
 def test_what_is_whole_looks_whole():
     assert found(IDS) == {} and str(inspect(read(IDS))) == "nothing looks broken"
+    assert inspect(read(IDS))._repr_html_() == "<p>nothing looks broken</p>"
 
 
 def test_identical_rows_are_found_with_their_places():
@@ -269,6 +270,9 @@ def test_the_broken_capture_leads_to_the_public_conclusion_and_out_of_it():
     assert whole["max_violation"] == pytest.approx(9.30, abs=5e-3)
     assert clean["max_violation"] == pytest.approx(0.41, abs=5e-3)
     assert whole["repetition"] > 0.66
+    shown = seen._repr_html_()
+    assert shown.startswith("<p>identical rows: 8448 of 12805") and shown.count("<tr>") == 4
+    assert "<td class=\"word\">4.1 → 5.89</td>" in shown and "4.1 -> 5.89" in str(seen)
 
 
 def test_counts_of_real_models_are_in_the_package():

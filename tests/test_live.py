@@ -159,6 +159,32 @@ class TestSentence:
         assert page.locator(".tile:visible").count() == MAX_BYTES
         assert page.get_by_text(f"cut at {MAX_BYTES} bytes").is_visible()
 
+    def test_an_emptied_sentence_leaves_idle_experts_and_the_chances_of_a_first_byte(self, page, stored):
+        page.get_by_label("capacity factor").press("Home")
+        page.get_by_label("Your sentence").fill("")
+        assert [loads(page, layer) for layer in (0, 1)] == [[0] * 8] * 2
+        for kind in ("score", "weight"):
+            assert {*page.locator(f".row .{kind}").all_inner_texts()} == {""}
+        assert page.locator(".figures b:visible").all_inner_texts() == ["–"] * 3
+        assert page.locator(".chances .title").inner_text() == "First byte"
+        shown = [float(text) for text in page.locator(".chances li > span:last-child").all_inner_texts()]
+        first = np.exp(-np.array([stored.losses(chr(byte))[0] for byte in range(128)]))
+        assert shown == pytest.approx(np.sort(first)[::-1][:len(shown)], abs=6e-4)
+        assert page.locator("code").is_hidden()
+
+    def test_nothing_in_an_emptied_view_breaks_the_sentence_that_comes_next(self, page, stored):
+        page.get_by_label("Your sentence").fill("")
+        tools.settle(page)
+        box = page.get_by_label("Bias of expert 3 of layer 1", exact=True).bounding_box()
+        page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + 8)
+        page.get_by_role("switch", name="expert 6 of layer 1 is on").click()
+        page.get_by_role("button", name="Light the bytes of expert 4 of layer 1").click()
+        assert loads(page) == [0] * 8
+        page.get_by_label("Your sentence").fill(TEXT)
+        assert call(page) == f'model.route("{TEXT}", off={{1: [6]}})'
+        wanted = tools.run(tools.in_double(stored), TEXT, off={1: [6]})
+        assert read(page)[0] == pytest.approx(wanted.loss.mean(), abs=6e-4)
+
     def test_examples_can_be_picked(self, page, stored):
         for name, text in EXAMPLES.items():
             page.get_by_role("button", name=name, exact=True).click()
@@ -327,7 +353,7 @@ class TestSentence:
             assert (black in grounds) and ("rgb(0, 0, 0)" in grounds) == (scheme == "light")
         page.emulate_media(color_scheme="light")
 
-    @pytest.mark.parametrize("width", [265, 300, 400, 440, 540, 780, 900, 1280])
+    @pytest.mark.parametrize("width", [265, 300, 370, 384, 388, 400, 440, 540, 780, 900, 1280])
     def test_headings_of_a_layer_stand_apart(self, page, width):
         page.set_viewport_size({"width": width, "height": 900})
         tools.settle(page)
@@ -401,6 +427,14 @@ class TestTransformer:
         tools.settle(page)
         flat = "[...document.querySelectorAll('.look')].every(look => look.style.transform === 'scaleY(0)')"
         assert page.evaluate(flat)
+
+    @pytest.mark.parametrize(("width", "abreast"), [(1280, 2), (1400, 3), (1700, 3)])
+    def test_layers_stand_abreast_where_there_is_room_and_headings_apart(self, page, width, abreast):
+        page.set_viewport_size({"width": width, "height": 900})
+        tools.settle(page)
+        tops = [layer.bounding_box()["y"] for layer in page.locator(".layer").all()]
+        assert tops.count(tops[0]) == abreast
+        assert page.evaluate(HEADS_THAT_TOUCH) == []
 
     def test_it_writes_on_until_it_is_told_to_stop_or_the_reader_types(self, page):
         writer = page.get_by_role("button", name="Write on")

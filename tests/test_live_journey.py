@@ -123,6 +123,18 @@ class TestJourney:
             assert tools.violations(page) == {}
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
+    def test_an_emptied_sentence_leaves_no_journey_until_the_next_one(self, page, stored, tmp_path):
+        page.goto(tools.write(live.journey(stored), tmp_path).as_uri())
+        field, parts = page.get_by_label("Your sentence"), page.locator(".strip, .stepbar, .stage, .vectors")
+        field.fill("")
+        assert [part for part in parts.all() if part.is_visible()] == []
+        assert page.get_by_text("Type something").is_visible()
+        page.get_by_role("button", name="Layer 2").click()
+        field.fill("ab")
+        assert all(part.is_visible() for part in parts.all())
+        assert page.get_by_text("Type something").count() == 0
+        assert page.locator(".token:visible").all_inner_texts() == ["a", "b"]
+
     def test_a_model_runs_for_any_text_and_layer(self, page, stored, tmp_path):
         page.goto(tools.write(live.journey(stored), tmp_path).as_uri())
         page.get_by_label("Your sentence").fill("for x in 42:")

@@ -114,10 +114,10 @@ def test_one_reading_of_active_fits_or_the_entry_says_why_not(each):
 def test_enough_models_agree_without_a_fitted_field():
     counts = summary()
     assert counts["models"] == len(catalogue())
-    assert counts["total within 1 %, not fitted"] >= 25
+    assert counts["total within 1%, not fitted"] >= 25
     close = {m.name for m in catalogue() if abs(rows(m.name)["total"].error) <= 0.01}
     chosen = {m.name for m in catalogue() if m.total.fit or m.total.name_only}
-    assert counts["total within 1 %, not fitted"] == len(close - chosen) < len(close)
+    assert counts["total within 1%, not fitted"] == len(close - chosen) < len(close)
     assert counts["exact to the digit"] >= 20
     assert counts["total outside its digits"] == sum(bool(each.total.gap) for each in catalogue())
 

@@ -68,14 +68,22 @@ def test_bars_stack_the_experts_of_a_device_in_their_colours():
     assert [box for box in boxes if box[2]] == [(0, 0, 30), (1, 0, 20), (0, 30, 10)]
     assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches] == style.expert_colors(3)
     assert ax.lines[0].get_ydata()[0] == 30  # the mean
-    assert {"1.33 x mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
+    assert {"1.33 × mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
     assert plots.plot_device_load(SERVED, top=99).get_ylim() == (0, 99)
     assert "most to device 0 (40, 67%)" in style.describe(ax)
 
 
 def test_the_slowest_device_is_marked_where_it_is():
-    marks = [text for text in plots.plot_device_load([[1], [5], [3]]).texts if "x mean" in text.get_text()]
-    assert [(mark.xy, mark.get_text()) for mark in marks] == [((1, 5), "1.67 x mean")]
+    marks = [text for text in plots.plot_device_load([[1], [5], [3]]).texts if "× mean" in text.get_text()]
+    assert [(mark.xy, mark.get_text()) for mark in marks] == [((1, 5), "1.67 × mean")]
+
+
+@pytest.mark.parametrize(("count", "numbered"), [(10, list(range(10))), (16, list(range(0, 16, 2)))])
+def test_devices_are_numbered_as_densely_as_two_digits_have_room(count, numbered):
+    load = plots.plot_device_load(np.ones((count, 2), int))
+    sent = plots.plot_traffic(np.ones((count, count), int))
+    for labels in (load.get_xticklabels(), sent.get_xticklabels(), sent.get_yticklabels()):
+        assert [int(label.get_text()) for label in labels] == numbered
 
 
 def test_many_experts_go_unnamed():
@@ -223,7 +231,7 @@ def test_the_limit_holds_for_neighbours_alone():
 def test_copies_even_out_the_load():
     texts = [[text.get_text() for text in drawn(placement=name)[1].texts]
              for name in ("contiguous", "greedy by load", "8 extra copies")]
-    ratios = [float(text.split()[0]) for written in texts for text in written if "x mean" in text]
+    ratios = [float(text.split()[0]) for written in texts for text in written if "× mean" in text]
     assert ratios[0] > ratios[1] >= ratios[2] and ratios[2] < 1.1
 
 

@@ -1,5 +1,7 @@
 """The pictures of notebook 16: the block, a text with attention, damage, what tells, effects, writing."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,14 @@ def test_each_draws_on_given_axes(name):
 @pytest.mark.parametrize("name", DRAW)
 def test_texts_have_12_points(name):
     assert_texts_have_12_points(DRAW[name])
+
+
+def test_numbers_of_neighbouring_layers_stand_apart_on_a_phone_too():
+    ax = plots.plot_use_and_harm(*np.ones((2, 1, 3, 1, 1)), np.ones((1, 3)), seeds=["seed 0"])
+    for each in (ax, ax.moeviz_narrow()):
+        each.figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in each.get_xticklabels() if label.get_text()]
+        assert len(boxes) >= 7 and all(left.x1 + 20 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_the_difference_is_of_shares_of_a_column():

@@ -317,7 +317,7 @@ def summary():
     chosen = ("fitted", "name only")
     close = [row for row in totals if abs(row.error) <= WITHIN and row.evidence not in chosen]
     return {"models": len(totals), "exact to the digit": len(exact),
-            "total within 1 %, not fitted": len(close),
+            "total within 1%, not fitted": len(close),
             "total fitted or name only": sum(row.evidence in chosen for row in totals),
             "total outside its digits": sum(not row.within for row in totals)}
 

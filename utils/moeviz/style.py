@@ -212,6 +212,8 @@ def headline(ax, finding, subject="", *, pad=None):
     >>> ax = fixed_axes((6, 3), left=1)
     >>> headline(ax, "expert 3 gets 22% of the choices, 1.8 times its fair share", "layer 1").get_title()
     'Layer 1: expert 3 gets 22% of the\\nchoices, 1.8 times its fair share'
+    >>> headline(ax, "5 of 9 bytes", "trained, layer 1").get_title()
+    'Trained, layer 1: 5 of 9 bytes'
     """
     whole = any(map(str.isdigit, subject)) and len(subject.split()) >= WHOLE
     words = subject if whole else f"{subject}: {finding}" if subject else finding
@@ -219,7 +221,7 @@ def headline(ax, finding, subject="", *, pad=None):
     panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]
     place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
     room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
-    first = words.split()[0].removesuffix(":")
+    first = words.split()[0].rstrip(":,")
     if first.isalpha() and (first[1:] or first == "a"):  # a sentence; k and E are symbols
         words = words[0].upper() + words[1:]
     ax.set_title(wrapped(words, max(24 if alone else 12, int(room / TITLE_LETTER))), pad=pad)

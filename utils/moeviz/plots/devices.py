@@ -67,7 +67,7 @@ def plot_traffic(matrix, *, title="", ax=None):
     devices = np.arange(size)
     draw_bars(ax, devices, devices, 1, 1, facecolor=DROPPED, edgecolor=HOME, hatch=HATCH, linewidth=0)
     _print_counts(ax, matrix, mesh)
-    ticks = np.arange(0, size, -(-size // 16))
+    ticks = _numbered(size)
     ax.set_xticks(ticks + 0.5, ticks)
     ax.set_yticks(ticks + 0.5, ticks)
     ax.set(xlabel="to device", ylabel="from device", ylim=(size, 0))
@@ -112,7 +112,7 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     ax.set(xlabel="device", ylabel="assignments to compute",
            xlim=(-0.6, 1.12 * num_devices - 0.3),
            ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
-    ticks = np.arange(0, num_devices, -(-num_devices // 16))
+    ticks = _numbered(num_devices)
     ax.set_xticks(ticks, ticks)
     ax.tick_params(axis="x", length=0)
     parts = [", ".join(f"expert {expert}: {row[expert]}" for expert in np.flatnonzero(row)) for row in served]
@@ -121,11 +121,16 @@ def plot_device_load(served, *, title="", top=None, ax=None):
                                f"{num_devices} devices; {extremes(load, 'device')}; mean {load.mean():.4g}.")
 
 
+def _numbered(num_devices):
+    """Return the devices that get a number: all up to 10, else at most 8, for numbers of two digits."""
+    return np.arange(0, num_devices, 1 if num_devices <= 10 else -(-num_devices // 8))
+
+
 def _name_slowest(ax, load):
     """Write above the busiest device how many times the mean it computes; return both."""
     slowest, ratio = int(np.argmax(load)), load.max() / max(load.mean(), 1e-12)
     at_edge = slowest < len(load) / 8  # its words would run over the scale
-    ax.annotate(f"{ratio:.2f} x mean", (slowest - 0.4 * at_edge, load[slowest]), xytext=(0, 6),
+    ax.annotate(f"{ratio:.2f} × mean", (slowest - 0.4 * at_edge, load[slowest]), xytext=(0, 6),
                 ha="left" if at_edge else "center", textcoords="offset points", fontweight="bold")
     return slowest, ratio
 

@@ -165,7 +165,6 @@ def plot_use_and_harm(use, harm, correlation, *, seeds, title="", ax=None):
                    linewidth=1.3, label=name)
     ax.axhline(0, color=MUTED, linewidth=1)
     _name_layers(ax, starts, correlation)
-    ax.set_xticks((starts[:, None] + [0, 0.5, 1]).ravel(), ["0", "50", "100"] * layers)
     ax.set(xlabel="share of the bytes of a class that use the expert (%)",
            ylabel="harm without it (nats per byte)")
     ax.legend(loc="best", frameon=False)
@@ -185,6 +184,8 @@ def _name_layers(ax, starts, correlation):
     for layer, start in enumerate(starts):
         ax.text(start + 0.5, 1.01, f"layer {layer + 1}:{gap}r = {as_range(correlation[:, layer], '.2f')}",
                 ha="center", va="bottom", transform=ax.get_xaxis_transform(), color=INK)
+    inner = ["0", "50", "" if on_phone(ax) else "100"]  # there 100 would run into the next layer's 0
+    ax.set_xticks((starts[:, None] + [0, 0.5, 1]).ravel(), inner * (len(starts) - 1) + ["0", "50", "100"])
 
 
 def plot_told(told, *, title="", ax=None):

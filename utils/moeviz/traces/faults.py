@@ -1,10 +1,11 @@
-"""What looks broken in a capture, with the rows concerned, and the meters with and without them.
+"""What looks broken in a capture, with the rows concerned, and the metrics with and without them.
 
 A public log of Qwen1.5-MoE under vLLM began with two blocks of identical rows, most likely the server's
 profiling run; read as text they make a balanced router look biased. Nothing here changes a trace.
 """
 
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 
@@ -13,8 +14,11 @@ from moeviz.checks import check_kind
 from moeviz.files import stored_json
 from moeviz.metrics import load_entropy, max_violation, repetition
 from moeviz.record import EMPTY
+from moeviz.tables import as_html
 from moeviz.traces.trace import BLOCK, Trace
 
+COLUMNS = {"share": "busiest", "max_violation": "MaxVio", "entropy_bits": "entropy, bits",
+           "repetition": "repetition"}
 RUN = 16  # so many equal rows in a row, or in all, that no text makes them
 
 
@@ -23,7 +27,7 @@ class Finding:
     """One thing that looks wrong in a capture.
 
     name: what it is. text: one sentence with the numbers. rows: (n,) the tokens concerned. layers: their
-    numbers. suspect: whether meters should be read without these rows.
+    numbers. suspect: whether metrics should be read without these rows.
     """
 
     name: str
@@ -38,7 +42,7 @@ class Finding:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Inspection:
-    """What `inspect` found, and the meters of every layer with and without the rows concerned.
+    """What `inspect` found, and the metrics of every layer with and without the rows concerned.
 
     findings: a tuple of `Finding`. suspect: (T,) bool, the rows that they name. with_rows, without_rows:
     {layer: {"share": of the busiest expert, "max_violation", "entropy_bits", "repetition"}}; without_rows
@@ -50,21 +54,30 @@ class Inspection:
     with_rows: dict
     without_rows: dict | None
 
-    def __repr__(self):
-        lines = [str(finding) for finding in self.findings] or ["nothing looks broken"]
-        if self.without_rows is None:
-            return "\n".join(lines)
-        lines.append(f"{'layer':>6}{'busiest':>18}{'MaxVio':>18}{'entropy, bits':>18}{'repetition':>18}")
-        for layer, full in self.with_rows.items():
+    def _lines(self):
+        return [str(finding) for finding in self.findings] or ["nothing looks broken"]
+
+    def _rows(self):
+        """Yield the name of each layer and its metrics with and without the rows; nothing without both."""
+        for layer, full in self.with_rows.items() if self.without_rows else ():
             clean = self.without_rows[layer]
-            cells = [f"{full[name]:.3g} -> {clean[name]:.3g}" for name in
-                     ("share", "max_violation", "entropy_bits", "repetition")]
-            lines.append(f"{layer:>6}" + "".join(f"{cell:>18}" for cell in cells))
+            yield str(layer), *(f"{full[name]:.3g} -> {clean[name]:.3g}" for name in COLUMNS)
+
+    def __repr__(self):
+        lines, rows = self._lines(), list(self._rows())
+        if rows:
+            lines.append(f"{'layer':>6}" + "".join(f"{name:>18}" for name in COLUMNS.values()))
+        lines += [f"{layer:>6}" + "".join(f"{cell:>18}" for cell in cells) for layer, *cells in rows]
         return "\n".join(lines)
+
+    def _repr_html_(self):
+        said = "".join(f"<p>{escape(line)}</p>" for line in self._lines())
+        rows = [[cell.replace("->", "→") for cell in row] for row in self._rows()]
+        return said + (as_html({"columns": ["layer", *COLUMNS.values()], "rows": rows}) if rows else "")
 
 
 def inspect(trace):
-    """Return an `Inspection` of a Trace: what is typical of broken captures, and the meters with and without.
+    """Return an `Inspection` of a Trace: what is typical of broken captures, and metrics with and without.
 
     Looked for: runs of identical rows (a server's profiling run), rows that come back again and again (stale
     buffers), blocks of rows that come twice (turns joined twice), rows without choices (padding), choices
@@ -200,7 +213,7 @@ def _wrapped(trace):
 
 
 def _meters(trace, rows):
-    """Return the meters of every layer over some rows (T,) bool."""
+    """Return the metrics of every layer over some rows (T,) bool."""
     size = trace.num_experts
     loads, again = np.zeros((len(trace.layers), size), np.int64), np.zeros(len(trace.layers))
     for start, block in trace.blocks():

@@ -170,7 +170,7 @@ def explore_evidence(find, suspects, views):
     """
     return explore(
         partial(draw_evidence, find),
-        caption="Which view gives a suspect away? Compare with the right step on the left.",
+        caption="Which view gives a suspect away? The first picture is the step done right.",
         suspect=ipywidgets.Dropdown(options=tuple(suspects), description="suspect"),
         view=ipywidgets.Dropdown(options=tuple(views), description="view"))
 

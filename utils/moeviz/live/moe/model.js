@@ -183,8 +183,9 @@ export function stackTrained(model, windows) {
 export function answerBytes(model, bytes, options) {
   const windows = windowsOf(model, bytes);
   model.first ||= predictFirst(model, asTrained(model));
-  if (!options || !bytes.length) return { ...stackTrained(model, windows), first: model.first };
-  return { ...forward(model, windows, options), first: predictFirst(model, options) };
+  if (!options) return { ...stackTrained(model, windows), first: model.first };
+  const ran = bytes.length ? forward(model, windows, options) : stackTrained(model, windows);
+  return { ...ran, first: predictFirst(model, options) };
 }
 
 /** Draw the next byte among those of ASCII that can be shown, by chances sharpened as a temperature does; as text. */

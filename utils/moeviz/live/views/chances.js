@@ -26,7 +26,7 @@ export function likeliest(prediction, count) {
 function paintChances(rows, heading, { prediction, was, next, label }) {
   const bytes = likeliest(prediction, SHOWN);
   if (next !== null && !bytes.includes(next)) bytes[SHOWN - 1] = next;
-  say(heading, `Next byte after “${label}”`);
+  say(heading, label === null ? "First byte" : `Next byte after “${label}”`);
   rows.forEach((row, at) => {
     const byte = bytes[at], chance = prediction[byte];
     say(row.sign, byteLabel(byte));

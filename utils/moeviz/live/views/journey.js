@@ -18,9 +18,9 @@ function buildJourney(state, body) {
   view.source = model ? modelSource(model, view.text, 1) : typedSource(state);
   view.parts = journeyParts(view);
   const { choice, strip, bar, formula, chart, vectors, told, heard } = view.parts;
-  body.append(...(choice ? [choice] : []), strip.node, bar.node,
-    make("div", { class: "stage" }, chart.node, make("div", { class: "side" }, formula.node, told)), vectors.node,
-      heard.node);
+  view.way = [strip.node, bar.node,
+    make("div", { class: "stage" }, chart.node, make("div", { class: "side" }, formula.node, told)), vectors.node];
+  body.append(...(choice ? [choice] : []), ...view.way, heard.node);
   body.addEventListener("keydown", event => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step || !event.target.closest(".stepbar")) return;
@@ -45,6 +45,7 @@ function go(view, step) {
 /** Return the field for a text and the choice of a layer, where a model is there to run. */
 function choiceRow(view) {
   const field = make("input", { type: "text", class: "line", spellcheck: "false", "aria-label": "Your sentence" });
+  const invitation = make("p", { class: "tale", role: "status" });
   field.value = view.text;
   const layers = Array.from({ length: view.model.layers }, (_, at) => button(`Layer ${at + 1}`, () => {
     view.layer = at + 1;
@@ -57,13 +58,16 @@ function choiceRow(view) {
     paintJourney(view);
   };
   field.addEventListener("input", () => {
-    if (!field.value) return;
+    const empty = field.value === "";
+    view.way.forEach(node => { node.hidden = empty; });
+    say(invitation, empty ? "Type something: the journey follows one of its bytes." : "");
+    if (empty) return;
     view.text = clip(field.value, view.state.most);
     view.at = Infinity;
     renew();
   });
-  return make("div", { class: "choice" }, field,
-    make("div", { class: "picks", role: "group", "aria-label": "Layer" }, ...layers));
+  return make("div", {}, make("div", { class: "choice" }, field,
+    make("div", { class: "picks", role: "group", "aria-label": "Layer" }, ...layers)), invitation);
 }
 
 /** Return the tokens to choose from, as buttons; arrow keys move among them. */

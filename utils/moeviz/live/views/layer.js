@@ -18,6 +18,7 @@ export function layerPanel({ number, numExperts, hooks }) {
       make("div", { class: "gutter out" }, outward.node, make("span", { class: "sum", "aria-hidden": "true" }, "+"))));
   return { node, paint: shown => {
     say(entry, shown.label);
+    entry.hidden = !shown.label;
     rows.forEach((row, expert) => paintRow(row, expert, shown));
     paintRibbons(inward, outward, shown);
   } };
@@ -77,7 +78,7 @@ function paintRow(row, expert, shown) {
   const kind = `row${off ? " away" : ""}${chosen ? shown.kept[slot] ? " chosen" : " chosen full" : ""}`
     + `${shown.lit === expert ? " lit" : ""}`;
   put(row.node, "class", kind);
-  say(row.score, off ? "off" : signed(shown.logits[expert], 1));
+  say(row.score, off ? "off" : shown.logits ? signed(shown.logits[expert], 1) : "");
   row.share.style.width = `${(100 * shown.probs[expert]).toFixed(1)}%`;
   say(row.weight, !chosen ? "" : shown.kept[slot] ? `× ${shown.weights[slot].toFixed(2)}` : "full");
   put(row.badge, "aria-pressed", shown.held === expert);

@@ -147,7 +147,7 @@ function layerHooks(view, at) {
       view.refresh();
     },
     steer: (expert, count) => {
-      if (choice().off[expert] || !view.done.layers.length) return;
+      if (choice().off[expert] || !view.bytes.length) return;
       const limits = thresholds(view.done.layers[at], expert, choice());
       choice().bias[expert] = Math.max(-1, Math.min(1, biasFor(Math.min(count, limits.length), limits)));
       view.refresh();
@@ -213,12 +213,10 @@ function paint(view, fresh) {
   parts.tiles.paint({ labels, routed: done.layers, tile, lit, looks: lit ? null : view.looks, fresh });
   if (fresh) paintAnswer(view);
   paintTale(view, tile, lit);
-  if (!empty) {
-    parts.layers.forEach((layer, at) => layer.paint({ ...layerShown(view, at, tile, lit), fresh }));
-    const next = tile + 1 < view.bytes.length ? view.bytes[tile + 1] : null;
-    parts.chances.paint({ prediction: done.predictions[tile], was: view.trained.predictions[tile], next,
+  parts.layers.forEach((layer, at) => layer.paint({ ...layerShown(view, at, tile, lit), fresh }));
+  parts.chances.paint(empty ? { prediction: done.first, was: view.trained.first, next: null, label: null }
+    : { prediction: done.predictions[tile], was: view.trained.predictions[tile], next: view.bytes[tile + 1] ?? null,
       label: labels[tile] });
-  }
 }
 
 /** Paint what no pointer changes: the controls, the losses, the line for Python, the room that is left. */
@@ -226,16 +224,19 @@ function paintAnswer(view) {
   const { parts, bytes, most } = view;
   parts.controls.show();
   paintFigures(view);
+  parts.code.node.hidden = !bytes.length;  // no line does the same: Python refuses an empty text
   say(parts.code.code, callOf(view.text, view.options, view.model));
   say(parts.writing.count, view.cut ? `cut at ${most} bytes` : `${bytes.length} of ${most} bytes`);
 }
 
-/** Return what a layer's panel shows of one byte. */
+/** Return what a layer's panel shows of one byte; of none, idle experts. */
 function layerShown(view, at, tile, lit) {
   const routed = view.done.layers[at], choice = view.options.layers[at];
-  return { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
-    index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile],
-    ...view.loads[at], bias: choice.bias, off: choice.off, lit: lit?.layer === at ? lit.expert : null,
+  const idle = { label: "", probs: Array(routed.numExperts).fill(0), logits: null, index: [], weights: [], kept: [] };
+  const way = tile < 0 ? idle : { label: view.labels[tile], probs: routed.probs[tile], logits: routed.logits[tile],
+    index: routed.expertIndex[tile], weights: routed.combineWeight[tile], kept: routed.kept[tile] };
+  return { ...way, ...view.loads[at], bias: choice.bias, off: choice.off,
+    lit: lit?.layer === at ? lit.expert : null,
     held: view.pinned?.layer === at ? view.pinned.expert : null };
 }
 
@@ -255,12 +256,15 @@ function mean(values) {
 function paintFigures(view) {
   const { loss, was, change, dropped, last } = view.parts.reading;
   const [now, before] = [mean(view.loss), mean(view.trainedLoss)], moved = now - before;
-  if (!view.bytes.length) return [loss, was, change].forEach(each => say(each, "–"));
+  last.hidden = view.options.capacity === null || !view.bytes.length;
+  if (!view.bytes.length) {
+    put(change, "class", "change");
+    return [loss, was, change].forEach(each => say(each, "–"));
+  }
   say(loss, now.toFixed(3));
   say(was, before.toFixed(3));
   say(change, signed(moved, 3));
   put(change, "class", moved > 5e-4 ? "change worse" : moved < -5e-4 ? "change better" : "change");
-  last.hidden = view.options.capacity === null;
   const lost = sum(view.loads.map(({ counts }) => sum(counts.dropped)));
   say(dropped, `${lost} choices dropped, ${view.done.layers[0].capacity} seats each`);
 }
@@ -268,10 +272,11 @@ function paintFigures(view) {
 /** Say what is pointed at, and to listeners what an edit has changed too. */
 function paintTale(view, tile, lit) {
   const { way, loss, change } = view.parts.reading;
-  if (!view.bytes.length) return say(way, "Type something: the model reads it byte by byte.");
-  const tale = lit ? litWords(view, lit) : byteWords(view, tile);
+  const empty = tile < 0;
+  const tale = empty ? "Type something: the model reads it byte by byte." : lit ? litWords(view, lit)
+    : byteWords(view, tile);
   say(way, tale);
-  view.parts.heard.say(view.plain ? tale : `${tale} Loss ${loss.textContent}, change ${change.textContent}.`);
+  view.parts.heard.say(view.plain || empty ? tale : `${tale} Loss ${loss.textContent}, change ${change.textContent}.`);
 }
 
 function byteWords(view, tile) {
