@@ -272,3 +272,13 @@ def test_a_number_is_not_crossed_by_the_line_to_compare_with():
 def test_a_line_on_white_is_a_line_of_the_same_expert_on_the_dark_ground(expert):
     color = style.expert_colors(8)[expert]
     assert to_hex(forms.partner(to_rgb(style.on_white(color)))) == to_hex(forms.lifted(to_rgb(color)))
+
+
+def test_numbers_in_the_cells_of_a_matrix_stand_apart_on_a_phone():
+    style.use()
+    ax = plots.plot_matrix(np.full((2, 8), -0.27), row_label="term", column_label="number", middle=0,
+                           limits=(-1, 1), row_names=["expert 3", "expert 2"])
+    with forms.narrowed(ax.figure) as can_be_read:
+        first, second = (text.get_window_extent() for text in ax.texts[:2])
+        assert can_be_read and second.x0 - first.x1 > 5
+    plt.close(ax.figure)

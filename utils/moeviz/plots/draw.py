@@ -19,7 +19,7 @@ from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
 from moeviz.style import AROUND, FONTS, HEAT, can_draw, ink_on, on_phone, set_matrix
-from moeviz.tables import as_tick
+from moeviz.tables import as_tick, with_minus
 
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the widest letter
@@ -28,6 +28,7 @@ BACKED = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # behind words t
 TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 EDGE = "#dfe3e8"  # of cells, so that empty ones can be seen
 FEW_CELLS = 16  # a side, up to which cells have white edges
+FEW_LETTERS = 36  # that numbers in one row of cells may have at 14 points, so that a phone keeps them apart
 ROW_LETTERS = 18  # of a line of a row's name on a phone
 
 
@@ -245,9 +246,10 @@ def draw_heatmap(ax, values, *, low, high, middle=None, top=0.0, cell_text=None)
                          edgecolors=EDGE, linewidth=1.0 if max(rows, columns) <= FEW_CELLS else 0)
     if cell_text is not None:
         inks = [ink_on(color) for color in mesh.to_rgba(values).reshape(-1, 4)]
-        for (row, column), value, ink in zip(np.ndindex(values.shape), values.flat, inks, strict=True):
-            ax.text(column + 0.5, top + row + 0.5, cell_text(value), ha="center", va="center", fontsize=14,
-                    color=ink)
+        texts = [with_minus(cell_text(value)) for value in values.flat]
+        size = 14 if columns * max(map(len, texts)) <= FEW_LETTERS else 12
+        for (row, column), text, ink in zip(np.ndindex(values.shape), texts, inks, strict=True):
+            ax.text(column + 0.5, top + row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
     bare(ax)
     return mesh
 

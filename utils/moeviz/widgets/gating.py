@@ -105,6 +105,6 @@ def draw_temperature(logits, draws, *, temperature, k, noise, token, labels=None
     plots.plot_gate_steps(stages, routed.dispatch()[token], ax=axes[0], title=name)
     plots.plot_load(routed, ax=axes[1], compact=True)
     entropy = metrics.router_entropy(routed)
-    axes[1].set_title(f"mean router entropy {entropy:.2f}", fontsize=14)
+    axes[1].set_title(f"Mean router entropy {entropy:.2f}", fontsize=14)
     fix_scale(axes[1], routed)
     return axes
