@@ -434,6 +434,8 @@ class TestTransformer:
         tools.settle(page)
         tops = [layer.bounding_box()["y"] for layer in page.locator(".layer").all()]
         assert tops.count(tops[0]) == abreast
+        rows = {row.bounding_box()["y"] for row in page.locator(".chances li").all()}
+        assert len(rows) == (1 if abreast == 3 else 8)
         assert page.evaluate(HEADS_THAT_TOUCH) == []
 
     def test_it_writes_on_until_it_is_told_to_stop_or_the_reader_types(self, page):

@@ -420,6 +420,21 @@ def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(chr
     assert asked >= 2 and told == [] and too_tall == []
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["18_routing_of_real_models.html", "21_bug_hunt.html"])
+def test_an_opened_answer_fits_the_screen_with_its_question(chromium, site, name):
+    open_page(chromium, site, name)
+    chromium.set_viewport_size({"width": 1920, "height": 1080})
+    chromium.keyboard.press("l")
+    opened, too_tall, steps = 0, [], place(chromium)[1]
+    while place(chromium)[0] < steps:
+        before = place(chromium)[0]
+        chromium.keyboard.press(" ")
+        opened += place(chromium)[0] == before
+        too_tall += [place(chromium)] * chromium.evaluate(TOO_TALL)
+    assert opened >= 5 and too_tall == []
+
+
 def opened_one(page):
     return page.locator("main > .now details:not([open]):not(.hint)").count() > 0
 

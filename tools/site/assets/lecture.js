@@ -43,7 +43,7 @@
     main.style.setProperty("--less", `${Math.max(0, document.documentElement.scrollHeight - innerHeight)}px`);
   };
 
-  // rows of a table stand closer where all of it then fits
+  // rows of a table stand closer where all of it then fits; so does the rest once an answer has opened
   const crowded = (step, part) => {
     step.tight = false;
     showOnly(step);
@@ -109,7 +109,9 @@
     const closed = steps[at].parts.map(([element, output]) => output ?? element)
       .map(part => part.matches(ANSWERS) ? part : part.querySelector(ANSWERS))
       .find(Boolean);
-    if (closed) closed.open = true; else go(at + 1);
+    if (!closed) return go(at + 1);
+    closed.open = true;
+    if (tooTall()) main.classList.add("tight");
   };
   const here = () => {  // the first step at or below the top of the window, so that a lecture begins where one reads
     const below = steps.findIndex(({parts}) => parts.some(([part]) => part.top >= -40));
