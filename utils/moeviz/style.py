@@ -3,6 +3,7 @@
 `use()` is the only place that touches matplotlib's settings.
 """
 
+import re
 import sys
 import textwrap
 from base64 import b64encode
@@ -41,6 +42,7 @@ HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 WHOLE = 6  # words of a title that needs no finding
+SETTING = re.compile(r"\b[A-Za-z]\w* = \S+")  # such as C = 9: tells what was set, not what was found
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
@@ -215,7 +217,8 @@ def headline(ax, finding, subject="", *, pad=None):
     >>> headline(ax, "5 of 9 bytes", "trained, layer 1").get_title()
     'Trained, layer 1: 5 of 9 bytes'
     """
-    whole = any(map(str.isdigit, subject)) and len(subject.split()) >= WHOLE
+    counted = SETTING.sub("", subject)
+    whole = any(map(str.isdigit, counted)) and len(counted.split()) >= WHOLE
     words = subject if whole else f"{subject}: {finding}" if subject else finding
     figure = ax.figure.figure  # the whole one, where this is a part of it
     panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]

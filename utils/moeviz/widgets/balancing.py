@@ -85,7 +85,6 @@ def draw_capacity(routed, *, factor, order, step, labels=None):
     places = capacity.seat_positions(routed, order=order)
     axes = two_panels((10.4, 5), (1.6, 1), apart=0.38)
     plots.plot_seats(routed.relabel(limited.label), seats, seats=places, step=step, labels=labels, ax=axes[0])
-    axes[0].set_title(limited.label[0].upper() + limited.label[1:], pad=22)
     come = _arrived(routed, seats, places, step)
     plots.plot_load(come, ax=axes[1], compact=True)
     axes[1].set_title(f"{100 * metrics.drop_rate(come):.0f}% of choices dropped", fontsize=14)
