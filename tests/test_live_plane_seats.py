@@ -136,6 +136,10 @@ class TestSeats:
             lost = (~limited.kept).sum(axis=1)
             assert hatched == [(count == 2, count == 1) for count in lost]
 
+    def test_what_to_press_stands_apart_from_the_tokens(self, seats):
+        note, tokens = (seats.locator(part).first.bounding_box() for part in (".tale", ".strip"))
+        assert tokens["y"] - note["y"] - note["height"] >= 5
+
     def test_padding_takes_no_seat(self, seats, stored):
         seats.get_by_label("capacity factor").press("Home")
         before = dropped(seats)

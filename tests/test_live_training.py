@@ -144,6 +144,20 @@ class TestTraining:
         assert "236,239,242" in page.evaluate(colours)
         page.emulate_media(color_scheme="light")
 
+    def test_a_film_that_nobody_has_run_is_printed_as_the_still_figure(self, page):
+        page.get_by_role("button", name="Start again").click()
+        parts = [page.locator(name) for name in (".still img", ".filmbox", ".figures", ".chips")]
+        seen = [[part.is_visible() for part in parts]]
+        page.emulate_media(media="print")
+        seen.append([part.is_visible() for part in parts])
+        page.emulate_media(media="screen")
+        press(page, "One step", 1)
+        page.emulate_media(media="print")
+        seen.append([part.is_visible() for part in parts])
+        page.emulate_media(media="screen")
+        screen = [False, True, True, True]
+        assert seen == [screen, [True, False, False, False], screen]
+
     def test_names_of_the_films_lines_can_be_read_on_a_phone(self, page):
         page.set_viewport_size({"width": 400, "height": 900})
         sizes = page.evaluate("""[...document.querySelectorAll('.filmbox span')].filter(name =>

@@ -168,6 +168,22 @@ def test_names_do_not_overlap_and_routers_at_one_place_share_one():
     assert "my router" in bold
 
 
+def test_the_map_is_drawn_anew_for_a_phone_with_every_name():
+    style.use()
+    wide = plots.plot_tradeoff(FEW)
+    thin = wide.moeviz_narrow()
+    thin.figure.draw_without_rendering()
+    assert style.on_phone(thin) and thin.figure.get_tightbbox().width <= style.PHONE + 0.1
+    shared, _ = share_names(FEW.names, np.column_stack([FEW.column("captured"), FEW.column("max_violation")]))
+    words = words_on(thin, "_names", shared)
+    boxes = np.array([word.box for word in words])
+    assert len(words) == len(shared) and overlaps(boxes, boxes).sum() == len(boxes)
+    arrow, = [text for text in thin.texts if text.get_text() == "better"]
+    word = mpl.text.Text.get_window_extent(arrow)
+    assert word.x0 > thin.bbox.x0 + 4 and word.x1 < thin.bbox.x1
+    assert style.describe(thin) == style.describe(wide)
+
+
 def test_a_rounding_error_does_not_part_routers_at_one_place():
     names, places = share_names(["a", "b", "c"], np.array([[0.1, 0.3], [0.5, 0.5], [0.1, 0.1 + 0.2]]))
     assert names == ["a, c", "b"] and places.tolist() == [[0.1, 0.3], [0.5, 0.5]]

@@ -75,6 +75,12 @@ def test_math_becomes_mathml():
     assert "$" not in text
 
 
+def test_formulas_of_one_line_are_set_apart_so_that_they_stand_below_each_other_on_a_phone():
+    assert html(r"$$f = a, \qquad g = b, \qquad h = c$$").count("<math") == 3
+    kept = (r"a = \frac{b \qquad c}{d}", r"\left( a \qquad b \right)", r"\begin{cases} a & b \qquad c \end{cases}")
+    assert [html(f"$${formula}$$").count("<math") for formula in kept] == [1, 1, 1]
+
+
 def test_solutions_stay_folded():
     text = html("<details><summary>Solution</summary>\n\n```python\nx = 1\n```\n\n</details>")
     assert re.search(r'<details class="solution"><summary>Solution</summary>.*highlight.*</details>', text,

@@ -64,13 +64,26 @@ class PageRenderer(IPythonRenderer):
         return mathml(body)
 
     def block_math(self, body):
-        return f'<div class="scroll">{mathml(body, "block")}</div>\n'
+        formulas = "".join(mathml(part, "block") for part in apart(body))
+        return f'<div class="scroll formulas">{formulas}</div>\n'
 
     def multiline_math(self, text):
         return self.block_math(text.strip().removeprefix("$$").removesuffix("$$"))
 
     def latex_environment(self, name, body):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+
+def apart(body):
+    r"""Return the formulas that a displayed one consists of, which a narrow page sets below each other.
+
+    >>> apart(r"a = b, \qquad c = d"), apart(r"\frac{a \qquad b}{c}")
+    (['a = b,', 'c = d'], ['\\frac{a \\qquad b}{c}'])
+    """
+    parts = [part.strip() for part in body.split(r"\qquad")]
+    whole = all(part.count("{") == part.count("}") and part.count(r"\left") == part.count(r"\right")
+                and r"\begin" not in part and part for part in parts)
+    return parts if whole else [body]
 
 
 def mathml(formula, display="inline"):

@@ -23,7 +23,10 @@ from moeviz.style import (
     axes_or_new,
     fixed_axes,
     headline,
+    on_phone,
+    phone_axes,
     set_description,
+    set_narrow,
     set_table,
 )
 from moeviz.tables import as_text
@@ -156,7 +159,9 @@ def plot_tradeoff(board, *, ax=None, title=""):
     there = np.isfinite(places).all(axis=1)
     if not there.any():
         raise ValueError("board must have a row with a known captured score and MaxVio, got none")
-    ax = axes_or_new(ax, (10, 7.5))
+    own, ax = ax is None, axes_or_new(ax, (10, 7.5))
+    if own:
+        set_narrow(ax, lambda: plot_tradeoff(board, title=title, ax=phone_axes(ax)))
     _set_limits(ax, places[there])
     steps = _draw_front(ax, places[front])
     box = _draw_arrow(ax, places[there], steps)
@@ -164,7 +169,7 @@ def plot_tradeoff(board, *, ax=None, title=""):
     labels = [find_column(name).heading + BETTER[find_column(name).best] for name in BOTH]
     ax.set(xlabel=labels[0], ylabel=labels[1])
     headline(ax, _unbeaten(np.array(board.names)[front & there], there.sum()), title)
-    legend_below(ax, 5)
+    legend_below(ax, 2 if on_phone(ax) else 5)
     _name_points(ax, board, places, there, [*box, *steps])
     words = {kind: word for kind, _, _, word in KINDS}
     set_table(ax, ["router", *labels, "kind", "beaten by none"], title=title or "routers",
@@ -220,12 +225,13 @@ def _draw_arrow(ax, places, steps):
         crossed = ((boxes[:, :2] < center + around) & (boxes[:, 2:] > center - around)).all(axis=1)
         points = (np.abs(shares - (0.5 + 0.37 * corner[0])) < (0.2, 0.16)).all(axis=1)
         return points.sum() + crossed.sum(), corner[1]
-    middle = 0.5 + 0.4 * min(corners, key=near)[0]
+    half = 0.5 / ax.figure.get_figwidth()  # of the word, as a share
+    middle = 0.5 + (0.45 - half, 0.4) * min(corners, key=near)[0]
     tip, tail = middle + step * (0.05, 0.04), middle - step * (0.05, 0.04)
     ax.annotate("better", tip, xytext=tail, xycoords="axes fraction", textcoords="axes fraction", color=MUTED,
                 fontsize=14, ha="center", va="center", zorder=0.6,
                 arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
-    word = np.array([0.05, 0.03])
+    word = np.array([half, 0.03])
     return [[*np.minimum(tip, tail - word), *np.maximum(tip, tail + word)]]
 
 

@@ -13,7 +13,9 @@ export function frame(root, build) {
   root.append(body);
   build(state, body);
   followTheme(root, wear);
-  root.querySelector(".still").remove();
+  const still = root.querySelector(".still");
+  if (body.querySelector(".wait")) root.append(still);  // hidden, and printed as long as the film is empty
+  else still.remove();
 }
 
 /** Give the experts the colours and inks that figures have on a ground like this one. */
