@@ -73,6 +73,12 @@ def test_every_step_is_numpys(task):
                 np.testing.assert_allclose(array, final[kind].ravel(), atol=1e-4, err_msg=f"{name}: {kind}")
 
 
+def test_each_still_figure_is_of_a_run_with_the_views_own_balance(task):
+    stills = [re.search('<div class="still"><img src="([^"]+)"', str(view(task)))[1]
+              for view in (live.training, live.thermostat, live.training)]
+    assert stills[0] == stills[2] != stills[1]
+
+
 def test_wrong_tasks_are_named(task):
     with pytest.raises(ValueError, match="task must be a Task"):
         live.training(7)

@@ -15,7 +15,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from cases import cases
 from moeviz import forms
-from tools import notebooks, runs
+from moeviz.tables import as_html
+from tools import browser, notebooks, runs
 from tools.site import build as builder
 from tools.site import edition
 from tools.site.__main__ import read_options
@@ -42,6 +43,23 @@ def test_cells_of_tables_are_broken_between_words():
 
 def html(source, link=lambda url: url):
     return render(source, PageRenderer(link))
+
+
+@pytest.mark.browser
+def test_tables_of_five_and_six_columns_fit_a_phone():
+    browser.needed()
+    css = (builder.HERE / "assets" / "style.css").read_text(encoding="utf-8")
+    seats = (["top-k, by", "MaxVio", "drops", "no expert", "captured", "leak"],
+             ["choice", "0.086", "0.079", "0.000", "0.667", "0.285"])
+    seeds = (["weights", "CV importance, by seed", "CV load, by seed", "published CVs", "FVU, by seed"],
+             ["0.2, 0.0", "0.18, 0.28, 0.22", "0.17, 0.26, 0.26", "0.06, 0.17", "0.62, 0.72, 0.63"])
+    shown = "".join(as_html({"columns": columns, "rows": [row]}) for columns, row in (seats, seeds))
+    with browser.browse() as page:
+        page.set_viewport_size({"width": 400, "height": 900})
+        page.set_content(f"<!DOCTYPE html><style>{css}</style><main>{shown}</main>")
+        wide = page.locator(".moeviz-table").evaluate_all(
+            "all => all.map(each => each.scrollWidth - each.clientWidth)")
+    assert wide == [0, 0]
 
 
 # ---- markdown and outputs
@@ -77,7 +95,8 @@ def test_math_becomes_mathml():
 
 def test_formulas_of_one_line_are_set_apart_so_that_they_stand_below_each_other_on_a_phone():
     assert html(r"$$f = a, \qquad g = b, \qquad h = c$$").count("<math") == 3
-    kept = (r"a = \frac{b \qquad c}{d}", r"\left( a \qquad b \right)", r"\begin{cases} a & b \qquad c \end{cases}")
+    kept = (r"a = \frac{b \qquad c}{d}", r"\left( a \qquad b \right)",
+            r"\begin{cases} a & b \qquad c \end{cases}")
     assert [html(f"$${formula}$$").count("<math") for formula in kept] == [1, 1, 1]
 
 

@@ -89,8 +89,11 @@ def _view(kind, task, *, label, controls):
     plan = plan_of({"coefficient": 0.0, "rate": 0.0, "rule": "sign"})
     state = {"kind": kind, "most": STEPS, "start": START[kind], "words": WORDS[kind], **controls,
              **_task_state(task, plan), **colors(plan.num_experts)}
-    run = train(task, seed=0, router=plan.router, balance=[(0.1, balance.switch)], steps=120,
-                tokens=TOKENS, decay_share=0.0)
+    setting = controls["settings"][START[kind]]
+    shown = plan_of({"coefficient": setting if kind == "balance" else 0.0,
+                     "rate": setting if kind == "bias" else 0.0, "rule": "sign"})
+    run = train(task, seed=0, router=shown.router, balance=shown.balance, bias_rule=shown.bias_rule,
+                steps=120, tokens=TOKENS, decay_share=0.0)
     return page("training", state, label=label, fallback=plots.plot_load_film(run.history.load, smooth=10))
 
 
