@@ -74,6 +74,7 @@ def test_the_load_shows_the_choices_that_have_arrived():
     routed = routing.top_k(np.array([[2.0, 1.0], [2.0, 1.0], [2.0, 1.0]]), k=2)
     axes = balancing.draw_capacity(routed, factor=2 / 3, order="choice", step=3)
     assert axes[0].get_title().replace("\n", " ").endswith("by choice: 1 of 3 choices find no seat")
+    assert axes[0].title.get_window_extent().y1 <= axes[0].figure.bbox.y1
     assert axes[1].get_title() == "33% of choices dropped"
     assert "100" in [text.get_text() for text in axes[1].texts]
     everyone = balancing.draw_capacity(routed, factor=2 / 3, order="choice", step=None)

@@ -83,7 +83,7 @@ def draw_capacity(routed, *, factor, order, step, labels=None):
     seats = capacity.expert_capacity(routed.num_tokens, routed.num_experts, routed.k, factor)
     limited = capacity.apply_capacity(routed, seats, order=order)
     places = capacity.seat_positions(routed, order=order)
-    axes = two_panels((10.4, 5), (1.6, 1), apart=0.38)
+    axes = two_panels((10.4, 5), (1.6, 1), top=0.8, apart=0.38)
     plots.plot_seats(routed.relabel(limited.label), seats, seats=places, step=step, labels=labels, ax=axes[0])
     come = _arrived(routed, seats, places, step)
     plots.plot_load(come, ax=axes[1], compact=True)
