@@ -42,7 +42,7 @@ HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 WHOLE = 6  # words of a title that needs no finding
-SETTING = re.compile(r"\b[A-Za-z]\w* = \S+")  # such as C = 9: tells what was set, not what was found
+SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
