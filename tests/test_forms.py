@@ -282,3 +282,14 @@ def test_numbers_in_the_cells_of_a_matrix_stand_apart_on_a_phone():
         first, second = (text.get_window_extent() for text in ax.texts[:2])
         assert can_be_read and second.x0 - first.x1 > 5
     plt.close(ax.figure)
+
+
+def test_headings_of_metrics_stand_apart_on_a_phone_where_names_of_loads_are_long():
+    style.use()
+    wide = plots.plot_meters({"all places": np.arange(1, 9), "without padding": np.arange(1, 9)},
+                             {name: values[:2] for name, values in READINGS.items()})
+    thin = wide.moeviz_narrow()
+    thin.figure.draw_without_rendering()
+    boxes = {text.get_text(): text.get_window_extent() for text in thin.texts}
+    assert boxes["Gini"].x0 - boxes["MaxVio"].x1 > 5
+    plt.close(wide.figure), plt.close(thin.figure)

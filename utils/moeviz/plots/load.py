@@ -33,6 +33,7 @@ from moeviz.style import (
     set_matrix,
     set_narrow,
     set_table,
+    wrapped,
 )
 from moeviz.tables import as_text, evenly
 from moeviz.training import History
@@ -42,6 +43,7 @@ DEAD = 0.1  # of the fair share, as in metrics.dead_experts
 WORST, OTHERS = SERIES[2], PALE
 LOAD_WIDTH, METER_WIDTH, NAME_WIDTH, GAP = 2.0, 0.72, 1.65, 0.26  # inches, at the default figure size
 ROW_HEIGHT = 0.95
+PHONE_NAME = 10  # letters in a line of a load's name
 CORNERS = {(0, 1): "this corner:\nsure, even\nexperts can differ",
            (1, 1): "this corner:\nundecided, even\nscores nearly tie",
            (0, 0): "this corner:\nsure, collapsed\none expert gets all",
@@ -235,7 +237,8 @@ def plot_meters(loads, meters, *, ax=None, title=""):
     tops = (0, len(shares) + 0.7) if below else (0,)
     for row, (name, share) in enumerate(shares.items()):
         for top in tops:
-            ax.text(NAME_WIDTH - 0.2, top + row + 0.75, name, ha="right", va="center", fontsize=15)
+            words = wrapped(name, PHONE_NAME) if below else name
+            ax.text(NAME_WIDTH - 0.2, top + row + 0.75, words, ha="right", va="center", fontsize=15)
         _draw_load(ax, share, row, max(map(max, shares.values())))
     ax.text(NAME_WIDTH, -0.1, "share per expert", color=MUTED, fontsize=13)
     start = NAME_WIDTH + (0 if below else LOAD_WIDTH + GAP / 2)
