@@ -137,6 +137,7 @@ def test_in_a_notebook_a_guess_may_be_typed_below_its_question(monkeypatch):
 @cases("values, text", [
     ([0.8, 0.77, 0.74], "0.80, 0.77, 0.74"), ([1, 0.5], "1, 0.5"), ([0.0, 2.5], "0.0, 2.5"),
     ([-0.0, -1e-17], "0, 0"), ([-1e-17, 0.25], "0.00, 0.25"),
+    ([0.18234, 0.1125, 0.098261], "0.1823, 0.1125, 0.09826"),
     ([12.34567, 0.25], "12.35, 0.25"), (np.array([1.0, 1.05]), "1.00, 1.05")])
 def test_numbers_of_a_list_have_as_many_decimals_as_they_need_together(values, text):
     assert as_text(values) == text

@@ -134,6 +134,14 @@ def test_marks_are_lines_with_words_above():
     assert "here" in [text.get_text() for text in ax.texts]
 
 
+def test_a_mark_does_not_strike_the_name_of_an_area():
+    ax = EVERY["plot_shares"](marks={"here": 1_000_000})
+    for text in [text for text in ax.texts if text.get_text() in SHARES]:
+        ground = text.get_bbox_patch()
+        assert to_hex(ground.get_facecolor()) == to_hex(PART_COLORS[text.get_text()])
+        assert text.get_zorder() > ax.lines[0].get_zorder() and ground.get_clip_path()
+
+
 def test_shares_of_a_real_model_say_where_attention_wins():
     spec = model("Mixtral 8x7B").spec
     ax = plots.plot_shares(CONTEXTS, flops_over(spec, CONTEXTS), x_label="context (tokens)")

@@ -73,11 +73,14 @@ def as_text(value, digits=4):
 
 
 def _alike(values, texts):
-    """Give numbers with a point as many decimals as the longest of them has, where no digit is invented."""
+    """Give all numbers with a point as many decimals as the longest has, where that invents no digit."""
     longest = max((len(text.partition(".")[2]) for text in texts if DECIMAL.fullmatch(text)), default=0)
-    return [f"{float(text):.{longest}f}" if isinstance(value, (float, np.floating))
-            and DECIMAL.fullmatch(text) and abs(float(text) - value) < NOTHING else text
-            for value, text in zip(values, texts, strict=True)]
+    short = [place for place, (value, text) in enumerate(zip(values, texts, strict=True))
+             if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)
+             and len(text.partition(".")[2]) < longest]
+    if any(abs(float(texts[place]) - values[place]) >= NOTHING for place in short):
+        return texts
+    return [f"{float(text):.{longest}f}" if place in short else text for place, text in enumerate(texts)]
 
 
 def _number(value, digits):

@@ -124,12 +124,15 @@ def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 100), xscale="log", xlabel=x_label, ylabel="share of the FLOPs (%)")
     for row, (part, share) in enumerate(shares.items()):
         color = _color(part)
-        ax.fill_between(x, edges[row], edges[row + 1], facecolor=color, edgecolor="white", linewidth=0.8)
+        area = ax.fill_between(x, edges[row], edges[row + 1], facecolor=color, edgecolor="white",
+                               linewidth=0.8)
         at = _widest(share)
         if share[at] >= NAMED:
             side, inward = _side(np.log(x[at] / x[0]) / np.log(x[-1] / x[0]))
-            ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
-                        textcoords="offset points", va="center", color=ink_on(color), fontsize=15)
+            name = ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
+                               textcoords="offset points", va="center", color=ink_on(color), fontsize=15,
+                               bbox={"facecolor": color, "edgecolor": "none", "pad": 2})  # where marks end
+            name.get_bbox_patch().set_clip_path(area.get_paths()[0], ax.transData)
     _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED],
                    key_columns)
     _draw_marks(ax, marks or {})
