@@ -69,6 +69,13 @@ def test_an_expert_keeps_its_colour_and_white_becomes_the_ground(ax, color):
     assert to_hex(forms.partner(to_rgb("white"))) == forms.GROUND
 
 
+@cases("color", style.expert_colors(8)[:7])
+def test_tints_and_shades_of_an_expert_lead_to_its_own_colour(color):
+    own = np.array(to_rgb(color))
+    for end in (0.99 * own + 0.01, 0.8 * own):  # almost no white; a fifth of black
+        assert forms.partner(tuple(end)) == pytest.approx(own, abs=0.02)
+
+
 @cases("color", [*style.SERIES, *style.OKABE_ITO, style.MUTED, *style.expert_colors(64)])
 def test_whatever_is_drawn_can_be_seen(color):
     assert style.contrast(forms.partner(to_rgb(color)), forms.GROUND) >= forms.SEEN
