@@ -92,6 +92,7 @@ def test_an_explorer_follows_each_of_its_controls(page, name):
     assert all(tracks.nth(place).bounding_box()["width"] >= 120 for place in range(tracks.count()))
     picture.evaluate(WATCH_HEIGHT)
     for place in range(controls.count()):
+        page.evaluate(EVALUATE, "0")  # answered when the kernel has drawn what was asked before
         source, words = browser.picture(area), alt_of(area)
         move(controls.nth(place))
         browser.wait_for_change(page, area, source)

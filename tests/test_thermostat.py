@@ -129,7 +129,7 @@ def test_the_ends_carry_the_experts_numbers_in_order_of_height():
 def test_the_description_tells_load_and_bias():
     words = style.describe(plots.plot_thermostat({"rate 1": SHORT}))
     assert "rate 1: load and selection bias of 3 experts over 4 steps" in words
-    assert "busiest expert of a step has 40%" in words and "between -0.3 and 0.3" in words
+    assert "busiest expert of a step has 40%" in words and "between −0.3 and 0.3" in words
 
 
 @cases("given", [{}, [SHORT], {"a": LOAD}])

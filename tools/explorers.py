@@ -32,7 +32,7 @@ CELLS = {  # by the name of the explorer; the last line of each calls it
                   'few = {name: every[name] for name in ("top-1", "top-k", "random")}\n'
                   "widgets.explore_scoreboard(few, logits)",
     "model": 'widgets.explore_model(models.model("Mixtral 8x7B").spec)',
-    "years": "widgets.explore_years([each for each in models.catalogue() if each.year >= 2020])",
+    "years": "widgets.explore_years([each for each in models.catalogue() if each.year >= 2023])",
     "batch": 'mine = cost.Hardware("this machine", "float32", 5e10, 1e10, "a number for the test")\n'
              'widgets.explore_batch([cost.hardware("H100 SXM"), mine])',
     "readers": 'widgets.explore_readers({name: models.model(name).spec\n'
