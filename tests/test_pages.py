@@ -361,9 +361,9 @@ def test_a_slider_moves_its_picture_in_the_page(chromium, site):
 # ---- lecture and handout
 
 @pytest.fixture
-def lecture(chromium, site):
-    """Open a page on a projector and press L."""
-    open_page(chromium, site, "07_collapse.html")
+def lecture(chromium, site, request):
+    """Open a page on a projector and press L: the one that a test asks for, or notebook 07's."""
+    open_page(chromium, site, getattr(request, "param", "07_collapse.html"))
     chromium.set_viewport_size({"width": 1920, "height": 1080})
     chromium.keyboard.press("l")
     assert chromium.locator(".lecture-bar").is_visible()
@@ -406,32 +406,27 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["03_topk_noise_temperature.html", "10_one_matrix_every_router.html"])
-def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(chromium, site, name):
-    open_page(chromium, site, name)
-    chromium.set_viewport_size({"width": 1920, "height": 1080})
-    chromium.keyboard.press("l")
+@pytest.mark.parametrize("lecture", ["03_topk_noise_temperature.html", "10_one_matrix_every_router.html"],
+                         indirect=True)
+def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lecture):
     asked, told, too_tall = 0, [], []
-    for _ in range(place(chromium)[1]):
-        asked += chromium.evaluate(f"Boolean({CLOSED})")
-        told += chromium.evaluate(TOLD)
-        too_tall += [place(chromium)] * chromium.evaluate(TOO_TALL)
-        chromium.locator(".lecture-bar button", has_text="Next").evaluate(ON)
+    for _ in range(place(lecture)[1]):
+        asked += lecture.evaluate(f"Boolean({CLOSED})")
+        told += lecture.evaluate(TOLD)
+        too_tall += [place(lecture)] * lecture.evaluate(TOO_TALL)
+        lecture.locator(".lecture-bar button", has_text="Next").evaluate(ON)
     assert asked >= 2 and told == [] and too_tall == []
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", ["18_routing_of_real_models.html", "21_bug_hunt.html"])
-def test_an_opened_answer_fits_the_screen_with_its_question(chromium, site, name):
-    open_page(chromium, site, name)
-    chromium.set_viewport_size({"width": 1920, "height": 1080})
-    chromium.keyboard.press("l")
-    opened, too_tall, steps = 0, [], place(chromium)[1]
-    while place(chromium)[0] < steps:
-        before = place(chromium)[0]
-        chromium.keyboard.press(" ")
-        opened += place(chromium)[0] == before
-        too_tall += [place(chromium)] * chromium.evaluate(TOO_TALL)
+@pytest.mark.parametrize("lecture", ["18_routing_of_real_models.html", "21_bug_hunt.html"], indirect=True)
+def test_an_opened_answer_fits_the_screen_with_its_question(lecture):
+    opened, too_tall, steps = 0, [], place(lecture)[1]
+    while place(lecture)[0] < steps:
+        before = place(lecture)[0]
+        lecture.keyboard.press(" ")
+        opened += place(lecture)[0] == before
+        too_tall += [place(lecture)] * lecture.evaluate(TOO_TALL)
     assert opened >= 5 and too_tall == []
 
 
