@@ -50,8 +50,8 @@ COMMANDS = {  # what runs as a module of the project: requirement files, module
     "constraints": (CHECKS, "tools.constraints"),
 }
 QUICK = "not notebook and not browser and not slow"
-# three for two cores: many tests wait for a browser or a kernel
-WORKERS = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder")
+# four for two cores: many tests wait for a browser or a kernel, and with three the cores stood still
+WORKERS = ("-n", "4", "--dist", "loadscope", "--no-loadscope-reorder")
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "PYTHONOPTIMIZE", "PYTHONUSERBASE",
            "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT",

@@ -267,7 +267,7 @@ def test_checks_add_their_requirements_and_pass_options_on(start, quiet):
     assert ruff[1:] == ["-m", "ruff", "check", "."]
     assert oxlint == [str(pathlib.Path(ruff[0]).with_name("oxlint")), "utils"]
     assert pytest_command[1:3] == ["-m", "pytest"] and pytest_command[-2:] == ["-k", "record"]
-    assert pytest_command[pytest_command.index("-n") + 1] == "3"
+    assert pytest_command[pytest_command.index("-n") + 1] == "4"
     assert variables["OPENBLAS_NUM_THREADS"] == "1"
     quiet.clear()
     start.main([])
