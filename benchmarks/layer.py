@@ -13,6 +13,7 @@ Threads wait for each other, so that comparison means something only on a machin
 """
 
 import importlib.util
+import math
 import os
 import platform
 import subprocess
@@ -28,6 +29,7 @@ from moeviz import __version__, experts, routing
 # T, D, H, E with the wanted ratios to the bare products: forward, and forward with backward
 SHAPES = [((4096, 256, 1024, 16), 1.08, 1.10), ((2048, 128, 512, 8), 1.12, 1.15),
           ((2048, 256, 512, 64), 1.12, 1.13), ((256, 32, 64, 8), 2.2, 1.8)]
+LEAST = 2e-3  # seconds that a timed run takes
 MODULES = "capacity, experts, losses, metrics, plots, routing, style, text, tinylm"
 IMPORTS = f"""
 from time import process_time
@@ -95,15 +97,24 @@ def make_dense(tokens, bank):
 
 
 def time_in_turn(candidates, seconds, clock=process_time):
-    """Return the times (turns, candidates) of functions that run in turn for about `seconds` in all."""
+    """Return the times (turns, candidates) of functions that run in turn for about `seconds` in all.
+
+    What takes less than LEAST runs several times at each turn, and its mean counts: else the clock and
+    the first call after another candidate's would be timed.
+    """
+    def timed(candidate, calls):
+        start = clock()
+        for _ in range(calls):
+            candidate()
+        return (clock() - start) / calls
+
     times, end = [], perf_counter() + seconds
+    calls = math.ceil(LEAST / max(timed(candidates[0], 3), 1e-6))
     while perf_counter() < end or len(times) < 5:
         times.append([])
         for candidate in candidates:
             candidate()  # untimed: brings back its own memory after the other candidate's
-            start = clock()
-            candidate()
-            times[-1].append(clock() - start)
+            times[-1].append(timed(candidate, calls))
     return np.array(times)
 
 
