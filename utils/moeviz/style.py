@@ -65,18 +65,30 @@ def use():
     plt.style.use(Path(__file__).with_name("classroom.mplstyle"))
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     if shell:
+        _draw_once(shell)
         shell.display_formatter.mimebundle_formatter.for_type(mpl.figure.Figure, as_output)
 
 
+def _draw_once(shell):
+    """Let a notebook draw a figure for `as_output` alone: before it and after it, matplotlib would as well."""
+    if "inline" in mpl.get_backend():
+        plt.switch_backend(mpl.get_backend())  # else the first figure would do so, and undo what follows
+        plt.uninstall_repl_displayhook()
+        shell.display_formatter.formatters["image/png"].pop(mpl.figure.Figure, None)
+
+
 def as_output(figure):
-    """Return a figure as PNG for code hosts and as HTML for front ends, which drop a PNG's alt text."""
-    try:
-        alt = describe(figure)
-    except ValueError:  # a reader's own figure: the notebook shows it as it always does
-        return None
+    """Return a figure as PNG for code hosts and as HTML for front ends, which drop a PNG's alt text.
+
+    A reader's own figure, of which nothing is described, is a PNG alone.
+    """
     raw = BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi, bbox_inches="tight")
     png = b64encode(raw.getvalue()).decode()
+    try:
+        alt = describe(figure)
+    except ValueError:
+        return {"image/png": png}, {}
     tables = tables_of(figure)
     html = (f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
             f"<details><summary>In words and numbers</summary><p>{escape(alt)}</p>"
