@@ -290,11 +290,14 @@ style.use()
 axes = plt.subplots(1, 2, figsize=(9, 3), layout=style.Layout())[1]
 for ax in axes:
     plots.plot_load(routing.top_k(np.eye(4), k=1), ax=ax, compact=True);"""
+OWN = """drawings, draw = [], plt.Figure.draw
+plt.Figure.draw = lambda *given: drawings.append(draw(*given))
+plt.plot([1, 2]);"""
 
 
 @pytest.mark.notebook
 def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp_path):
-    cells = [new_code_cell(PLOT), new_code_cell("plt.plot([1, 2]);")]
+    cells = [new_code_cell(PLOT), new_code_cell(OWN), new_code_cell("print(len(drawings))")]
     done = notebooks.execute(new_notebook(cells=cells), **runs.for_pages())
     output, own = done.cells[0].outputs[0], done.cells[1].outputs[-1]
     about = output.metadata["image/png"]
@@ -311,6 +314,7 @@ def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp
     assert about["seen"]["same"] and about["seen"]["width"] == day.shape[1] <= 900
     assert {"image/png"} <= set(own.data) and "text/html" not in own.data  # a reader's own figure
     assert "by-night" not in show(own, Figures(tmp_path))
+    assert notebooks.printed(done.cells[2]) == "2\n"  # to measure it and to save it, no third time
 
 
 def test_pictures_of_films_become_files(tmp_path):
