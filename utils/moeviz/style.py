@@ -70,7 +70,7 @@ def use():
 
 
 def _draw_once(shell):
-    """Let a notebook draw a figure for `as_output` alone: before it and after it, matplotlib would as well."""
+    """Let a notebook draw a figure for `as_output` alone: matplotlib would before it and after it, too."""
     if "inline" in mpl.get_backend():
         plt.switch_backend(mpl.get_backend())  # else the first figure would do so, and undo what follows
         plt.uninstall_repl_displayhook()
