@@ -35,14 +35,15 @@ RUN = """async ([mark, options, within]) => {
 }"""
 
 
-def faults(page, rules=None, within="html"):
+def faults(page, rules=None, within="html", without=()):
     """Return what axe finds, [(rule, impact, the first element), ...].
 
     rules: only these, such as IN_EACH_FORM: what another theme or another width can change.
-    within: a selector of the parts that are looked at.
+    within: a selector of the parts that are looked at. without: rules that are not asked.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
     page.evaluate(MARK_SAMPLES, MARK)
     chosen = {"runOnly": {"type": "rule", "values": list(rules)}} if rules else {}
+    chosen["rules"] = {rule: {"enabled": False} for rule in without}
     return page.evaluate(RUN, [MARK, OPTIONS | chosen, within])

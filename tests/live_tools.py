@@ -53,8 +53,7 @@ def opened(view, folder):
     """
     browser.needed()
     file = write(view, folder)
-    with browser.browse() as first:
-        page = first.context.browser.new_page(viewport={"width": 1280, "height": 900}, has_touch=True)
+    with browser.browse(viewport={"width": 1280, "height": 900}, has_touch=True) as page:
         page.set_default_timeout(10_000)
         page.said, page.asked, page.first = [], [], file.as_uri()
         page.on("console", lambda line: line.type in ("error", "warning") and page.said.append(line.text))

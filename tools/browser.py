@@ -25,7 +25,14 @@ from tools.notebooks import ONE_THREAD
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 OTHER_PLACES = ("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
                 "C:/Program Files/Google/Chrome/Application/chrome.exe")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+# An address bar that nobody sees prepares its lists for every window, in processes of their own. Of several
+# such options Chromium counts the last: the first names are those of Playwright's that can matter here.
+WITHOUT = ("HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable", "MediaRouter", "PaintHolding",
+           "OptimizationHints", "NetworkTimeServiceQuerying", "PreconnectToSearch",
+           "DestroyProfileOnBrowserClose", "AvoidUnnecessaryBeforeUnloadCheckSync",
+           "WebUIOmniboxPopup", "WebUIOmniboxAimPopup")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
+             "--disable-features=" + ",".join(WITHOUT)]
 SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # every cell stays in the page
     "@jupyterlab/apputils-extension/notification": {
@@ -114,14 +121,14 @@ def _wait_until_up(lab, process, log, seconds=60):
 
 
 @contextlib.contextmanager
-def browse():
-    """Open a page in Chromium and close it."""
+def browse(**options):
+    """Open a page in Chromium and close it; options of its context, such as a viewport."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         try:
-            yield browser.new_page(viewport=VIEW)
+            yield browser.new_page(**{"viewport": VIEW, **options})
         finally:
             browser.close()
 
