@@ -1,5 +1,7 @@
 """The frame of every explorer: fixed margins that hold everything and let the panels stand still."""
 
+import functools
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -16,9 +18,21 @@ GROWS = {"capacity",  # its seats keep their shape
 
 
 @pytest.fixture(scope="module")
-def shown_by():
+def drawn_by():
+    """Return a function of an explorer's name: its pictures, drawn once for all tests."""
     with mpl.rc_context():  # the setup applies the classroom style
-        yield explorers.handed_over()
+        handed_over = explorers.handed_over()
+        yield functools.cache(lambda name: list(pictures(*handed_over[name])))
+
+
+def pictures(redraw, controls):
+    """Yield (values, figure, its Shot) at each setting that there is; else a line of text takes its place."""
+    for values in settings(controls):
+        try:
+            figure = np.ravel(redraw(**values))[0].figure
+        except ValueError:
+            continue
+        yield values, figure, shoot(figure)
 
 
 def settings(controls):
@@ -39,33 +53,22 @@ def _value(control, end):
 
 
 @pytest.mark.parametrize("name", explorers.CELLS)
-def test_fixed_margins_hold_everything_and_panels_stand_still(shown_by, name):
-    redraw, controls = shown_by[name]
+def test_fixed_margins_hold_everything_and_panels_stand_still(drawn_by, name):
     places = []
-    for values in settings(controls):
-        try:
-            figure = np.ravel(redraw(**values))[0].figure
-        except ValueError:  # settings that there are not: a line of text takes the picture's place
-            continue
+    for values, figure, _ in drawn_by(name):
         assert figure.get_layout_engine() is None
-        figure.draw_without_rendering()
         drawn, size = figure.get_tightbbox(), figure.get_size_inches()
         assert min(drawn.x0, drawn.y0, size[0] - drawn.x1, size[1] - drawn.y1) > -ROOM, values
         places.append(np.concatenate([size, *(ax.get_position(original=True).extents for ax in figure.axes)]))
-    assert name in GROWS or all(np.allclose(place, places[0]) for place in places)
+    assert places and (name in GROWS or all(np.allclose(place, places[0]) for place in places))
 
 
 WIDE = {"k", "temperature", "scoreboard"}  # Parts I, II
 
 
 @pytest.mark.parametrize("name", sorted(set(explorers.CELLS) - WIDE))
-def test_a_panel_of_a_filmstrip_can_be_read_on_a_phone(shown_by, name):
-    redraw, controls = shown_by[name]
-    for values in settings(controls):
-        try:
-            shot = shoot(redraw(**values))
-        except ValueError:
-            continue
+def test_a_panel_of_a_filmstrip_can_be_read_on_a_phone(drawn_by, name):
+    for values, _, shot in drawn_by(name):
         panels = shot.panels or [[[0, 0, shot.pixels.shape[1], 0]]]
         widest = max(sum(right - left for left, _, right, _ in boxes) for boxes in panels)
         assert widest <= 100 * PHONE, values
