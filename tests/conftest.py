@@ -67,7 +67,7 @@ def pytest_xdist_make_scheduler(config, log):
 def _turn(item):
     """JupyterLab, runs of notebooks, pages that show those, what is slow, and all others."""
     kinds = {mark.name for mark in item.iter_markers()}
-    if item.path.name.startswith("test_browser"):
+    if item.path.name == "test_browser.py":
         return 0
     if item.path.name == "test_notebooks.py" and "notebook" in kinds:
         return 1

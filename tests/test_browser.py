@@ -1,10 +1,16 @@
-"""JupyterLab in Chromium: run all cells, type a sentence, move a slider, and see the figure change."""
+"""JupyterLab in Chromium: run all cells, type a sentence, move a slider, and see the figure change.
+
+One small notebook holds one cell for every explorer of the package: each control moves, picture and numbers
+follow, nothing complains.
+"""
+
+import re
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from accessible import faults
-from tools import browser, notebooks
+from tools import browser, explorers, notebooks
 
 pytestmark = pytest.mark.browser
 START = notebooks.NOTEBOOKS / "00_start_here.ipynb"
@@ -21,11 +27,42 @@ def redraw(text, height):
 
 
 ipywidgets.interact(redraw, text=ipywidgets.Text("one"), height=ipywidgets.IntSlider(3, 1, 9));"""
+THEME = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: `JupyterLab ${name}`})"
+NAMES = tuple(explorers.CELLS)
+EXPLORERS = "explorers.ipynb"
+OPEN_PATH = "window.jupyterapp.shell.currentWidget?.context?.path"
+SAME_NUMBERS = {("capacity", 1)}  # the order changes who is dropped, not how many
+LISTEN = """() => {
+    window.moevizKernel = [];
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    kernel.iopubMessage.connect((_, message) => {
+        const {msg_type} = message.header;
+        const stderr = msg_type === "stream" && message.content.name === "stderr";
+        const text = message.content.text || "";
+        // the front end asks for this before anything has imported ipywidgets, in every notebook
+        if (stderr && text.startsWith("No such comm")) return;
+        if (stderr || msg_type === "error")
+            window.moevizKernel.push(text || message.content.traceback.join("\\n"));
+    });
+}"""
+EVALUATE = """async code => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({code: "", silent: true, user_expressions: {value: code}});
+    const {value} = (await asked.done).content.user_expressions;
+    return value.status === "ok" ? value.data["text/plain"] : value.evalue;
+}"""
+WATCH_HEIGHT = """element => {
+    window.moevizHeights = [];
+    window.moevizObserver?.disconnect();
+    window.moevizObserver = new ResizeObserver(
+        entries => entries.forEach(entry => window.moevizHeights.push(entry.contentRect.height)));
+    window.moevizObserver.observe(element);
+}"""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Serve the course's notebooks and three small ones."""
+    """Serve the course's notebooks and four small ones."""
     home = tmp_path_factory.mktemp("lab")
     small, broken = home / "small.ipynb", home / "broken.ipynb"
     filler = [new_markdown_cell("Scroll on.\n\n" * 30)]
@@ -35,7 +72,9 @@ def lab(tmp_path_factory):
     tabled, source = home / "tabled.ipynb", 'table({"name": ["short", "longer"], "value": [1.5, 20]})'
     shown = new_code_cell(f"from moeviz.exercises import table\n{source}")
     notebooks.save(new_notebook(cells=[shown], metadata=notebooks.METADATA), tabled)
-    with browser.serve([*notebooks.paths(), small, broken, tabled], home) as running:
+    cells = [new_code_cell(source) for source in (explorers.SETUP, *explorers.CELLS.values())]
+    notebooks.save(new_notebook(cells=cells, metadata=notebooks.METADATA), home / EXPLORERS)
+    with browser.serve([*notebooks.paths(), small, broken, tabled, home / EXPLORERS], home) as running:
         yield running
 
 
@@ -44,6 +83,9 @@ def page():
     """Open Chromium; without one the tests are skipped, but never where CI runs them."""
     browser.needed()
     with browser.browse() as opened:
+        opened.said = []
+        opened.on("console", lambda line: line.type == "error" and opened.said.append(line.text))
+        opened.on("pageerror", lambda error: opened.said.append(str(error)))
         yield opened
 
 
@@ -130,9 +172,12 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
     alt = page.locator(".jp-CodeCell img").first.get_attribute("alt")
     assert len(alt) > 40 and page.get_by_text("In words and numbers").count() >= 4
     assert_outputs_accessible(page)
-    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    area.locator(".moeviz-live[data-theme='dark']").wait_for()
-    assert_outputs_accessible(page)
+    page.evaluate(THEME, "Dark")
+    try:
+        area.locator(".moeviz-live[data-theme='dark']").wait_for()
+        assert_outputs_accessible(page)
+    finally:
+        page.evaluate(THEME, "Light")
     assert browser.errors(page) == []
 
 
@@ -146,3 +191,76 @@ def test_a_slider_moves_the_temperature(page, lab):
     use(page, area, lambda: move_slider(area))
     assert_outputs_accessible(page)
     assert browser.errors(page) == []
+
+
+# ---- every explorer
+
+@pytest.fixture
+def explored(page, lab):
+    """Give the page in which the notebook with all explorers has run; the first test runs it."""
+    if page.url != "about:blank" and page.evaluate(OPEN_PATH) == EXPLORERS:
+        return page
+    page.said.clear()
+    browser.open_notebook(page, lab, EXPLORERS)
+    page.evaluate(LISTEN)
+    browser.run_all(page)
+    page.set_default_timeout(20_000)
+    return page
+
+
+def test_the_notebook_runs_without_a_complaint(explored):
+    assert browser.errors(explored) == []
+    assert complaints(explored) == []
+    assert explored.locator(".jp-Cell-outputArea img").count() == len(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_explorer_follows_each_of_its_controls(explored, name):
+    said = complaints(explored)
+    area = browser.output_of(explored, f"explore_{name}(")
+    area.scroll_into_view_if_needed()
+    picture = area.locator(".jp-OutputArea", has=explored.locator("img")).last
+    controls = area.locator(".widget-inline-hbox:not(.widget-label)")
+    assert 1 <= controls.count() <= 4
+    tracks = area.locator(".noUi-base")
+    assert all(tracks.nth(place).bounding_box()["width"] >= 120 for place in range(tracks.count()))
+    picture.evaluate(WATCH_HEIGHT)
+    for place in range(controls.count()):
+        explored.evaluate(EVALUATE, "0")  # answered when the kernel has drawn what was asked before
+        source, words = browser.picture(area), alt_of(area)
+        move(controls.nth(place))
+        browser.wait_for_change(explored, area, source)
+        assert alt_of(area) != words
+        assert numbers(alt_of(area)) != numbers(words) or (name, place) in SAME_NUMBERS
+    explored.wait_for_timeout(50)
+    heights = explored.evaluate("() => window.moevizHeights")
+    assert max(heights) - min(heights) <= 2, f"the output jumps: {heights}"
+    assert explored.evaluate(EVALUATE, "__import__('matplotlib.pyplot').pyplot.get_fignums()") == "[]"
+    assert complaints(explored) == said
+
+
+def complaints(page):
+    """Return the errors of the browser's console and of the kernel so far."""
+    return page.said + page.evaluate("() => window.moevizKernel") + browser.errors(page)
+
+
+def alt_of(area):
+    """Return the alt text of an output's figure."""
+    return area.locator("img").first.get_attribute("alt")
+
+
+def numbers(words):
+    """Return the numbers in a text, in order."""
+    return re.findall(r"\d[\d.,]*", words)
+
+
+def move(control):
+    """Move a slider five steps, a choice to the next one."""
+    if control.locator("select").count():
+        choice = control.locator("select")
+        count = choice.locator("option").count()
+        choice.select_option(index=(choice.evaluate("element => element.selectedIndex") + 1) % count)
+    else:
+        handle = control.locator(".noUi-handle")
+        place = [handle.get_attribute(f"aria-value{word}") for word in ("now", "max")]
+        handle.press("PageDown" if place[0] == place[1] else "PageUp")

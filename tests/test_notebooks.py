@@ -40,7 +40,7 @@ def verdicts(done):
 @pytest.mark.notebook
 @pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
 def test_a_notebook_runs_as_shipped_and_with_its_solutions(path):
-    done = runs.executed(path)  # filmstrips in the place of explorers: test_browser_explorers runs those
+    done = runs.executed(path)  # filmstrips in the place of explorers: test_browser runs those
     assert done.metadata.seconds <= SECONDS + FILM_SECONDS
     assert notebooks.complaints(done) == []
     assert all("not attempted" in text for text in verdicts(done).values())

@@ -41,6 +41,14 @@ SETTINGS = {
 }
 KERNEL_IS_IDLE = """() => "idle" ===
     window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"""
+OPEN_INSTEAD = """async name => {
+    const {shell, commands} = window.jupyterapp;
+    for (const open of [...shell.widgets("main")]) {
+        await open.sessionContext?.shutdown();
+        open.dispose();  // without a question about what is not saved
+    }
+    await commands.execute("docmanager:open", {path: name});
+}"""
 VIEW = {"width": 1200, "height": 900}
 
 
@@ -134,9 +142,12 @@ def browse(**options):
 
 
 def open_notebook(page, lab, name):
-    """Open a notebook with room for it and wait for its kernel."""
+    """Open a notebook with room for it, in place of another one, and wait for its kernel."""
     page.set_default_timeout(90_000)
-    page.goto(f"{lab.url}/lab/tree/{name}?reset&token={lab.token}")
+    if page.url.startswith(f"{lab.url}/lab"):  # JupyterLab itself would take two seconds to load again
+        page.evaluate(OPEN_INSTEAD, name)
+    else:
+        page.goto(f"{lab.url}/lab/tree/{name}?reset&token={lab.token}")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     page.wait_for_function(KERNEL_IS_IDLE)
     if page.locator("#jp-left-stack").is_visible():
