@@ -49,6 +49,10 @@ OPEN_INSTEAD = """async name => {
     }
     await commands.execute("docmanager:open", {path: name});
 }"""
+OTHER_FIGURE = """([area, before]) => {
+    const now = area.querySelector("img")?.getAttribute("src");
+    return now !== before && now;
+}"""
 VIEW = {"width": 1200, "height": 900}
 
 
@@ -188,12 +192,13 @@ def picture(area):
 
 def wait_for_change(page, area, before, seconds=20):
     """Return the figure once it differs from `before`; TimeoutError where it stays."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if area.locator("img").count() and (now := picture(area)) != before:
-            return now
-        page.wait_for_timeout(50)
-    raise TimeoutError("the figure stayed as it was")
+    from playwright.sync_api import TimeoutError as NeverTrue
+
+    try:
+        return page.wait_for_function(OTHER_FIGURE, arg=[area.element_handle(), before], polling=50,
+                                      timeout=1000 * seconds).json_value()
+    except NeverTrue:
+        raise TimeoutError("the figure stayed as it was") from None
 
 
 def shoot(page, folder, stem):
