@@ -128,19 +128,6 @@ def test_a_sum_stands_after_a_mark_that_would_run_through_it():
     assert [text.xy[0] for text in ax.texts if text.get_text() in ("70", "300")] == [80, 300]
 
 
-@pytest.mark.parametrize("wide", [True, False], ids=["wide", "phone"])
-def test_the_name_of_an_area_stands_inside_it_or_in_the_key(wide):
-    contexts, spec = np.geomspace(1e3, 1e7, 65).astype(int), model("Mixtral 8x7B").spec
-    ax = plots.plot_shares(contexts, flops_over(spec, contexts), x_label="context (tokens)")
-    ax = ax if wide else ax.moeviz_narrow()
-    ax.figure.draw_without_rendering()
-    areas = {to_hex(area.get_facecolor()[0]): area.get_paths()[0] for area in ax.collections}
-    assert {text.get_text() for text in ax.texts} >= {"experts", "attention scores"}
-    for text in ax.texts:
-        corners = ax.transData.inverted().transform(text.get_window_extent().corners())
-        assert areas[to_hex(PART_COLORS[text.get_text()])].contains_points(corners).all()
-
-
 def test_marks_are_lines_with_words_above():
     ax = EVERY["plot_shares"](marks={"here": 50_000})
     assert ax.lines[0].get_xdata()[0] == 50_000

@@ -237,8 +237,7 @@ def headline(ax, finding, subject="", *, pad=None):
     place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
     room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
     first = words.split()[0].rstrip(":,")
-    is_word = first.isalpha() and (first[1:] or words.startswith("a "))  # k and E are symbols
-    if is_word or first.startswith("top-"):
+    if first.isalpha() and (first[1:] or words.startswith("a ")):  # a sentence; k and E are symbols
         words = words[0].upper() + words[1:]
     ax.set_title(wrapped(words, max(24 if alone else 12, int(room / TITLE_LETTER))), pad=pad)
     return ax

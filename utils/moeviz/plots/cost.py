@@ -49,7 +49,6 @@ PART_COLORS = {
     "weights": SERIES[0], "gradients": "#8465b4", "master weights": "#bfaede", "Adam averages": SERIES[5],
     "activations": "#b7cf7a", "cache": SERIES[2],
 }
-INWARD = {"left": 10, "right": -10, "center": 0}  # points from a place to its name
 BAR, NAMED = 0.66, 6.0  # height of a bar; percent that an area needs for its name
 VISIBLE = 0.0015  # of the axis, about a pixel
 LETTER = 0.66  # mean width of a letter, of the type size
@@ -104,7 +103,7 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, key_columns=
 
 
 def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks=None):
-    """Draw the shares of a cost in percent over x, stacked by part, each named where its name fits.
+    """Draw the shares of a cost in percent over x, stacked by part, each named where it is widest.
 
     x: (N,) rising, on a log scale. parts: {part: (N,) amounts}, stacked from below in their order.
     marks: {words: place on x}, drawn as lines through the areas with the words above them.
@@ -120,16 +119,22 @@ def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks
         raise ValueError(f"x must be two or more rising numbers above 0, got {x.tolist()}")
     amounts = {name: check_vector(values, f"parts[{name!r}]", len(x)) for name, values in parts.items()}
     shares = _as_percent(amounts)
-    own, ax = ax is None, axes_or_new(ax, (10, 5.6))
-    if own:
-        margins = {"bottom": 1.5, "top": 1.2, "left": 0.85, "right": 0.35}
-        set_narrow(ax, lambda: plot_shares(x, parts, x_label=x_label, key_columns=2, title=title, marks=marks,
-                                           ax=phone_axes(ax, 5.4, **margins)))
+    ax = axes_or_new(ax, (10, 5.6))
     edges = np.vstack([np.zeros(len(x)), np.cumsum(list(shares.values()), axis=0)])
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 100), xscale="log", xlabel=x_label, ylabel="share of the FLOPs (%)")
-    named = {part for row, part in enumerate(shares) if _draw_area(ax, part, x, *edges[row:row + 2])}
-    _draw_key_cost(ax, [part for part, share in shares.items()
-                        if part not in named and share.max() > 100 * VISIBLE], key_columns)
+    for row, (part, share) in enumerate(shares.items()):
+        color = _color(part)
+        area = ax.fill_between(x, edges[row], edges[row + 1], facecolor=color, edgecolor="white",
+                               linewidth=0.8)
+        at = _widest(share)
+        if share[at] >= NAMED:
+            side, inward = _side(np.log(x[at] / x[0]) / np.log(x[-1] / x[0]))
+            name = ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
+                               textcoords="offset points", va="center", color=ink_on(color), fontsize=15,
+                               bbox={"facecolor": color, "edgecolor": "none", "pad": 2})  # where marks end
+            name.get_bbox_patch().set_clip_path(area.get_paths()[0], ax.transData)
+    _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED],
+                   key_columns)
     _draw_marks(ax, marks or {})
     plain_ticks(ax.xaxis)
     part = max(shares, key=lambda name: np.ptp(shares[name]))
@@ -220,39 +225,17 @@ def _percent(share):
     return f"{share:.2g}%" if share < 99 else f"{share:.0f}%"
 
 
-def _draw_area(ax, part, x, lower, upper):
-    """Draw one area of shares, named where its name fits; tell whether it does."""
-    color = _color(part)
-    area = ax.fill_between(x, lower, upper, facecolor=color, edgecolor="white", linewidth=0.8)
-    low, high, side = _rooms(ax, part, np.log(x / x[0]) / np.log(x[-1] / x[0]), lower, upper)
-    at = _widest(high - low)
-    if (high - low)[at] < NAMED:
-        return False
-    name = ax.annotate(part, (x[at], (low + high)[at] / 2), xytext=(INWARD[side[at]], 0), ha=side[at],
-                       textcoords="offset points", va="center", color=ink_on(color), fontsize=15,
-                       bbox={"facecolor": color, "edgecolor": "none", "pad": 2})  # where marks end
-    name.get_bbox_patch().set_clip_path(area.get_paths()[0], ax.transData)
-    return True
-
-
-def _widest(room):
-    """Return the place where there is most room; of several equal ones the middle one."""
-    best = np.flatnonzero(room >= room.max() - 0.001 * abs(room.max()))
+def _widest(share):
+    """Return the place where an area is widest; of several equal ones the middle one."""
+    best = np.flatnonzero(share >= 0.999 * share.max())
     return int(best[len(best) // 2])
 
 
-def _rooms(ax, name, places, lower, upper):
-    """Return between which heights (N,), (N,) an area is free for a name at each place, and its alignment.
-
-    places: (N,) fractions of the axis. lower, upper: (N,) the edges of the area, whose name takes the room
-    that it has over the name's whole length.
-    """
-    length = LETTER * 15 * len(name) * ax.figure.dpi / 72 / ax.get_window_extent().width
-    side = np.where(places < 0.2, "left", np.where(places > 0.8, "right", "center"))
-    start = places - length * np.select([side == "left", side == "right"], [0, 1], 0.5)
-    within = (places >= start[:, None]) & (places <= start[:, None] + length)
-    low = np.where(within, lower, -np.inf).max(axis=1)
-    return low, np.where(within, upper, np.inf).min(axis=1), side
+def _side(fraction):
+    """Return the alignment of a name at this fraction of the axis, and points to move it inwards."""
+    if fraction < 0.2:
+        return "left", 10
+    return ("right", -10) if fraction > 0.8 else ("center", 0)
 
 
 def _draw_marks(ax, marks):

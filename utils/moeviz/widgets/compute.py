@@ -55,15 +55,11 @@ def draw_model(spec, *, experts, k, parts, shared):
 
     parts: into how many each expert is cut; shared: how many of the pieces every token uses in place of
     chosen ones. Dashed lines stay where `spec` itself has its total parameters, its FLOPs per token and its
-    bytes to serve. Raises ValueError, in the words of the controls, where no expert is left to choose.
+    bytes to serve. Raises ValueError as `ModelSpec.with_moe` does.
     """
     start, parts = spec.moe[0], check_count(parts, "parts")
-    active = (k + start.shared_experts) * parts
-    if k > experts:
-        raise ValueError(f"k, active of them, must be at most E, got k = {k} of E = {experts}")
-    if shared >= active:
-        raise ValueError(f"shared experts must leave one to choose, got {shared} of {active} active")
-    built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared, top_k=active - shared,
+    built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared,
+                          top_k=(k + start.shared_experts) * parts - shared,
                           hidden=start.hidden // parts, shared_experts=shared)
     axes = fixed_axes((13, 5.8), columns=3, **MODEL_MARGINS)
     titles = _titles(built)
