@@ -76,5 +76,6 @@ def test_the_notebook_runs_and_gives_nothing_away():
 def test_the_key_has_every_answer():
     key = pages.page(key=True)
     assert len(re.findall(r"Notebook \d\d, \d points?", key)) == 40
+    assert "1 points" not in key and "1 point." in key
     assert key.count("1 point:") == sum(len(question.rubric) for question in QUESTIONS)
     assert "<b>0.8808</b>" in key

@@ -86,6 +86,13 @@ def test_functions_stand_apart_and_a_large_bracket_with_an_exponent_stays_large(
     assert '<msup><mrow><mo stretchy="true" minsize' in mathml(r"\Big(x\Big)^2")
 
 
+def test_an_option_and_a_span_of_time_stay_in_one_line():
+    table = "| 9-10 | 9:40-10:30 | well-kept |\n|--|--|--|\n| 1 | 2 | 3 |"
+    text = html(f"Run `moeviz x --off` or `f(a-b)`.\n\n{table}")
+    assert re.findall(r'<span class="whole">(.*?)</span>', text) == ["--off", "f(a-b)", "9-10", "9:40-10:30"]
+    assert "<code>moeviz x <span" in text and ">well-kept</th>" in text
+
+
 def test_math_becomes_mathml():
     text = html("Let $p_i = e^{x_i}$.\n\n$$\\sum_i p_i = 1$$\n")
     assert text.count("<math") == 2

@@ -73,7 +73,7 @@ def solution(question):
         said = f"<p><b>{question.right}) {escape(question.options[quiz.LETTERS.index(question.right)])}</b>. "
     else:
         said = f"<p><b>{question.value:.4g}</b>. "
-    points = f"Notebook {question.notebook:02d}, {question.points} points."
+    points = f"Notebook {question.notebook:02d}, {question.points} point{'s' * (question.points > 1)}."
     return f"{said}{escape(question.why)} <small>{points}</small>"
 
 

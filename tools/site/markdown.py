@@ -5,12 +5,15 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from latex2mathml.converter import convert
+from mistune.plugins.table import render_table_cell
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 # "## A section · 5 min": the plan of a lecture stands in the headings of sections
 PLANNED = re.compile(r"\s*·\s*(\d+) min$")
 FUNCTION = r"<mi>(?:exp|ln|log|cos|sin|tan|tanh)</mi>"
 THIN = '<mspace width="0.17em"/>'
+BROKEN = re.compile(r"(?<!\S)\S*-\S*(?!\S)")  # a word that a line's end would break at its hyphen
+LONGEST = 24  # letters that stay together: on a phone, the width of a line
 FOLDS = re.compile(r"<details>(?=\s*<summary>(Solution|Hint \d)</summary>)")
 
 
@@ -57,6 +60,13 @@ class PageRenderer(IPythonRenderer):
         target = self.resolve(url)
         return escape(text) if target is None else super().image(text, target, title)
 
+    def codespan(self, text):
+        return f"<code>{whole(escape(text))}</code>"
+
+    def table_cell(self, text, align=None, head=False):
+        is_span = re.fullmatch(r"[\d:]+-[\d:]+", text)  # of time; a word may break
+        return render_table_cell(self, whole(text) if is_span else text, align, head)
+
     def table(self, text):
         return f'<div class="scroll"><table>\n{text}</table></div>\n'
 
@@ -72,6 +82,16 @@ class PageRenderer(IPythonRenderer):
 
     def latex_environment(self, name, body):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
+
+
+def whole(words):
+    """Return words as HTML, with each that has a hyphen kept in one line: an option, a span of time.
+
+    >>> whole("moeviz --off")
+    'moeviz <span class="whole">--off</span>'
+    """
+    return BROKEN.sub(lambda found: found[0] if len(found[0]) > LONGEST
+                      else f'<span class="whole">{found[0]}</span>', words)
 
 
 def apart(body):
