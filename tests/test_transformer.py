@@ -223,6 +223,19 @@ def test_one_layer_is_changed_in_seven_ways(model, rows, small):
         interventions.changes(model, rows, layer=3, rng=np.random.default_rng(0))
 
 
+def test_what_stands_before_a_change_may_be_known_already(model, rows, small):
+    for each in (model, small):
+        done = each.run_rows(rows)
+        for layer in (1, 2):
+            route = interventions.without(each, {layer: [1]})
+            anew = each.run_rows(rows, route=route)
+            short = each.run_rows(rows, route=route, known=done.layers[:layer])
+            assert np.array_equal(short.logits, anew.logits) and not np.array_equal(anew.logits, done.logits)
+            assert len(short.layers) == 2 and short.layers[:layer - 1] == done.layers[:layer - 1]
+            assert np.array_equal(each.row_losses(rows, route=route, known=done.layers[:layer]),
+                                  each.row_losses(rows, route=route))
+
+
 def test_noise_stays_in_its_layers(model, rows):
     route = interventions.noisy(model, 2, 5.0, rng=np.random.default_rng(0))
     changed, done = model.run_rows(rows, route=route), model.run_rows(rows)

@@ -56,11 +56,12 @@ def study(model, rows, *, layer):
     """
     experts = range(model.config.num_experts)
     layer = check_count(layer, "layer", high=model.config.layers)
-    untouched = judged(model.row_losses(rows))
-    routed = model.run_rows(rows).layers[layer - 1].routed
-    used = routed.dispatch().T.reshape(len(experts), len(rows), -1)[:, :, SKIPPED:]
-    damage = np.stack([judged(model.row_losses(rows, route=without(model, {layer: [expert]}))) - untouched
-                       for expert in experts])
+    known = model.run_rows(rows).layers
+    untouched = judged(model.row_losses(rows, known=known))
+    used = known[layer - 1].routed.dispatch().T.reshape(len(experts), len(rows), -1)[:, :, SKIPPED:]
+    routes = [without(model, {layer: [expert]}) for expert in experts]
+    damage = np.stack([judged(model.row_losses(rows, route=route, known=known[:layer])) - untouched
+                       for route in routes])
     return Study(layer, untouched, damage, used, classes_of(rows[:, SKIPPED:-1]))
 
 
@@ -73,14 +74,15 @@ def changes(model, rows, *, layer, rng):
     """
     layer = check_count(layer, "layer", high=model.config.layers)
     count, plain, done = model.config.num_experts, model.steered(), model.run_rows(rows)
-    untouched, later = judged(model.row_losses(rows)), range(layer + 1, model.config.layers + 1)
+    untouched = judged(model.row_losses(rows, known=done.layers))
+    later = range(layer + 1, model.config.layers + 1)
     kept = frozen(model, done, later)
 
     def off(expert):
         return without(model, {layer: [expert]})
 
     def damage(route, changed=model):
-        return judged(changed.row_losses(rows, route=route)) - untouched
+        return judged(changed.row_losses(rows, route=route, known=done.layers[:layer])) - untouched
 
     def mean(damage_of):
         return np.mean([damage_of(expert) for expert in range(count)], axis=0)
@@ -355,11 +357,11 @@ def path_through_attention(model, rows, *, layer, expert, at):
     ways = {"off": (None, None), "off there": (at, None), "off elsewhere": (~at, None),
             "attention blocked": (None, {number: seen[number] for number in later})}
     ways |= {f"looking at {number}": (None, {number: seen[number]}) for number in later}
-    untouched, found = judged(model.row_losses(rows)), {}
+    untouched, found = judged(model.row_losses(rows, known=done.layers)), {}
     for name, (where, look_at) in ways.items():
         route = without(model, off, where=where)
-        found[name] = mean_error(judged(model.row_losses(rows, route=route, look_at=look_at)) - untouched,
-                                 judged(at))
+        losses = judged(model.row_losses(rows, route=route, look_at=look_at, known=done.layers[:layer]))
+        found[name] = mean_error(losses - untouched, judged(at))
     return found
 
 

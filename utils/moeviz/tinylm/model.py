@@ -172,20 +172,21 @@ class TinyLM(ByteModel):
         return np.concatenate([surprise(self._run(windows[i:i + CHUNK]).logits, targets[i:i + CHUNK])
                                for i in range(0, len(windows), CHUNK)])
 
-    def row_losses(self, rows, *, route=None):
+    def row_losses(self, rows, *, route=None, known=()):
         """Return the losses (R, T) of bytes 1..T of rows (R, T + 1), each row a text cut out of another one.
 
         Newlines stand before a row. route(logits (R T, E), layer) -> Routing; the trained one if None.
+        known: Layers of another run of these rows, see `network.forward`.
         """
-        logits = self.run_rows(rows, route=route).logits
+        logits = self.run_rows(rows, route=route, known=known).logits
         return surprise(logits.reshape(len(rows), -1, SYMBOLS), rows[:, 1:])
 
-    def run_rows(self, rows, *, route=None):
+    def run_rows(self, rows, *, route=None, known=()):
         """Return the `network.Pass` of rows (R, T + 1) without their last byte; arguments as `row_losses`."""
         padded = np.pad(rows[:, :-1], ((0, 0), (self.config.context - 1, 0)), constant_values=PAD)
         windows = np.lib.stride_tricks.sliding_window_view(padded, self.config.context, axis=1)
         return network.forward(self.weights, self.config, windows.reshape(-1, self.config.context),
-                               route=self.steered() if route is None else route)
+                               route=self.steered() if route is None else route, known=known)
 
     def route_windows(self, windows):
         """Return one Routing per MoE layer for windows (N, context) of uint8 bytes, oldest byte first.

@@ -40,16 +40,17 @@ class Pass(NamedTuple):
     stream: np.ndarray   # (N, D) the stream that is read out
 
 
-def forward(weights, config, windows, *, route=None, training=False):
+def forward(weights, config, windows, *, route=None, known=(), training=False):
     """Run windows (N, context) of bytes through the model and return a Pass.
 
-    route(logits, layer) -> Routing replaces the router (top-k). training: keep what the gradient of the
-    experts needs; without it the layers go the fast way and keep nothing.
+    route(logits, layer) -> Routing replaces the router (top-k). known: the first Layers of another run of
+    these windows; the last of them is routed anew, and none before it is computed again. training: keep
+    what the gradient of the experts needs; without it the layers go the fast way and keep nothing.
     """
     route = route or (lambda logits, layer: routing.top_k(logits, config.k))
     mixed = np.maximum(_embed(weights, windows) @ weights["w_mix"] + weights["b_mix"], 0)
-    layers, stream = [], mixed
-    for number in range(1, config.layers + 1):
+    layers, stream = list(known[:-1]), known[-1].stream if known else mixed
+    for number in range(len(layers) + 1, config.layers + 1):
         tokens = rms_norm(stream, weights[f"norm_{number}"])
         chosen = route(tokens @ weights[f"gate_{number}"], number)
         output, cache = run_experts(tokens, bank(weights, number), chosen, training)

@@ -48,21 +48,24 @@ class Pass(NamedTuple):
     positions: np.ndarray  # (T,) counted from the first byte that was ever seen
 
 
-def forward(weights, config, text, route, *, past=None, look_at=None, training=False):
+def forward(weights, config, text, route, *, past=None, look_at=None, known=(), training=False):
     """Run text (B, T) of bytes through the model and return a Pass.
 
     route(logits, layer) -> Routing, with logits (B T, E) and the layer from 1 on. past: the Pass of the
     bytes before, whose keys and values are seen too, up to `config.context` bytes back. look_at: {layer:
     (key, value)} of another run, which attention looks at in the place of its own: the way to block what
-    one position does to the others. training: keep what the gradient of the experts needs.
+    one position does to the others. known: the first Layers of another run of this text; the last of
+    them is routed anew, and nothing before its route is computed again. training: keep what the gradient
+    of the experts needs.
     """
     start = 0 if past is None else past.positions[-1] + 1
     positions = np.arange(start, start + text.shape[1])
-    stream, layers = weights["embedding"][text], []
-    for number in range(1, config.layers + 1):
+    stream, layers = known[-1].before if known else weights["embedding"][text], list(known[:-1])
+    for number in range(len(layers) + 1, config.layers + 1):
         before = None if past is None else past.layers[number - 1].attention
         other = None if look_at is None else look_at.get(number)
-        heard = _attention(weights, config, number, stream, positions, before, other)
+        heard = (known[-1].attention if number == len(known) else
+                 _attention(weights, config, number, stream, positions, before, other))
         between = stream + heard.output
         tokens = rms_norm(between, weights[f"norm_experts_{number}"]).reshape(-1, config.width)
         routed = route(tokens @ weights[f"gate_{number}"], number)

@@ -189,18 +189,19 @@ class Transformer(ByteModel):
             seen.append(tuple(layer.routed for layer in past.layers))
         return Written(bytes(written), join(seen), np.array(chances))
 
-    def row_losses(self, rows, *, route=None, look_at=None):
+    def row_losses(self, rows, *, route=None, look_at=None, known=()):
         """Return the losses (B, T) of bytes 1..T of rows (B, T + 1), each row a text cut out of another one.
 
         No newline stands before a row. route(logits (B T, E), layer) -> Routing; the trained one if None.
-        look_at: {layer: (key, value)} of another run of these rows, see `blocks.forward`.
+        look_at, known: {layer: (key, value)} and Layers of another run of these rows, see `blocks.forward`.
         """
-        return surprise(self.run_rows(rows, route=route, look_at=look_at).logits, rows[:, 1:])
+        done = self.run_rows(rows, route=route, look_at=look_at, known=known)
+        return surprise(done.logits, rows[:, 1:])
 
-    def run_rows(self, rows, *, route=None, look_at=None):
+    def run_rows(self, rows, *, route=None, look_at=None, known=()):
         """Return the `blocks.Pass` of rows (B, T + 1) without their last byte; arguments as `row_losses`."""
         route = self.steered() if route is None else route
-        return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at)
+        return blocks.forward(self.weights, self.config, rows[:, :-1], route, look_at=look_at, known=known)
 
     def _seated(self, steering, *, padded):
         """Return the route of a text; where seats are counted, a newline in front is routed for itself."""
