@@ -63,10 +63,7 @@ def test_fixed_margins_hold_everything_and_panels_stand_still(drawn_by, name):
     assert places and (name in GROWS or all(np.allclose(place, places[0]) for place in places))
 
 
-WIDE = {"k", "temperature", "scoreboard"}  # Parts I, II
-
-
-@pytest.mark.parametrize("name", sorted(set(explorers.CELLS) - WIDE))
+@pytest.mark.parametrize("name", explorers.CELLS)
 def test_a_panel_of_a_filmstrip_can_be_read_on_a_phone(drawn_by, name):
     for values, _, shot in drawn_by(name):
         panels = shot.panels or [[[0, 0, shot.pixels.shape[1], 0]]]

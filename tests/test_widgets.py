@@ -202,7 +202,7 @@ def test_missing_shares_fall_to_zero_and_good_picking_loses_least():
 def test_the_chosen_point_and_the_title_follow_k_and_pick():
     missing = {"a": np.array([0.5, 0.25, 0.0, 0.0]), "b": np.array([0.8, 0.6, 0.4, 0.0])}
     ax = gating.draw_k(missing, k=2, pick="b")
-    assert ax.get_title() == "50% of the work, 60% of the output missing"
+    assert ax.get_title().replace("\n", " ") == "50% of the work, 60% of the output missing"
     assert ax.lines[-1].get_xydata().tolist() == [[2, 0.6]]
     for values in ({"k": 5, "pick": "a"}, {"k": 1, "pick": "c"}):
         with pytest.raises(ValueError, match=r"^(k|pick) must"):

@@ -274,8 +274,9 @@ def panels_of(figure, frame):
     renderer = figure.canvas.get_renderer()
     left, _, _, top = np.array(frame.extents) * figure.dpi
     parts = [part for part in (*figure.axes, *figure.texts, *figure.legends) if part.get_visible()]
+    table = _table_of(figure)
     if len(parts) < 2:
-        return []
+        return [] if table is None else _parts(table, frame, table.moeviz_columns[1])
     boxes = {part: box.extents for part in parts if (box := part.get_tightbbox(renderer))}
     for bar in [part for part in boxes if part.get_label() == "<colorbar>"]:
         box = boxes.pop(bar)  # belongs to what stands before it
@@ -287,6 +288,19 @@ def panels_of(figure, frame):
                  (0, 1) if heads else (1, 0))
     rows = apart(panels, 1)
     return [[round(value) for value in panel] for panel in panels] if len(rows) < len(panels) else []
+
+
+def _table_of(figure):
+    """Return the axes of a figure that is a drawn table alone, else None."""
+    return figure.axes[0] if len(figure.axes) == 1 and hasattr(figure.axes[0], "moeviz_columns") else None
+
+
+def _parts(ax, frame, sides):
+    """Return parts of a drawn table from top to bottom: (left, right) of each as boxes in pixels."""
+    dpi, (left, low, _, high) = ax.figure.dpi, frame.extents
+    tall = round((high - low) * dpi)
+    ends = [[round(ax.transData.transform((x, 0))[0] - left * dpi) for x in side] for side in sides]
+    return [[start, 0, end, tall] for start, end in ends]
 
 
 def cut(boxes, sides=(1, 0)):
@@ -329,7 +343,9 @@ def labels_of(figure, frame, panels):
     """
     renderer = figure.canvas.get_renderer()
     left, _, _, top = np.array(frame.extents) * figure.dpi
-    found = [None] * len(panels)
+    found, table = [None] * len(panels), _table_of(figure)
+    if table is not None and panels:
+        return [None, *_parts(table, frame, table.moeviz_columns[:1]) * (len(panels) - 1)]
     for ax in figure.axes:
         place = ax.get_window_extent(renderer)
         x, y = (place.x0 + place.x1) / 2 - left, top - (place.y0 + place.y1) / 2

@@ -216,12 +216,12 @@ def fixed_axes(size, *, left, right=0.08, bottom=0.66, top=0.42, rows=1, columns
     return plt.subplots(rows, columns, figsize=size, gridspec_kw=grid, **options)[1]
 
 
-def headline(ax, finding, subject="", *, pad=None):
+def headline(ax, finding, subject="", *, pad=None, room=None):
     """Write what a picture found above it, after what it is about, wrapped to the width there is.
 
     finding: a sentence with its number, without a full stop. subject: a few words, or nothing; or a whole
     sentence, six words or more with a number, that stands in place of the finding. pad: points between
-    axes and title, where something else stands there.
+    axes and title, where something else stands there. room: inches for a line, where it is not all there is.
 
     >>> ax = fixed_axes((6, 3), left=1)
     >>> headline(ax, "expert 3 gets 22% of the choices, 1.8 times its fair share", "layer 1").get_title()
@@ -235,7 +235,7 @@ def headline(ax, finding, subject="", *, pad=None):
     figure = ax.figure.figure  # the whole one, where this is a part of it
     panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]
     place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
-    room = figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
+    room = room or figure.get_figwidth() * ((1.0 if alone else place.x1) - place.x0)
     first = words.split()[0].rstrip(":,")
     if first.isalpha() and (first[1:] or words.startswith("a ")):  # a sentence; k and E are symbols
         words = words[0].upper() + words[1:]
@@ -343,6 +343,19 @@ def set_narrow(ax, draw):
     >>> set_narrow(plt.subplots()[1], None).moeviz_narrow
     """
     ax.moeviz_narrow = draw
+    return ax
+
+
+def set_columns(ax, names, parts):
+    """Attach to a drawn table how it is cut where a screen is narrow; return the axes.
+
+    names: (left, right) of the names of its rows. parts: those of each part, along x in units of the axes;
+    all but the first get the names once more.
+
+    >>> set_columns(plt.subplots()[1], (0, 1), [(0, 3), (3, 5)]).moeviz_columns
+    ((0, 1), [(0, 3), (3, 5)])
+    """
+    ax.moeviz_columns = names, parts
     return ax
 
 

@@ -25,6 +25,7 @@ from moeviz.style import (
     headline,
     on_phone,
     phone_axes,
+    set_columns,
     set_description,
     set_narrow,
     set_table,
@@ -32,7 +33,7 @@ from moeviz.style import (
 from moeviz.tables import as_text
 
 BEST = SERIES[0]
-NAME_WIDTH, NUMBER_WIDTH, GAP, ROW_HEIGHT = 2.6, 0.74, 0.3, 0.36  # inches
+NAME_WIDTH, NUMBER_WIDTH, GAP, ROW_HEIGHT = 2.4, 0.74, 0.3, 0.36  # inches
 COLUMN_WIDTH = GAP + NUMBER_WIDTH + METER_WIDTH
 CELL_SIZE = 13  # points
 BOTH = ("captured", "max_violation")  # across and up on the map
@@ -62,7 +63,8 @@ def plot_scoreboard(board, *, ax=None, title=""):
         raise ValueError(f"board must be a Board with at least one row, got {board!r}")
     columns = list(map(find_column, shown(board.sorted_column)))
     width = NAME_WIDTH + COLUMN_WIDTH * len(columns)
-    ax = axes_or_new(ax, (width + 0.3, ROW_HEIGHT * (len(board) + 1) + 0.8), left=0.08, bottom=0.08)
+    ax = axes_or_new(ax, (width + 0.26, ROW_HEIGHT * (len(board) + 1) + 1.1), left=0.08, bottom=0.08,
+                     top=0.72)
     _draw_names(ax, board, width)
     for at, column in enumerate(columns):
         left = NAME_WIDTH + COLUMN_WIDTH * at
@@ -72,7 +74,9 @@ def plot_scoreboard(board, *, ax=None, title=""):
     ax.plot(np.repeat(zeros, 3), np.tile([0, len(board), np.nan], len(zeros)), color=LINE, linewidth=1,
             zorder=1)
     ax.set(xlim=(-0.1, width), ylim=(len(board) + 0.1, -0.9))
-    headline(ax, _first_of(board, columns), title or _title(board))
+    first = NAME_WIDTH + COLUMN_WIDTH * -(-len(columns) // 2)
+    set_columns(ax, (-0.1, NAME_WIDTH), [(-0.1, first - 0.01), (first - 0.01, width)])
+    headline(ax, _first_of(board, columns), title or _title(board), room=first)
     ax.set_axis_off()
     set_table(ax, ["router", *(column.heading + BETTER.get(column.best, "") for column in columns)],
               [[row.name, *(cell(row, column) for column in columns)] for row in board.rows])

@@ -29,6 +29,8 @@ from moeviz.style import (
 from moeviz.tables import with_minus
 
 PITCH = 1.3  # from one column to the next, in units of the longest bar
+CLOSE = 2.1  # inches from column to column that leave room for letters of 12 points only
+TOLD = 3  # experts that a title names one by one
 LINE_GAP = 2  # rows between the stages above each other on a phone
 SMALLEST_LABELLED = 0.004  # of the plane
 REACH = 3.6  # standard deviations drawn to each side
@@ -56,8 +58,8 @@ def plot_gate_steps(stages, chosen, *, ax=None, title=""):
         set_narrow(ax, lambda: plot_gate_steps(stages, chosen, title=title, ax=phone_axes(
             ax, -(-len(stages) // 2) * (0.62 * len(chosen) + 0.9) + 0.6)))
     deep = len(chosen) + LINE_GAP
-    _draw_stages(ax, stages, chosen, across, deep)
     ax.set(xlim=(-0.35, PITCH * across - 0.05), ylim=(lines * deep - LINE_GAP - 0.05, -1.25))
+    _draw_stages(ax, stages, chosen, across, deep)
     headline(ax, _end_of(stages, chosen), title)
     ax.set_axis_off()
     set_table(ax, ["expert", *(name for name, _ in stages), "chosen"],
@@ -71,19 +73,25 @@ def plot_gate_steps(stages, chosen, *, ax=None, title=""):
 
 def _draw_stages(ax, stages, chosen, across, deep):
     """Draw the stages, so many side by side, and the experts' numbers before the first of each line."""
-    colors = expert_colors(len(chosen))
+    colors, size = expert_colors(len(chosen)), _letters(ax)
     for at, (name, values) in enumerate(stages):
         left, top = at % across * PITCH, at // across * deep
         if at:
             ax.annotate("", (left - 0.04, top - 0.85), (left - 0.22, top - 0.85),
                         arrowprops={"arrowstyle": "-|>", "color": MUTED, "linewidth": 2})
-        ax.text(left, top - 0.85, name, fontsize=15, fontweight="bold", va="center")
+        ax.text(left, top - 0.85, name, fontsize=size, fontweight="bold", va="center")
         _draw_column(ax, left, values, chosen, colors, top)
     for top in range(0, -(-len(stages) // across) * deep, deep):
         draw_bars(ax, -0.3, top + np.arange(len(colors)) - 0.3, 0.2, 0.6, facecolor=colors)
         for row, color in enumerate(colors):
-            ax.text(-0.2, top + row, str(row), color=ink_on(color), ha="center", va="center", fontsize=15,
+            ax.text(-0.2, top + row, str(row), color=ink_on(color), ha="center", va="center", fontsize=size,
                     in_layout=False)
+
+
+def _letters(ax):
+    """Return the size of letters, in points, with which a stage's numbers stand beside its bars."""
+    pitch = PITCH * ax.get_position().width * ax.figure.get_figwidth() / np.ptp(ax.get_xlim())  # inches
+    return 15 if pitch > CLOSE else 12
 
 
 def _end_of(stages, chosen):
@@ -93,6 +101,8 @@ def _end_of(stages, chosen):
     before, after = (format_number(stage[1][first]) for stage in (stages[-2:] * 2)[:2])
     if chosen.any() and before != after:
         return f"{name} takes expert {first} from {before} to {after}"
+    if chosen.sum() > TOLD:
+        return f"{chosen.sum()} experts are chosen, most {values.max():.2f} for expert {values.argmax()}"
     told = ", ".join(f"{values[at]:.2f} for expert {at}" for at in np.flatnonzero(chosen))
     return f"after {name} {told or '0 experts are chosen'}"
 
@@ -118,19 +128,19 @@ def _draw_column(ax, left, values, chosen, colors, top):
     for row, value in enumerate(values):
         side, gap = ("left", 5) if value >= 0 else ("right", -5)
         ax.annotate(format_number(value), (zero + value * scale, top + row), xytext=(gap, 0), ha=side,
-                    va="center", textcoords="offset points", fontsize=15, color=INK if chosen[row] else MUTED,
-                    in_layout=False)
+                    va="center", textcoords="offset points", fontsize=_letters(ax), in_layout=False,
+                    color=INK if chosen[row] else MUTED)
     ends = "0 to 1" if is_share else f"{format_number(low)} to {format_number(high)}"
     ax.text(left, top + len(values) - 0.45, f"scale {ends}", color=MUTED, fontsize=12, va="top")
 
 
 def format_number(value):
-    """Write a number with two decimals and a true minus sign; zero is just 0.
+    """Write a number with two decimals, or one from 10 on, and a true minus sign; zero is just 0.
 
-    >>> format_number(-0.5), format_number(0.0)
-    ('−0.50', '0')
+    >>> format_number(-0.5), format_number(-27.21), format_number(0.0)
+    ('−0.50', '−27.2', '0')
     """
-    return "0" if value == 0 else with_minus(f"{value:.2f}")
+    return "0" if value == 0 else with_minus(f"{value:.{1 if abs(value) >= 10 else 2}f}")
 
 
 def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0, title=""):

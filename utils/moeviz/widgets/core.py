@@ -160,13 +160,14 @@ def show(redraw, values):
     return height
 
 
-def two_panels(size, width_ratios, *, top=0.89, apart=0.2):
+def two_panels(size, width_ratios, *, left=0.065, top=0.89, apart=0.2):
     """Return the Axes (2,) of a new figure; fixed margins keep the panels still between two pictures.
 
-    top: the share of the height below which the panels stay; titles of two lines need more room above it.
+    left, top: the shares of the width and of the height where the panels begin; a title of two lines needs
+    more room above it.
     apart: the gap between them, as a share of a panel's width.
     """
-    margins = {"left": 0.065, "right": 0.985, "bottom": 0.14, "top": top, "wspace": apart}
+    margins = {"left": left, "right": 0.985, "bottom": 0.14, "top": top, "wspace": apart}
     return plt.subplots(1, 2, figsize=size, width_ratios=width_ratios, layout="none", gridspec_kw=margins)[1]
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from moeviz import metrics, plots, routing
 from moeviz.arrays import check_choice, check_count, check_matrix, check_number, check_rng
-from moeviz.style import fixed_axes
+from moeviz.style import PHONE, fixed_axes
 from moeviz.widgets.core import explore, fix_scale, slider, two_panels
 
 EXPERTS = (2, 4, 8, 64, 256)
@@ -38,7 +38,7 @@ def draw_k(missing, *, k, pick):
     title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
     ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
                            y_label="missing share of the output",
-                           ax=fixed_axes((10, 5.6), left=0.8, right=2, bottom=1.4))
+                           ax=fixed_axes((PHONE, 4.9), left=0.8, right=1.98, top=0.72))
     ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
     ax.set_xticks(counts)
     return ax
@@ -100,8 +100,8 @@ def draw_temperature(logits, draws, *, temperature, k, noise, token, labels=None
     routed = routing.top_k((logits + width * draws) / heat, k=k)
     name = f"token {token}" if labels is None else f"token {token}: {labels[token]}"
     stages = [("score", routed.logits[token]), ("softmax", routed.probs[token]),
-              (f"top-{k}, renormalised", routed.combine()[token])]
-    axes = two_panels((12.5, 5.6), (2.3, 1), top=0.79)
+              (f"top-{k} weight", routed.combine()[token])]
+    axes = two_panels((10, 5), (2.09, 1), left=0.005, top=0.77, apart=0.31)
     plots.plot_gate_steps(stages, routed.dispatch()[token], ax=axes[0], title=name)
     plots.plot_load(routed, ax=axes[1], compact=True)
     entropy = metrics.router_entropy(routed)
