@@ -408,6 +408,19 @@ def test_a_lecture_goes_through_every_text_picture_and_question_once(lecture):
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("lecture", ["02_gating_by_hand.html"], indirect=True)
+def test_the_end_of_a_long_answer_is_seen(lecture):
+    lecture.keyboard.press("End")
+    for _ in range(place(lecture)[1]):
+        if lecture.locator(".now", has_text="repair a router").count():
+            break
+        lecture.keyboard.press("ArrowLeft")
+    lecture.keyboard.press(" ")
+    box = lecture.locator("main > details.now[open]").bounding_box()
+    assert 500 < box["y"] + box["height"] <= lecture.locator(".lecture-bar").bounding_box()["y"]
+
+
+@pytest.mark.browser
 @pytest.mark.parametrize("lecture", ["03_topk_noise_temperature.html", "10_one_matrix_every_router.html"],
                          indirect=True)
 def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lecture):

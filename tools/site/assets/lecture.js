@@ -112,6 +112,7 @@
     if (!closed) return go(at + 1);
     closed.open = true;
     if (tooTall()) main.classList.add("tight");
+    if (tooTall()) scrollTo({top: root.scrollHeight, behavior: "instant"});  // what was asked has been read
   };
   const here = () => {  // the first step at or below the top of the window, so that a lecture begins where one reads
     const below = steps.findIndex(({parts}) => parts.some(([part]) => part.top >= -40));
