@@ -17,6 +17,7 @@ from moeviz.cost import (
     time_against_dense,
 )
 from moeviz.models import model
+from moeviz.plots import names
 from moeviz.plots.cost import speed
 from moeviz.widgets import compute
 from plot_contract import assert_draws_on_the_given_axes
@@ -91,6 +92,19 @@ def test_the_description_says_the_numbers():
     sentence = style.describe(draw(title="by hand"))
     assert "by hand" in sentence and "small reaches 80 GFLOP/s from 8 FLOP per byte on" in sentence
     assert "MoE from 4 GFLOP/s at 0.5 to 30 GFLOP/s at 4 FLOP per byte" in sentence
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_no_line_strikes_the_label_of_a_point(narrow):
+    x = np.array([1.0, 4.0, 8.0, 16.0, 64.0])
+    near = {"dense": (x, np.minimum(6.5e9 * x, 55e9)), "MoE": (x / 2, np.minimum(3.5e9 * x, 45e9))}
+    ax = plots.plot_roofline([SMALL], near, labels=["1", "", "8", "", "64"])
+    ax = ax.moeviz_narrow() if narrow else ax
+    ax.figure.draw_without_rendering()
+    boxes = np.array([text.get_window_extent().extents for text in ax.texts if text.get_text().isdigit()])
+    lines = [ax.transData.transform(line.get_xydata()) for line in ax.lines]
+    starts, ends = (np.concatenate([line[part] for line in lines]) for part in (slice(-1), slice(1, None)))
+    assert len(boxes) == 6 and not names.crossings(starts, ends, boxes).any()
 
 
 @pytest.mark.parametrize(("flops", "words"), [(1e15, "1 PFLOP/s"), (989.4e12, "989 TFLOP/s"),

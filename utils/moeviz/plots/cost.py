@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from matplotlib.transforms import offset_copy
+from numpy.lib.stride_tricks import sliding_window_view
 
 from moeviz.arrays import check_choice, check_mask, check_number, check_vector
 from moeviz.cost import Hardware
@@ -22,7 +23,7 @@ from moeviz.plots.draw import (
     plain_ticks,
     write_rows,
 )
-from moeviz.plots.names import RADIUS, write_names
+from moeviz.plots.names import RADIUS, crossings, overlaps, write_names
 from moeviz.style import (
     FAINT,
     INK,
@@ -49,8 +50,12 @@ PART_COLORS = {
     "weights": SERIES[0], "gradients": "#8465b4", "master weights": "#bfaede", "Adam averages": SERIES[5],
     "activations": "#b7cf7a", "cache": SERIES[2],
 }
-BAR, NAMED = 0.66, 6.0  # height of a bar; percent that an area needs for its name
+BAR = 0.66  # height of a bar
+AREA_NAME, AREA_LINE = 15, 20  # points: type of the name of an area, and the height that it needs
 VISIBLE = 0.0015  # of the axis, about a pixel
+SHARES_MARGINS = {"left": 0.95, "right": 0.3, "bottom": 1.75, "top": 1.0}  # inches, for a key of three rows
+ROOF_MARGINS = {"left": 1.3, "right": 0.3, "bottom": 0.75, "top": 0.8}
+SIDES = ((0, 1), (-0.8, 0.8), (-1, 0), (0.8, 0.8), (1, 0), (-0.8, -0.8), (0.8, -0.8), (0, -1))  # of a point
 LETTER = 0.66  # mean width of a letter, of the type size
 UNITS = ((1e15, "PFLOP/s"), (1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"))
 STYLES = ("-", (0, (7, 3)), (0, (2, 2)))
@@ -103,11 +108,12 @@ def plot_ledger(ledgers, *, unit, scale=1e9, limit=None, mark=None, key_columns=
 
 
 def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks=None):
-    """Draw the shares of a cost in percent over x, stacked by part, each named where it is widest.
+    """Draw the shares of a cost in percent over x, stacked by part, each named where it is widest, or below.
 
     x: (N,) rising, on a log scale. parts: {part: (N,) amounts}, stacked from below in their order.
     marks: {words: place on x}, drawn as lines through the areas with the words above them.
-    key_columns: of the key of thin parts below the axes; None puts it beside them.
+    key_columns: of the key of parts without room for their name; it stands below the axes, or beside
+    given axes where that is None.
     Returns the Axes. Raises ValueError naming the wrong argument.
 
     >>> ax = plot_shares([1, 10], {"experts": [3, 3], "attention scores": [1, 9]}, x_label="context (tokens)")
@@ -119,22 +125,14 @@ def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks
         raise ValueError(f"x must be two or more rising numbers above 0, got {x.tolist()}")
     amounts = {name: check_vector(values, f"parts[{name!r}]", len(x)) for name, values in parts.items()}
     shares = _as_percent(amounts)
-    ax = axes_or_new(ax, (10, 5.6))
+    own, ax = ax is None, axes_or_new(ax, (10, 6.4), **SHARES_MARGINS)
+    if own:
+        set_narrow(ax, lambda: plot_shares(x, parts, x_label=x_label, key_columns=2, title=title, marks=marks,
+                                           ax=phone_axes(ax, **SHARES_MARGINS)))
     edges = np.vstack([np.zeros(len(x)), np.cumsum(list(shares.values()), axis=0)])
     ax.set(xlim=(x[0], x[-1]), ylim=(0, 100), xscale="log", xlabel=x_label, ylabel="share of the FLOPs (%)")
-    for row, (part, share) in enumerate(shares.items()):
-        color = _color(part)
-        area = ax.fill_between(x, edges[row], edges[row + 1], facecolor=color, edgecolor="white",
-                               linewidth=0.8)
-        at = _widest(share)
-        if share[at] >= NAMED:
-            side, inward = _side(np.log(x[at] / x[0]) / np.log(x[-1] / x[0]))
-            name = ax.annotate(part, (x[at], edges[row:row + 2, at].mean()), xytext=(inward, 0), ha=side,
-                               textcoords="offset points", va="center", color=ink_on(color), fontsize=15,
-                               bbox={"facecolor": color, "edgecolor": "none", "pad": 2})  # where marks end
-            name.get_bbox_patch().set_clip_path(area.get_paths()[0], ax.transData)
-    _draw_key_cost(ax, [part for part, share in shares.items() if 100 * VISIBLE < share.max() < NAMED],
-                   key_columns)
+    unnamed = _draw_areas(ax, x, edges, list(shares))
+    _draw_key_cost(ax, unnamed, key_columns or 3 * own)
     _draw_marks(ax, marks or {})
     plain_ticks(ax.xaxis)
     part = max(shares, key=lambda name: np.ptp(shares[name]))
@@ -222,20 +220,43 @@ def _as_percent(amounts):
 
 
 def _percent(share):
-    return f"{share:.2g}%" if share < 99 else f"{share:.0f}%"
+    return f"{share:.2g}%" if share < 99 else f"{share:.1f}%"
 
 
-def _widest(share):
-    """Return the place where an area is widest; of several equal ones the middle one."""
-    best = np.flatnonzero(share >= 0.999 * share.max())
-    return int(best[len(best) // 2])
+def _draw_areas(ax, x, edges, parts):
+    """Draw the area of each part between edges (P + 1, N); return those without room for a name."""
+    unnamed = []
+    for part, low, high in zip(parts, edges[:-1], edges[1:], strict=True):
+        color, place = _color(part), _room_for(ax, part, x, low, high)
+        area = ax.fill_between(x, low, high, facecolor=color, edgecolor="white", linewidth=0.8)
+        if place:
+            name = ax.text(*place, part, ha="center", va="center", color=ink_on(color), fontsize=AREA_NAME,
+                           bbox={"facecolor": color, "edgecolor": "none", "pad": 2})  # where marks end
+            name.get_bbox_patch().set_clip_path(area.get_paths()[0], ax.transData)
+        elif (high - low).max() > 100 * VISIBLE:
+            unnamed.append(part)
+    return unnamed
 
 
-def _side(fraction):
-    """Return the alignment of a name at this fraction of the axis, and points to move it inwards."""
-    if fraction < 0.2:
-        return "left", 10
-    return ("right", -10) if fraction > 0.8 else ("center", 0)
+def _room_for(ax, name, x, low, high):
+    """Return (x, y) of the middle of a name where its area, from low to high (N,), holds all of it, or None.
+
+    Of all such places the one where the area is widest; of several as wide the middle one.
+    """
+    width, height = ax.get_window_extent().size * 72 / ax.figure.dpi  # points
+    across = np.linspace(0, 1, 401)
+    places = np.log(x / x[0]) / np.log(x[-1] / x[0])
+    steps = 1 + int((LETTER * AREA_NAME * len(name) + 12) / width * (len(across) - 1))  # below the name
+    if steps > len(across):
+        return None
+    floor, roof = (sliding_window_view(np.interp(across, places, edge), steps) for edge in (low, high))
+    floor, roof = floor.max(axis=1), roof.min(axis=1)
+    room = roof - floor
+    if room.max() * height / 100 < AREA_LINE:
+        return None
+    best = np.flatnonzero(room >= 0.999 * room.max())
+    at = int(best[len(best) // 2])
+    return x[0] * (x[-1] / x[0]) ** across[at + steps // 2], (floor[at] + roof[at]) / 2
 
 
 def _draw_marks(ax, marks):
@@ -281,9 +302,10 @@ def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     'log'
     """
     chips, points = _check_chips(chips), _check_points(points)
-    own, ax = ax is None, axes_or_new(ax, (10, 6))
+    own, ax = ax is None, axes_or_new(ax, (10, 6), **ROOF_MARGINS)
     if own:
-        set_narrow(ax, lambda: plot_roofline(chips, points, labels=labels, title=title, ax=phone_axes(ax)))
+        set_narrow(ax, lambda: plot_roofline(chips, points, labels=labels, title=title,
+                                             ax=phone_axes(ax, **ROOF_MARGINS)))
     ridges = [chip.ridge for chip in chips]
     reached = [at for x, _ in points.values() for at in x]
     left, right = min([*ridges, *reached]) / 6, max([*ridges, *reached]) * 12
@@ -294,20 +316,38 @@ def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     for number, (name, (x, y)) in enumerate(points.items()):
         ax.plot(x, y, color=SERIES[number % len(SERIES)], marker=MARKERS[number % len(MARKERS)],
                 markersize=9, label=name)
-        for words, place in zip(labels, zip(x, y, strict=True), strict=False):
-            ax.annotate(words, place, xytext=(0, 9 if number == 0 else -9), textcoords="offset points",
-                        ha="center", va="bottom" if number == 0 else "top", fontsize=13)
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: speed(value)))
     plain_ticks(ax.xaxis)
     headline(ax, _fastest(chips, points), title)
     if points:
         ax.legend(loc="lower right")
+        _write_labels(ax, points, labels)
     ax.grid(which="major")
     rows = [[f"ridge of {chip.name}", chip.ridge, speed(chip.peak_flops)] for chip in chips]
     rows += [[name, at, speed(reached)]
              for name, pair in points.items() for at, reached in zip(*pair, strict=True)]
     set_table(ax, ["series", "FLOP per byte", "speed"], rows)
     return set_description(ax, _describe_roofline(chips, points, title))
+
+
+def _write_labels(ax, points, labels):
+    """Write N labels beside the points of each series, where the fewest lines, points and texts are met."""
+    scale = 72 / ax.figure.dpi
+    lines = [ax.transData.transform(line.get_xydata()) * scale for line in ax.lines]
+    starts, ends = (np.concatenate([line[part] for line in lines]) for part in (slice(-1), slice(1, None)))
+    places = [ax.transData.transform(np.column_stack(pair)) * scale for pair in points.values()]
+    taken = np.vstack([*(np.hstack([each - 5, each + 5]) for each in places),
+                       *(text.get_window_extent().extents * scale for text in ax.texts)])
+    for number, spots in enumerate(places):
+        for words, spot in zip(map(str, labels), spots, strict=False):
+            size, sides = np.array([LETTER * 13 * len(words), 17]), np.array(SIDES)[::-1 if number else 1]
+            middles = spot + np.vstack([sides * (size / 2 + gap) for gap in (7, 14, 21, 28)])
+            boxes = np.hstack([middles - size / 2, middles + size / 2])
+            met = crossings(starts, ends, boxes).sum(axis=0) + overlaps(boxes, taken).sum(axis=1)
+            best = int(np.argmin(met))
+            ax.annotate(words, ax.transData.inverted().transform(spot / scale), xytext=middles[best] - spot,
+                        textcoords="offset points", ha="center", va="center", fontsize=13)
+            taken = np.vstack([taken, boxes[best]]) if words else taken
 
 
 def _fastest(chips, points):
