@@ -57,7 +57,7 @@ def test_more_active_than_there_are_becomes_a_line_of_text(shown, capsys):
     box = widgets.explore_model(SPEC)
     controls(box)["k, active of them"].value = 9
     assert len(shown) == 1
-    assert "top_k must be a whole number between 1 and 8, got 9" in capsys.readouterr().out
+    assert "k, active of them, must be at most E = 8, got 9" in capsys.readouterr().out
 
 
 def sums(ax):
@@ -143,6 +143,6 @@ def test_the_prompt_has_half_the_scores():
     lambda: draw_model(experts=4, k=8),
     lambda: draw_model(shared=2)])
 def test_wrong_values_are_refused(call):
-    with pytest.raises(ValueError, match=r"year|reading|context|phase|parts|top_k"):
+    with pytest.raises(ValueError, match=r"year|reading|context|phase|parts|k, active|shared experts"):
         call()
     assert np.size(plt.get_fignums()) == 0

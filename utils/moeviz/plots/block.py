@@ -259,7 +259,7 @@ def plot_masks(context, *, window, latent, ax=None):
     for ax, (name, (mask, keeps, depth)) in zip(axes, kinds.items(), strict=True):
         ax.imshow(np.where(mask, depth, 0), cmap=HEAT, vmin=0, vmax=1.2, interpolation="nearest")
         ax.set(xticks=[], yticks=[], xlabel="looked at", ylabel="token" if name == "full" else "")
-        headline(ax, f"{name} keeps {as_text(keeps, 2)}")
+        ax.set_title(f"{name.capitalize()}\nkeeps {as_text(keeps, 2)}")
         set_table(ax, ["kind", "pairs", "tokens' worth kept"], [[name, mask.sum(), keeps]], title=name)
         set_description(ax, f"Mask of {name} attention over {size} tokens: {mask.sum()} pairs, "
                             f"{as_text(keeps, 2)} tokens' worth kept.")

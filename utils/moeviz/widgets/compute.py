@@ -2,7 +2,6 @@
 
 import ipywidgets
 import numpy as np
-from matplotlib.ticker import StrMethodFormatter
 
 from moeviz import plots
 from moeviz.arrays import check_choice, check_count
@@ -18,7 +17,7 @@ from moeviz.cost import (
     training_bytes,
 )
 from moeviz.learning import cheapest, load_curves, opponents_of, saving
-from moeviz.plots.draw import merge_minor_ticks
+from moeviz.plots.draw import merge_minor_ticks, plain_ticks
 from moeviz.style import INK, PHONE, fixed_axes
 from moeviz.tables import as_text, as_tick
 from moeviz.widgets.core import explore
@@ -55,9 +54,14 @@ def draw_model(spec, *, experts, k, parts, shared):
 
     parts: into how many each expert is cut; shared: how many of the pieces every token uses in place of
     chosen ones. Dashed lines stay where `spec` itself has its total parameters, its FLOPs per token and its
-    bytes to serve. Raises ValueError as `ModelSpec.with_moe` does.
+    bytes to serve. Raises ValueError, in the words of the controls, for numbers that make no layer.
     """
     start, parts = spec.moe[0], check_count(parts, "parts")
+    if k > experts:
+        raise ValueError(f"k, active of them, must be at most E = {experts}, got {k}")
+    if shared >= (k + start.shared_experts) * parts:
+        raise ValueError("shared experts must be fewer than the parts that a token uses, "
+                         f"{(k + start.shared_experts) * parts}, got {shared}")
     built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared,
                           top_k=(k + start.shared_experts) * parts - shared,
                           hidden=start.hidden // parts, shared_experts=shared)
@@ -190,7 +194,7 @@ def draw_batch(chip, *, batch, num_experts, k):
               f"{ratio:.2f} times as long")
     ax.plot([batch], [ratio], "o", color="black", markersize=11, clip_on=False)
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # where the break-even is named
-    ax.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    plain_ticks(ax.xaxis)
     _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
     merge_minor_ticks(ax)
     return ax
@@ -201,8 +205,8 @@ def _mark_break_even(ax, bound, end):
         return
     ax.axvline(bound, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
     side = "right" if bound > end / 8 else "left"
-    ax.annotate(f"break-even\n{bound:,.0f} tokens", (bound, ax.get_ylim()[1]), va="top", ha=side, fontsize=14,
-                xytext=(-8 if side == "right" else 8, -6), textcoords="offset points")
+    ax.annotate(f"break-even\n{as_text(round(bound))} tokens", (bound, ax.get_ylim()[1]), va="top", ha=side,
+                fontsize=14, xytext=(-8 if side == "right" else 8, -6), textcoords="offset points")
 
 
 READERS, BITS, GB_PER_TOKEN = tuple(2 ** power for power in range(13)), (16, 8, 4), (5e-4, 200)
@@ -278,7 +282,7 @@ def draw_saving(curves, *, experts, opponent, target, of):
     own = f"E = {experts}"
     shown = {own: curves[own]} | kinds[opponent]
     marks = [cheapest({own: curves[own]}, target, of=of), cheapest(kinds[opponent], target, of=of)]
-    marks = [(need, f"{need / marks[0][1]:.1f} x") for name, need in marks if name and marks[0][0]]
+    marks = [(need, f"{need / marks[0][1]:.1f}×") for name, need in marks if name and marks[0][0]]
     factor = saving(curves[own], kinds[opponent], target=target, of=of)
     words = (f"{own} needs as many {COUNTS[of]}, 1.0 times" if f"{factor:.1f}" == "1.0" else
              f"{own} needs 1/{factor:.1f} of the {COUNTS[of]}" if factor >= 1 else
@@ -292,7 +296,7 @@ def draw_saving(curves, *, experts, opponent, target, of):
 
 CONTEXTS = (4096, 32_768, 131_072, 200_000, 1_000_000, 10_000_000)
 PHASES = {"decode": "one token of the answer", "prefill": "a mean token of the prompt"}
-CONTEXT_MARGINS = {"left": 0.85, "right": 0.25, "bottom": 1.5, "top": 0.95, "gap": (0.8, 0)}  # inches
+CONTEXT_MARGINS = {"left": 0.85, "right": 0.25, "bottom": 1.75, "top": 0.95, "gap": (0.8, 0)}  # inches
 
 
 def explore_context(specs):
@@ -320,7 +324,7 @@ def draw_context(spec, *, context, phase):
     memory = serving_bytes(spec, context).by_part
     contexts = np.unique(np.geomspace(1000, 1e7, 60).astype(int))
     shares = flops_over(spec, contexts.tolist(), phase=phase)
-    axes = fixed_axes((11.6, 5.6), columns=2, **CONTEXT_MARGINS)
+    axes = fixed_axes((11.6, 5.9), columns=2, **CONTEXT_MARGINS)
     plots.plot_shares(contexts, shares, x_label="context (tokens)", key_columns=2, ax=axes[0],
                       marks={as_tick(context): context}, title=f"{spec.name}: {PHASES[phase]}")
     ratio = as_text(memory["cache"] / memory["weights"], 3)
