@@ -85,9 +85,10 @@ def test_a_jump_is_not_joined_by_a_slope():
 def test_a_headline_is_a_subject_and_a_finding_or_a_whole_sentence():
     ax = plt.subplots(figsize=(10, 5))[1]
     titles = [style.headline(ax, "two of 3 are dead", subject).get_title() for subject in
-              ("", "layer 1", "after 400 steps with a loss", "layer 1, C = 9 by choice",
-               "E = 64 needs 1/3 of the steps")]
-    assert titles == ["Two of 3 are dead", "Layer 1: two of 3 are dead", "After 400 steps with a loss",
+              ("", "layer 1", "top-p", "top-1, layer 2", "after 400 steps with a loss",
+               "layer 1, C = 9 by choice", "E = 64 needs 1/3 of the steps")]
+    assert titles == ["Two of 3 are dead", "Layer 1: two of 3 are dead", "With top-p, two of 3 are dead",
+                      "With top-1, layer 2: two of 3 are dead", "After 400 steps with a loss",
                       "Layer 1, C = 9 by choice: two of 3 are dead", "E = 64 needs 1/3 of the steps"]
 
 

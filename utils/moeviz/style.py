@@ -41,6 +41,7 @@ DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
+ROUTER = re.compile(r"top-\w+")
 WHOLE = 6  # words of a title that needs no finding
 SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
@@ -228,10 +229,14 @@ def headline(ax, finding, subject="", *, pad=None, room=None):
     'Layer 1: expert 3 gets 22% of the\\nchoices, 1.8 times its fair share'
     >>> headline(ax, "5 of 9 bytes", "trained, layer 1").get_title()
     'Trained, layer 1: 5 of 9 bytes'
+    >>> headline(ax, "5 of 9 bytes", "top-2").get_title()
+    'With top-2, 5 of 9 bytes'
     """
     counted = SETTING.sub("", subject)
     whole = any(map(str.isdigit, counted)) and len(counted.split()) >= WHOLE
     words = subject if whole else f"{subject}: {finding}" if subject else finding
+    if ROUTER.match(words):  # a name that no sentence begins with
+        words = f"with {words}".replace(": ", ", ", 1) if ROUTER.fullmatch(subject) else f"with {words}"
     figure = ax.figure.figure  # the whole one, where this is a part of it
     panels = [each.get_position() for each in figure.axes if each.get_label() != "<colorbar>"]
     place, alone = ax.get_position(), len({round(each.x0, 3) for each in panels}) == 1
