@@ -325,6 +325,23 @@ class TestInChromium:
         player.wait_for_function("document.querySelector('.moeviz-filmstrip input').value === '2'")
 
 
+@pytest.mark.browser
+def test_panels_that_stack_on_a_phone_are_all_on_one_scale(player):
+    """Each filled the width that there is, so that a narrow panel had larger letters than its neighbour."""
+    def side_by_side(share):
+        axes = plt.subplots(1, 2, figsize=(9, 3), width_ratios=(2, 1))[1]
+        for ax in axes:
+            ax.set_title("2 words")
+            style.set_description(ax, "A line.")
+        return axes
+
+    with player.context.browser.new_page(viewport={"width": 400, "height": 900}) as page:
+        page.set_content(f"<!DOCTYPE html>{strip(plot=side_by_side)}")
+        scales = page.locator(".panels .by-day .row div").evaluate_all("""all => all.map(pane =>
+            pane.clientWidth / parseFloat(pane.style.aspectRatio.split("/")[0]))""")
+    assert len(scales) == 2 and scales[0] == pytest.approx(scales[1], rel=0.02)
+
+
 def test_strips_of_other_widths_on_one_page_leave_each_other_alone():
     narrow, wide = (strip(plot=lambda share, width=width: draw(share, width)) for width in (4, 9))
     looks = [re.search("<style>(.*?)</style>", page, re.DOTALL)[1] for page in (narrow, wide)]

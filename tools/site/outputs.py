@@ -17,6 +17,7 @@ PICTURE = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]+)")
 LONG_LINE = 40  # characters
 NARROW, ROOM = 700, 6  # pixels: of a page whose panels stack; around a panel that stands alone
 LEGIBLE = 9.5  # pixels of letters that can be read
+PHONE = 364  # pixels that a figure has on a page of 400
 SMALLEST, DPI = 12, 100  # points of the smallest letters that are drawn, pixels per inch
 
 
@@ -112,7 +113,13 @@ def narrow_of(wide, thin, metadata):
     if thin:
         return pixels_of(thin)
     panels = metadata.get("panels")
-    return stacked(pixels_of(wide), panels, metadata.get("labels")) if panels else None
+    return stacked(pixels_of(wide), panels, metadata.get("labels"), room_of(metadata)) if panels else None
+
+
+def room_of(metadata):
+    """Return how many pixels wide a figure may be whose smallest letters can still be read on a phone."""
+    smallest = metadata.get("seen", {}).get("smallest") or SMALLEST
+    return PHONE * smallest * DPI / 72 / LEGIBLE
 
 
 def picture_of(pixels, narrow, words, name, figures, smallest=SMALLEST):
@@ -130,26 +137,48 @@ def picture_of(pixels, narrow, words, name, figures, smallest=SMALLEST):
             f'alt="{escape(words)}" width="{width}" height="{height}" loading="lazy"></picture>')
 
 
-def stacked(pixels, panels, labels=None):
-    """Return panels of a picture one below the other: each [left, top, right, bottom] in pixels.
+def stacked(pixels, panels, labels=None, room=0):
+    """Return panels of a picture one below the other, or as many abreast as have room.
 
-    labels: for each panel where the labels of its rows stand, to be set before it, or None.
+    panels: each [left, top, right, bottom] in pixels. labels: for each panel where the labels of its rows
+    stand, to be set before it, or None. room: pixels that panels may take abreast.
 
-    >>> stacked(np.zeros((20, 90, 4), np.uint8), [[0, 0, 40, 20], [50, 0, 90, 18]]).shape
-    (40, 46, 4)
+    >>> pixels, panels = np.zeros((20, 90, 4), np.uint8), [[0, 0, 40, 20], [50, 0, 90, 18]]
+    >>> stacked(pixels, panels).shape, stacked(pixels, panels, room=100).shape
+    ((40, 46, 4), (20, 92, 4))
     """
-    crops = []
-    for (left, top, right, bottom), strip in zip(panels, labels or [None] * len(panels), strict=True):
-        crop = pixels[max(top - ROOM, 0):bottom + ROOM, max(left - ROOM, 0):right + ROOM]
-        if strip:
-            names = pixels[max(top - ROOM, 0):strip[3], max(strip[0] - ROOM, 0):strip[2]]
-            rest = np.broadcast_to(pixels[0, 0], (len(crop) - len(names), *names.shape[1:]))
-            crop = np.concatenate([np.concatenate([names, rest]), crop], axis=1)
-        crops.append(crop)
-    width = max(crop.shape[1] for crop in crops)
-    stack = np.broadcast_to(pixels[0, 0], (sum(map(len, crops)), width, 4)).copy()
-    bottom = 0
-    for crop in crops:
-        stack[bottom:bottom + len(crop), :crop.shape[1]] = crop
-        bottom += len(crop)
-    return stack
+    rows = []
+    for panel, strip in zip(panels, labels or [None] * len(panels), strict=True):
+        crop = _panel_of(pixels, panel, strip)
+        if rows and sum(each.shape[1] for each, _ in rows[-1]) + crop.shape[1] <= room:
+            rows[-1].append((crop, panel[1]))
+        else:
+            rows.append([(crop, panel[1])])
+    lines = [_abreast(row, pixels[0, 0]) for row in rows]
+    width = max(line.shape[1] for line in lines)
+    return np.concatenate([_on_ground(line, (len(line), width), pixels[0, 0]) for line in lines])
+
+
+def _panel_of(pixels, panel, strip):
+    """Return the pixels of a panel and a little around it, after the labels of its rows, if it needs any."""
+    left, top, right, bottom = panel
+    crop = pixels[max(top - ROOM, 0):bottom + ROOM, max(left - ROOM, 0):right + ROOM]
+    if not strip:
+        return crop
+    names = pixels[max(top - ROOM, 0):strip[3], max(strip[0] - ROOM, 0):strip[2]]
+    return np.concatenate([_on_ground(names, (len(crop), names.shape[1]), pixels[0, 0]), crop], axis=1)
+
+
+def _abreast(row, ground):
+    """Return panels [(pixels, top), ...] side by side, each as high as it stood."""
+    highest = min(top for _, top in row)
+    tall = max(top - highest + len(crop) for crop, top in row)
+    return np.concatenate([_on_ground(crop, (tall, crop.shape[1]), ground, top - highest)
+                           for crop, top in row], axis=1)
+
+
+def _on_ground(pixels, size, ground, top=0):
+    """Return pixels (H, W, 4) from `top` on within a larger picture of this size and one colour."""
+    whole = np.broadcast_to(ground, (*size, 4)).copy()
+    whole[top:top + len(pixels), :pixels.shape[1]] = pixels
+    return whole
