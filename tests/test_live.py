@@ -35,6 +35,11 @@ HEADS_THAT_TOUCH = """[...document.querySelectorAll('.heads')].flatMap(heads => 
     return touching.map(box => box.left);
 })"""
 
+LETTERS = """[...document.querySelectorAll(".moeviz-live *")].filter(part =>
+    part.checkVisibility() && !part.closest(".heard, .still, style, script")
+    && [...part.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
+    .map(part => Math.round(10 * parseFloat(getComputedStyle(part).fontSize) * part.currentCSSZoom) / 10)"""
+
 
 # ---- modules and pages
 
@@ -437,6 +442,18 @@ class TestTransformer:
         rows = {row.bounding_box()["y"] for row in page.locator(".chances li").all()}
         assert len(rows) == (1 if abreast == 3 else 8)
         assert page.evaluate(HEADS_THAT_TOUCH) == []
+
+    def test_in_a_lecture_all_letters_have_24_pixels_and_the_view_fits_the_screen(self, page):
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        page.get_by_label("Your sentence").fill("The sum of 17 and 25 is 42.")  # that of notebook 16
+        page.evaluate("document.documentElement.classList.add('lecture')")
+        page.add_style_tag(content=".moeviz-live { zoom: 1.5; max-width: none !important; "
+                                   "width: calc(1766px / 1.5) } body { margin: 0 }")
+        tools.settle(page)
+        assert [size for size in page.evaluate(LETTERS) if size < 24] == []
+        assert page.locator(".moeviz-live").bounding_box()["height"] <= 1080 - 88  # the bar below it
+        tops = {layer.bounding_box()["y"] for layer in page.locator(".layer").all()}
+        assert len(tops) == 1 and page.evaluate(HEADS_THAT_TOUCH) == []
 
     def test_it_writes_on_until_it_is_told_to_stop_or_the_reader_types(self, page):
         writer = page.get_by_role("button", name="Write on")
