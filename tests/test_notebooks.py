@@ -139,6 +139,13 @@ def test_execute_raises_an_error_and_reports_a_warning():
     assert notebooks.printed(done.cells[0]).strip() == f"{notebooks.NOTEBOOKS} 1"
 
 
+def test_figures_are_shown_whatever_backend_the_environment_names(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    plot = new_code_cell("import matplotlib.pyplot as plt\nplt.plot(1)")
+    done = notebooks.execute(new_notebook(cells=[plot]))
+    assert any("image/png" in output.get("data", {}) for output in done.cells[0].outputs)
+
+
 def test_fill_solutions_changes_the_stub_alone():
     shipped = exercise_notebook(my_wanted=RIGHT)
     filled = notebooks.fill_solutions(shipped)

@@ -35,6 +35,7 @@ ELSEWHERE = "# No moeviz? Run `python start.py`; in Colab, clone the project and
 KEEP, EXERCISE = "keep_output", "exercise"
 METADATA = {"kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
             "language_info": {"name": "python"}}
+INLINE = "module://matplotlib_inline.backend_inline"  # figures in outputs, where others would show none
 ONE_THREAD = dict.fromkeys(THREAD_SETTINGS, "1")
 PLANNED = re.compile(r" · (\d+) min$")  # what a section's heading plans
 _FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.DOTALL | re.MULTILINE)
@@ -207,7 +208,7 @@ def execute(notebook, timeout=120, startup="", **variables):
                                 shutdown_kernel="immediate",  # it has nothing to tidy, and tidies for long
                                 resources={"metadata": {"path": str(NOTEBOOKS)}})
         client.on_notebook_start = lambda notebook: ask_often(client.kc.shell_channel)
-        run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home,
+        run = client.async_execute(env={**os.environ, **ONE_THREAD, "IPYTHONDIR": home, "MPLBACKEND": INLINE,
                                         "MOEVIZ_PROGRESS": "off", **variables})
         with ThreadPoolExecutor(1) as pool:  # nbclient's own way leaves event loops open
             pool.submit(asyncio.run, run).result()
