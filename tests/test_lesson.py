@@ -1,5 +1,6 @@
 """The helpers of a lesson's cells: what they print for a guess, a claim and a table."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,7 +63,13 @@ def test_without_a_guess_the_value_stands_alone(guess, capsys):
     prediction = predict("How many?", guess)
     assert "in place of None" in capsys.readouterr().out
     reveal(prediction, 1 / 3)
-    assert capsys.readouterr().out == "How many? Measured: 0.3333.\n"
+    assert capsys.readouterr().out == "How many? Measured: 0.333.\n"
+
+
+def test_a_long_table_shows_some_rows_above_a_fold_with_all():
+    shown = lesson._folded({"columns": ["n"], "rows": [[str(n)] for n in range(9)]}, 3)
+    few, every = shown.split('<details class="more"><summary>All 9 rows</summary>')
+    assert re.findall(r"<th scope=\"row\">(\d)</th>", few) == ["0", "4", "8"] and every.count("<tr>") == 10
 
 
 def test_what_no_prediction_is_is_named():

@@ -68,14 +68,14 @@ def test_bars_stack_the_experts_of_a_device_in_their_colours():
     assert [box for box in boxes if box[2]] == [(0, 0, 30), (1, 0, 20), (0, 30, 10)]
     assert [to_hex(bar.get_facecolor()).upper() for bar in ax.patches] == style.expert_colors(3)
     assert ax.lines[0].get_ydata()[0] == 30  # the mean
-    assert {"1.33 × mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
+    assert {"1.333 × mean", "mean\n30", "e0", "e1", "e2"} == {text.get_text() for text in ax.texts}
     assert plots.plot_device_load(SERVED, top=99).get_ylim() == (0, 99)
     assert "most to device 0 (40, 67%)" in style.describe(ax)
 
 
 def test_the_slowest_device_is_marked_where_it_is():
     marks = [text for text in plots.plot_device_load([[1], [5], [3]]).texts if "× mean" in text.get_text()]
-    assert [(mark.xy, mark.get_text()) for mark in marks] == [((1, 5), "1.67 × mean")]
+    assert [(mark.xy, mark.get_text()) for mark in marks] == [((1, 5), "1.667 × mean")]
 
 
 @pytest.mark.parametrize(("count", "numbered"), [(10, list(range(10))), (16, list(range(0, 16, 2)))])

@@ -104,7 +104,7 @@ def test_effects_by_group_have_a_dot_each_and_a_logarithm_where_all_cost():
     assert [list(line.get_xdata()) for line in dots] == [[0.8, 0.4], [0.1, 0.2]]
     assert ax.get_xscale() == "log" and DRAW["effects"]().get_xscale() == "linear"
     assert [each.get_text() for each in ax.get_legend().get_texts()] == ["prose", "code"]
-    assert ax.get_title().replace("\n", " ") == "Off costs 0.45 nats per byte, silent 0.30"
+    assert ax.get_title().replace("\n", " ") == "Off costs 0.450 nats per byte, silent 0.300"
 
 
 @cases(("draw", "word"), [

@@ -9,7 +9,7 @@ import numpy as np
 
 from moeviz.checks import check_kind
 from moeviz.exercises.guess import given, judge
-from moeviz.tables import Shown, as_column, as_html, as_lines, as_text, with_minus
+from moeviz.tables import Shown, as_column, as_html, as_lines, as_text, evenly, with_minus
 
 ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
@@ -72,7 +72,7 @@ def reveal(prediction, value, *, accept=(), within=None, margin=0.0):
     """
     question, guess = check_kind(prediction, "prediction", Prediction)
     guess = given(getattr(guess, "value", guess))
-    measured = " or ".join(map(as_text, dict.fromkeys([value, *accept]))) if accept else as_text(value)
+    measured = " or ".join(map(_said, dict.fromkeys([value, *accept]))) if accept else _said(value)
     said = f"Measured: {measured}." if guess is None else (
         f"You said {as_text(guess)}, measured: {measured}. "
         f"{judge(guess, [value, *accept], question=question, within=within, margin=margin)}")
@@ -89,19 +89,28 @@ def claim(text, value, holds):
 
     >>> claim("the weights sum to 1, largest error", 0.0, True)
     ✓ the weights sum to 1, largest error: 0
+    >>> claim("share of the experts", 2 / 3, True)
+    ✓ share of the experts: 0.667
     """
     if not isinstance(holds, (bool, np.bool_)):
         raise ValueError(f"holds must be True or False, got {holds!r}")
     if not holds:
         raise AssertionError(f"this run does not support the claim: {text}: {as_text(value)}")
-    said = as_text(value)
+    said = _said(value)
     _show(Shown(f"✓ {text}: {said}", _line(f"✓ {text}:", said)))
 
 
-def table(columns, *, digits=3):
+def _said(value):
+    """Write a measured value with four digits, or with three below 1: the decimals of a table's cell."""
+    numbers = isinstance(value, (float, np.floating)) or np.asarray(value).dtype.kind == "f"
+    return as_text(value, 3 if numbers and np.abs(value).max(initial=0) < 1 else 4)
+
+
+def table(columns, *, digits=3, most=None):
     """Show columns, given as {heading: values}, as a table: HTML in a notebook, lines of text elsewhere.
 
-    digits: decimals of numbers that are not whole. Raises ValueError for columns of different lengths.
+    digits: decimals of numbers that are not whole. most: of a long table, how many rows stand in a notebook,
+    evenly chosen, above a fold with all. Raises ValueError for columns of different lengths.
 
     >>> table({"expert": [0, 1], "share": [0.25, 0.75]})
     expert  share
@@ -113,7 +122,15 @@ def table(columns, *, digits=3):
         found = ", ".join(f"{name} {len(column)}" for name, column in zip(columns, cells, strict=True))
         raise ValueError(f"columns must have equally many values, got {found}")
     shown = {"columns": list(map(str, columns)), "rows": [list(row) for row in zip(*cells, strict=True)]}
-    _show(Shown(as_lines(shown), as_html(shown)))
+    _show(Shown(as_lines(shown), as_html(shown) if most is None else _folded(shown, most)))
+
+
+def _folded(shown, most):
+    """Return the HTML of some rows of a long table, with all of them in a fold."""
+    rows = shown["rows"]
+    few = as_html(shown | {"rows": [rows[at] for at in evenly(len(rows), most)]})
+    return (f'<div>{few}<details class="more"><summary>All {len(rows)} rows</summary>{as_html(shown)}'
+            "</details></div>")
 
 
 def _show(shown):

@@ -313,10 +313,10 @@ def _compare_losses(curves, of, target, marks):
     """Say how far apart the marks are; without any, which curve ends lowest and which highest."""
     if target is not None and len(marks) > 1:
         least, *_, most = sorted(amount for amount, _ in marks)
-        return f"reaching a loss of {target:.2f} takes up to {most / least:.1f} times as many {AXES[of]}"
+        return f"reaching a loss of {target:.3f} takes up to {as_text(most / least)} times as many {AXES[of]}"
     ends = {name: curve.mean[-1] for name, curve in curves.items()}
     best, worst = min(ends, key=ends.get), max(ends, key=ends.get)
-    return f"{best} ends at {ends[best]:.2f}" + (f", {worst} at {ends[worst]:.2f}" if best != worst else "")
+    return f"{best} ends at {ends[best]:.3f}" + (f", {worst} at {ends[worst]:.3f}" if best != worst else "")
 
 
 def _style(curve):
@@ -386,7 +386,7 @@ def _draw_target(ax, target, marks):
         side, shift = ("right", -5) if at == 0 and len(places) > 1 else ("left", 5)
         ax.plot([amount, amount], [ax.get_ylim()[0], target], color=INK, linestyle=":", linewidth=1.4)
         ax.plot([amount], [target], "D", color=INK, markersize=8, zorder=6)
-        foot = 0.03 + 0.07 * (at % 2) * on_phone(ax)
+        foot = 0.03 + 0.11 * (at % 2) * on_phone(ax)
         ax.annotate(text, (amount, foot), xycoords=ax.get_xaxis_transform(), xytext=(shift, 0), ha=side,
                     textcoords="offset points", path_effects=HALO, zorder=6, fontsize=14)
 
@@ -418,7 +418,7 @@ def plot_ratios(ratios, *, x_label="times as much", ax=None, title=""):
     ax.hlines(rows, np.minimum(values, 1), np.maximum(values, 1), colors=colors, linewidth=4, zorder=2)
     ax.scatter(values, rows, s=130, c=colors, zorder=3)
     for row, value in enumerate(values):
-        ax.annotate(f"{as_text(value, 2)} ×", (value, row), xytext=(10 if value >= 1 else -10, 0),
+        ax.annotate(f"{value:.3f} ×", (value, row), xytext=(10 if value >= 1 else -10, 0),
                     va="center", ha="left" if value >= 1 else "right", textcoords="offset points",
                     fontsize=14, fontweight="bold")
     reach = 1.9 * max(values.max(), 1 / values.min(), 1.2)

@@ -19,6 +19,7 @@ from moeviz.plots.draw import (
     draw_outlines,
     extremes,
     outline,
+    plain_ticks,
     readable,
     time_unit,
 )
@@ -108,12 +109,13 @@ def plot_device_load(served, *, title="", top=None, ax=None):
     ax.annotate(f"mean\n{load.mean():.0f}", (num_devices - 0.4, load.mean()), va="center", xytext=(4, 0),
                 textcoords="offset points", bbox={"facecolor": "white", "edgecolor": "none", "pad": 2})
     slowest, ratio = _name_slowest(ax, load)
-    headline(ax, f"device {slowest} computes {ratio:.2f} times the mean", title)
+    headline(ax, f"device {slowest} computes {ratio:.3f} times the mean", title)
     ax.set(xlabel="device", ylabel="assignments to compute",
            xlim=(-0.6, 1.12 * num_devices - 0.3),
            ylim=(0, 1.15 * max(load.max(), 1) if top is None else top))
     ticks = _numbered(num_devices)
     ax.set_xticks(ticks, ticks)
+    plain_ticks(ax.yaxis)
     ax.tick_params(axis="x", length=0)
     parts = [", ".join(f"expert {expert}: {row[expert]}" for expert in np.flatnonzero(row)) for row in served]
     set_table(ax, ["device", "in all", "of these for"], zip(range(num_devices), load, parts, strict=True))
@@ -130,7 +132,7 @@ def _name_slowest(ax, load):
     """Write above the busiest device how many times the mean it computes; return both."""
     slowest, ratio = int(np.argmax(load)), load.max() / max(load.mean(), 1e-12)
     at_edge = slowest < len(load) / 8  # its words would run over the scale
-    ax.annotate(f"{ratio:.2f} × mean", (slowest - 0.4 * at_edge, load[slowest]), xytext=(0, 6),
+    ax.annotate(f"{ratio:.3f} × mean", (slowest - 0.4 * at_edge, load[slowest]), xytext=(0, 6),
                 ha="left" if at_edge else "center", textcoords="offset points", fontweight="bold")
     return slowest, ratio
 

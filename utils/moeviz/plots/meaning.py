@@ -234,7 +234,7 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     headline(ax, _furthest(rows, nulls), title)
     bare(ax, "y")
     ax.tick_params(axis="y", pad=14)
-    legend_below(ax, 2 if on_phone(ax) else 3)
+    legend_below(ax, 2 if on_phone(ax) else 4)
     spans = ([as_range(entry, ".3g") if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
@@ -249,7 +249,7 @@ def _furthest(rows, nulls):
         found.append((len(chance), values.mean() - max(chance, default=0.0), name, values.mean(),
                       max(chance, default=0.0)))
     _, _, name, value, chance = max(found, key=lambda each: each[:2])
-    return f"{name}: {value:.3g}, by chance at most {chance:.3g}".replace("\n", " ")
+    return f"{name}: {value:.3f}, by chance at most {chance:.3f}".replace("\n", " ")
 
 
 def _check_null(entries, name, length):

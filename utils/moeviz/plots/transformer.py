@@ -230,7 +230,7 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     Returns the Axes. Raises ValueError where there is nothing to draw, or no number for each group.
 
     >>> plot_effects({"off": (0.8, 0.03), "off there": (0.0, 0.0)}).get_title()
-    'Off costs 0.80 nats per byte, off at these bytes alone 0.00'
+    'Off costs 0.800 nats per byte,\\noff at these bytes alone 0.000'
     """
     effects, groups = {in_words(name): effect for name, effect in effects.items()}, list(map(str, groups))
     names = _check_effects(effects, len(groups))
@@ -251,8 +251,8 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
         ax.set_xscale("log" if values.min() > 0 else "linear")
     plain_ticks(ax.xaxis)
     means = values.mean(axis=1)
-    headline(ax, f"{names[0]} costs {means[0]:.2f} nats per byte" + (
-        f", {names[1]} {means[1]:.2f}" if len(names) > 1 else ""), title)
+    headline(ax, f"{names[0]} costs {means[0]:.3f} nats per byte" + (
+        f", {names[1]} {means[1]:.3f}" if len(names) > 1 else ""), title)
     rows = [(f"{name} {group}".rstrip(), values[n, g], errors[n, g])
             for n, name in enumerate(names) for g, group in enumerate(groups)]
     set_table(ax, ["run", "change of loss", "standard error"],

@@ -61,7 +61,7 @@ class Inspection:
         """Yield the name of each layer and its metrics with and without the rows; nothing without both."""
         for layer, full in self.with_rows.items() if self.without_rows else ():
             clean = self.without_rows[layer]
-            yield str(layer), *(f"{full[name]:.3g} -> {clean[name]:.3g}" for name in COLUMNS)
+            yield str(layer), *(f"{full[name]:#.3g} -> {clean[name]:#.3g}" for name in COLUMNS)
 
     def __repr__(self):
         lines, rows = self._lines(), list(self._rows())
