@@ -152,11 +152,11 @@ def beside(runs, *names):
     Raises ValueError for another name.
 
     >>> list(beside(load_causal()[0][:1], "an expert off"))
-    ['', 'layer', 'seed 0', 'earlier, in PyTorch']
+    ['measured', 'layer', 'seed 0', 'earlier, in PyTorch']
     """
     found = [(name, n + 1, *column) for name in names
              for n, column in enumerate(by_layer(runs, name).T.tolist())]
-    columns = dict(zip(["", "layer", *(f"seed {run.seed}" for run in runs)], zip(*found, strict=True),
+    columns = dict(zip(["measured", "layer", *(f"seed {run.seed}" for run in runs)], zip(*found, strict=True),
                        strict=True))
     known = [earlier.LAYERS.get(name, {}) for name in names]
     return columns | {EARLIER: [as_range(each[n]) if each else "" for each in known

@@ -170,7 +170,7 @@ def undisclosed():
     """Return the models whose sizes were not published, as a tuple of `Undisclosed`.
 
     >>> [each.name for each in undisclosed()][:4]
-    ['M4 (2019)', 'GPT-4', 'MiniMax abab6', 'Gemini 1.5 Pro']
+    ['M4', 'GPT-4', 'MiniMax abab6', 'Gemini 1.5 Pro']
     """
     return tuple(_read_undisclosed(entry) for entry in stored_json("models.json")["undisclosed"])
 

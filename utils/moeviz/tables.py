@@ -24,7 +24,7 @@ STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }
 .moeviz-table table { border-collapse: collapse; font-size: 1em; margin: .3em 0 }
 .moeviz-table.moeviz-table :is(th, td) { padding: .25em .8em; text-align: right; vertical-align: baseline;
-  font-size: 1rem; font-variant-numeric: tabular-nums; white-space: normal; max-width: 24em;
+  font-size: 1rem; font-variant-numeric: tabular-nums; white-space: normal; max-width: 38em;
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
 .moeviz-table.moeviz-table .word { text-align: left }
 .moeviz-table caption { text-align: left; font-weight: 600 }
