@@ -183,7 +183,7 @@ def pairs(runs, name):
     """
     title, known = {"vital": ("unused but vital", earlier.VITAL),
                     "spare": ("used but redundant", earlier.SPARE)}[check_choice(name, "name", PAIRS)]
-    found = [(f"seed {run.seed}", CLASSES[pair.kind], pair.layer, *pair[3:])
+    found = [(f"seed {run.seed}", CLASSES[pair.kind], pair.layer, *np.round(pair[3:], 3).tolist())
              for run in runs for pair in [getattr(run, name)]]
     return dict(zip([title, "class", "layer", "use", "harm", "error"],
                     zip(*found, (EARLIER, *known), strict=True), strict=True))

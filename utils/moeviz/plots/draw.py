@@ -266,7 +266,7 @@ def write_rows(ax, names):
 
 
 def legend_below(ax, columns, **options):
-    """Put the key of a chart below it, where it covers nothing."""
-    under = offset_copy(ax.transAxes, ax.figure, y=-58, units="points")
+    """Put the key of a chart below it, where it covers nothing: below all lines of the label of x, too."""
+    under = offset_copy(ax.transAxes, ax.figure, y=-58 - 17 * ax.get_xlabel().count("\n"), units="points")
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=under, ncols=columns, borderaxespad=0,
               **options)

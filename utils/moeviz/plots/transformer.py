@@ -238,7 +238,7 @@ def plot_effects(effects, *, groups=("",), title="", ax=None):
     own, ax = ax is None, axes_or_new(ax, (9, (0.5 if len(groups) == 1 else 0.65) * len(names) + 1.6))
     if own:
         set_narrow(ax, lambda: plot_effects(effects, groups=groups, title=title, ax=phone_axes(
-            ax, 0.75 * len(names) + 2.7, left=2.0, right=0.2, bottom=1.6, top=0.85)))
+            ax, 0.75 * len(names) + 2.9, left=2.0, right=0.2, bottom=1.8, top=0.85)))
     ax.axvline(0, color=MUTED, linewidth=1)
     for g, (group, (color, marker)) in enumerate(zip(groups, GROUP_MARKS, strict=False)):
         ax.errorbar(values[:, g], np.arange(len(names)) + 0.18 * (g - (len(groups) - 1) / 2), label=group,
