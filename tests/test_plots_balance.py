@@ -179,3 +179,17 @@ def test_shares_below_an_arrow_are_marked_up_to_all_of_them():
     ax = plots.plot_push(routed, [[0.1, -0.1]] * 4)
     marks = ax.get_yticks()
     assert marks[0] == 0 and marks[-1] == 100 and np.diff(marks).min() >= 10 and ax.get_ylim()[1] > 100
+
+
+def test_the_title_of_metrics_says_a_number_as_its_cell_does():
+    ax = plots.plot_meters({"even": [2, 2], "uneven": [4, 0]}, {"CV": np.array([0.1, 0.9249])})
+    title = ax.get_title()
+    assert title.startswith("Least even is uneven") and title.split()[-1] in {t.get_text() for t in ax.texts}
+
+
+def test_a_key_below_a_chart_stands_in_one_row_where_it_fits():
+    x, falls = np.arange(5), np.array([9.0, 4, 1, 0, 0])
+    lines = {f"factor {scale}": falls * scale for scale in (1, 0.5, 0.2)}
+    keys = [plots.plot_curves(x, lines, x_label="x", y_label="y", ax=style.fixed_axes((wide, 4), left=1)
+                              ).get_legend() for wide in (10, 4)]
+    assert [key._ncols for key in keys] == [3, 2]

@@ -259,7 +259,8 @@ def plot_meters(loads, meters, *, ax=None, title=""):
 
 def _worst_load(names, readings):
     for meter, values in readings.items():
-        return f"{names[int(np.argmax(values))]} is least even, {meter} {as_text(values.max(), 3)}"
+        worst = int(np.argmax(values))
+        return f"least even is {names[worst]}, {meter} {_reading(values[worst])}"
     return f"{len(names)} loads"
 
 
@@ -292,6 +293,11 @@ def _draw_load(ax, share, row, top):
             linestyle=(0, (5, 4)), linewidth=1.6, zorder=0.5)
 
 
+def _reading(value):
+    """Write a metric as in its cell: a count whole, all else with two decimals."""
+    return f"{value:.0f}" if value.dtype.kind in "iu" else f"{value:.2f}"
+
+
 def _draw_readings(ax, name, values, left, top):
     most = values.max()
     worst = (values == most) & (most > 0)
@@ -302,9 +308,8 @@ def _draw_readings(ax, name, values, left, top):
     ax.add_collection(PolyCollection(boxes(left, rows + 0.82, length, 0.16),
                                      facecolors=np.where(worst, WORST, OTHERS)))
     ax.text(left, top - 0.1, name, color=MUTED, fontsize=12)
-    form = "{:.0f}" if values.dtype.kind in "iu" else "{:.2f}"
     for row, value in enumerate(values):
-        ax.text(left, rows[row] + 0.75, form.format(value), va="bottom", fontsize=15,
+        ax.text(left, rows[row] + 0.75, _reading(value), va="bottom", fontsize=15,
                 fontweight="bold" if worst[row] else "normal")
 
 

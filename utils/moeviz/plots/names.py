@@ -20,6 +20,7 @@ LIFT = np.array([0, 1.2])  # points from the middle of a name to that of its cap
 FRAME = np.array([3, 3, -3, -3])  # points that names keep from the frame
 LABEL_PITCH = 19  # points between the names of lines
 LINE_SIZE, LINE_LIFT = 14, 7  # points: the type of a line's name, and how far above the line it stands
+KEY_LINE, LETTER = 50, 8.0  # points of a line and its gap in a key, and of a letter there
 LEADER_FROM = 13  # points between the middle of a marker and its name from which a line joins them
 
 
@@ -258,7 +259,8 @@ def name_lines(ax, x, lines, palette):
     spots = np.array([to_axes.transform(np.column_stack([x, lines[name]])) for name in names])  # (L, N, 2)
     at = _roomiest(spots[..., 1] * height, spots[0, :, 0])
     if at is not None and _struck(names, spots * (width, height), at):
-        return legend_below(ax, 2)
+        abreast = sum(KEY_LINE + LETTER * len(name) for name in names) <= width
+        return legend_below(ax, len(names) if abreast else 2)
     if at is not None:
         _make_room(ax, spots[:, at, 1].max(), (LINE_LIFT + LINE_SIZE) / height)
     gap = LABEL_PITCH / height
