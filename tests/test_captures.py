@@ -271,7 +271,7 @@ def test_the_broken_capture_leads_to_the_public_conclusion_and_out_of_it():
     assert clean["max_violation"] == pytest.approx(0.41, abs=5e-3)
     assert whole["repetition"] > 0.66
     shown = seen._repr_html_()
-    assert shown.startswith("<p>identical rows: 8448 of 12805") and shown.count("<tr>") == 4
+    assert shown.startswith("<p>identical rows: 8448 of 12,805") and shown.count("<tr>") == 4
     assert "<td class=\"word\">4.10 → 5.89</td>" in shown and "4.10 -> 5.89" in str(seen)
 
 

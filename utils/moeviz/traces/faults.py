@@ -14,7 +14,7 @@ from moeviz.checks import check_kind
 from moeviz.files import stored_json
 from moeviz.metrics import load_entropy, max_violation, repetition
 from moeviz.record import EMPTY
-from moeviz.tables import as_html
+from moeviz.tables import as_html, as_text
 from moeviz.traces.trace import BLOCK, Trace
 
 COLUMNS = {"share": "busiest", "max_violation": "MaxVio", "entropy_bits": "entropy, bits",
@@ -133,9 +133,9 @@ def _runs(trace, codes, empty):
     if not len(rows):
         return None
     best, runs = np.argmax(lengths), len(starts)
-    text = (f"{len(rows)} of {trace.num_tokens} rows stand in {runs} run{'s' * (runs > 1)} of identical "
-            f"rows; the longest, {lengths[best]} rows from token {starts[best]}, chooses "
-            f"{trace.index[0][starts[best]].tolist()}")
+    text = (f"{as_text(len(rows))} of {as_text(trace.num_tokens)} rows stand in {runs} "
+            f"run{'s' * (runs > 1)} of identical rows; the longest, {as_text(lengths[best])} rows from "
+            f"token {as_text(starts[best])}, chooses {trace.index[0][starts[best]].tolist()}")
     return Finding("identical rows", text, rows, trace.layers)
 
 
@@ -171,8 +171,8 @@ def _twice_joined(trace, codes, empty):
 def _without_choices(trace, empty):
     if not empty.any():
         return None
-    text = (f"{int(empty.sum())} of {trace.num_tokens} rows name no expert in any layer: padding, or tokens "
-            "that the server did not keep")
+    text = (f"{as_text(empty.sum())} of {as_text(trace.num_tokens)} rows name no expert in any "
+            "layer: padding, or tokens that the server did not keep")
     return Finding("rows without choices", text, np.flatnonzero(empty), trace.layers)
 
 

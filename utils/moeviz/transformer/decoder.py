@@ -236,7 +236,7 @@ class Transformer(ByteModel):
 
     def __repr__(self):
         c, count = self.config, sum(array.size for array in self.weights.values())
-        return (f"Transformer: {count} weights, {c.layers} blocks of {c.heads} heads, "
+        return (f"Transformer: {count:,} weights, {c.layers} blocks of {c.heads} heads, "
                 f"E = {c.num_experts}, k = {c.k}, D = {c.width}")
 
 
