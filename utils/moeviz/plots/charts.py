@@ -48,6 +48,7 @@ DENSE = ((INK, (6, 2)), ("#8a5a00", (1.5, 1.5)), ("#7a1f5c", (6, 2, 1.5, 2)), (M
 NAME_WIDTH, NAME_PITCH = 95, 17  # points
 MOVES = sorted(range(-90, 91, 2), key=abs)  # points that the name of a line may rise
 ABOVE = 11  # points from a line to a name above or below it
+FEW_LINES = 3  # whose names find room beside them on a phone
 FOOT = 0.12  # of the height is added below the lines for the texts of marks
 
 
@@ -287,7 +288,10 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     check_choice(of, "of", AXES)
     if not isinstance(curves, dict) or not curves:
         raise ValueError(f"curves must be a dictionary with at least one curve, got {curves!r}")
-    ax = axes_or_new(ax, (10, 6))
+    own, ax = ax is None, axes_or_new(ax, (10, 6))
+    if own:
+        set_narrow(ax, lambda: plot_learning(curves, of=of, target=target, marks=marks, title=title,
+                                             limits=limits, ax=phone_axes(ax, height=6.8)))
     styles = {name: _style(curve) for name, curve in curves.items()}
     for name, curve in curves.items():
         _draw(ax, name, getattr(curve, of), curve.loss, **styles[name])
@@ -303,7 +307,10 @@ def plot_learning(curves, *, of="flops", target=None, marks=(), ax=None, title="
     lines = {name: (getattr(curve, of), curve.mean, styles[name]["color"]) for name, curve in curves.items()}
     # over FLOPs dense lines begin apart, over steps and seconds they end apart
     at_start = {name for name, curve in curves.items() if curve.is_dense and of == "flops"}
-    _name_lines(ax, lines, at_start, target)
+    if on_phone(ax) and len(lines) > FEW_LINES:
+        legend_below(ax, 2, handlelength=3)
+    else:
+        _name_lines(ax, lines, at_start, target)
     if target is not None:
         _draw_target(ax, check_number(target, "target"), marks)
     return set_description(ax, _describe_learning(curves, of, target, marks, title))

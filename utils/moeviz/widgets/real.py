@@ -74,7 +74,8 @@ def explore_cache(routed, *, labels=None, size=3, shown=40):
         lambda **values: draw_cache(routed, labels=labels, shown=shown, **values),
         caption="At which size does the best policy stop being worth its knowledge of the future?",
         size=ipywidgets.IntSlider(size, 1, routed.num_experts, description="experts in the cache"),
-        policy=ipywidgets.Dropdown(options=POLICIES, value="lru", description="who leaves"),
+        policy=ipywidgets.Dropdown(options=[(WHO_LEAVES[each], each) for each in POLICIES], value="lru",
+                                   description="who leaves"),
         start=ipywidgets.IntSlider(0, 0, routed.num_tokens - shown, description="first token"))
 
 
