@@ -302,7 +302,7 @@ def plot_roofline(chips, points=None, *, labels=(), ax=None, title=""):
     'log'
     """
     chips, points = _check_chips(chips), _check_points(points)
-    own, ax = ax is None, axes_or_new(ax, (10, 6), **ROOF_MARGINS)
+    own, ax = ax is None, axes_or_new(ax, (9.7, 6), **ROOF_MARGINS)
     if own:
         set_narrow(ax, lambda: plot_roofline(chips, points, labels=labels, title=title,
                                              ax=phone_axes(ax, **ROOF_MARGINS)))

@@ -26,7 +26,6 @@ from moeviz.style import (
     axes_or_new,
     expert_colors,
     headline,
-    on_phone,
     phone_axes,
     set_description,
     set_matrix,
@@ -234,7 +233,7 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     headline(ax, _furthest(rows, nulls), title)
     bare(ax, "y")
     ax.tick_params(axis="y", pad=14)
-    legend_below(ax, 2 if on_phone(ax) else 4)
+    legend_below(ax, 2)
     spans = ([as_range(entry, ".3g") if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
