@@ -79,3 +79,8 @@ def test_the_key_has_every_answer():
     assert "1 points" not in key and "1 point." in key
     assert key.count("1 point:") == sum(len(question.rubric) for question in QUESTIONS)
     assert "<b>0.8808</b>" in key
+
+
+def test_the_pages_have_one_main_part_and_true_minus_signs():
+    for text in (pages.page(key=False), pages.page(key=True)):
+        assert text.count("<main>") == text.count("</main>") == 1 and "<b>-" not in text

@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from moeviz.environment import run_command
 from moeviz.exercises import quiz
+from moeviz.tables import with_minus
 from tools import notebooks
 
 LEVELS = {1: "Level 1: what is it?", 2: "Level 2: work it out", 3: "Level 3: explain"}
@@ -47,7 +48,7 @@ def page(*, key):
     """Return the quiz as a page to print: with lines to write on, or as the teacher's key with rubric."""
     title = "Forty questions about routing" + (": key and rubric" if key else "")
     parts = [f'<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>{title}</title>'
-             f"<style>{STYLE}</style>\n<h1>{title}</h1>"]
+             f"<style>{STYLE}</style>\n<main><h1>{title}</h1>"]
     for level, heading in LEVELS.items():
         own = [question for question in quiz.questions() if question.level == level]
         points = sum(question.points for question in own)
@@ -55,7 +56,7 @@ def page(*, key):
         parts += [f"<li>{escape(question.text)}{solution(question) if key else space(question)}</li>"
                   for question in own]
         parts.append("</ol>")
-    return "\n".join(parts) + "\n</html>\n"
+    return "\n".join(parts) + "\n</main></html>\n"
 
 
 def space(question):
@@ -72,7 +73,7 @@ def solution(question):
     elif question.kind == "choice":
         said = f"<p><b>{question.right}) {escape(question.options[quiz.LETTERS.index(question.right)])}</b>. "
     else:
-        said = f"<p><b>{question.value:.4g}</b>. "
+        said = f"<p><b>{with_minus(f'{question.value:.4g}')}</b>. "
     points = f"Notebook {question.notebook:02d}, {question.points} point{'s' * (question.points > 1)}."
     return f"{said}{escape(question.why)} <small>{points}</small>"
 
