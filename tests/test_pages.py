@@ -57,6 +57,7 @@ THROUGH = f"""() => {{  // to ask from outside at every step takes ten times as 
         ({ON})(next);
     }}
 }}"""
+ONE_QUESTION = ("08", "09", "14", "16", "21")  # all other notebooks ask more than one
 LOADED = "performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd / 1000"
 TALL_PICTURES = """() => document.documentElement.scrollHeight <= innerHeight ? [] :
     [...document.querySelectorAll("main .now :is(.moeviz-live, .moeviz-filmstrip)")].filter(part =>
@@ -432,11 +433,13 @@ def test_the_end_of_a_long_answer_is_seen(lecture):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("lecture", [f"{path.stem}.html" for path in notebooks.paths()], indirect=True)
-def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lecture):
+@pytest.mark.parametrize(("lecture", "least"), [
+    (f"{path.stem}.html", 1 if path.stem[:2] in ONE_QUESTION else 2) for path in notebooks.paths()],
+    indirect=["lecture"])
+def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lecture, least):
     seen = lecture.evaluate(THROUGH)
     assert seen["steps"] == place(lecture)[1] == place(lecture)[0]
-    assert seen["asked"] >= 1 and seen["told"] == [] and seen["tall"] == []
+    assert seen["asked"] >= least and seen["told"] == [] and seen["tall"] == []
 
 
 @pytest.mark.browser

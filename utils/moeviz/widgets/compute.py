@@ -57,13 +57,13 @@ def draw_model(spec, *, experts, k, parts, shared):
     bytes to serve. Raises ValueError, in the words of the controls, for numbers that make no layer.
     """
     start, parts = spec.moe[0], check_count(parts, "parts")
+    active = (k + start.shared_experts) * parts
     if k > experts:
         raise ValueError(f"k, active of them, must be at most E = {experts}, got {k}")
-    if shared >= (k + start.shared_experts) * parts:
-        raise ValueError("shared experts must be fewer than the parts that a token uses, "
-                         f"{(k + start.shared_experts) * parts}, got {shared}")
-    built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared,
-                          top_k=(k + start.shared_experts) * parts - shared,
+    if shared >= active:
+        raise ValueError(f"shared experts must be fewer than the parts that a token uses, {active}, "
+                         f"got {shared}")
+    built = spec.with_moe(experts=(experts + start.shared_experts) * parts - shared, top_k=active - shared,
                           hidden=start.hidden // parts, shared_experts=shared)
     axes = fixed_axes((13, 5.8), columns=3, **MODEL_MARGINS)
     titles = _titles(built)
