@@ -9,7 +9,7 @@ from moeviz.routing import top_k
 # three tokens, two experts, k = 2; the second choice of token b was dropped, token c has one choice
 TINY = Routing(None, [[0.7, 0.3], [0.4, 0.6], [0.9, 0.1]], [[0, 1], [1, 0], [0, EMPTY]],
                [[0.7, 0.3], [0.6, 0.4], [1.0, 0.0]], [[True, True], [True, False], [True, False]], "tiny")
-WEIGHTS = ("token | expert 0 | expert 1", "a | 0.7 | 0.3", "b | 0.4 dropped | 0.6", "c | 1 | ")
+WEIGHTS = ("token | expert 0 | expert 1", "a | 0.7 | 0.3", "b | 0.4 dropped | 0.6", "c | 1.0 | ")
 WHO = "expert | most often, first choice | first choices | of them dropped"
 TEXT = (WHO, "0 | a ×2 | 2 | 0", "1 | b ×1 | 1 | 0")
 HISTORY = training.History([1.0, 1.0], [0.0, 0.0], [[0.25, 0.75], [0.5, 0.5]], [[0.0, 0.0], [0.2, 0.6]],
@@ -111,7 +111,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "expert | clean logit | noise | threshold | chance", "0 | 1 | 1 | 0 | 0.8", "1 | 0 | 2 | 1 | 0.3"),
     "plot_nulls": (
         lambda: plots.plot_nulls({"l 1": [0.4, 0.5], "l 2": 0.3}, {"1 / E": [0.125, None]}, x_label="part"),
-        "row | measured | 1 / E", "l 1 | 0.4 to 0.5 | 0.125", "l 2 | 0.3 | "),
+        "row | measured | 1 / E", "l 1 | 0.400 to 0.500 | 0.125", "l 2 | 0.300 | "),
     "plot_pair_flow": (
         lambda: plots.plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2"),
         "rank | expert, layer 1 | expert, layer 2 | share of the choices (%)",
@@ -193,7 +193,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "run | change of loss | standard error", "off | 0.800 | 0.030"),
     "plot_told": (
         lambda: plots.plot_told([[0.9, 0.05, 0.0]]),
-        "layer | the byte itself | the byte before it | its place in the word", "1 | 0.9 | 0.05 | 0"),
+        "layer | the byte itself | the byte before it | its place in the word", "1 | 0.90 | 0.05 | 0.00"),
     "plot_transformer_block": (
         lambda: plots.plot_transformer_block({"attention": 400, "expert": 100}, active=(2, 4)),
         "part | weights | used per byte", "attention | 400 | 1", "each expert | 100 | 2"),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cases import cases
-from moeviz import plots
+from moeviz import plots, style
 from moeviz.style import set_matrix, set_table, tables_of
-from moeviz.tables import as_html, as_lines, as_table, as_text
+from moeviz.tables import as_html, as_lines, as_one_quantity, as_table, as_text
 
 
 def table(ax):
@@ -145,3 +145,28 @@ def test_what_is_written_is_the_number_to_four_digits(value):
 def test_text_has_words_at_the_left_and_numbers_at_the_right():
     lines = as_lines({"columns": ["name", "n"], "rows": [["a", "1"], ["long one", "1,000,000"]]})
     assert lines.splitlines() == ["name              n", "a                 1", "long one  1,000,000"]
+
+
+# ---- one quantity, one precision
+
+@cases("rows, texts", [
+    ([[92.578, 0.3906], [4.688, 100.0]], [["92.58", "0.39"], ["4.69", "100.0"]]),
+    ([[1.0, 1.164e-10], [0.0892, 0.0]], [["1.000", "0.000"], ["0.089", "0.000"]]),
+    ([[1.0, 1177.087, 16384.0]], [["1", "1177", "16,384"]]),
+    ([[8.805e11, 1.762e12]], [["8.805×10¹¹", "1.762×10¹²"]]), ([[4.16e-7]], [["4.16×10⁻⁷"]]),
+    ([[np.nan, 0.5, None, "x", 3]], [["", "0.5", "", "x", "3"]])])
+def test_numbers_of_one_quantity_have_as_many_decimals(rows, texts):
+    assert as_one_quantity(rows) == texts
+
+
+def test_a_band_is_written_like_its_line():
+    bands = {"dice": ([0.0625, 0.015], [0.1, 0.0276], [0.5, 0.05]), "model": [1.125, 0.25]}
+    ax = plots.plot_curves([32, 8192], bands, x_label="T", y_label="MaxVio")
+    assert [row[1:] for row in ax.moeviz_table["rows"]] == [
+        ["0.100 (0.062 to 0.500)", "1.125"], ["0.028 (0.015 to 0.050)", "0.250"]]
+
+
+def test_the_numbers_of_a_description_are_written_as_everywhere():
+    said = "8.05e+11 FLOPs, 3.98e-05%, mean 3.275e+04"
+    ax = style.set_description(plots.plot_timing(["a", "b"], [1, 2]), said)
+    assert style.describe(ax) == "8.05×10¹¹ FLOPs, 3.98×10⁻⁵%, mean 32,750"

@@ -164,5 +164,5 @@ def test_sixteen_experts_have_all_their_columns(experts, shown):
 
 def test_numbers_of_a_column_stand_below_each_other():
     table = as_table("shares", ["step", "share", "steps"], [[1, 0.5, 7], [2, 0.1234, 10.0], [3, 1.0, ""]])
-    assert [row[1] for row in table["rows"]] == ["0.5000", "0.1234", "1.0000"]
+    assert [row[1] for row in table["rows"]] == ["0.500", "0.123", "1.000"]
     assert [row[0] for row in table["rows"]] == ["1", "2", "3"]

@@ -144,10 +144,28 @@ def test_in_a_notebook_a_guess_may_be_typed_below_its_question(monkeypatch):
 @cases("values, text", [
     ([0.8, 0.77, 0.74], "0.80, 0.77, 0.74"), ([1, 0.5], "1, 0.5"), ([0.0, 2.5], "0.0, 2.5"),
     ([-0.0, -1e-17], "0, 0"), ([-1e-17, 0.25], "0.00, 0.25"),
-    ([0.18234, 0.1125, 0.098261], "0.1823, 0.1125, 0.09826"),
+    ([0.18234, 0.1125, 0.098261], "0.1823, 0.1125, 0.0983"),
     ([12.34567, 0.25], "12.35, 0.25"), (np.array([1.0, 1.05]), "1.00, 1.05")])
 def test_numbers_of_a_list_have_as_many_decimals_as_they_need_together(values, text):
     assert as_text(values) == text
+
+
+@cases("value, said", [
+    (0.0422, "0.042"), (0.00134, "0.0013"), ([0.0288, -0.0192, -0.00706], "0.029, -0.019, -0.007"),
+    ([2.333, 0.41712], "2.333, 0.417"), ([0.0689, 0.0857, 0.12], "0.069, 0.086, 0.120"),
+    ({"choice": 55.0, "score": -0.2}, "choice 55.0, score -0.2")])
+def test_a_measured_value_has_the_decimals_of_a_table_s_cell(value, said, capsys):
+    claim("it is so", value, True)
+    assert capsys.readouterr().out == f"✓ it is so: {said}\n"
+
+
+@cases("columns, lines", [
+    ({"factor": [0.1, 1.0], "loss": [1.5, 0.25]}, ["   0.1  1.500", "   1.0  0.250"]),
+    ({"step": [0, 1], "bias": [[0.0, 0.0], [-0.1, 0.05]]}, ["   0  0.00, 0.00", "   1  -0.10, 0.05"]),
+    ({"layer": [1, 2], "bits": [0.00049, 0.00123]}, ["    1  0.0005", "    2  0.0012"])])
+def test_a_column_of_a_table_has_one_precision(columns, lines, capsys):
+    table(columns)
+    assert capsys.readouterr().out.splitlines()[1:] == lines
 
 
 @cases("column, side", [(["46.7B", "137577.6M"], "right"), (["1T", "2.5k"], "right"), (["3B model"], "left")])

@@ -232,7 +232,7 @@ def test_models_that_are_not_shown_keep_their_room():
     assert word.box.tolist() == words_on(both, "_names", NAMES)[0].box.tolist()
     assert key(first) == key(both)
     assert NAMES[1] in style.describe(both) and NAMES[1] not in style.describe(first)
-    assert "1 models" in style.describe(first)
+    assert "1 model, active 1 and total 7 billion" in style.describe(first)
 
 
 def test_groups_have_a_colour_and_a_marker_and_rings_are_in_the_key():

@@ -328,7 +328,7 @@ def test_wrong_blocks_are_named(call, name):
 # --- plot_timing, plot_curves ---
 
 @pytest.mark.parametrize(("seconds", "label", "first"), [
-    ([2.0, 0.5], "time (s)", "2 s"), ([0.0312, 0.01], "time (ms)", "31.2 ms"),
+    ([2.0, 0.5], "time (s)", "2.0 s"), ([0.0312, 0.01], "time (ms)", "31.2 ms"),
     ([2e-5, 1e-6], "time (µs)", "20 µs"), ([0.0, 0.0], "time (µs)", "0 µs"),
 ])
 def test_times_have_one_unit_that_suits_the_longest(seconds, label, first):

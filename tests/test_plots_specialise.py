@@ -63,7 +63,7 @@ def test_every_value_and_null_stands_in_its_row():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["net", "published"]
     markers = {tuple(part.get_paths()[0].vertices.ravel()) for part in ax.collections[1:]}
     assert len(markers) == 3  # colour is not the only cue
-    assert "net 0.4 to 0.5 (1 / E 0.125, shuffle 0.2 to 0.22)" in style.describe(ax)
+    assert "net 0.400 to 0.500 (1 / E 0.125, shuffle 0.200 to 0.220)" in style.describe(ax)
 
 
 @cases(("measured", "nulls", "message"), [

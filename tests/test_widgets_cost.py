@@ -90,7 +90,7 @@ def test_a_shared_expert_takes_the_place_of_a_chosen_one_and_the_flops_stay():
     axes = draw_model(parts=4, shared=1)
     colors = [to_hex(bar.get_facecolor()) for bar in axes[0].patches]
     assert PART_COLORS["shared experts"].lower() in colors
-    assert "7 of 31 experts, 3,584 wide, 1 shared" in title(axes[0])
+    assert "7 of 31 experts, 3584 wide, 1 shared" in title(axes[0])
     assert [sums(ax)[0] for ax in axes] == ["46.7", "42.7", "97.7"]
 
 

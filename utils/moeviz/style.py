@@ -21,7 +21,7 @@ from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from moeviz.arrays import check_count, check_number
-from moeviz.tables import as_html, as_table, evenly, with_minus
+from moeviz.tables import as_html, as_one_quantity, as_power, as_table, as_text, evenly, with_minus
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 SERIES = ("#45227a", "#6a9500", "#c8325a", "#00474a", "#8a6d3f", "#d070d8", "#6f7f95")  # never an expert's
@@ -42,6 +42,7 @@ HATCH = "////"
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 ROUTER = re.compile(r"top-\w+")
+BY_POWER = re.compile(r"\d(?:\.\d+)?e[+-]\d+")  # as Python writes numbers
 WHOLE = 6  # words of a title that needs no finding
 SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
@@ -261,13 +262,17 @@ def wrapped(words, width):
     return "\n".join(lines)
 
 
+def _plain(value):
+    return as_power(value, 3) if value >= 1e7 or value < 1e-4 else as_text(value)
+
+
 def set_description(ax, sentence):
     """Attach a sentence to an axes, for `describe` to find; return the axes.
 
     Every plot ends here, so here its texts are kept from being read as formulas: names of tokens, routers and
     models come from people, and a dollar sign in one is a dollar sign. What no font can draw is spelled out.
     """
-    ax.moeviz_description = sentence
+    ax.moeviz_description = BY_POWER.sub(lambda found: _plain(float(found[0])), sentence)
     for text in _plain_texts(ax):
         text.set_parse_math(False)
         text.set_text(with_minus(text.get_text()))
@@ -403,15 +408,17 @@ def set_table(ax, columns, rows, *, title=None):
 def set_matrix(ax, values, *, rows, columns, title=None):
     """Attach a matrix (R, N) to an axes as a table of at most 12 by 12 cells, evenly chosen.
 
-    values: numbers or texts. rows, columns: (what they are, R or N names), such as ("token", [0, 1, 2]).
+    values: numbers of one quantity, or texts. rows, columns: (what they are, R or N names), such as
+    ("token", [0, 1, 2]).
 
     >>> import matplotlib.pyplot as plt
     >>> ax = set_matrix(plt.subplots()[1], [[0.5, 0.25]], rows=("token", "a"), columns=("slot", range(2)))
     >>> ax.moeviz_table["columns"], ax.moeviz_table["rows"]
-    (['token', 'slot 0', 'slot 1'], [['a', '0.5', '0.25']])
+    (['token', 'slot 0', 'slot 1'], [['a', '0.50', '0.25']])
     """
     headings = [rows[0], *(f"{columns[0]} {name}".strip() for name in columns[1])]
-    body = [[name, *line] for name, line in zip(rows[1], values, strict=True)]
+    texts = as_one_quantity([list(line) for line in values])
+    body = [[name, *line] for name, line in zip(rows[1], texts, strict=True)]
     ax.moeviz_table = as_table(title, headings, body, most=MOST_OF_A_MATRIX)
     return ax
 
@@ -478,7 +485,8 @@ def _lines(ax):
     across, up = ax.get_xlabel() or "x", ax.get_ylabel() or "value"
     shared = next(iter(lines.values()))[:, 0]
     if all(np.array_equal(points[:, 0], shared) for points in lines.values()):
-        rows = np.column_stack([shared, *(points[:, 1] for points in lines.values())])
+        values = as_one_quantity(np.transpose([points[:, 1] for points in lines.values()]).tolist())
+        rows = [[place, *line] for place, line in zip(shared, values, strict=True)]
         title = ": ".join(dict.fromkeys(filter(None, [_title(ax), up])))
         return as_table(title, [across, *lines], rows, most=MOST_POINTS)
     rows = [[name, *point] for name, points in lines.items()

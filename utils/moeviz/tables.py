@@ -16,6 +16,8 @@ MOST_ROWS, MOST_COLUMNS = 64, 13  # of a table, names included
 ALL_OF = 2  # times as many rows are shown whole, for one row left out says less than it hides
 ALL_COLUMNS = 17  # a name and sixteen experts
 NOTHING = 1e-12  # what is closer to 0 is rounding
+SEEN_BESIDE = 1000  # what is smaller than the largest number by more, no picture of both shows
+MOST_DECIMALS = 6
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[kMBT])?")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
@@ -64,23 +66,52 @@ def as_text(value, digits=4):
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, Mapping):
-        return ", ".join(f"{as_text(name)} {as_text(each, digits)}" for name, each in value.items())
+        texts = _alike(list(value.values()), digits)
+        return ", ".join(f"{as_text(name)} {text}" for name, text in zip(value, texts, strict=True))
     if isinstance(value, (list, tuple)) or np.ndim(value):
-        return ", ".join(_alike(value, [as_text(each, digits) for each in value]))
+        return ", ".join(_alike(value, digits))
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
     return _number(value, digits) if isinstance(value, numbers.Real) else str(value)
 
 
-def _alike(values, texts):
-    """Give all numbers with a point as many decimals as the longest has, where that invents no digit."""
-    longest = max((len(text.partition(".")[2]) for text in texts if DECIMAL.fullmatch(text)), default=0)
-    short = [place for place, (value, text) in enumerate(zip(values, texts, strict=True))
-             if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)
-             and len(text.partition(".")[2]) < longest]
-    if any(abs(float(texts[place]) - values[place]) >= NOTHING for place in short):
+def _alike(values, digits):
+    """Write several values of one quantity, all numbers with a point with as many decimals."""
+    texts = [as_text(value, digits) for value in values]
+    broken = [value for value, text in zip(values, texts, strict=True) if _has_point(value, text)]
+    if not all(DECIMAL.fullmatch(text) for value, text in zip(values, texts, strict=True)
+               if isinstance(value, (float, np.floating)) and text):
         return texts
-    return [f"{float(text):.{longest}f}" if place in short else text for place, text in enumerate(texts)]
+    return [_fixed(value, decimals_of(broken, digits)) if _has_point(value, text) else text
+            for value, text in zip(values, texts, strict=True)]
+
+
+def _has_point(value, text):
+    return isinstance(value, (float, np.floating)) and bool(DECIMAL.fullmatch(text))
+
+
+def _fixed(value, decimals):
+    """Write a number with so many decimals, and what is closer to 0 than rounding as 0."""
+    return f"{value if abs(value) >= NOTHING else 0:.{decimals}f}"
+
+
+def decimals_of(values, digits=4):
+    """Return how many decimals numbers of one quantity have, so that the largest has so many digits.
+
+    No more than the longest of them needs, and enough for the smallest that is not lost beside the largest.
+
+    >>> decimals_of([2.3333, 0.28577]), decimals_of([0.5, 0.25]), decimals_of([57.9339, 0.1311, 0.0003])
+    (3, 2, 2)
+    """
+    sizes = np.abs(np.asarray([value for value in values if math.isfinite(value)], float))
+    sizes = sizes[sizes >= NOTHING]
+    if not len(sizes):
+        return 0
+    texts = [_number(size, digits) for size in sizes.tolist()]
+    longest = max(len(text.partition(".")[2]) for text in texts)
+    seen = sizes[sizes >= sizes.max() / SEEN_BESIDE]
+    return max(0, min(longest, MOST_DECIMALS, max(digits - 1 - math.floor(math.log10(sizes.max())),
+                                                   -math.floor(math.log10(seen.min())))))
 
 
 def _number(value, digits):
@@ -107,13 +138,16 @@ def with_minus(text):
     return HYPHEN.sub("−", text)
 
 
-def as_range(values, form="g"):
+def as_range(values, form=None):
     """Write the lowest and the highest of several numbers, or one number where both are written alike.
 
     >>> as_range([0.14, 0.17]), as_range([2, 2]), as_range([0.501, 0.5], ".2f")
     ('0.14 to 0.17', '2', '0.50')
+    >>> as_range([0.7, 0.81])
+    '0.70 to 0.81'
     """
-    low, high = format(np.min(values), form), format(np.max(values), form)
+    ends = [np.min(values), np.max(values)]
+    low, high = _alike(ends, 4) if form is None else [format(end, form) for end in ends]
     return low if low == high else f"{low} to {high}"
 
 
@@ -156,37 +190,62 @@ def as_tick(value, place=None):
 def as_column(values, digits):
     """Write the values of one column alike: as many decimals each, but four digits of large numbers.
 
-    The numbers of a list have as many decimals each as its longest.
+    Up to two decimals more than `digits`, where the smallest needs them. The numbers of lists have as many
+    decimals each as the longest of them all.
 
     >>> as_column([[0.7, 0.79], [6, 1]], 3)
-    ['0.70, 0.79', '6, 1']
+    ['0.70, 0.79', '6.00, 1.00']
     >>> as_column([0.25, 1 / 3, 0.0], 2), as_column([1234.6, 0.5], 3), as_column(["a", 12345], 3)
     (['0.25', '0.33', '0.00'], ['1235', '0.500'], ['a', '12,345'])
-    >>> as_column([212.5, 108.0, 79.83], 1)
-    ['212.5', '108.0', '79.8']
+    >>> as_column([212.5, 108.0, 79.83], 1), as_column([0.00049, 0.00123], 3)
+    (['212.5', '108.0', '79.8'], ['0.0005', '0.0012'])
     """
+    values = list(values)
+    if any(isinstance(value, (list, tuple)) or np.ndim(value) == 1 for value in values):
+        return _lists(values)
+    digits = _enough(values, digits)
     return [_cell(value, digits) for value in values]
 
 
-def _list(values):
-    """Write numbers with as many decimals each as the longest has; powers and large ones as they are."""
-    texts = [as_text(value) for value in values]
+def as_names(values, digits):
+    """Write the values of the column that names the rows: numbers that were typed without further zeros.
+
+    >>> as_names([0.1, 0.25, 1.0], 3), as_names([1 / 3, 0.5], 3), as_names(["a", 2], 3)
+    (['0.10', '0.25', '1.00'], ['0.333', '0.500'], ['a', '2'])
+    """
+    values = list(values)
+    typed = all(isinstance(value, numbers.Real) and round(float(value), digits) == value for value in values)
+    return _alike(values, 4) if typed else as_column(values, digits)
+
+
+def _lists(values):
+    """Write a column of lists, their numbers with as many decimals each; powers as they are."""
+    several = [isinstance(value, (list, tuple)) or np.ndim(value) == 1 for value in values]
+    flat = [each for value, many in zip(values, several, strict=True) if many for each in value]
+    texts = list(map(as_text, flat))
     if not all(map(DECIMAL.fullmatch, texts)):
-        return ", ".join(texts)
-    decimals = max(len(text.partition(".")[2]) for text in texts)
-    return ", ".join(f"{value:.{decimals}f}" for value in map(float, texts))
+        return [as_text(value) for value in values]
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    return [", ".join(_fixed(each, decimals) for each in value) if many else as_text(value)
+            for value, many in zip(values, several, strict=True)]
+
+
+def _enough(values, digits):
+    """Return `digits`, or up to two more where the smallest number would be lost without them."""
+    sizes = [abs(value) for value in values if isinstance(value, (float, np.floating))]
+    lost = [size for size in sizes if NOTHING < size < 0.5 * 10.0**-digits]
+    needed = -math.floor(math.log10(min(lost))) if lost else digits
+    return needed if needed <= digits + 2 else digits
 
 
 def _cell(value, digits):
-    if isinstance(value, (list, tuple)) or np.ndim(value) == 1:
-        return _list(value)
     if not isinstance(value, numbers.Real) or isinstance(value, (numbers.Integral, bool, np.bool_)):
         return as_text(value)
     if 100 <= abs(value) < 1e4:
         digits = min(digits, 3 - int(math.log10(abs(value))))
     elif math.isfinite(value) and (abs(value) >= 1e4 or NOTHING < abs(value) < 0.5 * 10.0**-digits):
         return as_text(value, 4 if abs(value) >= 100 else 2)
-    return "" if math.isnan(value) else f"{value + 0 if abs(value) >= NOTHING else 0.0:.{digits}f}"
+    return "" if math.isnan(value) else _fixed(value, digits)
 
 
 def as_table(title, columns, rows, *, most=MOST_ROWS):
@@ -195,7 +254,7 @@ def as_table(title, columns, rows, *, most=MOST_ROWS):
     Of more rows `most` are kept, of more columns 13, evenly chosen; "left_out" says so in words.
 
     >>> as_table("load", ["step", "share"], [[step, step / 99] for step in range(100)], most=3)["rows"]
-    [['0', '0.0000'], ['50', '0.5051'], ['99', '1.0000']]
+    [['0', '0.000'], ['50', '0.505'], ['99', '1.000']]
     """
     rows = list(rows)
     down = evenly(len(rows), most if len(rows) > ALL_OF * most else len(rows))
@@ -210,14 +269,38 @@ def as_table(title, columns, rows, *, most=MOST_ROWS):
 
 
 def _aligned(values):
-    """Write the values of a column, those with a point with as many decimals each, up to four."""
-    texts = [as_text(value) for value in values]
-    plain = [text for value, text in zip(values, texts, strict=True)
-             if isinstance(value, (float, np.floating)) and DECIMAL.fullmatch(text)]
-    longest = min(max((len(text.partition(".")[2]) for text in plain), default=0), 4)
-    return [f"{value if abs(value) >= NOTHING else 0:.{longest}f}" if text in plain
-            and isinstance(value, (float, np.floating)) else text
-            for value, text in zip(values, texts, strict=True)]
+    return as_one_quantity([values])[0]
+
+
+def as_one_quantity(rows):
+    """Write rows of values that are numbers of one quantity: those with a point with as many decimals each.
+
+    Numbers of 100 and more have four digits; where one is a power of ten, all large ones are.
+
+    >>> as_one_quantity([[92.578, 0.3906], [4, "x"]]), as_one_quantity([[619.366, 7.4149, 0.2241]])
+    ([['92.58', '0.39'], ['4', 'x']], [['619.4', '7.415', '0.224']])
+    >>> as_one_quantity([[2.5e10, 1.762e12]])
+    [['2.5×10¹⁰', '1.762×10¹²']]
+    """
+    floats = [value for row in rows for value in row
+              if isinstance(value, (float, np.floating)) and math.isfinite(value)]
+    if any(abs(value) >= 1e7 and not as_text(value)[-1].isdecimal() for value in floats):
+        return [[as_power(value) if _is_large(value) else as_text(value) for value in row] for row in rows]
+    plain = [value for value in floats if DECIMAL.fullmatch(as_text(value))]
+    if not any(abs(value) >= NOTHING for value in plain):  # all are too small for a point
+        return [[as_text(value) for value in row] for row in rows]
+    decimals = min(decimals_of([value for value in plain if abs(value) < 100] or plain), 4)
+    return [[_aligned_cell(value, decimals) for value in row] for row in rows]
+
+
+def _is_large(value):
+    return isinstance(value, (float, np.floating)) and 1e4 <= value < math.inf
+
+
+def _aligned_cell(value, decimals):
+    if not isinstance(value, (float, np.floating)) or not abs(value) < 1e4:
+        return as_text(value)
+    return _fixed(value, min(decimals, 3 - int(math.log10(abs(value)))) if abs(value) >= 100 else decimals)
 
 
 def evenly(count, most):

@@ -13,7 +13,7 @@ import numpy as np
 from moeviz.arrays import check_choice, check_count, check_vector
 from moeviz.checks import check_flag
 from moeviz.cost.spec import check_spec
-from moeviz.tables import as_html
+from moeviz.tables import as_html, as_text
 
 PARTS = ("embedding", "head", "attention", "state layers", "router", "experts", "shared experts",
          "dense FFN", "norms", "other")
@@ -94,7 +94,7 @@ class ParameterCount:
         return [*rows, ("all", self.total, self.active)]
 
     def _repr_html_(self):
-        rows = [[part, f"{total:,}", f"{active:,}"] for part, total, active in self._rows()]
+        rows = [[part, as_text(total), as_text(active)] for part, total, active in self._rows()]
         return as_html({"columns": ["part", "parameters", "one token touches"], "rows": rows})
 
     def __repr__(self):

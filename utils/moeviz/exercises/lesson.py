@@ -9,7 +9,7 @@ import numpy as np
 
 from moeviz.checks import check_kind
 from moeviz.exercises.guess import given, judge
-from moeviz.tables import Shown, as_column, as_html, as_lines, as_text, evenly, with_minus
+from moeviz.tables import Shown, as_column, as_html, as_lines, as_names, as_text, evenly, with_minus
 
 ON_A_PAGE = "page"  # of MOEVIZ_EDITION, when a notebook runs to become a page
 
@@ -101,9 +101,14 @@ def claim(text, value, holds):
 
 
 def _said(value):
-    """Write a measured value with four digits, or with three below 1: the decimals of a table's cell."""
-    numbers = isinstance(value, (float, np.floating)) or np.asarray(value).dtype.kind == "f"
-    return as_text(value, 3 if numbers and np.abs(value).max(initial=0) < 1 else 4)
+    """Write a measured value with four digits, below 1 with the three decimals of a table's cell.
+
+    The smallest have two digits.
+    """
+    if not isinstance(value, (float, np.floating)) and np.asarray(value).dtype.kind != "f":
+        return as_text(value)
+    largest = np.abs(value).max(initial=0)
+    return as_text(value, 4 if largest >= 1 else 3 if largest >= 0.1 else 2)
 
 
 def table(columns, *, digits=3, most=None):
@@ -117,7 +122,8 @@ def table(columns, *, digits=3, most=None):
          0  0.250
          1  0.750
     """
-    cells = [as_column(values, digits) for values in columns.values()]
+    names, *rest = columns.values()
+    cells = [as_names(names, digits), *(as_column(values, digits) for values in rest)]
     if len(set(map(len, cells))) > 1:
         found = ", ".join(f"{name} {len(column)}" for name, column in zip(columns, cells, strict=True))
         raise ValueError(f"columns must have equally many values, got {found}")

@@ -68,10 +68,11 @@ def plot_block(num_experts, k, *, d_model=128, d_hidden=512, ax=None):
     set_table(ax, ["weights of", "dense block", "mixture of experts"], title="weights of both blocks", rows=[
         ["attention", attention, attention], ["router", None, router], ["FFN", ffn, num_experts * expert],
         ["one expert", None, expert], ["FFN, at work for one token", ffn, k * expert]])
+    attention, ffn, router, expert = map(as_text, weights.values())
     return set_description(ax, (
-        f"Schematic: a dense Transformer block with attention ({attention:,} weights) and FFN ({ffn:,}) "
-        f"beside a sparse one with the same attention, a router ({router:,}) and {num_experts} experts "
-        f"({expert:,} each), {k} of them lit; areas are true to the number of weights."))
+        f"Schematic: a dense Transformer block with attention ({attention} weights) and FFN ({ffn}) "
+        f"beside a sparse one with the same attention, a router ({router}) and {num_experts} experts "
+        f"({expert} each), {k} of them lit; areas are true to the number of weights."))
 
 
 def cut_width(d_hidden, num_experts):
@@ -86,21 +87,22 @@ def cut_width(d_hidden, num_experts):
 
 
 def _draw_dense(ax, weights, top, at):
-    note = f"the whole FFN works\nfor each token: {weights['FFN']:,} weights"
+    note = f"the whole FFN works\nfor each token: {as_text(weights['FFN'])} weights"
     _draw_frame(ax, at, top, "dense block", note, weights)
     left, low = at
     ax.plot([left + WIDTH / 2] * 2, [low + FIRST_PLUS_Y, low + top + 0.8], **STREAM)
-    draw_tile(ax, left, low + FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {weights['FFN']:,}", **BOX)
+    draw_tile(ax, left, low + FFN_Y, WIDTH, top - FFN_Y, GREY, f"FFN\n2 D H = {as_text(weights['FFN'])}",
+              **BOX)
 
 
 def _draw_sparse(ax, weights, area, top, num_experts, k, at):
     """Draw router and experts, side by side and as high as the dense FFN; return the right end."""
-    note = f"{k} of {num_experts} experts work\nfor one token: {k * weights['expert']:,} weights"
+    note = f"{k} of {num_experts} experts work\nfor one token: {as_text(k * weights['expert'])} weights"
     _draw_frame(ax, at, top, "mixture of experts", note, weights)
     middle, router_height = at[0] + WIDTH / 2, weights["router"] * area / WIDTH
     ax.plot([middle] * 2, [FIRST_PLUS_Y, ROUTER_Y], **STREAM)
     draw_tile(ax, at[0], ROUTER_Y - router_height / 2, WIDTH, router_height, INK, zorder=2)
-    ax.text(at[0] + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {weights['router']:,}", va="center",
+    ax.text(at[0] + WIDTH + 0.2, ROUTER_Y, f"router\nD E = {as_text(weights['router'])}", va="center",
             fontsize=15)
     width = weights["expert"] * area / (top - FFN_Y)
     pitch = width + min(0.12, 0.3 * width)
@@ -113,7 +115,8 @@ def _draw_sparse(ax, weights, area, top, num_experts, k, at):
         draw_tile(ax, left, FFN_Y, width, top - FFN_Y, color if lit else tint(color, 0.22),
                   str(expert) if width > 0.3 else "", **BOX)
     right = middle + (middle - start)
-    ax.text(right + 0.2, (FFN_Y + top) / 2, f"each expert\n{weights['expert']:,}", va="center", fontsize=15)
+    ax.text(right + 0.2, (FFN_Y + top) / 2, f"each expert\n{as_text(weights['expert'])}", va="center",
+            fontsize=15)
     return right
 
 
@@ -128,8 +131,8 @@ def _draw_frame(ax, at, height, name, note, weights):
         ax.plot([middle, side, side, middle], [low, low, high, high], color=LINE, linewidth=2, zorder=0.9)
         ax.plot(middle, high, "o", color="white", markeredgecolor=INK, markersize=17, zorder=2)
         ax.plot(middle, high, "+", color=INK, markersize=10, markeredgewidth=1.6, zorder=3)
-    draw_tile(ax, left, base, WIDTH, ATTENTION_HEIGHT, GREY, f"attention\n4 D D = {weights['attention']:,}",
-              **BOX)
+    draw_tile(ax, left, base, WIDTH, ATTENTION_HEIGHT, GREY,
+              f"attention\n4 D D = {as_text(weights['attention'])}", **BOX)
     ax.text(left - BYPASS, top + 2.6, name, fontsize=18, fontweight="bold", va="bottom")
     ax.text(left - BYPASS, top + 2.4, note, color=MUTED, fontsize=15, va="top", linespacing=1.3)
 

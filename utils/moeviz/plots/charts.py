@@ -33,7 +33,7 @@ from moeviz.style import (
     set_matrix,
     set_narrow,
 )
-from moeviz.tables import as_text
+from moeviz.tables import as_text, decimals_of
 
 MAX_NUMBERED_CELLS, MAX_NUMBERED_COLUMNS, MAX_NAMES = 144, 14, 40
 LONG_NAME = 6  # letters of a column that need a slant on a phone
@@ -150,12 +150,13 @@ def plot_timing(names, seconds, *, mark=None, ax=None, title=""):
            xlabel=f"time ({unit})")
     headline(ax, _compare_times(names, seconds / scale, unit), title)
     bars = ax.barh(np.arange(len(names)), seconds / scale, height=0.62, color=SERIES[0])
-    ax.bar_label(bars, [f"{value / scale:.3g} {unit}" for value in seconds], padding=6, fontsize=14,
+    decimals = decimals_of(seconds / scale, 3)
+    ax.bar_label(bars, [f"{value / scale:.{decimals}f} {unit}" for value in seconds], padding=6, fontsize=14,
                  zorder=4, bbox=BACKED)
     if mark is not None:
         place = check_number(mark[0], "mark", low=0.0) / scale
         ax.axvline(place, color=INK, linestyle=(0, (4, 3)), linewidth=1.8)
-        ax.annotate(f"{mark[1]}: {place:.3g} {unit}", (place, -0.75), xytext=(6, 0),
+        ax.annotate(f"{mark[1]}: {place:.{decimals}f} {unit}", (place, -0.75), xytext=(6, 0),
                     textcoords="offset points", va="center")
         ax.set_ylim(top=-1.1)
     ax.set_yticks(range(len(names)), names, fontsize=14)
@@ -208,7 +209,7 @@ def plot_curves(x, curves, *, x_label, y_label, ax=None, title="", colors=None, 
     name_lines(ax, x, {name: band[1] for name, band in bands.items()}, palette)
     if cut is not None:
         _draw_cut(ax, *cut)
-    set_matrix(ax, zip(*(_told(*band) for band in bands.values()), strict=True), rows=(x_label, x),
+    set_matrix(ax, zip(*_told(bands.values()), strict=True), rows=(x_label, x),
                columns=("", bands), title=": ".join(dict.fromkeys(filter(None, [title, y_label]))))
     return set_description(ax, _describe_curves(x, bands, x_label, y_label, title))
 
@@ -251,10 +252,12 @@ def _check_band(values, name, length):
     return line, line, line
 
 
-def _told(low, middle, high):
-    """Return a line's values for its table, each with its band where there is one."""
-    return middle if low is middle else [f"{as_text(at)} ({as_text(least)} to {as_text(most)})"
-                                         for least, at, most in zip(low, middle, high, strict=True)]
+def _told(bands):
+    """Return each line's values for the table, each with its band where there is one, in decimals alike."""
+    decimals = min(decimals_of(np.concatenate([middle for _, middle, _ in bands])), 4)
+    return [middle if low is middle else [f"{at:.{decimals}f} ({least:.{decimals}f} to {most:.{decimals}f})"
+                                          for least, at, most in zip(low, middle, high, strict=True)]
+            for low, middle, high in bands]
 
 
 def _describe_curves(x, bands, x_label, y_label, title):

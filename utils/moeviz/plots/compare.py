@@ -319,7 +319,7 @@ def _worst_pair(evidence):
         return f"{len(gap)} of {len(gap)} level"
     at = int(gap.argmax())
     where = f" at {evidence.axes[0]} {evidence.names[at]}" if len(gap) > 1 else ""
-    return f"{as_text(evidence.x[at], 3)} and {as_text(evidence.y[at], 3)}{where}"
+    return f"{as_text([evidence.x[at], evidence.y[at]], 3).replace(', ', ' and ')}{where}"
 
 
 def _check(found):

@@ -41,7 +41,7 @@ from moeviz.style import (
     set_narrow,
     set_table,
 )
-from moeviz.tables import as_text, as_tick, with_minus
+from moeviz.tables import as_range, as_text, as_tick, with_minus
 
 PART_COLORS = {
     "experts": SERIES[0], "shared experts": "#8465b4", "dense FFN": "#bfaede", "attention": SERIES[1],
@@ -136,7 +136,7 @@ def plot_shares(x, parts, *, x_label, key_columns=None, ax=None, title="", marks
     _draw_marks(ax, marks or {})
     plain_ticks(ax.xaxis)
     part = max(shares, key=lambda name: np.ptp(shares[name]))
-    headline(ax, f"{part} go from {_percent(shares[part][0])} to {_percent(shares[part][-1])}", title,
+    headline(ax, "{} go from {} to {}".format(part, *_percents(shares[part][[0, -1]])), title,
              pad=30 if marks else None)
     set_matrix(ax, np.transpose(list(shares.values())), rows=(x_label, map(as_tick, x)),
                columns=("", shares), title=": ".join(filter(None, [title, "share of the FLOPs (%)"])))
@@ -219,8 +219,10 @@ def _as_percent(amounts):
     return {part: 100 * values / whole for part, values in amounts.items()}
 
 
-def _percent(share):
-    return f"{share:.2g}%" if share < 99 else f"{share:.1f}%"
+def _percents(shares):
+    """Write two shares alike: in whole percent, with a decimal where that would say all or nothing."""
+    form = "{:.0f}%" if all(1 <= share < 99 for share in shares) else "{:.1f}%"
+    return [form.format(share) for share in shares]
 
 
 def _draw_areas(ax, x, edges, parts):
@@ -531,6 +533,6 @@ def _describe_model_map(names, total, active, title):
     ratio = total / active
     low, high = int(ratio.argmin()), int(ratio.argmax())
     return (f"Scatter chart, {title or 'total against active parameters'}: "
-            f"{len(names)} models, active {active.min():.3g} to {active.max():.3g} and total "
-            f"{total.min():.3g} to {total.max():,.4g} billion parameters; total over active from "
+            f"{len(names)} {'model' if len(names) == 1 else 'models'}, active {as_range(active)} and total "
+            f"{as_range(total)} billion parameters; total over active from "
             f"{ratio[low]:.3g} ({names[low]}) to {ratio[high]:.3g} ({names[high]}).")

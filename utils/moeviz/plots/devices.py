@@ -43,6 +43,7 @@ from moeviz.style import (
     set_table,
     tint,
 )
+from moeviz.tables import as_text, decimals_of
 
 MOST_PRINTED, FULLEST_TO_LABEL = 10, 16
 HOME = "#b0b0b0"
@@ -73,7 +74,8 @@ def plot_traffic(matrix, *, title="", ax=None):
     ax.set_yticks(ticks + 0.5, ticks)
     ax.set(xlabel="to device", ylabel="from device", ylim=(size, 0))
     moved, total = away.sum(), max(matrix.sum(), 1)
-    headline(ax, f"{moved:,} of {matrix.sum():,} rows leave home ({100 * moved / total:.0f}%)", title)
+    headline(ax, f"{as_text(moved)} of {as_text(matrix.sum())} rows leave home "
+                 f"({100 * moved / total:.0f}%)", title)
     set_matrix(ax, matrix, rows=("from device", range(size)), columns=("to device", range(size)))
     source, target = np.unravel_index(away.argmax(), away.shape)
     return set_description(ax, (
@@ -282,7 +284,9 @@ def plot_timeline(spans, *, title="", ax=None):
     for kind in KINDS:
         _draw_kind(ax, kind, spans, scale, lanes=2 if chunks > 1 else 1)
     ax.axvline(last / scale, color=INK, linewidth=1.8)
-    ax.annotate(f"{last / scale:.3g} {unit}", (last / scale, -0.62), xytext=(-6, 0),
+    waits = _waits(spans, devices) / scale
+    decimals = decimals_of([last / scale, waits.max()])
+    ax.annotate(f"{last / scale:.{decimals}f} {unit}", (last / scale, -0.62), xytext=(-6, 0),
                 textcoords="offset points", ha="right", va="bottom", fontweight="bold")
     ax.set(xlim=(0, 1.01 * last / scale or 1), ylim=(devices - 0.4, -1.0),
            xlabel=f"time ({unit})", ylabel="device")
@@ -291,9 +295,8 @@ def plot_timeline(spans, *, title="", ax=None):
     below = -0.62 * ax.figure.dpi / ax.get_window_extent().height  # inches
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, below), ncols=4, frameon=False,
               columnspacing=1.2, handlelength=1.6)
-    waits = _waits(spans, devices) / scale
-    headline(ax, f"one step takes {last / scale:.3g} {unit}, and device {waits.argmax()} waits for "
-                 f"{waits.max():.3g} {unit} of it", title)
+    headline(ax, f"one step takes {last / scale:.{decimals}f} {unit}, and device {waits.argmax()} waits for "
+                 f"{waits.max():.{decimals}f} {unit} of it", title)
     _tabulate_timeline(ax, spans, devices, scale, unit)
     return set_description(ax, _describe(spans, devices, chunks, last, scale, unit, title))
 

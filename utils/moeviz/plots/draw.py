@@ -19,7 +19,7 @@ from matplotlib.transforms import Affine2D, offset_copy
 
 from moeviz.record import EMPTY
 from moeviz.style import AROUND, FONTS, HEAT, can_draw, ink_on, on_phone, set_matrix
-from moeviz.tables import as_tick, with_minus
+from moeviz.tables import as_tick, decimals_of, with_minus
 
 SANS = ("DejaVu Sans",)
 CAP_HEIGHT, WIDEST = 0.73, 0.72  # of the type size: capitals in DejaVu, and the widest letter
@@ -51,10 +51,11 @@ def check_labels(labels, num_tokens, name="labels"):
 def set_weights(ax, routed, labels):
     """Attach the matrix of tokens and experts: the weight of each choice, marked where it was dropped."""
     texts = np.full(routed.shape, "", dtype=object)
+    known = routed.combine_weight is not None
+    decimals = decimals_of(routed.combine_weight.ravel(), 3) if known else 0
     for token, slot in np.argwhere(routed.expert_index != EMPTY):
         fate = "" if routed.kept[token, slot] else " dropped"
-        known = routed.combine_weight is not None
-        weight = f"{routed.combine_weight[token, slot]:.3g}" if known else "chosen"
+        weight = f"{routed.combine_weight[token, slot]:.{decimals}f}" if known else "chosen"
         texts[token, routed.expert_index[token, slot]] = weight + fate
     set_matrix(ax, texts, rows=("token", labels), columns=("expert", range(routed.num_experts)),
                title=f"{routed.label}: weight of each choice")

@@ -175,9 +175,7 @@ def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0
         _draw_number(ax, expert, _free_place(regions[expert], tokens, span), colors[expert])
     ax.set(xlim=(-span, span), ylim=(-span, span), aspect="equal",
            xlabel="token, dimension 0", ylabel="token, dimension 1")
-    most, least = int(np.argmax(shares)), len(shares) - 1 - int(np.argmin(shares[::-1]))
-    headline(ax, f"expert {most} owns {100 * shares[most]:.0f}% of the plane, expert {least} "
-                 f"{100 * shares[least]:.0f}%", title)
+    headline(ax, _who_owns(100 * shares), title)
     owned = np.bincount(owner, minlength=len(shares))
     set_table(ax, ["expert", "gate, dimension 0", "gate, dimension 1", "bias", "share of the plane (%)",
                    "tokens"], zip(range(len(shares)), *gate, bias, 100 * shares, owned, strict=True))
@@ -281,6 +279,14 @@ def _draw_number(ax, expert, place, color):
     ax.text(*place, str(expert), color=ink_on(color), fontsize=17, fontweight="bold",
             ha="center", va="center", zorder=4,
             bbox={"boxstyle": "circle,pad=0.25", "facecolor": color, "edgecolor": "white", "linewidth": 2})
+
+
+def _who_owns(shares):
+    """Say which expert owns most and which least of the plane, in percent, or that all own the same."""
+    most, least = int(np.argmax(shares)), len(shares) - 1 - int(np.argmin(shares[::-1]))
+    if f"{shares[most]:.0f}" == f"{shares[least]:.0f}":
+        return f"each of {len(shares)} experts owns {shares[most]:.0f}% of the plane"
+    return f"expert {most} owns {shares[most]:.0f}% of the plane, expert {least} {shares[least]:.0f}%"
 
 
 def _describe_regions(shares, tokens, span, title):

@@ -248,7 +248,7 @@ def plot_meters(loads, meters, *, ax=None, title=""):
            ylim=(tops[-1] + len(shares) + 0.05, -0.4))
     headline(ax, _worst_load(list(shares), readings), title)
     ax.set_axis_off()
-    said = [", ".join(f"{100 * part:.3g}" for part in share) for share in shares.values()]
+    said = [as_text(100 * share, 3) for share in shares.values()]
     set_table(ax, ["load", *readings, "shares of the experts, in order (%)"],
               zip(shares, *readings.values(), said, strict=True), title=title or "loads and their metrics")
     worst = [f"{meter} highest on {list(shares)[int(np.argmax(values))]} ({values.max():.3g})"

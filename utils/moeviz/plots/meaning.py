@@ -1,5 +1,7 @@
 """What does an expert stand for? Domains, chance and profiles."""
 
+import math
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PathCollection
@@ -234,7 +236,8 @@ def plot_nulls(measured, nulls, *, x_label, title="", ax=None):
     bare(ax, "y")
     ax.tick_params(axis="y", pad=14)
     legend_below(ax, 2)
-    spans = ([as_range(entry, ".3g") if len(entry) else None for entry in entries]
+    form = f".{_decimals(rows)}f"
+    spans = ([as_range(entry, form) if len(entry) else None for entry in entries]
              for entries in (rows.values(), *nulls.values()))
     set_table(ax, ["row", "measured", *nulls], zip(rows, *spans, strict=True), title=title or x_label)
     return set_description(ax, _describe_nulls(rows, nulls, x_label, title))
@@ -263,12 +266,18 @@ def _mark(ax, entries, label, **look):
     ax.scatter(np.concatenate(entries), places, label=label, clip_on=False, **look)
 
 
+def _decimals(rows):
+    """Return how many decimals give the largest of what was measured three digits."""
+    largest = max(np.abs(values).max() for values in rows.values())
+    return max(2 - math.floor(math.log10(largest)), 0) if largest else 0
+
+
 def _describe_nulls(rows, nulls, x_label, title):
-    parts = []
+    form, parts = f".{_decimals(rows)}f", []
     for at, (name, values) in enumerate(rows.items()):
-        chance = [f"{null} {as_range(entries[at], '.3g')}"
+        chance = [f"{null} {as_range(entries[at], form)}"
                   for null, entries in nulls.items() if len(entries[at])]
-        parts.append(f"{name} {as_range(values, '.3g')}" + (f" ({', '.join(chance)})" if chance else ""))
+        parts.append(f"{name} {as_range(values, form)}" + (f" ({', '.join(chance)})" if chance else ""))
     about = ": ".join(filter(None, [title, x_label]))
     return f"Dot chart, {about}; {'; '.join(parts)}."
 

@@ -29,7 +29,7 @@ from moeviz.style import (
     set_table,
     tint,
 )
-from moeviz.tables import as_range
+from moeviz.tables import as_range, as_text
 
 STONE = "#B8BCC4"  # weights that are no expert
 GAP = 0.8          # columns between two matrices
@@ -62,17 +62,18 @@ def plot_transformer_block(sizes, *, active, title="", ax=None):
     for part, size in rest.items():
         side = unit * np.sqrt(size)
         ax.add_patch(Rectangle((left, -side / 2), side, side, facecolor=STONE, edgecolor=INK, linewidth=0.8))
-        ax.text(left + side / 2, -1.25, f"{part}\n{size:,}", ha="center", va="top", color=INK)
+        ax.text(left + side / 2, -1.25, f"{part}\n{as_text(size)}", ha="center", va="top", color=INK)
         left += side + 0.58  # where the arrow to the next part ends
         ax.annotate("", (left - 0.08, 0), (left - 0.5, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
     left = _experts(ax, left, unit * np.sqrt(sizes["expert"]), used, experts, sizes["expert"])
     ax.set(xlim=(-0.2, left + 0.2), ylim=(-2.5, 1.6), aspect="equal")
     ax.set_axis_off()
-    headline(ax, f"A byte passes through {passed:,} of the {total:,} weights of its block", title)
+    part_of = f"{as_text(passed)} of the {as_text(total)} weights"
+    headline(ax, f"A byte passes through {part_of} of its block", title)
     rows = [[part, size, 1] for part, size in rest.items()] + [["each expert", sizes["expert"], used]]
     set_table(ax, ["part", "weights", "used per byte"], rows)
     return set_description(ax, f"Diagram: the data flow through {', '.join(rest)} and {used} of {experts} "
-                               f"experts; areas are weights, {passed:,} of {total:,} for one byte.")
+                               f"experts; a byte passes through {part_of}, which are areas.")
 
 
 def plot_attended_text(layers, looks, labels, *, at, title="", ax=None):
@@ -129,7 +130,8 @@ def plot_damage(use, damage, class_names, *, title="", ax=None):
                                            ax=phone_axes(ax, 1.26 * len(use) + 3.6)))
     _draw_three(ax, [*shares, shares[1] - shares[0]], names, on_phone(ax))
     headline(ax, f"Of the damage, {100 * moved:.0f}% falls where use does not say it", title)
-    cells = [[f"{100 * use[e, c]:.0f}% use, {damage[e, c]:+.2f} nats" for c in range(len(names))]
+    harm = damage.round(2) + 0.0  # without a minus before nothing
+    cells = [[f"{100 * use[e, c]:.0f}% use, {harm[e, c]:+.2f} nats" for c in range(len(names))]
              for e in range(len(use))]
     set_matrix(ax, cells, rows=("expert", range(len(use))), columns=("", names))
     worst = np.unravel_index(np.argmax(shares[1] - shares[0]), use.shape)
@@ -320,7 +322,7 @@ def _experts(ax, left, side, used, experts, size):
         face = color if expert < used else tint(color, 0.25)
         draw_tile(ax, x, y, side, side, face, f"e{expert}", edgecolor=color, linewidth=1.5)
     right = left + columns * (side + 0.1) - 0.1
-    words = f"experts, {size:,} each,\n{used} of {experts} per byte"
+    words = f"experts, {as_text(size)} each,\n{used} of {experts} per byte"
     ax.text((left + right) / 2, -0.25 - side, words, ha="center", va="top", color=INK)
     return right
 

@@ -14,7 +14,7 @@ from moeviz.checks import check_kind
 from moeviz.files import stored_json
 from moeviz.metrics import load_entropy, max_violation, repetition
 from moeviz.record import EMPTY
-from moeviz.tables import as_html, as_text
+from moeviz.tables import as_html, as_text, decimals_of
 from moeviz.traces.trace import BLOCK, Trace
 
 COLUMNS = {"share": "busiest", "max_violation": "MaxVio", "entropy_bits": "entropy, bits",
@@ -59,9 +59,15 @@ class Inspection:
 
     def _rows(self):
         """Yield the name of each layer and its metrics with and without the rows; nothing without both."""
-        for layer, full in self.with_rows.items() if self.without_rows else ():
+        if not self.without_rows:
+            return
+        decimals = {name: max(decimals_of([layer[name] for layer in (*self.with_rows.values(),
+                                                                      *self.without_rows.values())], 3), 2)
+                    for name in COLUMNS}
+        for layer, full in self.with_rows.items():
             clean = self.without_rows[layer]
-            yield str(layer), *(f"{full[name]:#.3g} -> {clean[name]:#.3g}" for name in COLUMNS)
+            yield str(layer), *(f"{full[name]:.{places}f} -> {clean[name]:.{places}f}"
+                                for name, places in decimals.items())
 
     def __repr__(self):
         lines, rows = self._lines(), list(self._rows())

@@ -98,7 +98,7 @@ def _bills(spec):
 def _titles(spec):
     count, moe = count_parameters(spec), spec.moe[0]
     saved = flops_per_token(_all_on(spec), CACHED).total / flops_per_token(spec, CACHED).total
-    return (f"{moe.top_k} of {moe.experts} experts, {moe.hidden:,} wide, {moe.shared_experts} shared: "
+    return (f"{moe.top_k} of {moe.experts} experts, {as_text(moe.hidden)} wide, {moe.shared_experts} shared: "
             f"total is {count.total / count.active:.1f} times active",
             f"FLOPs at {as_tick(CACHED)}: {saved:.1f} times as many with all experts on",
             "memory")
@@ -190,8 +190,8 @@ def draw_batch(chip, *, batch, num_experts, k):
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
         ax=fixed_axes((PHONE, 5), left=0.8, right=0.3, top=0.8),
-        title=f"{chip.name}: {batch:,} token{'s' * (batch > 1)} read {touched:.1f} of {num_experts} experts: "
-              f"{ratio:.2f} times as long")
+        title=f"{chip.name}: {as_text(batch)} token{'s' * (batch > 1)} read {touched:.1f} of {num_experts} "
+              f"experts: {ratio:.2f} times as long")
     ax.plot([batch], [ratio], "o", color="black", markersize=11, clip_on=False)
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # where the break-even is named
     plain_ticks(ax.xaxis)
@@ -244,7 +244,7 @@ def draw_readers(spec, *, readers, bits):
     plots.plot_curves(
         over, {"mixture": gb, "dense": gb[0] / over}, x_scale="log", y_scale="log", ax=ax,
         x_label="readers in a step, a token each", y_label="weights read per token (GB)",
-        title=f"{spec.name}, {readers:,} reader{'s' * (readers > 1)}: "
+        title=f"{spec.name}, {as_text(readers)} reader{'s' * (readers > 1)}: "
               f"{as_text(touched, 3)} of {moe.experts} experts, {as_text(here, 2)} GB per token")
     ax.plot([readers], [here], "o", color=INK, markersize=11, clip_on=False)
     merge_minor_ticks(ax)

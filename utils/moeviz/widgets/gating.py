@@ -35,7 +35,7 @@ def draw_k(missing, *, k, pick):
     k = check_count(k, "k", high=num_experts)
     lost, work = 100 * missing[pick][k - 1], 100 * k / num_experts
     counts = np.arange(1, num_experts + 1)
-    title = f"{work:.0f}% of the work, {lost:.0f}% of the output missing"
+    title = f"{work:.3g}% of the work, {lost:.0f}% of the output missing"
     ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
                            y_label="missing share of the output",
                            ax=fixed_axes((PHONE, 4.9), left=0.8, right=1.98, top=0.72))
