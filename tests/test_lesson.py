@@ -107,7 +107,7 @@ def test_on_a_page_a_question_opens_its_answer(monkeypatch, capsys):
     reveal(predict("How many <b>?", None), 3)
     asked, answered = shown
     assert asked.text == "How many <b>? Guess before you read on."
-    assert answered.html.startswith("<details><summary>How many &lt;b&gt;? Guess, then open.</summary>")
+    assert answered.html.startswith('<details class="reveal"><summary>How many &lt;b&gt;? Guess, then open.')
     assert "Measured: 3." in answered.html and "None" not in asked.html + answered.html
 
 

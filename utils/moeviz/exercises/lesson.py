@@ -46,7 +46,7 @@ def predict(question, guess):
         guess = _field()
     else:
         said = f"{question} Write your guess in place of None and run this cell again."
-    _show(Shown(said, _line(said)))
+    _show(Shown(said, _line(said, kind="predict")))
     if hasattr(guess, "value"):
         sys.modules["IPython"].display.display(guess)
     return Prediction(question, guess)
@@ -78,7 +78,8 @@ def reveal(prediction, value, *, accept=(), within=None, margin=0.0):
         f"{judge(guess, [value, *accept], question=question, within=within, margin=margin)}")
     html = _line(f"{question} {said}")
     if guess is None and _on_a_page():
-        html = f"<details><summary>{escape(question)} Guess, then open.</summary>{_line(said)}</details>"
+        html = (f'<details class="reveal"><summary>{escape(question)} Guess, then open.</summary>'
+                f"{_line(said)}</details>")
     _show(Shown(f"{question} {said}", html))
 
 
@@ -152,10 +153,11 @@ def _shell():
     return sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
 
 
-def _line(text, value=""):
-    """Return one line of HTML that wraps, the value in bold."""
+def _line(text, value="", kind=""):
+    """Return one line of HTML that wraps, the value in bold. kind: its class, if it has one."""
     bold = f" <strong>{escape(with_minus(value))}</strong>" if value else ""
-    return f'<p style="margin: .2em 0">{escape(with_minus(text))}{bold}</p>'
+    named = f' class="{kind}"' if kind else ""
+    return f'<p{named} style="margin: .2em 0">{escape(with_minus(text))}{bold}</p>'
 
 
 def _on_a_page():
