@@ -114,8 +114,8 @@ TABLES = {  # name: how it is drawn, and its headings and rows
         "row | measured | 1 / E", "l 1 | 0.400 to 0.500 | 0.125", "l 2 | 0.300 | "),
     "plot_pair_flow": (
         lambda: plots.plot_pair_flow([[3, 1], [0, 4]], left="layer 1", right="layer 2"),
-        "rank | expert, layer 1 | expert, layer 2 | share of the choices (%)",
-        "1 | 1 | 1 | 50.0", "2 | 0 | 0 | 37.5", "3 | 0 | 1 | 12.5"),
+        "rank | expert, layer 1 | expert, layer 2 | share of the choices (%) | times chance",
+        "1 | 1 | 1 | 50.0 | 1.6", "2 | 0 | 0 | 37.5 | 2.0", "3 | 0 | 1 | 12.5 | 0.4"),
     "plot_products": (
         lambda: plots.plot_products([2.0, 1.0], [[1.0, 0.0], [0.0, -1.0]]),
         "expert | dimension 0 | dimension 1 | score", "0 | 1 | 0 | 2", "1 | 0 | -1 | -1"),
@@ -171,7 +171,7 @@ TABLES = {  # name: how it is drawn, and its headings and rows
     "plot_tradeoff": (
         lambda: plots.plot_tradeoff(BOARD),
         "router | captured (higher is better) | MaxVio (lower is better) | kind | beaten by none",
-        "one | 0.8333 | 0 | causal | yes"),
+        "one | 0.833 | 0 | causal | yes"),
     "plot_two_choices": (
         lambda: plots.plot_two_choices([[2.0, 1.0], [3.0, 0.0]], 1, 1),
         "token | expert 0 | expert 1", "0 | 2 | ", "1 | 3 | "),

@@ -106,7 +106,7 @@ def test_a_table_of_the_largest_size_loses_nothing():
 def test_cells_are_short_and_never_minus_nothing():
     cells = [-0.0, 1 / 3, np.float32(2e9), np.int64(12345), np.nan, None]
     row, = as_table("t", list("abcdef"), [cells])["rows"]
-    assert row == ["0", "0.3333", "2,000,000,000", "12,345", "", ""]
+    assert row == ["0", "0.333", "2,000,000,000", "12,345", "", ""]
 
 
 # ---- as HTML

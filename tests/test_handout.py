@@ -37,6 +37,8 @@ def test_students_get_hints_and_no_solution(small):
     assert "Hint 1" in texts(edition) and "Look." in texts(edition)
     assert not any(word in texts(edition) for word in ("Solution", "42", "Because"))
     assert "42" in texts(small)
+    assert handout.ROOM not in texts(edition)
+    assert texts(handout.students(small, handout.ROOM)).count(handout.ROOM) == 1  # on paper
 
 
 def test_the_teacher_sees_solution_guess_mistakes_and_minutes(small):

@@ -492,6 +492,11 @@ def test_a_handout_has_exercises_and_no_solutions(chromium, site):
         code = chromium.locator("details.solution .highlight")
         assert code.count() >= 3 and not any(code.nth(at).is_visible() for at in range(code.count()))
         assert not chromium.locator("details.hint").first.is_visible()
+        asked = chromium.locator(".predict").first
+        assert "Your guess" in asked.evaluate("e => getComputedStyle(e, '::after').content")
+        assert not any(each.is_visible() for each in chromium.locator(".reveal, .reveal *").all())
+        assert chromium.locator(".moeviz-live *").first.evaluate(
+            "e => getComputedStyle(e).printColorAdjust") == "exact"
         assert chromium.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert chromium.evaluate(FORMS_SHOWN) == ["by-day"]
     finally:

@@ -26,6 +26,7 @@ from tools.site.pages import opening
 
 SOLUTION = re.compile(r"\s*<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.DOTALL)
 HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
+ROOM = '<div class="room"></div>'  # for an answer on paper
 WORDS_A_MINUTE, CELL, EXERCISE = 180, 1.0, 6.0  # minutes, where a section does not say its own
 
 
@@ -80,26 +81,26 @@ def write_editions(folder, paths, *, pages):
             notebooks.save(edition(notebooks.strip(notebooks.load(path)), ran), folder / name / path.name)
         if pages:
             (folder / name / "pages").mkdir()
-            printed = [edition(ran, ran) for ran in done]
+            printed = [teachers(ran, ran) if edition is teachers else students(ran, ROOM) for ran in done]
             build.write_pages(folder / name / "pages", printed, list(map(opening, paths, printed)), "")
 
 
-def students(notebook):
-    """Return a copy without solutions; hints stay.
+def students(notebook, room=""):
+    """Return a copy without solutions; hints stay. room: what stands in the place of a solution.
 
     >>> students(_with("a\\n<details><summary>Solution</summary>b</details>\\n# c")).cells[0].source
     'a\\n\\n# c'
     """
     edition = copy.deepcopy(notebook)
     for cell in notebooks.markdown_cells(edition):
-        cell.source = without_solution(cell.source)
+        cell.source = without_solution(cell.source, room)
     edition.cells = [cell for cell in edition.cells if cell.source or cell.cell_type == "code"]
     return edition
 
 
-def without_solution(source):
+def without_solution(source, room=""):
     """Return Markdown without its folded solution; blank lines stay, or a heading after it is none."""
-    return SOLUTION.sub("\n\n", source).strip()
+    return SOLUTION.sub(f"\n\n{room}\n\n" if room else "\n\n", source).strip()
 
 
 def teachers(notebook, ran):

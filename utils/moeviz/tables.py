@@ -289,7 +289,8 @@ def as_one_quantity(rows):
     plain = [value for value in floats if DECIMAL.fullmatch(as_text(value))]
     if not any(abs(value) >= NOTHING for value in plain):  # all are too small for a point
         return [[as_text(value) for value in row] for row in rows]
-    decimals = min(decimals_of([value for value in plain if abs(value) < 100] or plain), 4)
+    digits = 4 if max(map(abs, plain)) >= 1 else 3  # as a claim and a cell of `table` have them
+    decimals = min(decimals_of([value for value in plain if abs(value) < 100] or plain, digits), 4)
     return [[_aligned_cell(value, decimals) for value in row] for row in rows]
 
 

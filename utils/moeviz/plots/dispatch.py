@@ -65,7 +65,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
     numbered = max(routed.num_tokens, routed.num_experts) <= MAX_NUMBERED
     draw = _draw_numbered if numbered else _draw_wide
     ax = draw(ax, routed, labels, *choices)
-    headline(ax, name_busiest(sum(count_assignments(routed))), routed.label)
+    headline(ax, name_busiest(sum(count_assignments(routed)), counted=True), routed.label)
     bare(ax)
     set_weights(ax, routed, labels)
     weight, kept = choices[2:]
@@ -137,8 +137,8 @@ def plot_flow(routed, *, labels=None, ax=None):
     _draw_experts(ax, routed, tops, slot_height)
     ax.set(xlim=(-0.01, 1.22), ylim=(1.01 * height, -0.08 * height))
     lost = count_assignments(routed)[1].sum()
-    headline(ax, f"{lost} of {loads.sum()} choices are dropped" if lost else name_busiest(loads),
-             routed.label)
+    found = f"{lost} of {loads.sum()} choices are dropped" if lost else name_busiest(loads, counted=True)
+    headline(ax, found, routed.label)
     ax.set_axis_off()
     set_weights(ax, routed, labels)
     return set_description(ax, (

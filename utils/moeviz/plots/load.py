@@ -62,14 +62,19 @@ def count_assignments(routed):
     return kept, dropped
 
 
-def name_busiest(counts):
+def name_busiest(counts, *, counted=False):
     """Say which expert gets most, and how many times its fair share that is.
+
+    counted: where a picture shows the choices one by one, and not their shares.
 
     >>> name_busiest(np.array([3, 1]))
     'expert 0 gets 75% of the choices, 1.5 times its fair share'
+    >>> name_busiest(np.array([3, 1]), counted=True)
+    'expert 0 gets 3 of 4 choices, 1.5 times its fair share'
     """
     busiest, total = int(np.argmax(counts)), max(counts.sum(), 1)
-    return (f"expert {busiest} gets {100 * counts[busiest] / total:.0f}% of the choices, "
+    part = f"{counts[busiest]} of {total}" if counted else f"{100 * counts[busiest] / total:.0f}% of the"
+    return (f"expert {busiest} gets {part} choices, "
             f"{as_text(len(counts) * counts[busiest] / total, 2)} times its fair share")
 
 

@@ -130,10 +130,11 @@ def plot_pair_flow(pairs, *, left="first layer", right="next layer", title="", a
 def _tabulate_pairs(ax, share, left, right, title):
     """Attach the widest ribbons, widest first."""
     widest = np.argsort(-share, axis=None, kind="stable")[:WIDEST]
-    rows = [[f"{place + 1}", *np.unravel_index(at, share.shape), 100 * share.flat[at]]
-            for place, at in enumerate(widest) if share.flat[at]]
-    set_table(ax, ["rank", f"expert, {left}", f"expert, {right}", "share of the choices (%)"], rows,
-              title=f"{title or 'pairs of experts'}: the {len(rows)} widest ribbons")
+    chance = np.outer(share.sum(axis=1), share.sum(axis=0))
+    rows = [[f"{place + 1}", *np.unravel_index(at, share.shape), 100 * share.flat[at],
+             f"{share.flat[at] / chance.flat[at]:.1f}"] for place, at in enumerate(widest) if share.flat[at]]
+    set_table(ax, ["rank", f"expert, {left}", f"expert, {right}", "share of the choices (%)", "times chance"],
+              rows, title=f"{title or 'pairs of experts'}: the {len(rows)} widest ribbons")
 
 
 def _draw_ribbons(ax, share, tops, chosen, loud):

@@ -102,9 +102,9 @@ def plot_attended_text(layers, looks, labels, *, at, title="", ax=None):
     ax.set_title(title or "Byte {} {!r} looks most at {}".format(
         at, labels[at], ", ".join(f"{labels[far]!r} ({100 * look[far]:.0f}%)"
                                   for far, look in zip(farthest, looks, strict=True))))
-    set_matrix(ax, [[f"e{routed.expert_index[t, 0]}, {100 * look[t]:.0f}%" for routed, look in
-                     zip(layers, looks, strict=True)] for t in range(len(labels))],
-               rows=("byte", labels), columns=("block", range(1, len(looks) + 1)))
+    set_table(ax, ["byte", *(f"block {block + 1}" for block in range(len(looks)))], [
+        [label, *(f"e{routed.expert_index[t, 0]}, {100 * look[t]:.0f}%"
+                  for routed, look in zip(layers, looks, strict=True))] for t, label in enumerate(labels)])
     return set_description(ax, f"Text in {len(looks)} rows, one per block, coloured by first expert; bars "
                                f"show what byte {at} looks at: most at {', '.join(map(str, farthest))}.")
 
