@@ -36,7 +36,7 @@ STYLE = """<style>
 .moeviz-table tbody .word:first-child { min-width: 5.5em }
 .moeviz-table td.word { min-width: 4em }
 .moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
-@media print { .moeviz-table.moeviz-table :is(th, td) { padding: .15em .4em; font-size: .8rem } }
+@media print { .moeviz-table.moeviz-table :is(th, td) { padding: .15em .6em; font-size: .8rem } }
 </style>"""
 
 

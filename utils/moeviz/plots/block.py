@@ -261,6 +261,9 @@ def plot_masks(context, *, window, latent, ax=None):
     axes = plt.subplots(1, 4, figsize=(10, 3.3), layout=Layout())[1]
     for ax, (name, (mask, keeps, depth)) in zip(axes, kinds.items(), strict=True):
         ax.imshow(np.where(mask, depth, 0), cmap=HEAT, vmin=0, vmax=1.2, interpolation="nearest")
+        if name == "latent":  # so pale that its edge would be lost
+            stairs = np.repeat(np.arange(size + 1) - 0.5, 2)
+            ax.plot(stairs[1:], stairs[:-1], color=LINE, linewidth=1.8)
         ax.set(xticks=[], yticks=[], xlabel="looked at", ylabel="token" if name == "full" else "")
         ax.set_title(f"{name.capitalize()}\nkeeps {as_text(keeps, 2)}")
         set_table(ax, ["kind", "pairs", "tokens' worth kept"], [[name, mask.sum(), keeps]], title=name)
