@@ -487,3 +487,9 @@ LABELS = np.arange(12) % 3
 def test_bad_input_names_the_argument(name, call):
     with pytest.raises(ValueError, match=rf"^{name} "):
         call()
+
+
+def test_an_entropy_of_nothing_has_no_minus():
+    collapsed = routing.top_k(np.array([[1000.0, 0.0]]), k=1)
+    for nothing in (metrics.load_entropy(collapsed), metrics.router_entropy(collapsed)):
+        assert nothing == 0 and not np.signbit(nothing)

@@ -163,7 +163,7 @@ def _shares(value):
 
 def _entropy(share):
     """Return the entropy in nats along the last axis, with 0 ln 0 = 0."""
-    return -(share * np.log(np.where(share == 0, 1, share))).sum(axis=-1)
+    return 0.0 - (share * np.log(np.where(share == 0, 1, share))).sum(axis=-1)  # never -0.0
 
 
 def _plain(value):
@@ -184,7 +184,7 @@ def router_entropy(routed, *, mask=None):
     rows = check_mask(mask, check_routing(routed).num_tokens)
     probs = check_probs(routed) if mask is None else check_probs(routed)[rows]
     of_token = np.einsum("te,te->t", probs, np.log(np.maximum(probs, np.finfo(probs.dtype).tiny)))
-    entropy = -of_token.mean(dtype=float)
+    entropy = 0.0 - of_token.mean(dtype=float)  # never -0.0
     return float(entropy / math.log(routed.num_experts)) if routed.num_experts > 1 else 1.0
 
 
