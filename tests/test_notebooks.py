@@ -15,6 +15,7 @@ from tools import notebooks, runs
 SECONDS = 30
 FILM_SECONDS = 15  # for drawing the frames of a notebook's filmstrips
 MOST_PIXELS = 1000
+ODD = re.compile(r"\d\.?\d*e[+-]\d+|(?<![\w.])[-−]0\.0+(?!\d)")  # such as 8.05e+11, -0.00
 NO_NUMBER = set()  # titles that need none
 SOLUTION = "<details><summary>Solution</summary>\n\n```python\n{}\n```\n\n</details>"
 WARNS = "import warnings\nwarnings.warn('beware')\n"
@@ -79,6 +80,25 @@ def has_number(title):
 def solves(text):
     """Tell whether a solution's cells said that it is right and nothing else than checks say."""
     return ": right" in text and not re.search(r"Traceback|Warning", text)
+
+
+@pytest.mark.notebook
+@pytest.mark.parametrize("path", notebooks.paths(), ids=lambda path: path.stem)
+def test_no_number_stands_as_python_writes_it(path):
+    cells = {place: ODD.findall(shown(cell)) for place, cell in enumerate(runs.executed(path).cells)}
+    assert {place: odd for place, odd in cells.items() if odd} == {}
+
+
+def shown(cell):
+    """Return all words and numbers that a cell shows, those of its figures' descriptions and tables too."""
+    said = []
+    for output in cell.get("outputs", ()):
+        about = output.get("metadata", {}).get("image/png", {})
+        said += [output.get("text", ""), about.get("alt", ""), *about.get("seen", {}).get("titles", ()),
+                 re.sub("<(style|script).*?</\\1>|<[^>]+>", " ", output.get("data", {}).get("text/html", ""),
+                        flags=re.DOTALL)]
+        said += [part for table in about.get("tables", ()) for row in table["rows"] for part in row]
+    return " ".join(said)
 
 
 @pytest.mark.notebook
