@@ -46,13 +46,22 @@ ON = """button => {  // opens what is closed, and goes on
     const said = document.querySelector(".said"), at = said.textContent;
     for (let press = 0; press < 9 && at === said.textContent; press++) button.click();
 }"""
+WORDS = """[...document.querySelectorAll("main > .now:not(.cell), main > .now > .part")]
+    .filter(part => part.checkVisibility()).map(part => part.textContent.trim()).join(" ")"""
+PICTURE = """[...document.querySelectorAll("main .now :is(img, .moeviz-live)")]
+    .some(part => part.checkVisibility())"""
+ALONE = 85  # letters: a sentence that has no screen of its own where a picture follows
 THROUGH = f"""() => {{  // to ask from outside at every step takes ten times as long
-    const seen = {{steps: 1, asked: 0, told: [], tall: []}}, said = document.querySelector(".said");
+    const seen = {{steps: 1, asked: 0, told: [], tall: [], lonely: []}};
+    const said = document.querySelector(".said");
+    let words = "";
     const next = [...document.querySelectorAll(".lecture-bar button")][1];
     for (;; seen.steps++) {{
         seen.asked += Boolean({CLOSED});
         seen.told.push(...{TOLD});
         if ({TOO_TALL}) seen.tall.push(said.textContent);
+        if ({PICTURE} && words) seen.lonely.push(words);
+        words = !({PICTURE} || {CLOSED} || {WORDS}.length > {ALONE}) ? {WORDS} : "";
         if (next.disabled) return seen;
         ({ON})(next);
     }}
@@ -440,6 +449,7 @@ def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lec
     seen = lecture.evaluate(THROUGH)
     assert seen["steps"] == place(lecture)[1] == place(lecture)[0]
     assert seen["asked"] >= least and seen["told"] == [] and seen["tall"] == []
+    assert seen["lonely"] == []
 
 
 @pytest.mark.browser

@@ -1,4 +1,5 @@
-// Lecture mode: L turns the page into full-screen steps, one for each text, picture and question of a section.
+// Lecture mode: L turns the page into full-screen steps, one for each text, picture and question of a section;
+// a few lines stand with a picture: above the one that follows them, or below the one before.
 // Right, Page Down and Space go on, a closed answer opens first; Left and Page Up go back; Escape ends it.
 (() => {
   const root = document.documentElement, main = document.querySelector("main.lesson"), begin = document.querySelector(".begin");
@@ -27,20 +28,49 @@
       output?.classList.add("part");
     });
     main.classList.toggle("tight", Boolean(step.tight));
+    main.style.fontSize = "";
   };
-  const tooTall = () => document.documentElement.scrollHeight > innerHeight;
+  const tooTall = () => root.scrollHeight > innerHeight;
+  const tooWide = () => [...main.querySelectorAll(".now.scroll, .now :is(.scroll, pre), pre.now")]
+    .some(part => part.scrollWidth > part.clientWidth);
+  const seen = (inside, what) => [...main.querySelectorAll(what)].filter(part => part.closest(inside) && part.checkVisibility());
 
-  // a live view is as large as the screen allows
-  const ZOOMS = [1.5, 1.4, 1.3, 1.2, 1.1, 1, .9, .8, .7, .6];
+  // text alone, a live view and a picture are as large as the screen allows
+  const TEXT = ["1.5em", "1.25em", ""], ZOOMS = [1.5, 1.4, 1.3, 1.2, 1.1, 1, .9, .8, .7, .6];
   const fit = () => {
-    main.querySelectorAll(".now .moeviz-live").forEach(view => {
+    if (!seen(".now", PICTURES).length) {
+      TEXT.some(size => {
+        main.style.fontSize = size;
+        return !tooTall() && !tooWide();
+      });
+    }
+    seen(".now", ".moeviz-live").forEach(view => {
       ZOOMS.some(zoom => {
         view.style.zoom = zoom;
         return !tooTall();
       });
     });
-    main.style.setProperty("--less", "0px");  // of the height of a filmstrip's picture, where much stands around it
-    main.style.setProperty("--less", `${Math.max(0, document.documentElement.scrollHeight - innerHeight)}px`);
+    const pictures = seen(".now", "img");
+    main.style.setProperty("--most", "100vh");  // of a picture's height: what leaves room for all around it
+    for (let tries = 0; tries < 3 && pictures.length && tooTall(); tries++) {
+      const most = Math.max(...pictures.map(picture => picture.clientHeight)) - (root.scrollHeight - innerHeight);
+      main.style.setProperty("--most", `${Math.max(0, most)}px`);
+    }
+  };
+
+  // a text stands with a picture whose letters can be read all the same: 24 pixels, where 12 points are drawn at 100 to an inch
+  const READ = 24 / (12 * 100 / 72), SMALLER = .75;
+  const scaleOf = part => part.matches("img")
+    ? Math.min(part.clientWidth / part.getAttribute("width"), part.clientHeight / part.getAttribute("height")) : Number(part.style.zoom);
+  const scaleIn = parts => {
+    showOnly({parts});
+    fit();
+    return tooTall() ? 0 : Math.min(...seen(".now", "img, .moeviz-live").map(scaleOf));
+  };
+  const WAITS = /\b(guess|before you)\b/i;  // to be answered before a picture tells
+  const standsWith = (texts, picture) => {
+    const alone = scaleIn([picture]);
+    return scaleIn([...texts, picture]) >= Math.max(SMALLER * alone, Math.min(alone, READ));
   };
 
   // rows of a table stand closer where all of it then fits; so does the rest once an answer has opened
@@ -56,30 +86,50 @@
 
   const plan = () => {
     const found = [];
-    let section = main.querySelector("h1"), text = null;
+    let section = main.querySelector("h1"), text = null, before = null;  // the picture before, while it is spoken of
+    const open = parts => found.push(text = {parts, section, after: before});
     const add = part => {  // what fits on the screen with what was before stands beside it
-      if (!text) found.push(text = {parts: [], section});
+      if (!text) open([]);
       const {tight} = text;
       text.parts.push(part);
       if (crowded(text, part[1] ?? part[0]) && text.parts.length > 1) {
         text.parts.pop();
         text.tight = tight;
-        found.push(text = {parts: [part], section});
+        open([part]);
         crowded(text, part[1] ?? part[0]);
       }
+    };
+    const close = () => {  // a text that no picture follows stands below the one before
+      if (text?.after && !text.parts.some(([element, output]) => asks(output ?? element)) && standsWith(text.parts, text.after)) {
+        text.parts.unshift(text.after);
+      }
+      text = null;
+    };
+    const show = part => {
+      const from = text?.after ? Math.max(0, text.parts.findLastIndex(([element]) => element.matches("p"))) : 0;
+      const lead = text?.parts.slice(from) ?? [];  // the last paragraph after a picture speaks of the next one
+      const above = lead.length && !lead.some(([element, output]) => WAITS.test((output ?? element).textContent)) && standsWith(lead, part);
+      if (above) text.parts.splice(from);
+      if (text?.parts.length) close();
+      else if (text) found.pop();
+      found.push({parts: above ? [...lead, part] : [part], section});
+      text = null;
+      before = part;
     };
     for (const element of [...main.children].filter(each => !each.matches(".elsewhere"))) {
       if (element.matches("h1, h2, h3")) {
         section = element.matches("h3") ? section : element;
-        if (!text?.parts.every(([part]) => part.matches("h1, h2, h3"))) text = null;  // headings stay together
+        if (!text?.parts.every(([part]) => part.matches("h1, h2, h3"))) close();  // headings stay together
+        before = null;
       }
-      if (!element.matches(".cell")) add([element, null]);
-      else for (const output of outputs(element)) {
-        if (isPicture(output)) text = null;
-        add([element, output]);
-        if (isPicture(output) || asks(output)) text = null;  // a question stands last, or what follows answers it
+      for (const output of element.matches(".cell") ? outputs(element) : [null]) {
+        const part = output ?? element;
+        if (isPicture(part)) show([element, output]);
+        else add([element, output]);
+        if (!isPicture(part) && asks(part)) text = before = null;  // a question stands last, or what follows answers it
       }
     }
+    close();
     return found;
   };
 
@@ -111,6 +161,7 @@
       .find(Boolean);
     if (!closed) return go(at + 1);
     closed.open = true;
+    if (tooTall()) fit();
     if (tooTall()) main.classList.add("tight");
     if (tooTall()) scrollTo({top: root.scrollHeight, behavior: "instant"});  // what was asked has been read
   };
@@ -133,6 +184,7 @@
     clearInterval(timer);
     const [first] = steps[at].parts[0];
     root.classList.remove("lecture");
+    main.style.fontSize = "";
     main.querySelectorAll(".moeviz-live").forEach(view => { view.style.zoom = ""; });
     bar.hidden = true;
     if (document.fullscreenElement) document.exitFullscreen();
