@@ -111,6 +111,12 @@ def assert_outputs_accessible(page):
     assert [each for each in found if "noUi-handle" not in each[1]] == []
 
 
+def pictures_seen(page):
+    """Return the forms of figures that are shown, by their class."""
+    shown = page.locator(".jp-OutputArea-output img[class^=moeviz]:visible")
+    return set(shown.evaluate_all("images => images.map(image => image.className)"))
+
+
 def type_sentence(area, sentence):
     box = area.locator("input[type=text]").first
     box.fill(sentence)
@@ -171,10 +177,12 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
     page.get_by_text("You said two, measured: 2. Right.").wait_for()
     alt = page.locator(".jp-CodeCell img").first.get_attribute("alt")
     assert len(alt) > 40 and page.get_by_text("In words and numbers").count() >= 4
+    assert pictures_seen(page) == {"moeviz-by-day"}
     assert_outputs_accessible(page)
     page.evaluate(THEME, "Dark")
     try:
         area.locator(".moeviz-live[data-theme='dark']").wait_for()
+        assert pictures_seen(page) == {"moeviz-by-night"}
         assert_outputs_accessible(page)
     finally:
         page.evaluate(THEME, "Light")
@@ -211,7 +219,7 @@ def explored(page, lab):
 def test_the_notebook_runs_without_a_complaint(explored):
     assert browser.errors(explored) == []
     assert complaints(explored) == []
-    assert explored.locator(".jp-Cell-outputArea img").count() == len(NAMES)
+    assert explored.locator(".jp-Cell-outputArea img:visible").count() == len(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

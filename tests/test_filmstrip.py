@@ -15,8 +15,8 @@ from matplotlib.colors import to_hex
 from PIL import Image
 
 from cases import cases
+from moeviz import dark, plots, style, widgets
 from moeviz import filmstrip as films
-from moeviz import forms, plots, style, widgets
 from moeviz.widgets.balancing import draw_entropy
 from moeviz.widgets.core import make_film
 from tools import browser
@@ -100,7 +100,7 @@ def test_pixels_are_those_of_the_figure_but_for_rounding():
 
 def test_the_dark_form_of_a_frame_has_the_ground_of_its_page():
     night = re.search(r'<img class="by-night" src="([^"]+)"', plain())[1]
-    assert to_hex(pixels(night)[0, 0] / 255) == forms.GROUND
+    assert to_hex(pixels(night)[0, 0] / 255) == dark.GROUND
 
 
 def test_no_figure_is_left_open():

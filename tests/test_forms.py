@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.transforms import Bbox
 
 from cases import cases
-from moeviz import forms, plots, style
+from moeviz import dark, forms, plots, style
 from moeviz.record import Routing
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def drawn(figure):
 
 def both(figure):
     """Return the pixels (H, W, 4) of a figure as it is and of its dark form."""
-    canvas = forms.BothCanvas(figure)
+    canvas = dark.BothCanvas(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba()), canvas.night()
 
@@ -66,26 +66,26 @@ def test_a_text_looks_as_matplotlib_draws_it_at_first_and_again(style_of):
 def test_an_expert_keeps_its_colour_and_white_becomes_the_ground(ax, color):
     seen = drawn(filled(ax, color).figure)
     assert max(seen, key=seen.get) == color.lower()
-    assert to_hex(forms.partner(to_rgb("white"))) == forms.GROUND
+    assert to_hex(dark.partner(to_rgb("white"))) == dark.GROUND
 
 
 @cases("color", style.expert_colors(8)[:7])
 def test_tints_and_shades_of_an_expert_lead_to_its_own_colour(color):
     own = np.array(to_rgb(color))
     for end in (0.99 * own + 0.01, 0.8 * own):  # almost no white; a fifth of black
-        assert forms.partner(tuple(end)) == pytest.approx(own, abs=0.02)
+        assert dark.partner(tuple(end)) == pytest.approx(own, abs=0.02)
 
 
 @cases("color", [*style.SERIES, *style.OKABE_ITO, style.MUTED, *style.expert_colors(64)])
 def test_whatever_is_drawn_can_be_seen(color):
-    assert style.contrast(forms.partner(to_rgb(color)), forms.GROUND) >= forms.SEEN
-    assert style.contrast(forms.partner(to_rgb(style.INK)), forms.GROUND) >= 7
+    assert style.contrast(dark.partner(to_rgb(color)), dark.GROUND) >= dark.SEEN
+    assert style.contrast(dark.partner(to_rgb(style.INK)), dark.GROUND) >= 7
 
 
 def test_zero_is_the_ground_and_more_is_lighter():
     for ramp, start in ((style.HEAT, 0.0), (style.AROUND, 0.5)):
-        shades = forms.partner(ramp(np.linspace(start, 1, 9)))
-        assert style.contrast(shades[0, :3], forms.GROUND) < 1.05
+        shades = dark.partner(ramp(np.linspace(start, 1, 9)))
+        assert style.contrast(shades[0, :3], dark.GROUND) < 1.05
         light = [style.luminance(shade[:3]) for shade in shades]
         assert light == sorted(light)
 
@@ -96,19 +96,19 @@ def test_a_text_can_be_read_on_what_it_stands(ax, expert):
     filled(ax, color).text(0.5, 0.5, "MMM", fontsize=40, ha="center", va="center", color=style.ink_on(color))
     seen = drawn(ax.figure)
     ground, ink, *_ = sorted(seen, key=seen.get, reverse=True)
-    assert ink in (forms.GROUND, forms.LIGHT)
-    other, = {forms.GROUND, forms.LIGHT} - {ink}
+    assert ink in (dark.GROUND, dark.LIGHT)
+    other, = {dark.GROUND, dark.LIGHT} - {ink}
     assert style.contrast(ground, ink) > style.contrast(ground, other)
 
 
 def test_letters_that_are_outlines_can_be_read_too(monkeypatch):
-    inks, choose = [], forms._inks
-    monkeypatch.setattr(forms, "_inks", lambda *given: inks.append(choose(*given)) or inks[-1])
+    inks, choose = [], dark._inks
+    monkeypatch.setattr(dark, "_inks", lambda *given: inks.append(choose(*given)) or inks[-1])
     figure = plots.plot_text(ONE_EACH, "M" * 8).figure
     drawn(figure)
     plt.close(figure)
     letters = next(each for each in inks if len(each) >= 8)[:8]
-    grounds = [forms.partner(to_rgb(color)) for color in style.expert_colors(8)]
+    grounds = [dark.partner(to_rgb(color)) for color in style.expert_colors(8)]
     assert min(style.contrast(ink[:3], ground) for ink, ground in zip(letters, grounds, strict=True)) >= 3.4
 
 
@@ -124,7 +124,7 @@ def test_the_figure_stays_as_it_is_and_nothing_of_it_is_lost(ax):
     plain.draw()
     (day, night), again = both(ax.figure), both(ax.figure)[1]
     assert (day == np.asarray(plain.buffer_rgba())).all() and (night == again).all()
-    there = np.abs(night[..., :3] / 255 - to_rgb(forms.GROUND)).max(axis=-1)
+    there = np.abs(night[..., :3] / 255 - to_rgb(dark.GROUND)).max(axis=-1)
     inked = day[..., :3].min(axis=-1) < 155
     assert inked.mean() > 0.1 and there[inked].min() > 0.04
 
@@ -215,8 +215,8 @@ def test_panels_below_a_title_go_with_it():
 @cases("count", [9, 16, 64])
 def test_many_experts_keep_their_order_of_colours(count):
     for color in style.expert_colors(count):
-        kept = np.array(forms.partner(to_rgb(color)))
-        lifted = np.array(forms.lifted(to_rgb(color)))
+        kept = np.array(dark.partner(to_rgb(color)))
+        lifted = np.array(dark.lifted(to_rgb(color)))
         assert np.abs(kept - lifted).max() < 0.02
 
 
@@ -224,13 +224,13 @@ def test_many_experts_keep_their_order_of_colours(count):
 def test_a_mark_on_a_colour_can_be_seen(ax, color):
     filled(ax, color).scatter([0.25, 0.75], [0.5, 0.5], s=300, c=[style.ink_on(color)] * 2, linewidths=1.6)
     mark, below = both(ax.figure)[1][[25, 5], 25, :3] / 255
-    assert style.contrast(mark, below) >= forms.SEEN
+    assert style.contrast(mark, below) >= dark.SEEN
 
 
 def test_a_coloured_word_on_the_dark_ground_keeps_its_colour():
     blue = to_rgb(style.expert_colors(8)[4])
-    word = forms._ink((*blue, 1.0), np.array([np.array(to_rgb(forms.GROUND)) * 255]))[:3]
-    assert style.contrast(word, forms.GROUND) >= forms.READ
+    word = dark._ink((*blue, 1.0), np.array([np.array(to_rgb(dark.GROUND)) * 255]))[:3]
+    assert style.contrast(word, dark.GROUND) >= dark.READ
     assert word[2] - word[0] > 0.3  # blue, and not the ink of expert 7
 
 
@@ -278,7 +278,7 @@ def test_a_number_is_not_crossed_by_the_line_to_compare_with():
 @cases("expert", range(7))
 def test_a_line_on_white_is_a_line_of_the_same_expert_on_the_dark_ground(expert):
     color = style.expert_colors(8)[expert]
-    assert to_hex(forms.partner(to_rgb(style.on_white(color)))) == to_hex(forms.lifted(to_rgb(color)))
+    assert to_hex(dark.partner(to_rgb(style.on_white(color)))) == to_hex(dark.lifted(to_rgb(color)))
 
 
 def test_numbers_in_the_cells_of_a_matrix_stand_apart_on_a_phone():

@@ -17,12 +17,12 @@ ORDER = ("environment", "arrays", "checks", "files", "tables", "optimiser", "rec
          "steering", "experts", "losses", "metrics", "scoreboard", "text", "tinylm", "training",
          "transformer", "interventions", "short_runs", "earlier",
          "causal_runs", "cost", "models", "learning", "cluster",
-         "traces", "style", "forms", "plots", "filmstrip", "live", "widgets", "exercises", "terminal",
-         "report")
+         "traces", "palette", "dark", "style", "forms", "plots", "filmstrip", "live", "widgets", "exercises",
+         "terminal", "report")
 DRAWING = frozenset({"numpy", "matplotlib"})
-DRAWERS = ("style", "forms", "plots", "filmstrip", "live", "terminal")
+DRAWERS = ("palette", "style", "forms", "plots", "filmstrip", "live", "terminal")
 AT_ONCE = {"environment": set(), **dict.fromkeys(DRAWERS, DRAWING),
-           "widgets": DRAWING | {"ipywidgets", "IPython"}}
+           "dark": DRAWING | {"PIL"}, "widgets": DRAWING | {"ipywidgets", "IPython"}}
 WITHIN_FUNCTIONS = {"text": {"babel"}, "report": {"tqdm"}, "exercises": {"ipywidgets"},
                     "optimiser": {"tqdm"}, "traces": {"torch", "transformers"},
                     "cluster": {"ipyparallel", "mpi4py", "psutil", "traitlets"}}

@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex, to_rgb
 import live_tools as tools
 from cases import cases
 from moeviz import live, tinylm, transformer
-from moeviz.forms import partner
+from moeviz.dark import partner
 from moeviz.live import show
 from moeviz.live.sentence import EXAMPLES, MAX_BYTES, clip
 from moeviz.style import expert_colors

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moeviz import __main__ as commands
 from moeviz import metrics, terminal, text, tinylm
 from moeviz.record import EMPTY, Routing
 from moeviz.style import expert_colors
@@ -244,3 +245,11 @@ def test_a_reader_that_leaves_early_is_no_error():
     done = subprocess.run(f'"{sys.executable}" -m moeviz < "{terminal.__file__}" | head -c 100', shell=True,
                           capture_output=True, timeout=120, check=False)
     assert done.stderr == b"" and len(done.stdout) == 100
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_the_help_names_the_other_commands_which_help_too(run, flag):
+    assert "`trace FILE`" in " ".join(run(flag)[1].split())
+    with pytest.raises(SystemExit):
+        commands.main(["trace", flag])
+    assert "--compare" in sys.stdout.shown()

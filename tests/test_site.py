@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cases import cases
-from moeviz import forms
+from moeviz import dark
 from moeviz.tables import as_html
 from tools import browser, notebooks, runs
 from tools.site import build as builder
@@ -314,7 +314,7 @@ def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp
     assert re.findall(r'<picture class="([^"]+)"><source media="\(max-width: 700px\)"', page) == [
         "by-day", "by-night"]
     day, night = (pixels_of(png) for png in (output.data["image/png"], about["dark"]))
-    assert day.shape == night.shape and day[0, 0, 0] == 255 and to_hex(night[0, 0] / 255) == forms.GROUND
+    assert day.shape == night.shape and day[0, 0, 0] == 255 and to_hex(night[0, 0] / 255) == dark.GROUND
     stack = stacked(day, about["panels"])
     assert len(about["panels"]) == 2 and stack.shape[1] < 0.6 * day.shape[1]
     assert len(stack) > 1.5 * day.shape[0]
@@ -349,7 +349,7 @@ def test_a_figure_of_one_panel_has_a_narrow_form(tmp_path):
         about, wide = output.metadata["image/png"], pixels_of(output.data["image/png"])
         day, night = (pixels_of(about["narrow"][form]) for form in ("day", "dark"))
         assert day.shape == night.shape and day.shape[1] < 700 < wide.shape[1]
-        assert to_hex(night[0, 0] / 255) == forms.GROUND
+        assert to_hex(night[0, 0] / 255) == dark.GROUND
         page = show(output, Figures(tmp_path))
         assert page.count(f'width="{day.shape[1]}" height="{day.shape[0]}"') == 2
 

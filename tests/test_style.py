@@ -2,15 +2,17 @@
 
 import colorsys
 import re
+from base64 import b64decode
+from io import BytesIO
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 
 from cases import cases
-from moeviz import style
+from moeviz import dark, style
 from moeviz.plots.draw import plain_ticks
 from moeviz.tables import as_html
 
@@ -160,3 +162,24 @@ def test_numbers_below_0_have_a_minus_sign_wherever_they_are_seen():
     assert not [text for text in seen if re.search(r"(?<!\w)-\d", text)] and "−0.5" in seen[0]
     assert seen[0].startswith("top-2 ") and "−2" in seen
     plt.close(ax.figure)
+
+
+def test_an_output_holds_its_figure_for_both_themes_and_hides_the_dark_one_by_itself():
+    ax = style.set_description(plt.subplots(figsize=(3, 2))[1], "Bars: 3 <of> them.")
+    canvas = ax.figure.canvas
+    data, about = style.as_output(ax.figure)
+    assert ax.figure.canvas is canvas and about["image/png"]["alt"] == "Bars: 3 <of> them."
+    shown = re.findall(r'moeviz-by-(\w+)" alt="([^"]*)" style="([^"]*)" src="data:[^,]*,([^"]*)"',
+                       data["text/html"])
+    assert [(name, alt, "display: none" in own) for name, alt, own, _ in shown] == [
+        ("day", "Bars: 3 &lt;of&gt; them.", False), ("night", "Bars: 3 &lt;of&gt; them.", True)]
+    day, night = (plt.imread(BytesIO(b64decode(png))) for *_, png in shown)
+    assert shown[0][-1] == data["image/png"] and day.shape[:2] == night.shape[:2]
+    assert day[0, 0, :3].tolist() == [1, 1, 1] and to_hex(night[0, 0]) == dark.GROUND
+    plt.close(ax.figure)
+
+
+def test_a_figure_of_the_readers_own_is_a_png_alone():
+    figure = plt.subplots(figsize=(1, 1))[0]
+    assert [*style.as_output(figure)[0]] == ["image/png"]
+    plt.close(figure)

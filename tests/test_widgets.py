@@ -28,8 +28,8 @@ draw_capacity = partial(balancing.draw_capacity, routing.top_k(LOGITS, k=2), fac
 
 
 def read(html):
-    """Return the alt text and the PNG of an image tag."""
-    alt, png = re.fullmatch(r'<img .*alt="([^"]*)" src="data:image/png;base64,([^"]*)">', html).groups()
+    """Return the alt text and the PNG of a picture as it is by day."""
+    alt, png = re.search(r'<img [^>]*day" alt="([^"]*)"[^>]* src="data:[^,]*,([^"]*)">', html).groups()
     return unescape(alt), base64.b64decode(png)
 
 

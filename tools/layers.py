@@ -16,7 +16,7 @@ STOREYS = (  # from the ground up: what a storey is about, its rooms, and what m
     ("models of the course", ("text", "tinylm", "training", "transformer", "interventions"), "NumPy"),
     ("their runs on three seeds", ("short_runs", "earlier", "causal_runs"), "NumPy"),
     ("models of others", ("cost", "models", "learning", "cluster", "traces"), "NumPy"),
-    ("pictures", ("style", "forms", "plots", "filmstrip"), "matplotlib"),
+    ("pictures", ("palette", "dark", "style", "forms", "plots", "filmstrip"), "matplotlib"),
     ("under the reader's hands", ("live", "widgets", "exercises"), "ipywidgets"),
     ("commands", ("terminal", "report"), "matplotlib"),
 )

@@ -14,22 +14,21 @@ import numpy as np
 from PIL import Image
 
 from moeviz import style
-from moeviz.forms import BothCanvas, labels_of, narrowed, panels_of
+from moeviz.dark import BothCanvas
+from moeviz.forms import labels_of, narrowed, panels_of
 
 
 def install():
     """Let figures of the style carry their other forms from now on."""
-    plain = style.as_output
+    plain = style.bundle
 
-    def as_output(figure):
-        canvas, both = figure.canvas, BothCanvas(figure)
-        output = plain(figure)
-        figure.set_canvas(canvas)
+    def bundle(figure, png, night):
+        output = plain(figure, png, night)
         if "image/png" in output[1]:  # no reader's own
-            output[1]["image/png"].update(forms(figure, output[0]["image/png"], both.night()))
+            output[1]["image/png"].update(forms(figure, png, night))
         return output
 
-    style.as_output = as_output
+    style.bundle = bundle
     gc.freeze()  # what is imported by now stays: drawing makes the collector look through it time and again
 
 

@@ -9,8 +9,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from moeviz.dark import BothCanvas
 from moeviz.filmstrip import picture
-from moeviz.forms import BothCanvas
 from moeviz.tables import as_html
 
 PICTURE = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]+)")

@@ -17,7 +17,7 @@ from moeviz.environment import run_command
 def main(argv):
     """Return the exit code of the command, or of the sentence."""
     named = len(argv) > 1 and argv[0] in ("trace", "count")
-    if named and (Path(argv[1]).is_file() or Path(argv[1]).suffix or "--help" in argv[1:2]):
+    if named and (Path(argv[1]).is_file() or Path(argv[1]).suffix or argv[1] in ("-h", "--help")):
         return report.main(argv)
     return terminal.main(argv)
 

@@ -19,7 +19,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.transforms import Bbox
 
 from moeviz.arrays import check_count
-from moeviz.forms import BothCanvas, labels_of, panels_of, united
+from moeviz.dark import BothCanvas
+from moeviz.forms import labels_of, panels_of, united
 from moeviz.style import describe, tables_of
 from moeviz.tables import as_html
 

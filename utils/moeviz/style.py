@@ -15,23 +15,27 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.container import BarContainer
 from matplotlib.font_manager import findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from moeviz.arrays import check_count, check_number
+from moeviz.dark import BothCanvas, small
+from moeviz.palette import (  # noqa: F401  whoever draws finds the colours here
+    AROUND,
+    HEAT,
+    OKABE_ITO,
+    PALE,
+    PALER,
+    SERIES,
+    contrast,
+    expert_colors,
+    ink_on,
+    luminance,
+    on_white,
+    tint,
+)
 from moeviz.tables import as_html, as_one_quantity, as_power, as_table, as_text, evenly, with_minus
 
-OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
-SERIES = ("#45227a", "#6a9500", "#c8325a", "#00474a", "#8a6d3f", "#d070d8", "#6f7f95")  # never an expert's
-PALE = "#b9c4cc"  # what is only there to compare with
-HEAT = LinearSegmentedColormap.from_list("heat", ["#ffffff", "#cbd7ea", "#7b98c8", "#2c4f91", "#12265a"])
-AROUND = LinearSegmentedColormap.from_list(  # a middle that is nothing special, in white
-    "around", ["#6b4210", "#d3b58a", "#ffffff", "#7b98c8", "#12265a"])
-# pale fills that say something, and what says it on a dark ground: as pale beside their darker neighbours
-PALER = {"#8465b4": "#b09ad6", "#bfaede": "#ddd3ee", "#b7cf7a": "#b7cf7a", "#4d8f8c": "#8fc4c1",
-         "#a4b0c8": "#c9d2e3", "#e7a8ec": "#e7a8ec"}
 INK = "#222222"
 MUTED = "#5f6368"
 LINE = "#8c8c8c"
@@ -39,6 +43,9 @@ FAINT = "#f2f2f2"
 DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
+DARK = ':is([data-jp-theme-light="false"], .vscode-dark)'  # JupyterLab and Notebook, VS Code
+IN_THE_DARK = (f"<style>{DARK} .moeviz-by-day {{ display: none }}\n"
+               f"{DARK} .moeviz-by-night {{ display: inline !important }}</style>")
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 ROUTER = re.compile(r"top-\w+")
@@ -84,83 +91,38 @@ def as_output(figure):
 
     A reader's own figure, of which nothing is described, is a PNG alone.
     """
-    raw = BytesIO()
+    return bundle(figure, *drawn(figure))
+
+
+def drawn(figure):
+    """Return a figure as PNG (base64) and the pixels (H, W, 4) of its dark form; its canvas stays."""
+    canvas, both, raw = figure.canvas, BothCanvas(figure), BytesIO()
     figure.savefig(raw, format="png", dpi=figure.dpi, bbox_inches="tight")
-    png = b64encode(raw.getvalue()).decode()
+    figure.set_canvas(canvas)
+    return b64encode(raw.getvalue()).decode(), both.night()
+
+
+def bundle(figure, png, night):
+    """Return what a front end gets of a figure, {type: content}, and what is known about it."""
     try:
         alt = describe(figure)
     except ValueError:
         return {"image/png": png}, {}
     tables = tables_of(figure)
-    html = (f'<img alt="{escape(alt)}" style="max-width: 100%" src="data:image/png;base64,{png}">'
-            f"<details><summary>In words and numbers</summary><p>{escape(alt)}</p>"
-            f"{''.join(map(as_html, tables))}</details>")
+    html = (f"{in_both_themes(png, night, alt)}<details><summary>In words and numbers</summary>"
+            f"<p>{escape(alt)}</p>{''.join(map(as_html, tables))}</details>")
     return {"image/png": png, "text/html": html}, {"image/png": {"alt": alt, "tables": tables}}
 
 
-def expert_colors(num_experts):
-    """Return one hex colour per expert, the same for expert e in every figure of that many experts.
+def in_both_themes(png, night, alt, look="max-width: 100%"):
+    """Return HTML with a picture, and in its place the dark one where a front end is dark.
 
-    Up to 8 experts get the Okabe-Ito palette, which colour-blind readers can tell apart; more get
-    steps of viridis, which need the number beside them. Raises ValueError when num_experts < 1.
-
-    >>> expert_colors(2)
-    ['#E69F00', '#56B4E9']
+    png: base64. night: pixels (H, W, 4). Without style sheets the dark one stays hidden. look: of both.
     """
-    count = check_count(num_experts, "num_experts")
-    if count <= len(OKABE_ITO):
-        return list(OKABE_ITO[:count])
-    return [to_hex(color) for color in mpl.colormaps["viridis"](np.linspace(0, 1, count))]
-
-
-def luminance(color):
-    """Return the relative luminance of a colour, 0 for black and 1 for white (WCAG 2.1).
-
-    >>> luminance("white")
-    1.0
-    """
-    red, green, blue = (channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-                        for channel in to_rgb(color))
-    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
-
-
-def contrast(one, other):
-    """Return the contrast ratio of two colours, 1 to 21 (WCAG 2.1).
-
-    >>> round(contrast("black", "white"))
-    21
-    """
-    low, high = sorted([luminance(one), luminance(other)])
-    return (high + 0.05) / (low + 0.05)
-
-
-def ink_on(color):
-    """Return "black" or "white", whichever is easier to read on the colour; always at least 4.5:1.
-
-    >>> ink_on("#F0E442"), ink_on("#0072B2")
-    ('black', 'white')
-    """
-    return max(("black", "white"), key=lambda ink: contrast(ink, color))
-
-
-def on_white(color):
-    """Return the colour, or a darker shade of it, for lines on white: always at least 3:1.
-
-    >>> on_white("#0072b2"), contrast(on_white("#F0E442"), "white") >= 3
-    ('#0072b2', True)
-    """
-    shades = (to_hex(np.array(to_rgb(color)) * share) for share in np.linspace(1, 0, 51))
-    return next(shade for shade in shades if contrast(shade, "white") >= 3)
-
-
-def tint(color, amount):
-    """Mix a colour with white: amount 0 gives white, 1 the colour itself.
-
-    >>> tint("#000000", 0.0)
-    '#ffffff'
-    """
-    amount = check_number(amount, "amount", 0.0, 1.0)
-    return to_hex(1 - amount * (1 - np.array(to_rgb(color))))
+    forms = {"day": (png, look), "night": (b64encode(small(night)).decode(), f"{look}; display: none")}
+    return IN_THE_DARK + "".join(
+        f'<img class="moeviz-by-{name}" alt="{escape(alt)}" style="{own}" src="data:image/png;base64,{data}">'
+        for name, (data, own) in forms.items())
 
 
 def dropped_patch():

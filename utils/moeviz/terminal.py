@@ -176,7 +176,9 @@ def _parser():
     parser = argparse.ArgumentParser(
         prog="python -m moeviz",
         description="Show to which expert a trained router sends each byte of a sentence.",
-        epilog="Without a sentence, standard input is read. Put -- before one that begins with a dash.")
+        epilog="Without a sentence, standard input is read. Put -- before one that begins with a dash. "
+               "Other commands: `trace FILE` reports on a captured routing, `count config.json` counts a "
+               "model; `trace --help` says more.")
     parser.add_argument("sentence", nargs="*", help="any text, in any script")
     parser.add_argument("--png", metavar="FILE", help="also write the picture to FILE")
     parser.add_argument("--color", action=argparse.BooleanOptionalAction,

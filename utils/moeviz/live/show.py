@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
+from moeviz.dark import partner
 from moeviz.filmstrip import picture, still
-from moeviz.forms import partner
 from moeviz.style import expert_colors, ink_on
 
 HERE = Path(__file__).resolve().parent

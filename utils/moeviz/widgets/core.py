@@ -15,12 +15,12 @@ import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from IPython.display import HTML, display
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imsave
 
 from moeviz.arrays import check_choice
+from moeviz.dark import BothCanvas
 from moeviz.filmstrip import Html, TooLargeError, filmstrip, shoot
-from moeviz.style import describe
+from moeviz.style import describe, in_both_themes
 
 MAX_CONTROLS = 4
 EDITION = "MOEVIZ_EDITION"
@@ -145,18 +145,17 @@ def show(redraw, values):
     except ValueError as error:
         print(error)
         return 0
-    # savefig would draw twice where a layout has to be found; another canvas would measure every text again
-    canvas = figure.canvas if type(figure.canvas) is FigureCanvasAgg else FigureCanvasAgg(figure)
+    # savefig would draw twice where a layout has to be found
+    canvas = BothCanvas(figure)
     canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())
     plt.close(figure)
     height, width = pixels.shape[:2]
     image = BytesIO()
     imsave(image, pixels, format="png", pil_kwargs={"compress_level": 1})
-    source = f"data:image/png;base64,{b64encode(image.getvalue()).decode()}"
     # as HTML, because notebook front ends drop the alt text of a plain image output
-    display(HTML(f'<img width="{width}" style="max-width: 100%; height: auto" '
-                 f'alt="{escape(describe(figure))}" src="{source}">'))
+    display(HTML(in_both_themes(b64encode(image.getvalue()).decode(), canvas.night(), describe(figure),
+                                f"width: {width}px; max-width: 100%; height: auto")))
     return height
 
 
