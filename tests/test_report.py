@@ -169,3 +169,21 @@ def test_domains_and_layers_are_named_on_the_command_line(capture, capsys):
                              (["--layers", "3"], "layers must name the 2 layers")):
         assert main(["trace", str(capture), *options]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_report_is_named_after_all_its_captures_and_has_no_empty_column(capture, capsys):
+    other, page = capture.with_name("b.npy"), capture.with_name("r.html")
+    np.save(other, IDS[:100])
+    assert main(["trace", str(capture), str(other), "--html", str(page)]) == 0
+    assert capsys.readouterr().out.startswith("a, b: 400 tokens")
+    text = page.read_text(encoding="utf-8")
+    assert "<main><h1>Routing of a, b</h1>" in text and "<p>Share of the choices" in text
+    assert main(["trace", str(capture), "--compare", str(other)]) == 0
+    said = capsys.readouterr().out
+    assert "distance of loads" in said and "same set" not in said
+
+
+def test_a_file_that_is_not_there_is_named_in_plain_words(tmp_path, capsys):
+    missing = tmp_path / "none.json"
+    assert main(["count", str(missing)]) == 2
+    assert capsys.readouterr().err.strip().endswith(f"count: {missing}: No such file or directory")

@@ -22,6 +22,8 @@ from moeviz.report.numbers import compare, measure, of_load
 from moeviz.report.show import as_page, as_text, compare_text
 from moeviz.tables import as_lines, as_table
 
+NAMED = 4  # captures whose names the title of their report holds
+
 
 def ledger(config, *, context=4096):
     """Return the ledger of a config.json as plain numbers: parameters by part, FLOPs and cache at a context.
@@ -63,7 +65,8 @@ def main(argv):
             warnings.simplefilter("always", UserWarning)
             print(_trace(options) if options.command == "trace" else _count(options))
     except (ValueError, OSError, MemoryError) as error:
-        print(f"{parser.prog} {options.command}: {error}", file=sys.stderr)
+        said = f"{error.filename}: {error.strerror}" if getattr(error, "filename", None) else error
+        print(f"{parser.prog} {options.command}: {said}", file=sys.stderr)
         return 2
     return 0
 
@@ -96,7 +99,7 @@ def _trace(options):
              "layers": None if options.layers is None else _layers(options.layers)}
     files = options.files[0] if len(options.files) == 1 else options.files
     per_token, names = _domains(options)
-    trace = traces.read(files, **given, names=names, model=Path(options.files[0]).stem)
+    trace = traces.read(files, **given, names=names, model=_called(options.files))
     if isinstance(trace, traces.Counts):
         return _counts(trace, options)
     if per_token is not None:
@@ -112,6 +115,16 @@ def _trace(options):
     if options.json:
         return _numbers(options.json, report | ({"compare": against} if against else {}))
     return "\n\n".join([as_text(report), *([compare_text(against)] if against else [])])
+
+
+def _called(files):
+    """Return what captures that are joined are called.
+
+    >>> _called(["a.npy"]), _called(["a.npy", "b.npy", "c.npy"])
+    ('a', 'a, b, c')
+    """
+    stems = [Path(each).stem for each in files]
+    return ", ".join(stems[:NAMED]) + (f" and {len(stems) - NAMED} more" if len(stems) > NAMED else "")
 
 
 def _counts(counts, options):

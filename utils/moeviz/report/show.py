@@ -50,9 +50,14 @@ def _more_table(report):
                      touched.get(at)])
     columns = ["layer", "pair", "share", "bits of domain", "if shuffled", "in the cache", "hits", "batch",
                "touched"]
+    return _known("Pairs, domains, caches, batches", columns, rows)
+
+
+def _known(title, columns, rows):
+    """Return a table of the columns in which anything stands."""
     known = [at for at in range(len(columns)) if any(row[at] not in (None, "") for row in rows)]
-    return as_table("Pairs, domains, caches, batches", [columns[at] for at in known],
-                    [[row[at] for at in known] for row in rows], most=ROWS)
+    return as_table(title, [columns[at] for at in known], [[row[at] for at in known] for row in rows],
+                    most=ROWS)
 
 
 def _flow_table(report):
@@ -85,8 +90,8 @@ def compare_text(found):
 def _compare_table(found):
     rows = [[each["layer"], each.get("sets"), each.get("shared"), each.get("first"), each["load_distance"]]
             for each in found["layers"]]
-    return as_table("Equal choices", [
-        "layer", "same set", "experts shared", "same first", "distance of loads"], rows, most=ROWS)
+    return _known("Equal choices" if found["aligned"] else "Loads", [
+        "layer", "same set", "experts shared", "same first", "distance of loads"], rows)
 
 
 # As one page.
@@ -103,7 +108,7 @@ body{{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;paddin
 color:var(--ink);background:var(--ground)}}
 svg{{width:100%;height:auto}} rect:hover,circle:hover{{stroke:var(--ink);stroke-width:2}}
 .bad{{background:var(--bad);padding:.5rem 1rem;border-left:4px solid #b45309}}
-text{{font-size:12px;fill:var(--ink)}}
+text{{font-size:12px;fill:var(--ink)}} @media (max-width:600px){{text{{font-size:15px}}}}
 .heat div{{display:flex;height:1.2rem;margin-bottom:1px;font-size:.8rem;line-height:1.2rem}}
 .heat b{{width:2.2rem;font-weight:400}} .heat i{{flex:1;min-width:0;background:var(--line0)}}
 .heat i:hover{{outline:2px solid var(--ink)}}
@@ -111,9 +116,9 @@ text{{font-size:12px;fill:var(--ink)}}
 .strip{{display:flex;flex-wrap:wrap;gap:.5rem 2px;font:13px/1.4 ui-monospace,monospace}}
 .token{{display:flex;flex-direction:column;text-align:center;min-width:1.7rem}} .token span{{padding:0 3px}}
 </style></head>
-<body><h1>{title}</h1>
+<body><main><h1>{title}</h1>
 {body}
-</body></html>
+</main></body></html>
 """
 STRIP, STRIP_LAYERS = 240, 8  # tokens and layers of the strip of choices
 LINES = 4  # colours, used in turn
@@ -170,7 +175,7 @@ def _strip(trace, text):
 
 
 def _heat(report):
-    """Return the loads as a picture: a row for each layer, a cell for each expert."""
+    """Return the loads as a picture and what its shades say: a row for each layer, a cell for each expert."""
     size, rows = report["experts"], []
     for each in report["layers"]:
         shares = [load / (sum(each["load"]) or 1) for load in each["load"]]
@@ -179,8 +184,9 @@ def _heat(report):
                  for expert, (load, share) in enumerate(zip(each["load"], shares, strict=True))]
         gap = 0 if size > MANY else 1
         rows.append(f'<div style="gap:{gap}px"><b>{each["layer"]}</b>{"".join(cells)}</div>')
-    label = "Share of the choices that each expert of each layer got; dark is twice the even share or more"
-    return f'<div class="heat" role="img" aria-label="{label}">{"".join(rows)}</div>'
+    label = ("Share of the choices that each expert of each layer got. The ground's own colour is none, the "
+             "full colour twice the even share or more.")
+    return f'<p>{label}</p><div class="heat" role="img" aria-label="{label}">{"".join(rows)}</div>'
 
 
 def _curves(report):
