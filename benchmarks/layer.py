@@ -29,6 +29,7 @@ from moeviz import __version__, experts, routing
 # T, D, H, E with the wanted ratios to the bare products: forward, and forward with backward
 SHAPES = [((4096, 256, 1024, 16), 1.08, 1.10), ((2048, 128, 512, 8), 1.12, 1.15),
           ((2048, 256, 512, 64), 1.12, 1.13), ((256, 32, 64, 8), 2.2, 1.8)]
+FLOORS = {}, {"relu": True}, {"product": np.dot}
 LEAST = 2e-3  # seconds that a timed run takes
 MODULES = "capacity, experts, losses, metrics, plots, routing, style, text, tinylm"
 IMPORTS = f"""
@@ -55,8 +56,8 @@ def make_floor(tokens, bank, routed, *, backward=False, relu=False, product=np.m
 
     The tokens are gathered and the buffers made beforehand; no weights, no output. All experts share one
     buffer of hidden units. The backward begins when all experts are done, for the loss lies between.
-    relu: the whole expert, with its activation and hidden units of its own, kept for the backward as no
-    training can do without; what the layer takes beyond that is gather, weights and sums.
+    relu: the whole expert, with its activation. For the backward, the hidden units of all experts are
+    kept as well, as no training can do without. What the layer takes beyond is gather, weights and sums.
     product: np.matmul, as anyone writes it; the layer calls np.dot, which begins about half a microsecond
     sooner, and that tells where a product takes five.
     """
@@ -64,11 +65,12 @@ def make_floor(tokens, bank, routed, *, backward=False, relu=False, product=np.m
     gathered, doutput = tokens[pairs.token], tokens[pairs.token]
     load = np.bincount(pairs.expert, minlength=bank.num_experts)
     spans = list(zip(np.cumsum(load) - load, np.cumsum(load), strict=True))
-    hidden, dhidden = np.empty((2, len(gathered) if relu else load.max(), bank.hidden), np.float32)
+    kept = relu and backward
+    hidden, dhidden = np.empty((2, len(gathered) if kept else load.max(), bank.hidden), np.float32)
     result, dtokens = np.empty_like(gathered), np.empty_like(gathered)
     dw_in, dw_out = np.empty_like(bank.w_in), np.empty_like(bank.w_out)
 
-    every = [(expert, start, stop, hidden[start:stop] if relu else hidden[:stop - start])
+    every = [(expert, start, stop, hidden[start:stop] if kept else hidden[:stop - start])
              for expert, (start, stop) in enumerate(spans)]
 
     def floor():
@@ -131,10 +133,11 @@ def describe(num_tokens, width, hidden, num_experts):
 
 def compare_with_floor(*shape, limit):
     layer = make_layer(*shape)
-    floors = [make_floor(*layer, product=product) for product in (np.matmul, np.dot)]
-    times, name = time_in_turn([lambda: experts.forward_grouped(*layer), *floors], 12), describe(*shape)
+    floors = [make_floor(*layer, **how) for how in FLOORS]
+    times, name = time_in_turn([lambda: experts.forward_grouped(*layer), *floors], 16), describe(*shape)
     return [compare(f"grouped / bare products, {name}", times, "<=", limit),
-            compare(f"the same / products by np.dot, {name}", times, second=2)]
+            compare(f"the same / products with ReLU, {name}", times, second=2),
+            compare(f"the same / products by np.dot, {name}", times, second=3)]
 
 
 def compare_training(*shape, limit):
@@ -145,8 +148,7 @@ def compare_training(*shape, limit):
         _, cache = experts.forward_cached(tokens, bank, routed, workspace=workspace)
         experts.backward(cache, tokens)
 
-    floors = [make_floor(tokens, bank, routed, backward=True, **how)
-              for how in ({}, {"relu": True}, {"product": np.dot})]
+    floors = [make_floor(tokens, bank, routed, backward=True, **how) for how in FLOORS]
     times, name = time_in_turn([train, *floors], 20), describe(*shape)
     return [compare(f"forward and backward / bare products, {name}", times, "<=", limit),
             compare(f"the same / products with ReLU, hidden units kept, {name}", times, second=2),
