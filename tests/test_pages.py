@@ -511,3 +511,14 @@ def test_a_handout_has_exercises_and_no_solutions(chromium, site):
         assert chromium.evaluate(FORMS_SHOWN) == ["by-day"]
     finally:
         chromium.emulate_media(media="screen")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("page", ["10_one_matrix_every_router.html", "21_bug_hunt.html"])
+def test_all_readings_of_a_board_stand_beside_each_other(chromium, site, page):
+    open_page(chromium, site, page)
+    assert chromium.evaluate("""() => [...document.querySelectorAll(".more")]
+        .filter(fold => !fold.closest("figure, .moeviz-filmstrip"))
+        .map(fold => { fold.open = true; return fold.querySelector(".moeviz-table") })
+        .map(table => table.scrollWidth - table.clientWidth)
+        .every(excess => excess <= 1)""")

@@ -35,6 +35,8 @@ STYLE = """<style>
   background: var(--jp-layout-color0, var(--ground, Canvas)) }
 .moeviz-table tbody .word:first-child { min-width: 5.5em }
 .moeviz-table td.word { min-width: 4em }
+.moeviz-table.moeviz-table tr:has(> :nth-child(11)) > * { font-size: .84rem; padding-inline: .4em }
+.moeviz-table tbody tr:has(> :nth-child(11)) > .word:first-child { min-width: 7em }
 .moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
 @media print { .moeviz-table.moeviz-table :is(th, td) { padding: .15em .6em; font-size: .8rem } }
 </style>"""
