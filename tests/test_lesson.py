@@ -79,7 +79,7 @@ def test_what_no_prediction_is_is_named():
 
 def test_a_claim_holds_or_fails_the_run(capsys):
     claim("the shares sum to", 0.99999, True)
-    assert capsys.readouterr().out == "✓ the shares sum to: 1\n"
+    assert capsys.readouterr().out == "✓ the shares sum to: 1.00\n"
     with pytest.raises(AssertionError, match=r"does not support the claim: the shares sum to: 0\.5"):
         claim("the shares sum to", 0.5, False)
 
@@ -151,7 +151,8 @@ def test_numbers_of_a_list_have_as_many_decimals_as_they_need_together(values, t
 
 
 @cases("value, said", [
-    (0.0422, "0.042"), (0.00134, "0.0013"), ([0.0288, -0.0192, -0.00706], "0.029, -0.019, -0.007"),
+    (0.0422, "0.042"), (0.00134, "0.0013"), (0.2195, "0.220"), (0.25, "0.25"), (8.0, "8"),
+    (1.0600001, "1.06"), ([0.0288, -0.0192, -0.00706], "0.029, -0.019, -0.007"),
     ([2.333, 0.41712], "2.333, 0.417"), ([0.0689, 0.0857, 0.12], "0.069, 0.086, 0.120"),
     ({"choice": 55.0, "score": -0.2}, "choice 55.0, score -0.2")])
 def test_a_measured_value_has_the_decimals_of_a_table_s_cell(value, said, capsys):

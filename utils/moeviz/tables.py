@@ -16,6 +16,7 @@ MOST_ROWS, MOST_COLUMNS = 64, 13  # of a table, names included
 ALL_OF = 2  # times as many rows are shown whole, for one row left out says less than it hides
 ALL_COLUMNS = 17  # a name and sixteen experts
 NOTHING = 1e-12  # what is closer to 0 is rounding
+ROUNDING = 1e-6  # of single precision, as a part of a number
 SEEN_BESIDE = 1000  # what is smaller than the largest number by more, no picture of both shows
 MOST_DECIMALS = 6
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -126,7 +127,12 @@ def _number(value, digits):
         return f"{value:,.0f}" if size >= 1e4 else f"{value:.0f}"
     if size >= 1e7 or size < 1e-4:
         return as_power(value, digits)
-    return f"{value:,.0f}" if size >= 1e4 else f"{value:.{max(digits, len(f'{size:.0f}'))}g}"
+    if size >= 1e4:
+        return f"{value:,.0f}"
+    digits = max(digits, len(f"{size:.0f}"))
+    text = f"{value:.{digits}g}"
+    exact = abs(float(text) - value) <= max(NOTHING, ROUNDING * size)
+    return text if exact else f"{value:#.{digits}g}".rstrip(".")  # zeros of a rounded number are digits too
 
 
 def with_minus(text):
