@@ -178,6 +178,8 @@ def test_a_live_sentence_is_routed_and_keeps_its_keys_and_a_guess_is_typed(page,
     alt = page.locator(".jp-CodeCell img").first.get_attribute("alt")
     assert len(alt) > 40 and page.get_by_text("In words and numbers").count() >= 4
     assert pictures_seen(page) == {"moeviz-by-day"}
+    printed = page.locator("[data-mime-type='application/vnd.jupyter.stdout'] pre").first
+    assert printed.evaluate("element => getComputedStyle(element).wordBreak") == "normal"
     assert_outputs_accessible(page)
     page.evaluate(THEME, "Dark")
     try:

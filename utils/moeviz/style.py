@@ -44,8 +44,10 @@ DROPPED = "#e4e4e4"
 DROPPED_LINES = "#7a7a7a"
 HATCH = "////"
 DARK = ':is([data-jp-theme-light="false"], .vscode-dark)'  # JupyterLab and Notebook, VS Code
-IN_THE_DARK = (f"<style>{DARK} .moeviz-by-day {{ display: none }}\n"
-               f"{DARK} .moeviz-by-night {{ display: inline !important }}</style>")
+FRONT_ENDS = f"""<style>{DARK} .moeviz-by-day {{ display: none }}
+{DARK} .moeviz-by-night {{ display: inline !important }}
+.jp-Notebook:has(.moeviz-by-day) .jp-OutputArea-output pre {{ word-break: normal }}
+</style>"""  # JupyterLab breaks a long printed line anywhere, within words, too
 MOST_OF_A_MATRIX, MOST_POINTS = 12, 12  # rows of the table of a matrix, points of one line
 PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure fills a phone
 ROUTER = re.compile(r"top-\w+")
@@ -120,7 +122,7 @@ def in_both_themes(png, night, alt, look="max-width: 100%"):
     png: base64. night: pixels (H, W, 4). Without style sheets the dark one stays hidden. look: of both.
     """
     forms = {"day": (png, look), "night": (b64encode(small(night)).decode(), f"{look}; display: none")}
-    return IN_THE_DARK + "".join(
+    return FRONT_ENDS + "".join(
         f'<img class="moeviz-by-{name}" alt="{escape(alt)}" style="{own}" src="data:image/png;base64,{data}">'
         for name, (data, own) in forms.items())
 
