@@ -50,9 +50,23 @@ WORDS = """[...document.querySelectorAll("main > .now:not(.cell), main > .now > 
     .filter(part => part.checkVisibility()).map(part => part.textContent.trim()).join(" ")"""
 PICTURE = """[...document.querySelectorAll("main .now :is(img, .moeviz-live)")]
     .some(part => part.checkVisibility())"""
+SMALL = """[...document.querySelectorAll("main .now img")].filter(part => part.checkVisibility())
+.map(image => {
+    const [wide, high] = ["width", "height"].map(side => Number(image.getAttribute(side)));
+    const drawn = image.parentElement.querySelector("source")?.getAttribute("width") ?? wide;
+    const letters = drawn * 9.5 / parseFloat(image.style.getPropertyValue("--least")) || 12 * 100 / 72;
+    return [letters * Math.min(image.clientWidth / wide, image.clientHeight / high), image.alt.slice(0, 60)];
+}).concat([...document.querySelectorAll("main .now .moeviz-live *")]
+    .filter(part => part.checkVisibility() && !part.matches("svg *, math *, .heard, .heard *, option"))
+    .filter(part => [...part.childNodes].some(
+        node => node.nodeType === 3 && node.textContent.trim()))
+    .map(part => [parseFloat(getComputedStyle(part).fontSize) * part.closest(".moeviz-live").style.zoom,
+        part.outerHTML.slice(0, 80)]))
+.filter(([size]) => size < 23.5)"""
+LONG_TEXTS = {"00": 20, "06": 15}  # pixels, of figures that show a text in many lines more than once
 ALONE = 85  # letters: a sentence that has no screen of its own where a picture follows
 THROUGH = f"""() => {{  // to ask from outside at every step takes ten times as long
-    const seen = {{steps: 1, asked: 0, told: [], tall: [], lonely: []}};
+    const seen = {{steps: 1, asked: 0, told: [], tall: [], lonely: [], small: []}};
     const said = document.querySelector(".said");
     let words = "";
     const next = [...document.querySelectorAll(".lecture-bar button")][1];
@@ -60,6 +74,7 @@ THROUGH = f"""() => {{  // to ask from outside at every step takes ten times as 
         seen.asked += Boolean({CLOSED});
         seen.told.push(...{TOLD});
         if ({TOO_TALL}) seen.tall.push(said.textContent);
+        seen.small.push(...{SMALL});
         if ({PICTURE} && words) seen.lonely.push(words);
         words = !({PICTURE} || {CLOSED} || {WORDS}.length > {ALONE}) ? {WORDS} : "";
         if (next.disabled) return seen;
@@ -449,7 +464,8 @@ def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lec
     seen = lecture.evaluate(THROUGH)
     assert seen["steps"] == place(lecture)[1] == place(lecture)[0]
     assert seen["asked"] >= least and seen["told"] == [] and seen["tall"] == []
-    assert seen["lonely"] == []
+    least = LONG_TEXTS.get(lecture.url.rpartition("/")[2][:2], 24)
+    assert seen["lonely"] == [] and [each for each in seen["small"] if each[0] < least] == []
 
 
 @pytest.mark.browser

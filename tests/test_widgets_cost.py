@@ -11,6 +11,7 @@ from cases import cases
 from moeviz import style, widgets
 from moeviz.models import catalogue, model
 from moeviz.plots.cost import PART_COLORS
+from moeviz.plots.names import overlaps
 from moeviz.widgets import compute
 from moeviz.widgets.compute import right_end
 from plot_contract import words_on
@@ -117,6 +118,15 @@ def test_the_reading_moves_the_models_left():
 def test_the_whole_catalogue_fits_its_groups():
     recent = [each for each in catalogue() if each.year >= 2020]
     assert f"{len(recent)} models" in title(compute.draw_years(recent, year=2026, reading="A"))
+
+
+@pytest.mark.parametrize("year", [2024, 2025, 2026])
+def test_few_names_of_a_year_are_written_and_none_runs_into_another(year):
+    recent = [each for each in catalogue() if each.year >= 2020]
+    ax = compute.draw_years(recent, year=year, reading="A")
+    boxes = np.array([word.box for word in words_on(ax, "_names", [each.name for each in recent])])
+    assert 5 <= len(boxes) <= 9
+    assert np.array_equal(overlaps(boxes, boxes), np.eye(len(boxes), dtype=bool))
 
 
 def test_the_context_is_marked_and_its_cache_stands_beside_the_weights():

@@ -420,15 +420,16 @@ def _describe_roofline(chips, points, title):
 
 
 def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_label="", limits=None,
-                   shown=None, named=None, ax=None, title=""):
+                   shown=None, named=None, grey=None, ax=None, title=""):
     """Draw models by active and total parameters, on log axes with lines of equal ratio, and name each.
 
     names: N texts. total, active: (N,) parameters, 0 < active <= total. groups: N labels (a year, say)
     that give colour and marker, at most 8 different ones. hollow: (N,) bool, drawn as rings, and
     hollow_label what the key says of them. limits: (low, high) of active and of total in billions.
     shown: (N,) bool, which models to draw; the others only keep their room, so that the map and its names
-    stand still from one picture to the next. named: names that are written; the other models are grey
-    points; None names them all. Returns the Axes. Raises ValueError naming the wrong argument.
+    stand still from one picture to the next. named: names that are written; None names them all. grey:
+    (N,) bool, models that are grey points; None takes those without a name. Returns the Axes. Raises
+    ValueError naming the wrong argument.
 
     >>> ax = plot_model_map(["Mixtral 8x7B"], [46.7e9], [12.9e9])
     >>> ax.get_xlabel()
@@ -442,11 +443,11 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
     if len(active) != len(total) or not len(total) or not ((active > 0) & (active <= total)).all():
         raise ValueError("active must hold one number above 0 and at most the total for each model")
     shown = check_mask(shown, len(names), "shown")
-    own, ax = ax is None, axes_or_new(ax, (10, 9) if len(names) > CROWD else (10, 7))
+    own, ax = ax is None, axes_or_new(ax, (10, 7.4) if len(names) > CROWD else (10, 7))
     if own:
         set_narrow(ax, lambda: plot_model_map(
             names, total * 1e9, active * 1e9, groups=groups, hollow=hollow, hollow_label=hollow_label,
-            limits=limits, shown=shown, named=named, title=title, ax=phone_axes(ax, height=8)))
+            limits=limits, shown=shown, named=named, grey=grey, title=title, ax=phone_axes(ax, height=8)))
     x_limits, y_limits = limits or (_around(active, 1.6), _around(total, 1.6))
     ax.set(xlim=x_limits, ylim=y_limits, xscale="log", yscale="log", xlabel="active parameters (billion)",
            ylabel="total parameters (billion)")
@@ -455,8 +456,9 @@ def plot_model_map(names, total, active, *, groups=None, hollow=None, hollow_lab
              pad=30)
     _draw_ratios(ax)
     told = np.ones(len(names), bool) if named is None else np.isin(names, list(named))
-    _draw_points(ax, active, total, kinds, rings, shown, told)
-    _draw_key_model_map(ax, kinds, kinds[told], hollow_label if rings.any() else "")
+    bright = told if grey is None else ~check_mask(grey, len(names), "grey")
+    _draw_points(ax, active, total, kinds, rings, shown, bright)
+    _draw_key_model_map(ax, kinds, kinds[bright], hollow_label if rings.any() else "")
     _label_ticks(ax)
     places = np.stack([active, total], axis=1)
     write_names(ax, list(compress(names, told)), places[told], shown=shown[told], others=places[~told])

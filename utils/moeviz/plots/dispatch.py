@@ -77,7 +77,7 @@ def plot_assignment(routed, *, labels=None, ax=None):
 
 def _draw_numbered(ax, routed, labels, token, expert, weight, kept):
     rows, columns = routed.shape
-    ax = axes_or_new(ax, (1.1 * columns + 1.2, 0.62 * rows + 1.4))
+    ax = axes_or_new(ax, (1.1 * columns + 1.2, min(0.62 * rows + 1.4, 7.4)))
     _draw_ground(ax, np.arange(columns), np.arange(rows), 0.46, 0.45)
     length = 0.84 * weight / max(1.0, weight.max(initial=0.0))
     _draw_bars(ax, routed, expert, kept, boxes(expert - 0.42, token + 0.1, length, 0.24))

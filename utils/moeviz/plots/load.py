@@ -51,7 +51,7 @@ CORNERS = {(0, 1): "this corner:\nsure, even\nexperts can differ",
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
 MAX_NAMED = 16
-PANEL, LAST = (3.3, 7.6), 30  # inches of a run; steps that are shown one by one
+PANEL, LAST = (3.3, 7), 30  # inches of a run; steps that are shown one by one
 
 
 def count_assignments(routed):
@@ -407,7 +407,7 @@ def plot_thermostat(histories):
     _check(runs)
     size = (max(PANEL[0] * len(runs), 8), PANEL[1])
     axes = fixed_axes(size, left=1.0, right=0.45, top=0.75, rows=3, columns=len(runs), gap=(0.8, 0.75),
-                      sharey="row", squeeze=False, height_ratios=(1.1, 1.1, 1))
+                      sharey="row", squeeze=False, height_ratios=(1, 1, 1.15))
     for column, (title, history) in zip(axes.T, runs.items(), strict=True):
         steps, last = np.arange(history.num_steps), max(history.num_steps - LAST, 0)
         _draw_bands(column[0], steps, 100 * history.load)

@@ -185,7 +185,7 @@ def plot_against_null(counts, shuffled, *, row_label, row_names, title=""):
     row_names = check_labels(row_names, len(counts), "row_names")
     tables = [_row_shares(table, name) for table, name in ((counts, "counts"), (shuffled, "shuffled"))]
     rows, columns = counts.shape
-    axes = plt.subplots(1, 2, figsize=(min(1.3 * columns + 4.4, 10), 0.5 * rows + 2.1), sharey=True,
+    axes = plt.subplots(1, 2, figsize=(min(1.3 * columns + 4.4, 10), min(0.5 * rows + 2.1, 7.4)), sharey=True,
                         layout=Layout())[1]
     for ax, table, name in zip(axes, tables, (title, "after a shuffle"), strict=True):
         plot_matrix(table, row_label=row_label, row_names=row_names, column_label="expert", title=name,

@@ -111,6 +111,7 @@ def _all_on(spec):
 READINGS = {"A": "both token tables", "B": "no embedding", "C": "no token table"}
 
 # fixed: a layout to be found twice, before and after the names, would be half of a redraw
+YEARS_NAMES = 9  # more would run into each other
 YEARS_MARGINS = {"left": 0.95, "right": 0.75, "top": 0.9}
 
 
@@ -131,7 +132,8 @@ def explore_years(models):
 def draw_years(models, *, year, reading):
     """Draw the models up to a year on the map of total against active parameters; return the Axes.
 
-    The models of the year have their names; those of earlier years are grey.
+    Of the models of the year up to nine, from the smallest to the largest, have their names; those of
+    earlier years are grey.
     reading: "A" counts both token tables as active, "B" leaves out the embedding, "C" both.
     Raises ValueError for a year before the first model, or another reading.
     """
@@ -139,16 +141,24 @@ def draw_years(models, *, year, reading):
     check_choice(reading, "reading", tuple(READINGS))
     total, active = np.array([_sizes(each.spec, reading) for each in models]).T
     shown = np.array([each.year <= year for each in models])
+    now = np.array([each.year == year for each in models])
     middle = np.median((total / active)[shown])
-    ax = fixed_axes((PHONE, 8), **YEARS_MARGINS)
+    ax = fixed_axes((PHONE, 6.3), **YEARS_MARGINS)
     plots.plot_model_map(
         [each.name for each in models], total, active, groups=[each.year for each in models], shown=shown,
         hollow=[each.fit or each.name_only for each in models], hollow_label="fitted",
-        named=[each.name for each in models if each.year == year], ax=ax,
+        named=_spread(models, total, now), grey=~now, ax=ax,
         title=f"up to {year}: {shown.sum()} model{'s' * bool(shown.sum() > 1)}, in the median "
               f"total is {middle:.1f} times active")
     merge_minor_ticks(ax)
     return ax
+
+
+def _spread(models, total, now):
+    """Return names of models of a year, from the smallest to the largest, as many as a map has room for."""
+    mine = sorted(np.flatnonzero(now), key=lambda at: total[at])
+    picked = np.linspace(0, len(mine) - 1, min(len(mine), YEARS_NAMES)).round().astype(int)
+    return [models[mine[at]].name for at in picked]
 
 
 def _sizes(spec, reading):

@@ -46,7 +46,7 @@ def draw_expert(model, sentence, *, layer, expert, net):
     routed = only(model.route(text)[layer - 1], expert, title)
     mine, classes = routed.expert_index[:, 0] != EMPTY, byte_classes(text)
     counts = [np.bincount(part, minlength=len(BYTE_CLASS_NAMES)) for part in (classes[mine], classes)]
-    axes = plt.subplots(1, 2, figsize=(10.6, 6.4), layout="none", gridspec_kw=MARGINS)[1]
+    axes = plt.subplots(1, 2, figsize=(10.6, 6), layout="none", gridspec_kw=MARGINS)[1]
     plots.plot_text(routed, byte_labels(text), per_row=24, text_bytes=text, ax=axes[0])
     plots.plot_profile(*counts, BYTE_CLASS_NAMES, ax=axes[1], title=f"{mine.sum()} of {len(mine)} bytes",
                        color=expert_colors(model.config.num_experts)[expert])
