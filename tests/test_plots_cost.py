@@ -72,7 +72,7 @@ def test_pieces_stand_end_to_end_in_their_parts_colour():
 def test_a_bar_ends_with_its_sum_and_a_part_is_named_on_it_or_in_the_key():
     ax = EVERY["plot_ledger"]()
     words = [text.get_text() for text in ax.texts]
-    assert [word for word in words if "\n" not in word] == ["46", "11"]
+    assert [word for word in words if "\n" not in word] == ["46.0", "11"]
     assert "experts\n45" in words
     assert key(ax) == ["attention"]  # the router is thinner than a pixel
 
@@ -86,7 +86,7 @@ def test_scale_limit_and_mark_are_in_the_units_of_the_axis():
 
 def test_the_description_of_a_ledger_lists_its_parts():
     sentence = style.describe(EVERY["plot_ledger"]())
-    assert "all 46 (experts 45, attention 1, router 0.001)" in sentence and "one token 11" in sentence
+    assert "all 46.0 (experts 45, attention 1, router 0.001)" in sentence and "one token 11" in sentence
 
 
 @cases(("ledgers", "message"), [

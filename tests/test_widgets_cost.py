@@ -133,7 +133,7 @@ def test_the_context_is_marked_and_its_cache_stands_beside_the_weights():
     axes = compute.draw_context(SPEC, context=1_000_000, phase="decode")
     assert axes[0].lines[0].get_xdata()[0] == 1_000_000
     assert [bar.get_width() for bar in axes[1].patches] == pytest.approx([93.4, 131.07], rel=1e-3)
-    assert "At 1M the cache is 1.4 times" in title(axes[1])
+    assert "At 1M the cache is 1.40 times" in title(axes[1])
     assert "attention scores from 2.01% to 99.5%" in style.describe(axes)
 
 
