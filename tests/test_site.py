@@ -93,6 +93,12 @@ def test_an_option_and_a_span_of_time_stay_in_one_line():
     assert "<code>moeviz x <span" in text and ">well-kept</th>" in text
 
 
+def test_a_short_name_with_a_hyphen_stays_in_one_line():
+    text = html("# z-loss\n\nA top-2 gate, the k-th, GPT-3, Mixture-of-Experts, ![top-1](x.png)")
+    assert re.findall(r'<span class="whole">(.*?)</span>', text) == ["z-loss", "top-2", "k-th", "GPT-3"]
+    assert 'alt="top-1"' in text
+
+
 def test_math_becomes_mathml():
     text = html("Let $p_i = e^{x_i}$.\n\n$$\\sum_i p_i = 1$$\n")
     assert text.count("<math") == 2
@@ -102,6 +108,7 @@ def test_math_becomes_mathml():
 
 def test_formulas_of_one_line_are_set_apart_so_that_they_stand_below_each_other_on_a_phone():
     assert html(r"$$f = a, \qquad g = b, \qquad h = c$$").count("<math") == 3
+    assert html(r"$$\begin{cases} a & b \end{cases} \qquad\qquad c = d$$").count("<math") == 2
     kept = (r"a = \frac{b \qquad c}{d}", r"\left( a \qquad b \right)",
             r"\begin{cases} a & b \qquad c \end{cases}")
     assert [html(f"$${formula}$$").count("<math") for formula in kept] == [1, 1, 1]

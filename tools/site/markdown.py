@@ -13,6 +13,7 @@ PLANNED = re.compile(r"\s*·\s*(\d+) min$")
 FUNCTION = r"<mi>(?:exp|ln|log|cos|sin|tan|tanh)</mi>"
 THIN = '<mspace width="0.17em"/>'
 BROKEN = re.compile(r"(?<!\S)\S*-\S*(?!\S)")  # a word that a line's end would break at its hyphen
+SHORT = re.compile(r"(?<![\w:/.-])(?:\w{1,2}-\w{1,9}|\w{1,9}-\w{1,2})(?![\w:/-])")  # top-2, z-loss
 LONGEST = 24  # letters that stay together: on a phone, the width of a line
 FOLDS = re.compile(r"<details>(?=\s*<summary>(Solution|Hint \d)</summary>)")
 
@@ -60,6 +61,9 @@ class PageRenderer(IPythonRenderer):
         target = self.resolve(url)
         return escape(text) if target is None else super().image(text, target, title)
 
+    def text(self, text):
+        return SHORT.sub(r'<span class="whole">\g<0></span>', super().text(text))
+
     def codespan(self, text):
         return f"<code>{whole(escape(text))}</code>"
 
@@ -100,9 +104,9 @@ def apart(body):
     >>> apart(r"a = b, \qquad c = d"), apart(r"\frac{a \qquad b}{c}")
     (['a = b,', 'c = d'], ['\\frac{a \\qquad b}{c}'])
     """
-    parts = [part.strip() for part in body.split(r"\qquad")]
+    parts = [part.strip() for part in re.split(r"(?:\\qquad\s*)+", body)]
     whole = all(part.count("{") == part.count("}") and part.count(r"\left") == part.count(r"\right")
-                and r"\begin" not in part and part for part in parts)
+                and part.count(r"\begin") == part.count(r"\end") and part for part in parts)
     return parts if whole else [body]
 
 
