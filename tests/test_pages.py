@@ -29,6 +29,11 @@ CUT_OFF = """() => [...document.querySelectorAll("main *")].filter(part => {
     const style = getComputedStyle(part);
     return style.overflowX === "hidden" && part.scrollWidth > part.clientWidth + 1;
 }).map(part => part.outerHTML.slice(0, 200))"""
+# of texts and formulas; a table of many numbers may scroll, and shows at its edge that it does
+SCROLLS = """() => [...document.querySelectorAll("main .scroll, main .scroll td")].filter(part =>
+    part.scrollWidth > part.clientWidth + 1 && part.checkVisibility()
+    && !part.querySelector(".moeviz-table, figure"))
+    .map(part => part.outerHTML.slice(0, 200))"""
 FORMS_SHOWN = """[...new Set([...document.querySelectorAll(".by-day, .by-night")]
     .filter(part => part.checkVisibility()).map(part => part.className.match(/by-[a-z]+/)[0]))]"""
 CLOSED = """[...document.querySelectorAll("main > .now details:not([open], .hint, .more)")].filter(
@@ -249,7 +254,7 @@ def visit(page, site, name, both):
     serious, wide, cut = axe(page), page.evaluate(WIDE), page.evaluate(CUT_OFF)
     page.set_viewport_size({"width": 400, "height": 900})
     page.emulate_media(color_scheme="dark")
-    narrow, narrow_cut = page.evaluate(WIDE), page.evaluate(CUT_OFF)
+    narrow, narrow_cut = page.evaluate(WIDE), page.evaluate(CUT_OFF) + page.evaluate(SCROLLS)
     serious += axe(page, IN_EACH_FORM) if both else []
     return Visit(seconds, pictures, serious, [wide, narrow], cut + narrow_cut)
 

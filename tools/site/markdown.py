@@ -1,5 +1,6 @@
 """Markdown to HTML as the pages need it: headings with ids, links within the site, math as MathML."""
 
+import itertools
 import re
 from html import escape, unescape
 from typing import NamedTuple
@@ -8,13 +9,13 @@ from latex2mathml.converter import convert
 from mistune.plugins.table import render_table_cell
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
+from moeviz.tables import whole
+
 # "## A section · 5 min": the plan of a lecture stands in the headings of sections
 PLANNED = re.compile(r"\s*·\s*(\d+) min$")
 FUNCTION = r"<mi>(?:exp|ln|log|cos|sin|tan|tanh)</mi>"
 THIN = '<mspace width="0.17em"/>'
 BROKEN = re.compile(r"(?<!\S)\S*-\S*(?!\S)")  # a word that a line's end would break at its hyphen
-SHORT = re.compile(r"(?<![\w:/.-])(?:\w{1,2}-\w{1,9}|\w{1,9}-\w{1,2})(?![\w:/-])")  # top-2, z-loss
-LONGEST = 24  # letters that stay together: on a phone, the width of a line
 FOLDS = re.compile(r"<details>(?=\s*<summary>(Solution|Hint \d)</summary>)")
 
 
@@ -62,24 +63,26 @@ class PageRenderer(IPythonRenderer):
         return escape(text) if target is None else super().image(text, target, title)
 
     def text(self, text):
-        return SHORT.sub(r'<span class="whole">\g<0></span>', super().text(text))
+        return whole(super().text(text))
 
     def codespan(self, text):
-        return f"<code>{whole(escape(text))}</code>"
+        return f"<code>{whole(escape(text), BROKEN)}</code>"
 
     def table_cell(self, text, align=None, head=False):
         is_span = re.fullmatch(r"[\d:]+-[\d:]+", text)  # of time; a word may break
-        return render_table_cell(self, whole(text) if is_span else text, align, head)
+        return render_table_cell(self, whole(text, BROKEN) if is_span else text, align, head)
 
     def table(self, text):
-        return f'<div class="scroll"><table>\n{text}</table></div>\n'
+        return f'<div class="scroll"><table role="table">\n{with_roles(text)}</table></div>\n'
 
     def inline_math(self, body):
         return mathml(body)
 
     def block_math(self, body):
-        formulas = "".join(mathml(part, "block") for part in apart(body))
-        return f'<div class="scroll formulas">{formulas}</div>\n'
+        shown = ["".join(mathml(link, "block") for link in chain(part)) for part in apart(body)]
+        shown = [f'<div class="formulas chain">{part}</div>' if part.count("<math") > 1 else part
+                 for part in shown]
+        return f'<div class="scroll formulas">{"".join(shown)}</div>\n'
 
     def multiline_math(self, text):
         return self.block_math(text.strip().removeprefix("$$").removesuffix("$$"))
@@ -88,14 +91,20 @@ class PageRenderer(IPythonRenderer):
         return self.block_math(f"\\begin{{{name}}}{body}\\end{{{name}}}")
 
 
-def whole(words):
-    """Return words as HTML, with each that has a hyphen kept in one line: an option, a span of time.
+def with_roles(rows):
+    """Return the rows of a table whose cells know their roles, and below a head the words above them.
 
-    >>> whole("moeviz --off")
-    'moeviz <span class="whole">--off</span>'
+    A narrow page stacks the cells of a row, each behind its label; a browser forgets then what they are.
+
+    >>> with_roles("<th>a</th><tr><td>1</td></tr>")
+    '<th role="columnheader">a</th><tr role="row"><td role="cell" data-label="a">1</td></tr>'
     """
-    return BROKEN.sub(lambda found: found[0] if len(found[0]) > LONGEST
-                      else f'<span class="whole">{found[0]}</span>', words)
+    heads = [escape(unescape(re.sub(r"<[^>]+>", "", head)))
+             for head in re.findall(r"<th\b[^>]*>(.*?)</th>", rows)]
+    labels = itertools.cycle(heads)
+    rows = re.sub(r"<td\b", lambda found: f'<td role="cell" data-label="{next(labels)}"', rows)
+    return rows.replace("<tr>", '<tr role="row">').replace("<th", '<th role="columnheader"').replace(
+        '<th role="columnheader"ead', '<thead')
 
 
 def apart(body):
@@ -104,10 +113,25 @@ def apart(body):
     >>> apart(r"a = b, \qquad c = d"), apart(r"\frac{a \qquad b}{c}")
     (['a = b,', 'c = d'], ['\\frac{a \\qquad b}{c}'])
     """
-    parts = [part.strip() for part in re.split(r"(?:\\qquad\s*)+", body)]
-    whole = all(part.count("{") == part.count("}") and part.count(r"\left") == part.count(r"\right")
-                and part.count(r"\begin") == part.count(r"\end") and part for part in parts)
-    return parts if whole else [body]
+    parts = [part.strip() for part in body.split(r"\qquad") if part.strip()]
+    return parts if all(map(_is_whole, parts)) else [body]
+
+
+def chain(formula):
+    r"""Return the parts of a chain of equations, each but the first with its sign before it.
+
+    >>> chain(r"a = \frac{b = c}{d} = e"), chain("a = b")
+    (['a = \\frac{b = c}{d}', '= e'], ['a = b'])
+    """
+    parts = formula.split("=")
+    ends = [end for end in range(2, len(parts)) if _is_whole("=".join(parts[:end]))]
+    pieces = ["=".join(parts[start:end]).strip() for start, end in itertools.pairwise([0, *ends, len(parts)])]
+    return [pieces[0], *(f"= {piece}" for piece in pieces[1:])]
+
+
+def _is_whole(formula):
+    return all(formula.count(opened) == formula.count(closed)
+               for opened, closed in (("{", "}"), (r"\left", r"\right"), (r"\begin", r"\end"), ("(", ")")))
 
 
 def mathml(formula, display="inline"):

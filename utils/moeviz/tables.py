@@ -23,6 +23,9 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[kMBT])?")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # that says minus: a number begins with it
+# a word that would leave a part of one or two letters on a line of its own: top-2, z-loss, GPT-4
+TIED = re.compile(r"(?<![\w:-])(?:\w{1,2}(?:-\w+)+|\w+(?:-\w+)*-\w{1,2})(?![\w:-])")
+LONGEST = 24  # letters that stay together: on a phone, the width of a line
 STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }
 .moeviz-table table { border-collapse: collapse; font-size: 1em; margin: .3em 0 }
@@ -38,6 +41,7 @@ STYLE = """<style>
 .moeviz-table td.word { min-width: 4em }
 .moeviz-table.moeviz-table tr:has(> :nth-child(11)) > * { font-size: .84rem; padding-inline: .4em }
 .moeviz-table tbody tr:has(> :nth-child(11)) > .word:first-child { min-width: 7em }
+.moeviz-table .whole { white-space: nowrap }
 .moeviz-table thead th, .moeviz-table thead tr > :first-child { font-weight: 600 }
 @media print { .moeviz-table.moeviz-table :is(th, td) { padding: .15em .6em; font-size: .8rem } }
 </style>"""
@@ -344,16 +348,26 @@ def as_html(table):
     3
     """
     title, looks = table.get("title"), ["" if side else ' class="word"' for side in _sides(table)]
-    head = "".join(f'<th scope="col"{look}>{_shown(name)}</th>' if name.strip() else "<td></td>"
+    head = "".join(f'<th scope="col"{look}>{whole(_shown(name))}</th>' if name.strip() else "<td></td>"
                    for name, look in zip(table["columns"], looks, strict=True))
-    rows = "".join(f'<tr><th scope="row"{looks[0]}>{_shown(name)}</th>'
-                   + "".join(f"<td{look}>{_shown(cell)}</td>"
+    rows = "".join(f'<tr><th scope="row"{looks[0]}>{whole(_shown(name))}</th>'
+                   + "".join(f"<td{look}>{whole(_shown(cell))}</td>"
                              for cell, look in zip(cells, looks[1:], strict=True)) + "</tr>\n"
                    for name, *cells in table["rows"])
     name = _shown(title or ", ".join(table["columns"]))
     caption = f"<caption>{name}</caption>" if title else ""
     return (f'{STYLE}<div class="moeviz-table" tabindex="0" role="group" aria-label="Table: {name}"><table>'
             f"{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>")
+
+
+def whole(words, which=TIED):
+    """Return words as HTML in which those that have a hyphen at such a place keep to one line.
+
+    >>> whole("a top-2 of well-known")
+    'a <span class="whole">top-2</span> of well-known'
+    """
+    return which.sub(lambda found: found[0] if len(found[0]) > LONGEST
+                     else f'<span class="whole">{found[0]}</span>', words)
 
 
 def _shown(text):
