@@ -363,8 +363,11 @@ class TestSentence:
         page.set_viewport_size({"width": width, "height": 900})
         tools.settle(page)
         touching = page.evaluate(HEADS_THAT_TOUCH)
+        page.locator(".tile").first.hover()
+        weights = page.locator(".weight:not(:empty)").evaluate_all(
+            "all => all.map(each => each.scrollWidth - each.clientWidth)")
         page.set_viewport_size({"width": 1280, "height": 900})
-        assert touching == []
+        assert touching == [] and len(weights) >= 2 and max(weights) <= 0  # none reaches into its ribbon
 
     def test_motion_is_little_where_little_is_wanted(self, page):
         duration = "getComputedStyle(document.querySelector('.switch'), '::after').transitionDuration"
