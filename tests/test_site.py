@@ -170,6 +170,9 @@ def test_outputs(tmp_path):
     sentence, row = "a sentence of words " * 3, "  1  2  3" * 9
     said = show(new_output("stream", text=f"{sentence}\n{row}"), None)
     assert said == f'<pre class="printed stdout"><span>{sentence}</span>\n{row}</pre>'
+    waits = [show(new_output("stream", text=text), None) for text in
+             ("f: not attempted yet\n", "suspect a: not named yet\nf: not attempted yet", "f: right\n", "")]
+    assert ["waiting" in each for each in waits] == [True, True, False, False]  # a handout leaves them out
     plain = new_output("execute_result", {"text/plain": "<1>"})
     assert show(plain, None) == '<pre class="printed">&lt;1&gt;</pre>'
     assert show(new_output("display_data", {"text/html": "<b>", "text/plain": "x"}), None) == (

@@ -14,6 +14,7 @@ from moeviz.filmstrip import picture
 from moeviz.tables import as_html
 
 PICTURE = re.compile(r"data:image/(webp|png);base64,([A-Za-z0-9+/=]+)")
+WAITING = re.compile(r"(?:.+: not (?:attempted|named) yet\n?)+")  # what a handout need not say
 LONG_LINE = 40  # characters
 NARROW, ROOM = 700, 6  # pixels: of a page whose panels stack; around a panel that stands alone
 LEGIBLE = 9.5  # pixels of letters that can be read
@@ -69,7 +70,8 @@ def show(output, figures):
     """Return the HTML of one output, with the figure, if it is one, written to a file."""
     if output.output_type == "stream":
         lines = "\n".join(map(_line, output.text.split("\n")))
-        return f'<pre class="printed {escape(output.name)}">{lines}</pre>'
+        waiting = " waiting" if WAITING.fullmatch(output.text) else ""
+        return f'<pre class="printed {escape(output.name)}{waiting}">{lines}</pre>'
     data = output.get("data", {})
     if "image/png" in data:
         return figure(data["image/png"], output.metadata.get("image/png", {}), figures)

@@ -136,7 +136,7 @@ def as_page(report, *, against=None, text=None, trace=None):
     bad = "".join(f"<li><b>{escape(each['name'])}</b>: {escape(each['text'])}</li>"
                   for each in report["findings"])
     parts.append(f"<div class='bad'><h2>What looks broken</h2><ul>{bad}</ul></div>" if bad
-                 else "<p>Nothing looks broken.</p>")
+                 else "<p>No fault of the capture was found. How even its loads are is shown below.</p>")
     if report["without_them"]:
         parts.append(as_html(_clean_table(report)))
     parts += ["<h2>Load of every expert</h2>", _heat(report), as_html(_layer_table(report)),
