@@ -274,6 +274,11 @@ def test_report_prints_every_model_and_the_summary():
     assert max(len(line) for line in text.split("Without a published shape")[0].splitlines()) <= 180
 
 
+def test_words_of_the_catalogue_write_numbers_as_tables_do():
+    data = resources.files("moeviz.data").joinpath("models.json").read_text(encoding="utf-8")
+    assert re.findall(r"(?<![\d,])\d,\d{3}(?![\d,])", data) == []  # commas from five places on
+
+
 def test_one_command_prints_it():
     command = [sys.executable, "-m", "moeviz.models"]
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)

@@ -199,6 +199,14 @@ def test_missing_shares_fall_to_zero_and_good_picking_loses_least():
     assert missing["longest answers"][1] < missing["random"][1]
 
 
+def test_the_random_pick_is_that_of_a_random_route_of_the_same_seed():
+    missing = gating.missing_shares(ANSWERS, np.random.default_rng(1))["random"]
+    tokens, many = ANSWERS.shape[:2]
+    active = routing.random_route(tokens, many, 2, rng=np.random.default_rng(1)).dispatch()
+    whole, kept = ANSWERS.sum(axis=1), np.einsum("te,ted->td", active, ANSWERS)
+    assert missing[1] == pytest.approx(((whole - kept) ** 2).sum() / (whole ** 2).sum())
+
+
 def test_the_chosen_point_and_the_title_follow_k_and_pick():
     missing = {"a": np.array([0.5, 0.25, 0.0, 0.0]), "b": np.array([0.8, 0.6, 0.4, 0.0])}
     ax = gating.draw_k(missing, k=2, pick="b")
