@@ -286,7 +286,7 @@ def test_pairs_of_bars_share_a_scale_and_the_largest_difference_is_described():
     assert axes[0].get_ylim() == axes[1].get_ylim() and axes[0].get_ylim()[1] > 4
     assert [t.get_text() for t in axes[0].get_legend().get_texts()] == ["one", "other"]
     assert "they differ most at 1, 2 and 4" in describe(axes[1])
-    assert [ax.get_title() for ax in axes] == ["Right: 2 of 2 level", "Suspect: 2 and\n4 at expert 1"]
+    assert [ax.get_title() for ax in axes] == ["Right: 2 of 2 level", "Suspect: 2 and 4 at\nexpert 1"]
 
 
 def test_pairs_of_which_one_bar_belongs_at_0_are_counted_and_the_key_stays_in_its_panel():

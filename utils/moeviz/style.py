@@ -54,6 +54,8 @@ ROUTER = re.compile(r"top-\w+")
 BY_POWER = re.compile(r"\d(?:\.\d+)?e[+-]\d+")  # as Python writes numbers
 WHOLE = 6  # words of a title that needs no finding
 SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
+BREATH = re.compile(r"\b(?:expert|layer|device|block|seed) \d+|\d[\d.,]* of \d[\d.,]*|\d[\d.,]* times\b")
+JOINT = "\xa0"  # a space at which no line ends
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")
@@ -216,14 +218,20 @@ def headline(ax, finding, subject="", *, pad=None, room=None):
 def wrapped(words, width):
     """Return words in lines of up to `width` letters, all shorter where few would be left for the last.
 
+    What is read in one breath stays in one line: expert 7, 8 of 8, 1.28 times.
+
     >>> wrapped("expert 2 gets 21% of its share", 28)
     'expert 2 gets\\n21% of its share'
+    >>> wrapped("suspect f: 8 of 8 level", 14)
+    'suspect f:\\n8 of 8 level'
     """
+    joined = BREATH.sub(lambda found: found[0].replace(" ", JOINT), words)
+    words = joined if max(map(len, joined.split(" "))) <= width else words
     lines = textwrap.wrap(words, width)
     if len(lines) > 1 and len(lines[-1]) < width / 4:
         lines = next(fewer for each in range(len(words) // len(lines), width + 1)
-                     if len(fewer := textwrap.wrap(words, each)) == len(lines))
-    return "\n".join(lines)
+                     if len(fewer := textwrap.wrap(words, each, break_long_words=False)) == len(lines))
+    return "\n".join(lines).replace(JOINT, " ")
 
 
 def _plain(value):
