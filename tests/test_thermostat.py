@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.text import Text
 
 from cases import cases
 from moeviz import losses, plots, style
 from moeviz.arrays import softmax
+from moeviz.plots.names import crossings
 from moeviz.training import Context, History, mistakes, routers
 
 pytestmark = pytest.mark.slow
@@ -124,6 +126,20 @@ def test_the_ends_carry_the_experts_numbers_in_order_of_height():
         assert low + text.xy[1] * (high - low) == pytest.approx((int(text.get_text()) - 1) / 1e4)
     many = history(np.full((2, 20), 0.05), np.zeros((2, 20)))
     assert not plots.plot_thermostat(many)[2, 0].texts
+
+
+def test_no_number_at_an_end_covers_another_or_the_way_to_it():
+    eight = np.full((4, 8), 1 / 8)
+    runs = {"level": history(eight, np.zeros((4, 8))), "steep": history(eight, [np.arange(8)] * 4)}
+    axes = plots.plot_thermostat(runs)
+    axes[0, 0].figure.canvas.draw()
+    for ax in axes[2]:
+        boxes = np.array([Text.get_window_extent(text).extents for text in ax.texts])
+        middles, ends = boxes[:, [1, 3]].mean(axis=1), ax.transAxes.transform([text.xy for text in ax.texts])
+        assert np.diff(np.sort(middles)).min() > 12 * ax.figure.dpi / 72  # points, their size
+        corner = boxes[:, 0] - 1  # where the joints of a column end, before any number
+        joints = crossings(ends, np.column_stack([corner, middles]), boxes)
+        assert not joints.any() and boxes[:, 2].max() < ax.figure.bbox.x1
 
 
 def test_the_description_tells_load_and_bias():

@@ -50,7 +50,7 @@ CORNERS = {(0, 1): "this corner:\nsure, even\nexperts can differ",
            (1, 0): "this corner:\nundecided, collapsed\nby a hair, but always"}
 MARGIN = 0.045
 MOST_OF_A_PATH = 12  # points in the table
-MAX_NAMED = 16
+MAX_NAMED = 9  # as many numbers have room in a column
 PANEL, LAST = (3.3, 7), 30  # inches of a run; steps that are shown one by one
 
 
@@ -455,18 +455,18 @@ def _draw_lines(ax, steps, values):
 
 
 def _name_ends(ax, ends):
-    """Write the experts' numbers in two columns, neighbours in turn, each joined to the end of its line.
+    """Write the experts' numbers in a column, each joined to the end of its line, no joint through a number.
 
     ends: (E,), at most MAX_NAMED are named. The limits are final from here on.
     """
     colors, (low, high) = expert_colors(len(ends)), ax.get_ylim()
     order, height = np.argsort(ends, kind="stable"), ax.get_window_extent().height * 72 / ax.figure.dpi
     places = (ends[order] - low) / (high - low)
-    apart = spread(list(places), 0.55 * NAME_SIZE / height, 0.02)
-    for rank, (expert, at) in enumerate(zip(order, apart, strict=True) if len(ends) <= MAX_NAMED else ()):
+    apart = spread(list(places), 1.1 * NAME_SIZE / height, 0.02)
+    for expert, place, at in zip(order, places, apart, strict=True) if len(ends) <= MAX_NAMED else ():
         color = on_white(colors[expert])
-        ax.annotate(str(expert), (1, places[rank]), xycoords="axes fraction", color=color, va="center",
-                    xytext=(12 + 12 * (rank % 2), height * (at - places[rank])), fontweight="bold",
+        ax.annotate(str(expert), (1, place), xycoords="axes fraction", color=color, va="center",
+                    xytext=(20, height * (at - place)), fontweight="bold",
                     textcoords="offset points", fontsize=NAME_SIZE, annotation_clip=False,
                     arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkB": 0})
 
