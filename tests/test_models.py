@@ -275,8 +275,9 @@ def test_report_prints_every_model_and_the_summary():
 
 
 def test_words_of_the_catalogue_write_numbers_as_tables_do():
-    data = resources.files("moeviz.data").joinpath("models.json").read_text(encoding="utf-8")
-    assert re.findall(r"(?<![\d,])\d,\d{3}(?![\d,])", data) == []  # commas from five places on
+    for name in ("models.json", "hardware.json"):
+        data = (resources.files("moeviz") / "data" / name).read_text(encoding="utf-8")
+        assert re.findall(r"(?<![\d,])\d,\d{3}(?![\d,])", data) == []  # commas from five places on
 
 
 def test_one_command_prints_it():
