@@ -195,14 +195,15 @@ def _describe(routed):
             f"{((first != EMPTY) & ~kept).sum()} first choices dropped.")
 
 
-KEY_ROOM = 0.6  # inches
+KEY_ROOM, LINE_ROOM = 0.6, 0.52  # inches, the second for a title of one line
 
 
 def plot_text_orders(routings, labels, *, per_row=28):
     """Draw the same text once per routing, one below the other, with both choices; dropped ones hatched.
 
     routings: {name: Routing} of the same T tokens, for instance one per drop order. labels: T texts.
-    The title counts the dropped choices and the tokens left with none. Returns an array of Axes (N,).
+    The title counts the dropped choices and the tokens left with none; one key stands below all.
+    Returns an array of Axes (N,).
     Raises ValueError naming the wrong argument.
 
     >>> from moeviz.record import Routing
@@ -215,14 +216,19 @@ def plot_text_orders(routings, labels, *, per_row=28):
     labels = [check_labels(labels, check_routing(routed).num_tokens) for routed in routings.values()].pop()
     columns = min(max(len(labels), MIN_COLUMNS), per_row)
     cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
-    size = (max(cell.width * columns + 0.4, NARROWEST),
-            len(routings) * (cell.height * rows + TITLE_ROOM + KEY_ROOM))
-    axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False, layout=Layout())[1][:, 0]
+    heights = [cell.height * rows] * (len(routings) - 1) + [cell.height * rows + KEY_ROOM]
+    titles = len(routings) * (TITLE_ROOM if columns < LONG_ROW else LINE_ROOM)
+    size = max(cell.width * columns + 0.4, NARROWEST), sum(heights) + titles
+    axes = plt.subplots(len(routings), 1, figsize=size, squeeze=False, layout=Layout(),
+                        height_ratios=heights)[1][:, 0]
     for ax, (name, routed) in zip(axes, routings.items(), strict=True):
-        plot_text(routed, labels, ax=ax, per_row=per_row, show_second=True)
+        _draw_text(ax, routed, readable(labels), columns, cell)
         chosen, kept = routed.expert_index != EMPTY, routed.kept
         headline(ax, f"{(chosen & ~kept).sum()} of {chosen.sum()} choices dropped, "
                      f"{(~kept.any(axis=1)).sum()} of {len(kept)} tokens left with none", name)
+    losing = [routed for routed in routings.values() if not routed.kept[:, 0].all()]
+    _draw_key(axes[-1], (losing or [routed])[0], columns, rows, cell)
+    axes[-1].set_ylim(rows + KEY_ROOM / cell.height, 0)
     if columns >= LONG_ROW:
         set_narrow(axes[0], partial(plot_text_orders, routings, labels, per_row=NARROW_ROW))
     return axes
