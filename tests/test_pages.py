@@ -68,7 +68,6 @@ SMALL = """[...document.querySelectorAll("main .now img")].filter(part => part.c
     .map(part => [parseFloat(getComputedStyle(part).fontSize) * part.closest(".moeviz-live").style.zoom,
         part.outerHTML.slice(0, 80)]))
 .filter(([size]) => size < 23.5)"""
-LONG_TEXTS = {"00": 20, "06": 15}  # pixels, of figures that show a text in many lines more than once
 ALONE = 85  # letters: a sentence that has no screen of its own where a picture follows
 THROUGH = f"""() => {{  // to ask from outside at every step takes ten times as long
     const seen = {{steps: 1, asked: 0, told: [], tall: [], lonely: [], small: []}};
@@ -469,8 +468,7 @@ def test_nothing_tells_an_answer_before_it_is_opened_and_all_fits_the_screen(lec
     seen = lecture.evaluate(THROUGH)
     assert seen["steps"] == place(lecture)[1] == place(lecture)[0]
     assert seen["asked"] >= least and seen["told"] == [] and seen["tall"] == []
-    least = LONG_TEXTS.get(lecture.url.rpartition("/")[2][:2], 24)
-    assert seen["lonely"] == [] and [each for each in seen["small"] if each[0] < least] == []
+    assert seen["lonely"] == [] and seen["small"] == []
 
 
 @pytest.mark.browser
@@ -483,6 +481,39 @@ def test_an_opened_answer_fits_the_screen_with_its_question(lecture):
         opened += place(lecture)[0] == before
         too_tall += [place(lecture)] * lecture.evaluate(TOO_TALL)
     assert opened >= 5 and too_tall == []
+
+
+ALL_STEPS = f"""() => {{
+    const next = [...document.querySelectorAll(".lecture-bar button")][1], steps = [];
+    for (;;) {{
+        const parts = [...document.querySelectorAll("main > .now:not(.cell), main > .now > .part")];
+        steps.push([parts.map(part => part.textContent.trim().slice(0, 9)), {PICTURE}, {WORDS}]);
+        if (next.disabled) return steps;
+        ({ON})(next);
+    }}
+}}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "lecture", ["01_dense_to_sparse.html", "09_balance_by_construction.html"], indirect=True)
+def test_a_claim_stands_with_what_it_claims(lecture):
+    steps = lecture.evaluate(ALL_STEPS)
+    assert [words for starts, _, words in steps if all(each[0] == "✓" for each in starts)] == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lecture", ["10_one_matrix_every_router.html"], indirect=True)
+def test_answers_that_follow_each_other_stand_together(lecture):
+    asked = [words.count("Guess, then open") for _, _, words in lecture.evaluate(ALL_STEPS)]
+    assert max(asked) == 3 and sum(asked) == 4
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lecture", ["02_gating_by_hand.html"], indirect=True)
+def test_what_leads_to_a_picture_does_not_stand_below_the_one_before(lecture):
+    steps = lecture.evaluate(ALL_STEPS)
+    assert [picture for _, picture, words in steps if "same six steps on a byte" in words] == [False]
 
 
 def opened_one(page):

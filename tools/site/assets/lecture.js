@@ -14,16 +14,20 @@
   document.body.append(bar);
 
   const ANSWERS = "details:not([open], .hint, .more, figure details, .moeviz-filmstrip details, .moeviz-live details)";
+  const SAYS = "p, blockquote, .formulas";
   const PICTURES = "figure, .moeviz-filmstrip, .moeviz-live";
   let steps = [], at = 0, timer, spent = new Map();
 
-  // a step is {parts: [[element, its output or null], ...], section: a heading}
+  // a step is {parts: [[element, its output or null], ...], told: the same, for when its answers are open, section: a heading}
   const outputs = cell => [...cell.children].filter(part => !part.matches(".highlight"));
   const isPicture = part => part.matches(PICTURES) || part.querySelector(PICTURES);
   const asks = part => part.matches(ANSWERS) || part.querySelector(ANSWERS);
+  const shown = ([element, output]) => output ?? element;
+  const isHead = ([element]) => element.matches("h1, h2, h3");
   const showOnly = step => {
     main.querySelectorAll(".now, .part").forEach(part => part.classList.remove("now", "part"));
-    step.parts.forEach(([element, output]) => {
+    const told = step.told && !step.parts.some(part => asks(shown(part))) ? step.told : [];
+    [...step.parts, ...told].forEach(([element, output]) => {
       element.classList.add("now");
       output?.classList.add("part");
     });
@@ -73,60 +77,87 @@
     return scaleIn([...texts, picture]) >= Math.max(SMALLER * alone, Math.min(alone, READ));
   };
 
-  // rows of a table stand closer where all of it then fits; so does the rest once an answer has opened
-  const crowded = (step, part) => {
+  // rows of a table stand closer where it and what is printed below it then fit; so does the rest once an answer has opened
+  const crowded = step => {
+    const hasTable = step.parts.some(part => shown(part).matches("table") || shown(part).querySelector("table"));
     step.tight = false;
     showOnly(step);
-    if (!tooTall() || !(part.matches("table") || part.querySelector("table"))) return tooTall();
+    if (!tooTall() || !hasTable || step.parts.at(-1)[0].matches(SAYS)) return tooTall();
     step.tight = true;
     showOnly(step);
     step.tight = !tooTall();
     return !step.tight;
   };
 
+  // whether there is room below the open answers of a question for what comes next
+  const fitsOpen = (question, parts) => {
+    const answers = question.parts.flatMap(part => [shown(part), ...shown(part).querySelectorAll("details")]).filter(part => part.matches(ANSWERS));
+    answers.forEach(answer => { answer.open = true; });
+    showOnly({...question, parts: [...question.parts, ...parts]});
+    const fits = !tooTall();
+    answers.forEach(answer => { answer.open = false; });
+    return fits;
+  };
+
   const plan = () => {
     const found = [];
-    let section = main.querySelector("h1"), text = null, before = null;  // the picture before, while it is spoken of
-    const open = parts => found.push(text = {parts, section, after: before});
+    let section = main.querySelector("h1"), text = null;
+    let before = null, question = null;  // the picture and the question before, while they are spoken of
+    const open = parts => found.push(text = {parts, section, after: before, question});
     const add = part => {  // what fits on the screen with what was before stands beside it
-      if (!text) open([]);
-      const {tight} = text;
-      text.parts.push(part);
-      if (crowded(text, part[1] ?? part[0]) && text.parts.length > 1) {
-        text.parts.pop();
-        text.tight = tight;
-        open([part]);
-        crowded(text, part[1] ?? part[0]);
+      if (!text && question && asks(shown(part))) text = question;
+      else if (!text) open([]);
+      const full = text;
+      full.parts.push(part);
+      if (!crowded(full) || full.parts.length === 1) return;
+      full.parts.pop();
+      // an output for which there is no room takes the paragraph before it along
+      const from = part[1] ? Math.max(0, full.parts.findLastIndex(([element]) => element.matches("p, blockquote"))) : 0;
+      const along = full.parts.slice(0, from).every(isHead) ? [] : full.parts.splice(from);
+      before = question = null;
+      open([...along, part]);
+      if (crowded(text) && along.length) {
+        full.parts.push(...along);
+        text.parts = [part];
+        crowded(text);
       }
+      crowded(full);
     };
+    const below = parts => text?.after && parts.length && !parts.some(part => asks(shown(part))) && standsWith(parts, text.after);
     const close = () => {  // a text that no picture follows stands below the one before
-      if (text?.after && !text.parts.some(([element, output]) => asks(output ?? element)) && standsWith(text.parts, text.after)) {
-        text.parts.unshift(text.after);
+      if (below(text?.parts ?? [])) text.parts.unshift(text.after);
+      else if (text?.question && text.parts.every(([, output]) => output) && fitsOpen(text.question, text.parts)) {
+        text.question.told = text.parts;
+        found.pop();
       }
       text = null;
     };
     const show = part => {
       const from = text?.after ? Math.max(0, text.parts.findLastIndex(([element]) => element.matches("p"))) : 0;
-      const lead = text?.parts.slice(from) ?? [];  // the last paragraph after a picture speaks of the next one
-      const above = lead.length && !lead.some(([element, output]) => WAITS.test((output ?? element).textContent)) && standsWith(lead, part);
-      if (above) text.parts.splice(from);
-      if (text?.parts.length) close();
-      else if (text) found.pop();
+      const rest = text?.parts.slice(0, from) ?? [], lead = text?.parts.slice(from) ?? [];  // the last paragraph speaks of what follows
+      const above = lead.length && !lead.some(each => WAITS.test(shown(each).textContent)) && standsWith(lead, part);
+      const under = below(rest);
+      if (above || under) text.parts.splice(from);
+      if (under) text.parts.unshift(text.after);
+      if (text && !text.parts.length) found.pop();
+      if (under && !above) found.push({parts: lead, section});
       found.push({parts: above ? [...lead, part] : [part], section});
-      text = null;
+      text = question = null;
       before = part;
     };
     for (const element of [...main.children].filter(each => !each.matches(".elsewhere"))) {
       if (element.matches("h1, h2, h3")) {
         section = element.matches("h3") ? section : element;
-        if (!text?.parts.every(([part]) => part.matches("h1, h2, h3"))) close();  // headings stay together
-        before = null;
+        if (!text?.parts.every(isHead)) close();  // headings stay together
+        before = question = null;
       }
       for (const output of element.matches(".cell") ? outputs(element) : [null]) {
         const part = output ?? element;
         if (isPicture(part)) show([element, output]);
         else add([element, output]);
-        if (!isPicture(part) && asks(part)) text = before = null;  // a question stands last, or what follows answers it
+        if (isPicture(part) || !asks(part)) continue;
+        question = text;  // it stands last, or what follows answers it
+        text = before = null;
       }
     }
     close();
@@ -156,11 +187,15 @@
     tell();
   };
   const on = () => {  // a closed answer opens before anything else comes
-    const closed = steps[at].parts.map(([element, output]) => output ?? element)
+    const closed = steps[at].parts.map(shown)
       .map(part => part.matches(ANSWERS) ? part : part.querySelector(ANSWERS))
       .find(Boolean);
     if (!closed) return go(at + 1);
     closed.open = true;
+    if (steps[at].told) {
+      showOnly(steps[at]);
+      fit();
+    }
     if (tooTall()) fit();
     if (tooTall()) main.classList.add("tight");
     if (tooTall()) scrollTo({top: root.scrollHeight, behavior: "instant"});  // what was asked has been read
