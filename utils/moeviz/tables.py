@@ -23,8 +23,10 @@ RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[kMBT])?")
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # that says minus: a number begins with it
-# a word that would leave a part of one or two letters on a line of its own: top-2, z-loss, GPT-4
-TIED = re.compile(r"(?<![\w:-])(?:\w{1,2}(?:-\w+)+|\w+(?:-\w+)*-\w{1,2})(?![\w:-])")
+# what would leave a part of one or two letters on a line of its own, a number without its letter, or half a
+# span of years: top-2, z-loss, E = 64, 2020 to 2022
+TIED = re.compile(r"(?<![\w:-])(?:\w{1,2}(?:-\w+)+|\w+(?:-\w+)*-\w{1,2}"
+                  r"|[A-Za-z] = [\d.,]*\d|\d{4} to \d{4})(?![\w:-])")
 LONGEST = 24  # letters that stay together: on a phone, the width of a line
 STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }
@@ -361,10 +363,10 @@ def as_html(table):
 
 
 def whole(words, which=TIED):
-    """Return words as HTML in which those that have a hyphen at such a place keep to one line.
+    """Return words as HTML in which those that no line's end may part keep to one line.
 
-    >>> whole("a top-2 of well-known")
-    'a <span class="whole">top-2</span> of well-known'
+    >>> whole("a top-2 of well-known"), whole("E = 64")
+    ('a <span class="whole">top-2</span> of well-known', '<span class="whole">E = 64</span>')
     """
     return which.sub(lambda found: found[0] if len(found[0]) > LONGEST
                      else f'<span class="whole">{found[0]}</span>', words)
