@@ -94,10 +94,10 @@ def test_an_option_and_a_span_of_time_stay_in_one_line():
 
 
 def test_a_short_part_of_a_name_never_stands_alone_on_a_line():
-    text = html("# z-loss\n\nA top-2 gate, the k-th, GPT-4, E = 64, 2020 to 2022, Mixture-of-Experts, "
+    text = html("# z-loss\n\nA top-2 gate, the k-th, GPT-4, E = 64, T × E, 2020 to 2022, Mixture-of-Experts, "
                 "![top-1](x.png)")
     assert re.findall(r'<span class="whole">(.*?)</span>', text) == [
-        "z-loss", "top-2", "k-th", "GPT-4", "E = 64", "2020 to 2022"]
+        "z-loss", "top-2", "k-th", "GPT-4", "E = 64", "T × E", "2020 to 2022"]
     assert 'alt="top-1"' in text
     assert '<span class="whole">K-EXAONE-236B-A23B</span>' in as_html({"columns": ["model"],
                                                                        "rows": [["K-EXAONE-236B-A23B"]]})
