@@ -200,6 +200,13 @@ def test_a_slider_moves_the_temperature(page, lab):
     area = browser.output_of(page, "explore_temperature")
     use(page, area, lambda: move_slider(area))
     assert_outputs_accessible(page)
+    page.evaluate(THEME, "Dark")
+    try:
+        area.locator("img.moeviz-by-night").wait_for()
+        use(page, area, lambda: move_slider(area))
+        assert pictures_seen(page) == {"moeviz-by-night"}
+    finally:
+        page.evaluate(THEME, "Light")
     assert browser.errors(page) == []
 
 

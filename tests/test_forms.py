@@ -164,6 +164,12 @@ def test_a_panel_that_shares_its_rows_takes_their_labels_along():
     plt.close(figure)
 
 
+def test_an_expert_with_its_fair_share_has_the_number_of_the_line():
+    ax = plots.plot_load(ONE_EACH, compact=True)
+    assert [text.get_text() for text in ax.texts] == ["12.5"] * 8
+    plt.close(ax.figure)
+
+
 def wide_one(**size):
     ax = plots.plot_load(ONE_EACH, ax=style.axes_or_new(None, (10, 5), **size))
     ax.set_title("a title that is much too long to fit on a narrow screen as one line of 1 figure")

@@ -161,6 +161,11 @@ def test_a_loss_that_one_of_them_misses_is_said_so(stored):
     assert not [line for line in ax.lines if line.get_marker() == "D"]
 
 
+def test_a_loss_that_one_of_them_had_before_its_first_measurement_is_said_so(stored):
+    ax = draw_saving(stored, experts=16, opponent="equal total size", target=1.82, of="steps")
+    assert title(ax) == "Dense 512 starts below a loss of 1.82"
+
+
 def test_two_pictures_have_one_scale_of_loss_that_holds_every_curve(stored):
     limits = {draw_saving(stored, experts=e).get_ylim() for e in (4, 64)}
     assert len(limits) == 1

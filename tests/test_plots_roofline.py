@@ -139,6 +139,12 @@ def test_a_break_even_beyond_the_axis_is_left_out():
     assert not [text for text in ax.texts if "break-even" in text.get_text()]
 
 
+def test_with_all_experts_active_both_lines_are_one_and_nothing_breaks_even():
+    ax = draw_hump(k=8)
+    assert not [text for text in ax.texts if "break-even" in text.get_text()]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["dense", "MoE"]
+
+
 def test_the_explorer_changes_the_picture_with_each_control(shown):
     box = widgets.explore_batch([hardware(), SMALL])
     for control in box.children[1].children:

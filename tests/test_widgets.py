@@ -212,6 +212,7 @@ def test_the_chosen_point_and_the_title_follow_k_and_pick():
     ax = gating.draw_k(missing, k=2, pick="b")
     assert ax.get_title().replace("\n", " ") == "50% of the work, 60% of the output missing"
     assert ax.lines[-1].get_xydata().tolist() == [[2, 0.6]]
+    assert not ax.lines[-1].get_clip_on()  # at the last k half of it would be cut off
     for values in ({"k": 5, "pick": "a"}, {"k": 1, "pick": "c"}):
         with pytest.raises(ValueError, match=r"^(k|pick) must"):
             gating.draw_k(missing, **values)

@@ -50,7 +50,8 @@ OPEN_INSTEAD = """async name => {
     await commands.execute("docmanager:open", {path: name});
 }"""
 OTHER_FIGURE = """([area, before]) => {
-    const now = area.querySelector("img")?.getAttribute("src");
+    const seen = [...area.querySelectorAll("img")].find(image => image.checkVisibility());
+    const now = seen?.getAttribute("src");
     return now !== before && now;
 }"""
 VIEW = {"width": 1200, "height": 900}
@@ -184,8 +185,8 @@ def output_of(page, source):
 
 
 def picture(area):
-    """Return the address, with the pixels in it, of the first figure of an output area."""
-    figure = area.locator("img").first
+    """Return the address, with the pixels in it, of the first figure that an output area shows."""
+    figure = area.locator("img:visible").first
     figure.wait_for()
     return figure.get_attribute("src")
 

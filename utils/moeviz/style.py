@@ -53,9 +53,9 @@ PHONE = 6.1  # inches: letters of 12 points are 9.5 pixels high where a figure f
 ROUTER = re.compile(r"top-\w+")
 BY_POWER = re.compile(r"\d(?:\.\d+)?e[+-]\d+")  # as Python writes numbers
 WHOLE = 6  # words of a title that needs no finding
-SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
 BREATH = re.compile(r"\b(?:expert|layer|device|block|seed) \d+|\d[\d.,]* of \d[\d.,]*|\d[\d.,]* times\b")
 JOINT = "\xa0"  # a space at which no line ends
+SETTING = re.compile(r", [A-Za-z]\w* = \S+")  # such as "layer 1, C = 9": what was set, not what was found
 TITLE_LETTER = 0.132  # inches that a letter of a title takes on average
 PAD, PASSES = 0.08, 2  # inches around the axes; of the layout
 MONO = ("DejaVu Sans Mono", "DejaVu Sans")

@@ -137,10 +137,10 @@ def _draw_column(ax, left, values, chosen, colors, top):
 def format_number(value):
     """Write a number with two decimals, or one from 10 on, and a true minus sign; zero is just 0.
 
-    >>> format_number(-0.5), format_number(-27.21), format_number(0.0)
-    ('−0.50', '−27.2', '0')
+    >>> format_number(-0.5), format_number(-27.21), format_number(0.0), format_number(-0.001)
+    ('−0.50', '−27.2', '0', '0.00')
     """
-    return "0" if value == 0 else with_minus(f"{value:.{1 if abs(value) >= 10 else 2}f}")
+    return "0" if value == 0 else with_minus(f"{value:z.{1 if abs(value) >= 10 else 2}f}")
 
 
 def plot_regions(gate, *, tokens=None, labels=None, bias=None, ax=None, span=3.0, title=""):

@@ -131,7 +131,9 @@ def _label_bars(ax, numbers, heights, compact):
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 3.5}
     shown = [np.argmax(heights)] if many else range(len(heights))
     for expert in shown:
-        share = f"{heights[expert]:.0f}" if compact else f"{heights[expert]:.0f}%\n{numbers[expert]}"
+        is_fair = compact and np.isclose(heights[expert], 100 / len(heights))  # written as beside its line
+        share = f"{heights[expert]:{'.3g' if is_fair else '.0f'}}"
+        share += "" if compact else f"%\n{numbers[expert]}"
         ax.annotate(share, (expert, heights[expert]), xytext=(0, 6), textcoords="offset points",
                     ha="center", va="bottom", bbox=ground, in_layout=False)
 

@@ -250,15 +250,17 @@ def spread(places, gap, low=-np.inf):
 def name_lines(ax, x, lines, palette):
     """Write each line's name at its end; where ends lie close, above it where the lines are furthest apart.
 
-    Names that lines would run through there stand below the chart. The lines are drawn, and labelled.
-    x: (N,). lines: {name: (N,)}. palette: {name: colour}. The limits are final from here on.
+    Names that lines would run through there, and those of lines that are one, stand below the chart.
+    The lines are drawn, and labelled. The limits are final from here on.
+    x: (N,). lines: {name: (N,)}. palette: {name: colour}.
     """
     ax.autoscale_view()
     names, (width, height) = list(lines), ax.get_window_extent().size * 72 / ax.figure.dpi
     to_axes = ax.transData + ax.transAxes.inverted()
     spots = np.array([to_axes.transform(np.column_stack([x, lines[name]])) for name in names])  # (L, N, 2)
     at = _roomiest(spots[..., 1] * height, spots[0, :, 0])
-    if at is not None and _struck(names, spots * (width, height), at):
+    one = len(names) > 1 and np.ptp(spots[..., 1] * height, axis=0).max() < 1  # in points
+    if one or (at is not None and _struck(names, spots * (width, height), at)):
         abreast = sum(KEY_LINE + LETTER * len(name) for name in names) <= width
         return legend_below(ax, len(names) if abreast else 2)
     if at is not None:

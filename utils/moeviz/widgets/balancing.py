@@ -137,6 +137,6 @@ def draw_scoreboard(board, column, *, factor, order):
 
     Raises ValueError for an unknown column.
     """
-    seats = "no limit of seats" if factor == math.inf else f"capacity factor {factor:g} by {order}"
+    by = f"sorted by {find_column(column).heading}, no limit of seats"  # two lines have room
     return plots.plot_scoreboard(board.sorted_by(column),
-                                 title=f"sorted by {find_column(column).heading}, {seats}")
+                                 title=by if factor == math.inf else f"factor {factor:g} by {order}")

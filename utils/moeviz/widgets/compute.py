@@ -199,13 +199,14 @@ def draw_batch(chip, *, batch, num_experts, k):
     ax = plots.plot_curves(
         over, {"dense": np.ones(len(over)), "MoE": time_against_dense(num_experts, k, over, **sizes)},
         x_label="batch (tokens in a step)", y_label="time (1 = dense of equal active size)", x_scale="log",
-        ax=fixed_axes((PHONE, 5), left=0.8, right=0.3, top=0.8),
+        ax=fixed_axes((PHONE, 5.5), left=0.8, right=0.3, bottom=1.16, top=0.8),
         title=f"{chip.name}: {as_text(batch)} token{'s' * (batch > 1)} read {touched:.1f} of {num_experts} "
               f"experts: {ratio:.2f} times as long")
     ax.plot([batch], [ratio], "o", color="black", markersize=11, clip_on=False)
     ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # where the break-even is named
     plain_ticks(ax.xaxis)
-    _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
+    if k < num_experts:  # with all experts active there is nothing to make up for
+        _mark_break_even(ax, break_even_batch(num_experts, k, **sizes), over[-1])
     merge_minor_ticks(ax)
     return ax
 
@@ -297,11 +298,18 @@ def draw_saving(curves, *, experts, opponent, target, of):
     words = (f"{own} needs as many {COUNTS[of]}, 1.0 times" if f"{factor:.1f}" == "1.0" else
              f"{own} needs 1/{factor:.1f} of the {COUNTS[of]}" if factor >= 1 else
              f"{own} needs {1 / factor:.1f} times the {COUNTS[of]}" if factor == factor else
-             f"not both of them reach a loss of {target:.2f}")
+             _why_not(shown, target))
     ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
-                             ax=fixed_axes((PHONE, 5.4), left=0.8, right=1.15, bottom=0.72))
+                             ax=fixed_axes((PHONE, 6.4), left=0.8, right=1.15, bottom=1.72))
     merge_minor_ticks(ax)
     return ax
+
+
+def _why_not(shown, target):
+    """Say why the curves {name: Curve} cannot be compared at a loss."""
+    early = [name for name, curve in shown.items() if curve.mean[0] < target]
+    return (f"{early[0]} starts below a loss of {target:.2f}" if early else
+            f"not both of them reach a loss of {target:.2f}")
 
 
 CONTEXTS = (4096, 32_768, 131_072, 200_000, 1_000_000, 10_000_000)

@@ -39,7 +39,7 @@ def draw_k(missing, *, k, pick):
     ax = plots.plot_curves(counts, missing, title=title, x_label="k, active experts",
                            y_label="missing share of the output",
                            ax=fixed_axes((PHONE, 4.9), left=0.8, right=1.98, top=0.72))
-    ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11)
+    ax.plot([k], [missing[pick][k - 1]], "o", color="black", markersize=11, clip_on=False)
     ax.set_xticks(counts)
     return ax
 
