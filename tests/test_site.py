@@ -345,6 +345,12 @@ def test_a_figure_has_alt_text_its_numbers_a_dark_form_and_panels_that_stack(tmp
     assert notebooks.printed(done.cells[2]) == "2\n"  # to measure it and to save it, no third time
 
 
+def test_panels_of_one_column_never_stand_abreast():
+    pixels, columns = np.zeros((50, 90, 4), np.uint8), [[0, 0, 40, 20], [0, 30, 40, 50], [50, 0, 90, 20]]
+    assert stacked(pixels, columns, room=1000).shape[1] < 60
+    assert stacked(pixels, columns[::2], room=1000).shape[1] > 60
+
+
 def test_pictures_of_films_become_files(tmp_path):
     source = "data:image/webp;base64,UklGRg=="
     film = new_output("display_data", {"text/html": f'<img src="{source}"><script>["{source}"]</script>'})

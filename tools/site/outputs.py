@@ -140,7 +140,7 @@ def picture_of(pixels, narrow, words, name, figures, smallest=SMALLEST):
 
 
 def stacked(pixels, panels, labels=None, room=0):
-    """Return panels of a picture one below the other, or as many abreast as have room.
+    """Return panels of a picture one below the other, or as many abreast as have room and stood abreast.
 
     panels: each [left, top, right, bottom] in pixels. labels: for each panel where the labels of its rows
     stand, to be set before it, or None. room: pixels that panels may take abreast.
@@ -149,13 +149,15 @@ def stacked(pixels, panels, labels=None, room=0):
     >>> stacked(pixels, panels).shape, stacked(pixels, panels, room=100).shape
     ((40, 46, 4), (20, 92, 4))
     """
-    rows = []
+    rows, last = [], None
     for panel, strip in zip(panels, labels or [None] * len(panels), strict=True):
         crop = _panel_of(pixels, panel, strip)
-        if rows and sum(each.shape[1] for each, _ in rows[-1]) + crop.shape[1] <= room:
+        beside = last is not None and panel[1] < last[3] and last[1] < panel[3]
+        if beside and sum(each.shape[1] for each, _ in rows[-1]) + crop.shape[1] <= room:
             rows[-1].append((crop, panel[1]))
         else:
             rows.append([(crop, panel[1])])
+        last = panel
     lines = [_abreast(row, pixels[0, 0]) for row in rows]
     width = max(line.shape[1] for line in lines)
     return np.concatenate([_on_ground(line, (len(line), width), pixels[0, 0]) for line in lines])
