@@ -99,6 +99,10 @@
     return fits;
   };
 
+  // whether a fold has room when it is open, or would have none on a screen of its own either
+  const opens = (step, part) => !part[0].matches("details:not(.solution)")
+    || fitsOpen({...step, tight: true}, []) || !fitsOpen({parts: [part], tight: true}, []);
+
   const plan = () => {
     const found = [];
     let section = main.querySelector("h1"), text = null;
@@ -109,7 +113,7 @@
       else if (!text) open([]);
       const full = text;
       full.parts.push(part);
-      if (!crowded(full) || full.parts.length === 1) return;
+      if (full.parts.length === 1 ? (crowded(full), true) : !crowded(full) && opens(full, part)) return;
       full.parts.pop();
       // an output for which there is no room takes the paragraph before it along
       const from = part[1] ? Math.max(0, full.parts.findLastIndex(([element]) => element.matches("p, blockquote"))) : 0;

@@ -199,7 +199,7 @@ KEY_ROOM, LINE_ROOM = 0.6, 0.52  # inches, the second for a title of one line
 
 
 def plot_text_orders(routings, labels, *, per_row=28):
-    """Draw the same text once per routing, one below the other, with both choices; dropped ones hatched.
+    """Draw the same text once per routing, one below the other, with up to two choices; dropped ones hatched.
 
     routings: {name: Routing} of the same T tokens, for instance one per drop order. labels: T texts.
     The title counts the dropped choices and the tokens left with none; one key stands below all.
@@ -215,7 +215,8 @@ def plot_text_orders(routings, labels, *, per_row=28):
         raise ValueError(f"routings must be {{name: Routing}} with at least one entry, got {routings!r}")
     labels = [check_labels(labels, check_routing(routed).num_tokens) for routed in routings.values()].pop()
     columns = min(max(len(labels), MIN_COLUMNS), per_row)
-    cell, rows = TWO_CHOICES, -(-len(labels) // per_row)
+    cell = TWO_CHOICES if all(routed.k > 1 for routed in routings.values()) else ONE_CHOICE
+    rows = -(-len(labels) // per_row)
     heights = [cell.height * rows] * (len(routings) - 1) + [cell.height * rows + KEY_ROOM]
     titles = len(routings) * (TITLE_ROOM if columns < LONG_ROW else LINE_ROOM)
     size = max(cell.width * columns + 0.4, NARROWEST), sum(heights) + titles

@@ -300,7 +300,7 @@ def draw_saving(curves, *, experts, opponent, target, of):
              f"{own} needs {1 / factor:.1f} times the {COUNTS[of]}" if factor == factor else
              _why_not(shown, target))
     ax = plots.plot_learning(shown, of=of, target=target, marks=marks, title=words, limits=(LOWEST, HIGHEST),
-                             ax=fixed_axes((PHONE, 6.4), left=0.8, right=1.15, bottom=1.72))
+                             ax=fixed_axes((PHONE, 6.0), left=0.8, right=1.15, bottom=1.72))
     merge_minor_ticks(ax)
     return ax
 
