@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
+from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from cases import cases
@@ -215,6 +216,20 @@ def test_panels_below_a_title_go_with_it():
     axes[1, 0].set_title("another")
     panels = forms.panels_of(figure, Bbox.from_bounds(0, 0, 8, 4))
     assert [left < 400 for left, *_ in panels] == [True, False, True, False]
+    plt.close(figure)
+
+
+def test_the_title_of_a_drawn_table_stands_above_its_first_part_alone():
+    figure, ax = plt.subplots(figsize=(8, 4))
+    ax = style.set_columns(ax, (0, 0.2), [(0, 0.6), (0.6, 1)])
+    ax.set_title("a finding as wide as both parts of it", loc="left")
+    figure.canvas.draw()
+    frame = Bbox.from_bounds(0, 0, 8, 4)
+    (_, first, *_), (_, second, *_) = panels = forms.panels_of(figure, frame)
+    named = forms.labels_of(figure, frame, panels)
+    title = next(part for part in ax.findobj(Text) if part.get_text().startswith("a finding"))
+    below = 400 - title.get_window_extent().y0
+    assert first == 0 and second == pytest.approx(below, abs=1) and named[1][1] == second
     plt.close(figure)
 
 

@@ -45,12 +45,15 @@ def _table_of(figure):
     return figure.axes[0] if len(figure.axes) == 1 and hasattr(figure.axes[0], "moeviz_columns") else None
 
 
-def _parts(ax, frame, sides):
-    """Return parts of a drawn table from top to bottom: (left, right) of each as boxes in pixels."""
+def _parts(ax, frame, sides, first=True):
+    """Return parts of a drawn table, (left, right) of each, as boxes in pixels; the first has the title."""
     dpi, (left, low, _, high) = ax.figure.dpi, frame.extents
     tall = round((high - low) * dpi)
+    titles = [text for text in ax.get_children() if isinstance(text, Text)
+              and text.get_text() in {ax.get_title(), ax.get_title(loc="left")} - {""}]
+    below = max((round(high * dpi - text.get_window_extent().y0) for text in titles), default=0)
     ends = [[round(ax.transData.transform((x, 0))[0] - left * dpi) for x in side] for side in sides]
-    return [[start, 0, end, tall] for start, end in ends]
+    return [[start, 0 if first and not at else below, end, tall] for at, (start, end) in enumerate(ends)]
 
 
 def cut(boxes, sides=(1, 0)):
@@ -95,7 +98,7 @@ def labels_of(figure, frame, panels):
     left, _, _, top = np.array(frame.extents) * figure.dpi
     found, table = [None] * len(panels), _table_of(figure)
     if table is not None and panels:
-        return [None, *_parts(table, frame, table.moeviz_columns[:1]) * (len(panels) - 1)]
+        return [None, *_parts(table, frame, table.moeviz_columns[:1], first=False) * (len(panels) - 1)]
     for ax in figure.axes:
         place = ax.get_window_extent(renderer)
         x, y = (place.x0 + place.x1) / 2 - left, top - (place.y0 + place.y1) / 2

@@ -6,7 +6,7 @@ from html import escape
 from typing import NamedTuple
 
 from moeviz.arrays import check_choice
-from moeviz.tables import STYLE
+from moeviz.tables import STYLE, whole
 
 MARK = "▶ "
 ARROWS = {"low": " ↓", "high": " ↑", "": ""}  # which side is better
@@ -147,7 +147,7 @@ def _html_table(rows, own, columns, caption, *, bars):
 
 
 def _html_row(row, own, columns, looks):
-    name = escape(row.name)
+    name = whole(escape(row.name))
     first = f"<strong>{MARK}{name}</strong>" if own else name
     rest = "".join(f"<td{bar}>{'<strong>' * best}{escape(cell(row, column))}{'</strong>' * best}</td>"
                    for column, (bar, best) in zip(columns, looks, strict=True))
