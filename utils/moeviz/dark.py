@@ -30,7 +30,6 @@ COLOURED = {"draw_path": (2,), "draw_markers": (4,), "draw_path_collection": (5,
             "draw_tex": ()}  # places of colours among the arguments after the first
 
 
-
 class BothCanvas(FigureCanvasAgg):
     """A canvas that draws a figure as it is and for the dark theme at once, which takes little longer.
 
