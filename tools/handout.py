@@ -75,13 +75,15 @@ def read_options(arguments):
 def write_editions(folder, paths, *, pages):
     """Write both editions of each notebook, and their pages from a run of it."""
     done = [runs.executed(path) for path in paths]
-    for name, edition in (("students", lambda notebook, ran: students(notebook)), ("teacher", teachers)):
+    editions = (("students", lambda notebook, ran: students(notebook), lambda ran: students(ran, ROOM)),
+                ("teacher", teachers, lambda ran: teachers(ran, ran)))
+    for name, edition, on_paper in editions:
         (folder / name).mkdir()
         for path, ran in zip(paths, done, strict=True):
             notebooks.save(edition(notebooks.strip(notebooks.load(path)), ran), folder / name / path.name)
         if pages:
             (folder / name / "pages").mkdir()
-            printed = [teachers(ran, ran) if edition is teachers else students(ran, ROOM) for ran in done]
+            printed = list(map(on_paper, done))
             build.write_pages(folder / name / "pages", printed, list(map(opening, paths, printed)), "")
 
 

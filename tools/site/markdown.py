@@ -6,7 +6,6 @@ from html import escape, unescape
 from typing import NamedTuple
 
 from latex2mathml.converter import convert
-from mistune.plugins.table import render_table_cell
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 from moeviz.tables import whole
@@ -68,10 +67,6 @@ class PageRenderer(IPythonRenderer):
     def codespan(self, text):
         return f"<code>{whole(escape(text), BROKEN)}</code>"
 
-    def table_cell(self, text, align=None, head=False):
-        is_span = re.fullmatch(r"[\d:]+-[\d:]+", text)  # of time; a word may break
-        return render_table_cell(self, whole(text, BROKEN) if is_span else text, align, head)
-
     def table(self, text):
         return f'<div class="scroll"><table role="table">\n{with_roles(text)}</table></div>\n'
 
@@ -103,8 +98,7 @@ def with_roles(rows):
              for head in re.findall(r"<th\b[^>]*>(.*?)</th>", rows)]
     labels = itertools.cycle(heads)
     rows = re.sub(r"<td\b", lambda found: f'<td role="cell" data-label="{next(labels)}"', rows)
-    return rows.replace("<tr>", '<tr role="row">').replace("<th", '<th role="columnheader"').replace(
-        '<th role="columnheader"ead', '<thead')
+    return re.sub(r"<th\b", '<th role="columnheader"', rows).replace("<tr>", '<tr role="row">')
 
 
 def apart(body):

@@ -24,9 +24,9 @@ NUMBER = re.compile(r"[-+]?[\d.,]+(×10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?( ?%|[
 DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 HYPHEN = re.compile(r"(?<![\w.)\]-])-(?=\.?\d)")  # that says minus: a number begins with it
 # what would leave a part of one or two letters on a line of its own, a number without its letter, or half a
-# span of years: top-2, z-loss, E = 64, T × E, 2020 to 2022
+# span of time: top-2, z-loss, E = 64, T × E, 2020 to 2022, 9:40-10:30
 TIED = re.compile(r"(?<![\w:-])(?:\w{1,2}(?:-\w+)+|\w+(?:-\w+)*-\w{1,2}"
-                  r"|[A-Za-z] = [\d.,]*\d|[A-Z] × [A-Z]|\d{4} to \d{4})(?![\w:-])")
+                  r"|[A-Za-z] = [\d.,]*\d|[A-Z] × [A-Z]|\d{4} to \d{4}|\d[\d:]*-\d[\d:]*)(?![\w:-])")
 LONGEST = 24  # letters that stay together: on a phone, the width of a line
 STYLE = """<style>
 .moeviz-table { overflow-x: auto; max-width: 100% }

@@ -113,7 +113,8 @@
       else if (!text) open([]);
       const full = text;
       full.parts.push(part);
-      if (full.parts.length === 1 ? (crowded(full), true) : !crowded(full) && opens(full, part)) return;
+      const fits = !crowded(full);
+      if (full.parts.length === 1 || (fits && opens(full, part))) return;
       full.parts.pop();
       // an output for which there is no room takes the paragraph before it along
       const from = part[1] ? Math.max(0, full.parts.findLastIndex(([element]) => element.matches("p, blockquote"))) : 0;
