@@ -115,4 +115,5 @@ def test_both_editions_are_written(tmp_path, capsys):
                          for who in ("students", "teacher"))
     assert "For the teacher" in teacher and "For the teacher" not in students
     assert "Solution</summary>" not in students
+    assert students.count('class="room"') >= 3 and 'class="room"' not in teacher  # for answers on paper
     assert "The run gives" in (tmp_path / "out" / "teacher" / name).read_text()
